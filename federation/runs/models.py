@@ -1,0 +1,129 @@
+"""What the hub keeps of a run: the question, where it stands, each site's part, each site's bytes.
+
+Invariants that the database itself keeps:
+one reply per (run, context, step, site); a final state has an end time and an outcome, a state
+that is not final has neither; an open run has a roster, a context and a deadline.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from federation.runs.states import FINAL, OPEN, SITE_STATES, STATES
+from studies.base import Base, Json, UtcTime
+
+
+def _quoted(words: tuple[str, ...] | frozenset[str]) -> str:
+    return ", ".join(f"'{word}'" for word in sorted(words))
+
+
+class Run(Base):
+    """One question put to the sites of a study.
+
+    ``context`` is the run id that the sites see; a restart after a newer consent snapshot gets a
+    fresh one, so that no mask and no journal entry is ever used twice. ``step`` is the step the
+    sites are working on. ``lease_owner`` may drive the run until ``lease_until``.
+    """
+
+    __tablename__ = "run"
+    __table_args__ = (
+        CheckConstraint(f"state IN ({_quoted(STATES)})", name="state_known"),
+        CheckConstraint(
+            f"(state IN ({_quoted(FINAL)})) = (finished_at IS NOT NULL)", name="final_has_end"
+        ),
+        CheckConstraint(
+            f"(state IN ({_quoted(FINAL)})) = (outcome IS NOT NULL)", name="final_has_outcome"
+        ),
+        CheckConstraint(
+            f"state <> '{OPEN}' OR (context IS NOT NULL AND roster IS NOT NULL"
+            " AND opened_at IS NOT NULL AND deadline IS NOT NULL)",
+            name="open_has_roster",
+        ),
+        CheckConstraint(
+            "(lease_owner IS NULL) = (lease_until IS NULL)", name="lease_has_owner_and_end"
+        ),
+        Index("ix_run_state", "state", "submitted_at"),
+        Index("ix_run_question", "study", "question_sha256"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=lambda: str(uuid4()))
+    study: Mapped[str] = mapped_column(String(63))
+    kind: Mapped[str] = mapped_column(String(40))
+    title: Mapped[str] = mapped_column(String(300))
+    query: Mapped[dict[str, Any]] = mapped_column(Json)
+    codebook: Mapped[dict[str, Any]] = mapped_column(Json)
+    query_sha256: Mapped[str] = mapped_column(String(64))
+    question_sha256: Mapped[str] = mapped_column(String(64))
+    again: Mapped[bool] = mapped_column(default=False)
+
+    state: Mapped[str] = mapped_column(String(16))
+    submitted_by: Mapped[str] = mapped_column(String(64), index=True)
+    submitted_by_name: Mapped[str] = mapped_column(String(200), default="")
+    submitted_at: Mapped[datetime] = mapped_column(UtcTime)
+    decided_by: Mapped[str | None] = mapped_column(String(64))
+    decided_by_name: Mapped[str | None] = mapped_column(String(200))
+    decided_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+    context: Mapped[str | None] = mapped_column(String(36), unique=True)
+    restarts: Mapped[int] = mapped_column(default=0)
+    step: Mapped[int] = mapped_column(default=0)
+    roster: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    terms: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    min_snapshots: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    opened_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    deadline: Mapped[datetime | None] = mapped_column(UtcTime)
+
+    lease_owner: Mapped[str | None] = mapped_column(String(64))
+    lease_until: Mapped[datetime | None] = mapped_column(UtcTime)
+
+    finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    code: Mapped[str | None] = mapped_column(String(40))
+    outcome: Mapped[dict[str, Any] | None] = mapped_column(Json)
+
+
+class RunSite(Base):
+    """One site's part in a run: what was sent for the present step, and when it is sent again.
+
+    ``message`` is kept so that a repeat is the same bytes, also after a restart of the hub.
+    """
+
+    __tablename__ = "run_site"
+    __table_args__ = (
+        CheckConstraint(f"state IN ({_quoted(SITE_STATES)})", name="state_known"),
+        CheckConstraint("attempts >= 0", name="attempts_count"),
+    )
+
+    run_id: Mapped[str] = mapped_column(
+        String(36), ForeignKey("run.id", ondelete="CASCADE"), primary_key=True
+    )
+    site: Mapped[str] = mapped_column(String(63), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    step: Mapped[int] = mapped_column(default=0)
+    attempts: Mapped[int] = mapped_column(default=0)
+    message: Mapped[bytes | None] = mapped_column(LargeBinary)
+    message_expires: Mapped[datetime | None] = mapped_column(UtcTime)
+    next_send_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    answered_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    code: Mapped[str | None] = mapped_column(String(40))
+
+
+class RunReply(Base):
+    """The bytes a site signed for one step, exactly as received. Never changed."""
+
+    __tablename__ = "run_reply"
+    __table_args__ = (
+        UniqueConstraint("run_id", "context", "step", "site", name="uq_run_reply_once"),
+        CheckConstraint("step >= 0", name="step_counts"),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=lambda: str(uuid4()))
+    run_id: Mapped[str] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"))
+    context: Mapped[str] = mapped_column(String(36))
+    step: Mapped[int]
+    site: Mapped[str] = mapped_column(String(63))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    sha256: Mapped[str] = mapped_column(String(64))
+    received_at: Mapped[datetime] = mapped_column(UtcTime)
