@@ -1,0 +1,201 @@
+"""What every analysis kind promises: a site half, a hub half, and nothing else.
+
+One file in this package is one kind. It holds two pure halves. The site half turns rows into
+sums over patients; the hub half turns pooled sums into the next step or into the released
+result. Because both are pure and in one place, a site can replay the hub's arithmetic on the
+other sites' masked sums and refuse a hub that asks for anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from federation.query.codebook import Codebook, Variable
+    from federation.query.model import Query
+    from federation.query.parameters import Parameter
+    from federation.query.terms import Terms
+
+Array = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+Sums = dict[str, Array]
+"""Named arrays (int64 or float64), each a sum over patients, so that sites can be added."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One codebook variable for n patients.
+
+    `values` is, by type of variable: category and boolean int16 codes (index in
+    `variable.group_labels`, -1 missing); integer, number, duration float64 with nan missing;
+    date float64 months since year 0 (year * 12 + month - 1), nan missing.
+    """
+
+    variable: Variable
+    values: Array
+
+    @property
+    def known(self) -> Mask:
+        """Where a value is present, bool (n,)."""
+        if self.variable.type in ("category", "boolean"):
+            return np.asarray(self.values >= 0)
+        return np.asarray(~np.isnan(self.values))
+
+    def codes(self) -> npt.NDArray[np.int64]:
+        """Index of each row's group in `variable.group_labels`, int64 (n,), -1 missing.
+
+        Bins are closed left and open right, the last one closed on both sides. A value outside
+        the outer edges counts as missing. A variable that cannot be grouped is a ValueError:
+        the query parser must not let one through.
+        """
+        variable = self.variable
+        if variable.type in ("category", "boolean"):
+            return self.values.astype(np.int64)
+        labels = variable.group_labels
+        if labels is None:
+            raise ValueError(f"variable {variable.name} has no groups in the codebook")
+        values = np.asarray(self.values, dtype=np.float64)
+        edges = variable.edges
+        if edges is None:
+            assert variable.min is not None
+            shifted = values - float(variable.min)
+            inside = (shifted >= 0) & (shifted < len(labels)) & (shifted == np.floor(shifted))
+            return np.where(inside, np.where(inside, shifted, 0.0), -1.0).astype(np.int64)
+        return bin_codes(values, edges)
+
+
+def bin_codes(values: Array, edges: tuple[float, ...]) -> npt.NDArray[np.int64]:
+    """Bin index of each value in ascending `edges`, int64, -1 for nan and outside.
+
+    Bin i is [edges[i], edges[i+1]), the last one closed on both sides.
+    """
+    bounds = np.asarray(edges, dtype=np.float64)
+    codes = np.searchsorted(bounds, values, side="right").astype(np.int64) - 1
+    last = bounds.size - 2
+    codes[values == bounds[-1]] = last
+    with np.errstate(invalid="ignore"):
+        outside = ~((values >= bounds[0]) & (values <= bounds[-1]))
+    codes[outside] = -1
+    return codes
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The patients a site may use for one query: after consent and after the cohort.
+
+    `cache` holds work that does not change between the rounds of one run (a sort order, a
+    design matrix). It is never sent and never compared.
+    """
+
+    columns: Mapping[str, Column]
+    n: int
+    cache: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def column(self, name: str) -> Column:
+        """The column of variable `name`; KeyError when the site did not load it."""
+        return self.columns[name]
+
+    def select(self, mask: Mask) -> Rows:
+        """The rows where bool `mask` (n,) holds, in the same order."""
+        kept = {
+            name: Column(column.variable, column.values[mask])
+            for name, column in self.columns.items()
+        }
+        return Rows(kept, int(np.count_nonzero(mask)))
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is asked, under which thresholds. `site` is the own slug at a site, None at the hub."""
+
+    query: Query
+    codebook: Codebook
+    terms: Terms
+    site: str | None = None
+
+    @property
+    def strict(self) -> bool:
+        """True when small-cell, grid and rounding rules apply."""
+        return self.terms.protection != "none"
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """The analysis parameters as parsed (normalised JSON values)."""
+        return self.query.params
+
+
+@dataclass(frozen=True)
+class Step:
+    """One round: `params` are JSON only, so a site can keep and replay them.
+
+    A labelled step is not masked and may have another shape at each site. It is used only when
+    `terms.protection == "none"`; combine then receives each array joined over the sites (axis 0,
+    sites in order of slug).
+    """
+
+    name: str
+    params: dict[str, Any] = field(default_factory=dict)
+    labelled: bool = False
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The last pooled sums, and JSON facts carried over from earlier steps."""
+
+    pooled: Sums
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CountTable:
+    """Patient counts the release gate must judge, shape = number of labels of each dim."""
+
+    name: str
+    dims: tuple[tuple[str, tuple[str, ...]], ...]
+    counts: Array
+    margins_public: bool = True
+
+
+@dataclass(frozen=True)
+class Released:
+    """What the researcher sees: strictly JSON types, hidden numbers null and listed."""
+
+    result: dict[str, Any]
+    hidden: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+@runtime_checkable
+class Method(Protocol):
+    """One analysis kind. See the module docstring for why both halves are pure.
+
+    `site`: sums of this site's rows; shapes follow from (ask, step) alone, also for 0 rows,
+    labelled steps excepted. `combine`: deterministic in (ask without site, step, pooled);
+    raises Refused. `sets`: masks over rows of every set of patients the answer describes, the
+    first one ("analysis", complete cases). `tables`: counts for the gate. `result`: built from
+    released numbers only; rounded per `terms.numeric` only when protection is strict.
+    `words`: what leaves each hospital, in English ("en") or Dutch ("nl").
+    """
+
+    kind: str
+    parameters: tuple[Parameter, ...]
+    bounded_rounds: int
+
+    def start(self, ask: Ask) -> Step: ...
+
+    def site(self, ask: Ask, step: Step, rows: Rows) -> Sums: ...
+
+    def combine(self, ask: Ask, step: Step, pooled: Sums) -> Step | Finished: ...
+
+    def sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]: ...
+
+    def tables(self, ask: Ask, finished: Finished) -> list[CountTable]: ...
+
+    def result(self, ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Released: ...
+
+    def words(self, ask: Ask, lang: str) -> list[str]: ...
