@@ -7,13 +7,12 @@ that is not final has neither; an open run has a roster, a context and a deadlin
 
 from datetime import datetime
 from typing import Any
-from uuid import uuid4
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from federation.runs.states import FINAL, OPEN, SITE_STATES, STATES
-from studies.base import Base, Json, UtcTime
+from studies.base import Base, Json, UtcTime, new_id
 
 
 def _quoted(words: tuple[str, ...] | frozenset[str]) -> str:
@@ -49,7 +48,7 @@ class Run(Base):
         Index("ix_run_question", "study", "question_sha256"),
     )
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=lambda: str(uuid4()))
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     study: Mapped[str] = mapped_column(String(63))
     kind: Mapped[str] = mapped_column(String(40))
     title: Mapped[str] = mapped_column(String(300))
@@ -119,7 +118,7 @@ class RunReply(Base):
         CheckConstraint("step >= 0", name="step_counts"),
     )
 
-    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=lambda: str(uuid4()))
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     run_id: Mapped[str] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"))
     context: Mapped[str] = mapped_column(String(36))
     step: Mapped[int]
