@@ -1,0 +1,303 @@
+"""The thresholds that shape a computation: the strictest of every party's wishes.
+
+Names and meaning are those of the policy file (disclosure.md section 4.3). A site derives its own
+`Terms` from its policy; the hub takes the strictest of all asked sites; a site refuses a message
+whose terms are looser than its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, Literal, TypeVar, get_type_hints
+
+# Which of two values is the stricter one.
+HIGHER: Callable[[Any, Any], Any] = max
+LOWER: Callable[[Any, Any], Any] = min
+
+
+def _ranked(*loose_to_strict: Any) -> Callable[[Any, Any], Any]:
+    order = {value: rank for rank, value in enumerate(loose_to_strict)}
+    return lambda a, b: a if order[a] >= order[b] else b
+
+
+def _term(stricter: Callable[[Any, Any], Any], *allowed: Any) -> Any:
+    return field(metadata={"stricter": stricter, "allowed": allowed})
+
+
+def _choice(*loose_to_strict: Any) -> Any:
+    return _term(_ranked(*loose_to_strict), *loose_to_strict)
+
+
+@dataclass(frozen=True)
+class KmTerms:
+    """Publishing rule of survival curves (O11)."""
+
+    min_removed: int = _term(HIGHER)
+    min_events: int = _term(HIGHER)
+    min_at_risk_end: int = _term(HIGHER)
+    s_decimals: int = _term(LOWER)
+
+
+@dataclass(frozen=True)
+class QuantileTerms:
+    """Publishing rule of quantiles (O5)."""
+
+    min_each_side: int = _term(HIGHER)
+    min_in_grid_bin: int = _term(HIGHER)
+
+
+@dataclass(frozen=True)
+class HistTerms:
+    """Publishing rule of histograms (O6)."""
+
+    min_bin: int = _term(HIGHER)
+    max_bins: int = _term(LOWER)
+    tails: Literal["open", "closed"] = _choice("closed", "open")
+
+
+@dataclass(frozen=True)
+class ModelTerms:
+    """How rich a model may be (O7, O8)."""
+
+    n_per_param: int = _term(HIGHER)
+    epv: int = _term(HIGHER)
+    min_resid_df: int = _term(HIGHER)
+    min_dummy_level: int = _term(HIGHER)
+    min_dummy_pair: int = _term(HIGHER)
+    max_leverage: float = _term(LOWER)
+
+
+@dataclass(frozen=True)
+class IterTerms:
+    """Bounds on an iterative fit (O9)."""
+
+    max_rounds: int = _term(LOWER)
+    max_abs_eta: float = _term(LOWER)
+    min_ess: float = _term(HIGHER)
+    min_rel_info: float = _term(HIGHER)
+    user_start: bool = _choice(True, False)
+    user_offset: bool = _choice(True, False)
+
+
+@dataclass(frozen=True)
+class DiffTerms:
+    """The history auditor (H1-H5)."""
+
+    t_diff: int = _term(HIGHER)
+    closure: bool = _choice(False, True)
+    replay_days: int = _term(HIGHER)
+    scope: Literal["none", "all_users_all_studies"] = _choice("none", "all_users_all_studies")
+
+
+@dataclass(frozen=True)
+class NumericTerms:
+    """How many digits of a released number are shown."""
+
+    coef_sig: int = _term(LOWER)
+    sums_sig: int = _term(LOWER)
+    loglik_decimals: int = _term(LOWER)
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Effective thresholds of one computation. `time_grid_days` 0 means exact times."""
+
+    protection: Literal["strict", "none"] = _choice("none", "strict")
+    t_cell: int = _term(HIGHER)
+    t_cohort_site: int = _term(HIGHER)
+    t_complement: int = _term(HIGHER)
+    min_sites: int = _term(HIGHER)
+    min_effective_sites: float = _term(HIGHER)
+    zero_is_small: bool = _choice(False, True)
+    group_share_max: float = _term(LOWER)
+    max_dims: int = _term(LOWER)
+    max_cells: int = _term(LOWER)
+    max_filter_terms: int = _term(LOWER)
+    age_grid_years: int = _term(HIGHER)
+    date_grid: Literal["day", "month", "year"] = _choice("day", "month", "year")
+    time_grid_days: int = _term(HIGHER)
+    km: KmTerms = field()
+    quantile: QuantileTerms = field()
+    hist: HistTerms = field()
+    model: ModelTerms = field()
+    iter: IterTerms = field()
+    diff: DiffTerms = field()
+    numeric: NumericTerms = field()
+    max_response_bytes: int = _term(LOWER)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the terms as JSON, nested as in the policy file."""
+        return terms_to_dict(self)
+
+    @classmethod
+    def from_dict(cls, obj: object) -> Terms:
+        """Read `to_dict` back. A missing, unknown or malformed key is a ValueError naming it."""
+        return read_terms(cls, obj)
+
+    @classmethod
+    def strictest(cls, terms: Iterable[Terms]) -> Terms:
+        """Return, for every key, the strictest value among `terms` (at least one is needed)."""
+        found = list(terms)
+        if not found:
+            raise ValueError("the strictest of no terms does not exist")
+        result = found[0]
+        for other in found[1:]:
+            result = _stricter_of(result, other)
+        return result
+
+    def at_least_as_strict_as(self, other: Terms) -> bool:
+        """Tell whether no single key of these terms is looser than the same key of `other`."""
+        return _stricter_of(self, other) == self
+
+    @classmethod
+    def strict(cls) -> Terms:
+        """Return the defaults of disclosure.md section 4.3."""
+        return cls(
+            protection="strict",
+            t_cell=10,
+            t_cohort_site=10,
+            t_complement=10,
+            min_sites=3,
+            min_effective_sites=2.0,
+            zero_is_small=True,
+            group_share_max=0.90,
+            max_dims=3,
+            max_cells=200,
+            max_filter_terms=6,
+            age_grid_years=5,
+            date_grid="month",
+            time_grid_days=30,
+            km=KmTerms(min_removed=10, min_events=5, min_at_risk_end=10, s_decimals=3),
+            quantile=QuantileTerms(min_each_side=10, min_in_grid_bin=10),
+            hist=HistTerms(min_bin=10, max_bins=20, tails="open"),
+            model=ModelTerms(
+                n_per_param=10,
+                epv=10,
+                min_resid_df=10,
+                min_dummy_level=10,
+                min_dummy_pair=10,
+                max_leverage=0.5,
+            ),
+            iter=IterTerms(
+                max_rounds=25,
+                max_abs_eta=15.0,
+                min_ess=10.0,
+                min_rel_info=0.01,
+                user_start=False,
+                user_offset=False,
+            ),
+            diff=DiffTerms(t_diff=10, closure=True, replay_days=90, scope="all_users_all_studies"),
+            numeric=NumericTerms(coef_sig=6, sums_sig=6, loglik_decimals=3),
+            max_response_bytes=262144,
+        )
+
+    @classmethod
+    def open_data(cls) -> Terms:
+        """Return the terms for public or synthetic data: nothing is held back.
+
+        Every bound is a finite number, because terms travel as JSON.
+        """
+        return cls(
+            protection="none",
+            t_cell=0,
+            t_cohort_site=0,
+            t_complement=0,
+            min_sites=1,
+            min_effective_sites=0.0,
+            zero_is_small=False,
+            group_share_max=1.0,
+            max_dims=1000,
+            max_cells=1_000_000,
+            max_filter_terms=1000,
+            age_grid_years=0,
+            date_grid="day",
+            time_grid_days=0,
+            km=KmTerms(min_removed=0, min_events=0, min_at_risk_end=0, s_decimals=17),
+            quantile=QuantileTerms(min_each_side=0, min_in_grid_bin=0),
+            hist=HistTerms(min_bin=0, max_bins=1000, tails="closed"),
+            model=ModelTerms(
+                n_per_param=0,
+                epv=0,
+                min_resid_df=0,
+                min_dummy_level=0,
+                min_dummy_pair=0,
+                max_leverage=1.0,
+            ),
+            iter=IterTerms(
+                max_rounds=100,
+                max_abs_eta=1e9,
+                min_ess=0.0,
+                min_rel_info=0.0,
+                user_start=True,
+                user_offset=True,
+            ),
+            diff=DiffTerms(t_diff=0, closure=False, replay_days=0, scope="none"),
+            numeric=NumericTerms(coef_sig=17, sums_sig=17, loglik_decimals=17),
+            max_response_bytes=64 * 1024 * 1024,
+        )
+
+
+def _stricter_of(a: T, b: T) -> T:
+    chosen: dict[str, Any] = {}
+    for part in fields(a):  # type: ignore[arg-type]
+        left, right = getattr(a, part.name), getattr(b, part.name)
+        if is_dataclass(left):
+            chosen[part.name] = _stricter_of(left, right)
+        else:
+            chosen[part.name] = part.metadata["stricter"](left, right)
+    return type(a)(**chosen)
+
+
+def terms_to_dict(part: Any) -> dict[str, Any]:
+    """Return a dataclass of terms, and the ones inside it, as JSON."""
+    return {
+        f.name: terms_to_dict(value) if is_dataclass(value := getattr(part, f.name)) else value
+        for f in fields(part)
+    }
+
+
+def read_terms(cls: type[T], obj: object, where: str = "") -> T:
+    """Build dataclass `cls` from JSON; ValueError names the first key that is wrong."""
+    if not isinstance(obj, dict):
+        raise ValueError(f"{where or 'the terms'}: an object with named keys is needed")
+    hints = get_type_hints(cls)
+    known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
+    for key in obj:
+        if key not in known:
+            raise ValueError(f"unknown key {_path(where, str(key)[:60])!r}")
+    values: dict[str, Any] = {}
+    for name, spec in known.items():
+        path = _path(where, name)
+        if name not in obj:
+            raise ValueError(f"missing key {path!r}")
+        hint = hints[name]
+        if is_dataclass(hint):
+            values[name] = read_terms(hint, obj[name], path)  # type: ignore[arg-type]
+        else:
+            values[name] = check_term(hint, spec.metadata.get("allowed", ()), obj[name], path)
+    return cls(**values)
+
+
+def check_term(hint: object, allowed: tuple[Any, ...], value: object, path: str) -> Any:
+    """Return `value` as the type of one term, or raise ValueError naming `path`."""
+    if allowed:
+        if not any(type(value) is type(a) and value == a for a in allowed):
+            listed = ", ".join(str(a).lower() for a in allowed)
+            raise ValueError(f"key {path!r} must be one of: {listed}")
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"key {path!r} must be a number")
+    if hint is int and not isinstance(value, int):
+        raise ValueError(f"key {path!r} must be a whole number")
+    if not math.isfinite(value) or not 0 <= value <= 1e12:
+        raise ValueError(f"key {path!r} must be between 0 and 1e12")
+    return value if hint is int else float(value)
+
+
+def _path(where: str, name: str) -> str:
+    return f"{where}.{name}" if where else name
