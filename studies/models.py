@@ -1,0 +1,192 @@
+"""Networks, institutions, working groups, studies and who takes part. No patient is ever in here.
+
+People named here are professionals in their role. `invented` marks a person of a demonstration.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from studies.base import Base, Json, UtcTime, new_id
+from studies.states import INSTITUTION_KINDS, PARTICIPATION_STATES, STUDY_STATES
+
+ID = String(36)
+SLUG = String(63)
+
+
+def _one_of(column: str, words: tuple[str, ...]) -> str:
+    return f"{column} IN ({', '.join(repr(word) for word in words)})"
+
+
+class Network(Base):
+    """A regional oncology network: institutions that agreed to work by the same rules."""
+
+    __tablename__ = "network"
+
+    slug: Mapped[str] = mapped_column(SLUG, primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    region_nl: Mapped[str] = mapped_column(String(200), default="")
+    region_en: Mapped[str] = mapped_column(String(200), default="")
+    source: Mapped[str] = mapped_column(Text, default="")
+
+
+class Institution(Base):
+    """A hospital or institute. One may belong to several networks."""
+
+    __tablename__ = "institution"
+    __table_args__ = (CheckConstraint(_one_of("kind", tuple(INSTITUTION_KINDS)), name="kind"),)
+
+    slug: Mapped[str] = mapped_column(SLUG, primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(20))
+    city: Mapped[str] = mapped_column(String(100), default="")
+    agb: Mapped[str | None] = mapped_column(String(8))
+    phone: Mapped[str] = mapped_column(String(40), default="")
+
+
+class Membership(Base):
+    """An institution's time in a network; no end means it still is a member."""
+
+    __tablename__ = "membership"
+    __table_args__ = (UniqueConstraint("network", "institution", "since"),)
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    network: Mapped[str] = mapped_column(ForeignKey("network.slug"))
+    institution: Mapped[str] = mapped_column(ForeignKey("institution.slug"), index=True)
+    since: Mapped[datetime] = mapped_column(UtcTime)
+    until: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class WorkingGroup(Base):
+    """A tumour working group of a network."""
+
+    __tablename__ = "working_group"
+    __table_args__ = (UniqueConstraint("network", "slug"),)
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    network: Mapped[str] = mapped_column(ForeignKey("network.slug"))
+    slug: Mapped[str] = mapped_column(SLUG)
+    name_nl: Mapped[str] = mapped_column(String(200))
+    name_en: Mapped[str] = mapped_column(String(200))
+
+    members: Mapped[list["WorkingGroupMember"]] = relationship(
+        order_by="WorkingGroupMember.position", cascade="all, delete-orphan"
+    )
+
+
+class WorkingGroupMember(Base):
+    """A person in a working group: hospital and discipline both matter for who speaks for whom."""
+
+    __tablename__ = "working_group_member"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    group_id: Mapped[str] = mapped_column(ForeignKey("working_group.id"), index=True)
+    position: Mapped[int] = mapped_column(default=0)
+    name: Mapped[str] = mapped_column(String(200))
+    discipline: Mapped[str] = mapped_column(String(100))
+    role: Mapped[str] = mapped_column(String(40), default="member")
+    institution: Mapped[str | None] = mapped_column(ForeignKey("institution.slug"))
+    invented: Mapped[bool] = mapped_column(default=False)
+
+
+class Study(Base):
+    """A study: its question in plain words, what it may use, and what a patient must have agreed to.
+
+    `requires` is the requirement set (item codes, never empty); `codebook` the codebook as in
+    query.md; `output_by_site` whether results may name hospitals where every policy allows it.
+    """
+
+    __tablename__ = "study"
+    __table_args__ = (CheckConstraint(_one_of("state", STUDY_STATES), name="state"),)
+
+    slug: Mapped[str] = mapped_column(SLUG, primary_key=True)
+    network: Mapped[str] = mapped_column(ForeignKey("network.slug"), index=True)
+    title_nl: Mapped[str] = mapped_column(String(200))
+    title_en: Mapped[str] = mapped_column(String(200))
+    question_nl: Mapped[str] = mapped_column(Text)
+    question_en: Mapped[str] = mapped_column(Text)
+    purpose_nl: Mapped[str] = mapped_column(Text)
+    purpose_en: Mapped[str] = mapped_column(Text)
+    group_id: Mapped[str | None] = mapped_column(ForeignKey("working_group.id"))
+    lead: Mapped[str | None] = mapped_column(ForeignKey("institution.slug"))
+    lead_name: Mapped[str] = mapped_column(String(200), default="")
+    state: Mapped[str] = mapped_column(String(10), default="draft")
+    codebook: Mapped[dict[str, Any]] = mapped_column(Json)
+    codebook_id: Mapped[str] = mapped_column(String(80))
+    requires: Mapped[list[str]] = mapped_column(Json)
+    output_by_site: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+
+    group: Mapped[WorkingGroup | None] = relationship()
+    participations: Mapped[list["Participation"]] = relationship(
+        order_by="Participation.institution", back_populates="of_study"
+    )
+
+    def title(self, language: str) -> str:
+        """The title in Dutch for "nl", in English otherwise."""
+        return self.title_nl if language == "nl" else self.title_en
+
+    def question(self, language: str) -> str:
+        """The lay question in Dutch for "nl", in English otherwise."""
+        return self.question_nl if language == "nl" else self.question_en
+
+
+class Participation(Base):
+    """A hospital's part in a study: the state it is in now, since when."""
+
+    __tablename__ = "participation"
+    __table_args__ = (
+        UniqueConstraint("study", "institution"),
+        CheckConstraint(_one_of("state", PARTICIPATION_STATES), name="state"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    study: Mapped[str] = mapped_column(ForeignKey("study.slug"))
+    institution: Mapped[str] = mapped_column(ForeignKey("institution.slug"), index=True)
+    state: Mapped[str] = mapped_column(String(12), default="invited")
+    since: Mapped[datetime] = mapped_column(UtcTime)
+    contact: Mapped[str] = mapped_column(String(200), default="")
+    note_code: Mapped[str | None] = mapped_column(String(40))
+
+    of_study: Mapped[Study] = relationship(back_populates="participations")
+    of_institution: Mapped[Institution] = relationship()
+    steps: Mapped[list["ParticipationStep"]] = relationship(order_by="ParticipationStep.number")
+
+
+class ParticipationStep(Base):
+    """One step in a hospital's part, never changed: `at` may lie back, `recorded_at` is when typed."""
+
+    __tablename__ = "participation_step"
+    __table_args__ = (UniqueConstraint("participation_id", "number"),)
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    participation_id: Mapped[str] = mapped_column(ForeignKey("participation.id"))
+    number: Mapped[int]
+    state: Mapped[str] = mapped_column(String(12))
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    recorded_at: Mapped[datetime] = mapped_column(UtcTime)
+    by: Mapped[str] = mapped_column(String(64))
+    note_code: Mapped[str | None] = mapped_column(String(40))
+
+
+class SiteNode(Base):
+    """The program that answers for an institution: its public keys and what it last told us.
+
+    `terms` are the thresholds of its policy (federation.query.terms), `policy_sha256` which file
+    they came from; both None until the site has said so.
+    """
+
+    __tablename__ = "site_node"
+    __table_args__ = (Index("ix_site_node_engine", "engine"),)
+
+    institution: Mapped[str] = mapped_column(ForeignKey("institution.slug"), primary_key=True)
+    sign_pub: Mapped[str] = mapped_column(String(64))
+    box_pub: Mapped[str] = mapped_column(String(64))
+    engine: Mapped[str] = mapped_column(String(20), default="embedded")
+    terms: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    policy_sha256: Mapped[str | None] = mapped_column(String(64))
+    software: Mapped[str] = mapped_column(String(80), default="")
+    enrolled_at: Mapped[datetime] = mapped_column(UtcTime)
+    last_seen: Mapped[datetime | None] = mapped_column(UtcTime)
