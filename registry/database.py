@@ -1,0 +1,126 @@
+"""Engine and session factory for SQLite (default) and PostgreSQL (by URL).
+
+Every session from :func:`session_factory` writes an audit line per announcement when it commits,
+see registry/transaction.py. Writing is the default kind of transaction; reading transactions say
+so with :func:`read_only` and cannot write on either database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session, sessionmaker
+
+SessionFactory = sessionmaker[Session]
+Clock = Callable[[], datetime]
+
+BUSY_TIMEOUT_MS = 10_000
+STATEMENT_TIMEOUT_MS = 30_000
+READ_ONLY = "oncokring_read_only"
+
+
+def utc_now() -> datetime:
+    """The hub's clock."""
+    return datetime.now(UTC)
+
+
+def make_engine(url: str) -> Engine:
+    """Engine for ``url``; ``postgresql://`` is understood as psycopg 3.
+
+    Raises ValueError for a database other than SQLite (a file) and PostgreSQL.
+    """
+    parsed = make_url(url)
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise ValueError(
+                "The hub needs a SQLite file; a database in memory would lose consent. "
+                "Give a path, such as sqlite:////var/lib/oncokring/hub.sqlite."
+            )
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+        event.listen(engine, "connect", _sqlite_connect)
+        event.listen(engine, "begin", _sqlite_begin)
+        return _watched(engine)
+    if parsed.get_backend_name() == "postgresql":
+        engine = create_engine(
+            parsed,
+            pool_pre_ping=True,
+            connect_args={
+                "options": f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_MS} "
+                "-c idle_in_transaction_session_timeout=60000 -c synchronous_commit=on"
+            },
+        )
+        event.listen(engine, "begin", _postgresql_begin)
+        return _watched(engine)
+    raise ValueError("The database must be SQLite or PostgreSQL; check ONCOKRING_DATABASE.")
+
+
+def _watched(engine: Engine) -> Engine:
+    # Imported here: transaction.py builds on this module.
+    from registry.transaction import forget_changes, note_changes
+
+    event.listen(engine, "begin", forget_changes)
+    event.listen(engine, "before_cursor_execute", note_changes)
+    return engine
+
+
+def session_factory(engine: Engine, clock: Clock = utc_now) -> SessionFactory:
+    """Sessions that audit what they commit. ``clock`` gives the time of audit lines."""
+    # Imported here: transaction.py builds on this module.
+    from registry.transaction import AuditedSession
+
+    return sessionmaker(
+        engine, class_=AuditedSession, expire_on_commit=False, info={"clock": clock}
+    )
+
+
+def open_database(url: str, clock: Clock = utc_now) -> SessionFactory:
+    """Engine and session factory in one go; ``factory.kw["bind"]`` is the engine."""
+    return session_factory(make_engine(url), clock)
+
+
+def engine_of(factory: SessionFactory) -> Engine:
+    """The engine behind a session factory."""
+    engine = factory.kw["bind"]
+    assert isinstance(engine, Engine)  # noqa: S101 - narrows the type, set by session_factory
+    return engine
+
+
+def read_only(session: Session) -> None:
+    """Begin this session's transaction as a reading one; a write in it fails."""
+    session.connection(execution_options={READ_ONLY: True})
+
+
+def _sqlite_connect(dbapi_connection: Any, _record: Any) -> None:
+    # SQLAlchemy's begin event must be the only one that begins, so that it can say IMMEDIATE.
+    dbapi_connection.isolation_level = None
+    cursor = dbapi_connection.cursor()
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        "trusted_schema=OFF",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    reading = bool(connection.get_execution_options().get(READ_ONLY))
+    connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reading else 'OFF'}")
+    # A deferred transaction that starts to write later fails with "database is locked" when
+    # another wrote in between; IMMEDIATE waits its turn up to busy_timeout instead.
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _postgresql_begin(connection: Connection) -> None:
+    if connection.get_execution_options().get(READ_ONLY):
+        connection.exec_driver_sql("SET TRANSACTION READ ONLY")

@@ -1,0 +1,146 @@
+"""Settings of the hub, read once from the environment (``ONCOKRING_*``) and then frozen.
+
+A missing or impossible setting stops the start with one sentence that names the variable; there
+is no silent default for a secret.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+MIN_SECRET_CHARACTERS = 32
+DEFAULT_MAX_BODY = 10 * 1024 * 1024
+LANGUAGES = ("nl", "en")
+ENGINES = ("embedded", "vantage6", "none")
+
+# name -> what it means; tests/architecture compares this list with docs and with the code below.
+VARIABLES: Mapping[str, str] = {
+    "ONCOKRING_SECRET_KEY": "secret that signs form cookies, at least 32 characters; required",
+    "ONCOKRING_DATA": "directory for the hub's keys and the default database; required",
+    "ONCOKRING_DATABASE": "database URL; default SQLite file hub.sqlite in ONCOKRING_DATA",
+    "ONCOKRING_ADDRESS": "address people type, for example https://hub.example; "
+    "default http://127.0.0.1:8000",
+    "ONCOKRING_LANGUAGE": "language of a first visit, nl or en; default nl",
+    "ONCOKRING_ENGINE": "how messages reach the sites: embedded, vantage6 or none; "
+    "default embedded",
+    "ONCOKRING_SITES": "for the embedded engine: directory with one site directory per hospital; "
+    "default sites in ONCOKRING_DATA",
+    "ONCOKRING_MAX_BODY": "largest accepted request body in bytes; default 10485760",
+    "ONCOKRING_DEBUG": "1 only while developing on 127.0.0.1; default 0",
+    "ONCOKRING_PROXIES": "number of reverse proxies in front that set X-Forwarded-*; default 0",
+}
+
+
+class SettingsError(ValueError):
+    """A setting is missing or impossible; the message names the variable and what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of the hub. Build with :func:`from_environ`; tests build it directly."""
+
+    secret_key: str = field(repr=False)
+    data: Path
+    # No repr: a PostgreSQL URL may carry a password.
+    database_url: str = field(repr=False)
+    address: str = "http://127.0.0.1:8000"
+    language: str = "nl"
+    engine: str = "embedded"
+    sites: Path | None = None
+    max_body: int = DEFAULT_MAX_BODY
+    debug: bool = False
+    proxies: int = 0
+
+    def __post_init__(self) -> None:
+        if len(self.secret_key) < MIN_SECRET_CHARACTERS:
+            raise SettingsError(
+                "ONCOKRING_SECRET_KEY is missing or shorter than 32 characters. "
+                "Make one with: python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+            )
+        parts = urlsplit(self.address)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+            raise SettingsError(
+                "ONCOKRING_ADDRESS must be an address without a path, such as https://hub.example."
+            )
+        if parts.scheme == "http" and not self.is_local:
+            raise SettingsError(
+                "ONCOKRING_ADDRESS uses http on an address other than 127.0.0.1. "
+                "Cookies would travel unprotected; use https."
+            )
+        if self.debug and not self.is_local:
+            raise SettingsError("ONCOKRING_DEBUG=1 is refused on an address other than 127.0.0.1.")
+        if self.language not in LANGUAGES:
+            raise SettingsError("ONCOKRING_LANGUAGE must be nl or en.")
+        if self.engine not in ENGINES:
+            raise SettingsError("ONCOKRING_ENGINE must be embedded, vantage6 or none.")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the hub is only for this machine, the one place where http is accepted."""
+        return urlsplit(self.address).hostname == "127.0.0.1"
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Cookies carry ``Secure`` everywhere except on http://127.0.0.1."""
+        return urlsplit(self.address).scheme == "https"
+
+    @property
+    def sites_directory(self) -> Path:
+        """Where the embedded engine finds one directory per site."""
+        return self.sites or self.data / "sites"
+
+    @property
+    def keys_directory(self) -> Path:
+        """Where the hub's own signing key lives."""
+        return self.data / "keys"
+
+
+def from_environ(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings; raise :class:`SettingsError` with one sentence when one is wrong."""
+    env = os.environ if environ is None else environ
+    data_text = env.get("ONCOKRING_DATA", "")
+    if not data_text:
+        raise SettingsError(
+            "ONCOKRING_DATA is missing. Set it to the directory where the hub keeps its keys, "
+            "for example ONCOKRING_DATA=/var/lib/oncokring."
+        )
+    data = Path(data_text)
+    sites = env.get("ONCOKRING_SITES", "")
+    return Settings(
+        secret_key=env.get("ONCOKRING_SECRET_KEY", ""),
+        data=data,
+        database_url=env.get("ONCOKRING_DATABASE", "") or f"sqlite:///{data / 'hub.sqlite'}",
+        address=env.get("ONCOKRING_ADDRESS", "") or "http://127.0.0.1:8000",
+        language=env.get("ONCOKRING_LANGUAGE", "") or "nl",
+        engine=env.get("ONCOKRING_ENGINE", "") or "embedded",
+        sites=Path(sites) if sites else None,
+        max_body=_whole("ONCOKRING_MAX_BODY", env, DEFAULT_MAX_BODY),
+        debug=env.get("ONCOKRING_DEBUG", "0") == "1",
+        proxies=_whole("ONCOKRING_PROXIES", env, 0),
+    )
+
+
+def database_url_from_environ(environ: Mapping[str, str] | None = None) -> str:
+    """The database URL alone, for commands such as ``migrate`` that need no secret."""
+    env = os.environ if environ is None else environ
+    if url := env.get("ONCOKRING_DATABASE", ""):
+        return url
+    if data := env.get("ONCOKRING_DATA", ""):
+        return f"sqlite:///{Path(data) / 'hub.sqlite'}"
+    raise SettingsError(
+        "Neither ONCOKRING_DATABASE nor ONCOKRING_DATA is set, so there is no database to use. "
+        "Set one of them."
+    )
+
+
+def _whole(name: str, env: Mapping[str, str], default: int) -> int:
+    text = env.get(name, "")
+    if not text:
+        return default
+    if not text.isdigit():
+        raise SettingsError(f"{name} must be a whole number, 0 or more.")
+    return int(text)

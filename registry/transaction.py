@@ -1,0 +1,228 @@
+"""The one visible transaction: services flush, the edge commits once, every commit is audited.
+
+How code gets a session
+- A page or API view: ``registry.transaction.current_session()``. For GET and HEAD it is a reading
+  transaction that cannot write; for other methods it is a writing one, committed once after the
+  view returned a response below 400 and rolled back otherwise. The actor is ``flask.g.actor``,
+  the time ``flask.g.now``.
+- Something that must be kept although the view fails (a failed sign-in): its own
+  ``with unit_of_work(factory, actor) as session``.
+- A generator that outlives the view (server-sent events): ``with reading(factory) as session``
+  for each look, never ``current_session()``.
+- CLI and worker: ``unit_of_work`` or a plain ``with factory() as session: ...; session.commit()``.
+
+Whichever way, the commit itself (:class:`AuditedSession`) writes an audit line for each
+announcement (studies/events.py) and refuses when audited tables changed without one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from flask import g, has_request_context, request
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, SessionTransaction
+
+from registry import audit
+from registry.audit import AuditFailure
+from registry.database import SessionFactory, read_only, utc_now
+from studies.actor import Actor
+
+# Tables whose rows may change without an audit line, each with its reason. All others need one.
+UNAUDITED: Mapping[str, str] = {
+    "audit_line": "is the audit log",
+    "account_session": "sign-in and sign-out are announced; idle time and form drafts are not acts",
+    "account_attempt": "counts sign-in attempts; the refusal itself is announced",
+    "account_totp_used": "used one-time codes; the sign-in is announced",
+    "alembic_version": "belongs to the migrations",
+    "run_reply": "bytes of a site's signed reply; opening and finishing the run are announced",
+    "run_site": "progress per site; opening and finishing the run are announced",
+    "heartbeat": "written by the readiness check",
+}
+
+_WRITES = re.compile(
+    r"^\s*(?:INSERT\s+(?:OR\s+\w+\s+)?INTO|UPDATE(?:\s+OR\s+\w+)?|DELETE\s+FROM)\s+[\"`]?(\w+)",
+    re.IGNORECASE,
+)
+_CHANGED = "oncokring_changed"
+_ANNOUNCED = "announced"
+_MARKS = "oncokring_savepoints"
+
+
+class UnannouncedChange(RuntimeError):
+    """Rows of audited tables changed, but no service announced an act. Nothing was written."""
+
+    def __init__(self, tables: Iterable[str]) -> None:
+        self.tables = tuple(sorted(tables))
+        super().__init__(
+            f"Tables {', '.join(self.tables)} changed without an announcement. "
+            "Call studies.events.announce in the service that changes them."
+        )
+
+
+class AuditedSession(Session):
+    """A Session whose commit writes the audit lines first, in the same transaction."""
+
+
+@event.listens_for(AuditedSession, "before_commit")
+def _audit_before_commit(session: AuditedSession) -> None:
+    session.flush()
+    announced = list(session.info.get(_ANNOUNCED, ()))
+    changed = {
+        table for table in session.connection().info.get(_CHANGED, ()) if table not in UNAUDITED
+    }
+    if changed and not announced:
+        raise UnannouncedChange(changed)
+    if announced:
+        _write_lines(session, announced)
+    _forget(session)
+
+
+def _write_lines(session: Session, announced: list[Any]) -> None:
+    clock = session.info.get("clock", utc_now)
+    try:
+        for item in announced:
+            audit.append(
+                session,
+                at=clock(),
+                actor=item.actor,
+                action=item.action,
+                about=item.about,
+                facts=item.facts,
+                request_id=_request_value("request_id"),
+                rule=_request_value("rule_text"),
+            )
+    except SQLAlchemyError as error:
+        raise AuditFailure(
+            "The audit log could not be written, so nothing was changed. Try again; if it stays, "
+            "tell the network office."
+        ) from error
+
+
+def _forget(session: Session) -> None:
+    session.info[_ANNOUNCED] = []
+    session.info[_MARKS] = {}
+
+
+@event.listens_for(AuditedSession, "after_transaction_create")
+def _mark_savepoint(session: AuditedSession, transaction: SessionTransaction) -> None:
+    if transaction.nested:
+        marks = session.info.setdefault(_MARKS, {})
+        marks[id(transaction)] = len(session.info.get(_ANNOUNCED, ()))
+
+
+@event.listens_for(AuditedSession, "after_soft_rollback")
+def _forget_rolled_back(session: AuditedSession, previous: SessionTransaction) -> None:
+    # What was announced inside a savepoint that is rolled back did not happen.
+    if previous.nested:
+        start = session.info.get(_MARKS, {}).pop(id(previous), 0)
+        session.info[_ANNOUNCED] = list(session.info.get(_ANNOUNCED, ()))[:start]
+    elif previous.parent is None:
+        _forget(session)
+
+
+def note_changes(
+    connection: Connection,
+    _cursor: Any,
+    statement: str,
+    _parameters: Any,
+    _context: Any,
+    _many: bool,
+) -> None:
+    """Engine hook (before_cursor_execute): remember which tables this transaction writes."""
+    if match := _WRITES.match(statement):
+        connection.info.setdefault(_CHANGED, set()).add(match.group(1).lower())
+
+
+def forget_changes(connection: Connection) -> None:
+    """Engine hook (begin): a new transaction has changed nothing yet."""
+    connection.info[_CHANGED] = set()
+
+
+@contextmanager
+def unit_of_work(factory: SessionFactory, actor: Actor) -> Iterator[Session]:
+    """A writing transaction that commits once at the end; any exception writes nothing.
+
+    Raises :class:`UnannouncedChange` or :class:`registry.audit.AuditFailure` at the commit.
+    """
+    with factory() as session:
+        session.info["actor"] = actor
+        yield session
+        session.commit()
+
+
+@contextmanager
+def reading(factory: SessionFactory) -> Iterator[Session]:
+    """A reading transaction. Announced readings get their audit lines when it ends."""
+    with factory() as session:
+        read_only(session)
+        yield session
+        announced = list(session.info.get(_ANNOUNCED, ()))
+        session.rollback()
+    if announced:
+        # A reading transaction cannot write, so the lines go in one of their own, before the
+        # caller hands anything on: when that fails, nothing has been shown.
+        with factory() as session:
+            session.info[_ANNOUNCED] = announced
+            session.commit()
+
+
+@contextmanager
+def request_unit(factory: SessionFactory) -> Iterator[None]:
+    """Around one view: its session is made when first asked for, and ended here.
+
+    The view's response decides: ``flask.g.keep`` is set False by the app for a status of 400 and
+    above, which rolls back.
+    """
+    g.pop("unit", None)
+    g.keep = True
+    try:
+        yield
+    except BaseException as error:
+        unit = g.pop("unit", None)
+        if unit is not None:
+            unit.__exit__(type(error), error, error.__traceback__)
+        raise
+    unit = g.pop("unit", None)
+    if unit is None:
+        return
+    if g.keep:
+        unit.__exit__(None, None, None)
+    else:
+        unit.__exit__(_RolledBack, _RolledBack(), None)
+
+
+class _RolledBack(Exception):
+    pass
+
+
+class _RequestUnit:
+    """The session of the request that is being answered."""
+
+    def __init__(self, factory: SessionFactory, *, writing: bool) -> None:
+        self._context = unit_of_work(factory, g.actor) if writing else reading(factory)
+        self.session = self._context.__enter__()
+
+    def __exit__(self, *failure: Any) -> None:
+        try:
+            self._context.__exit__(*failure)
+        except _RolledBack:
+            return
+
+
+def current_session() -> Session:
+    """The session of this request; see the module's docstring for what it promises."""
+    if not has_request_context() or "keep" not in g:
+        raise RuntimeError("current_session() exists only inside a view; use unit_of_work.")
+    if "unit" not in g:
+        g.unit = _RequestUnit(g.factory, writing=request.method not in ("GET", "HEAD", "OPTIONS"))
+    session: Session = g.unit.session
+    return session
+
+
+def _request_value(name: str) -> str:
+    return str(g.get(name, "")) if has_request_context() else ""
