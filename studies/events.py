@@ -1,4 +1,4 @@
-"""Telling the transaction what happened, so that it writes one audit line per act and commits both."""
+"""Telling the transaction what happened, so that it writes one audit line per act."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -46,8 +46,3 @@ def announce(
 def announced(session: Session) -> tuple[Announcement, ...]:
     """What this session's work has announced so far."""
     return tuple(session.info.get(_KEY, ()))
-
-
-def take_announced(session: Session) -> tuple[Announcement, ...]:
-    """What was announced, and forget it: for the transaction that writes it to the audit."""
-    return tuple(session.info.pop(_KEY, ()))

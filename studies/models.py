@@ -92,7 +92,7 @@ class WorkingGroupMember(Base):
 
 
 class Study(Base):
-    """A study: its question in plain words, what it may use, and what a patient must have agreed to.
+    """A study: its question in plain words, what it may use, what a patient must have agreed to.
 
     `requires` is the requirement set (item codes, never empty); `codebook` the codebook as in
     query.md; `output_by_site` whether results may name hospitals where every policy allows it.
@@ -156,7 +156,7 @@ class Participation(Base):
 
 
 class ParticipationStep(Base):
-    """One step in a hospital's part, never changed: `at` may lie back, `recorded_at` is when typed."""
+    """One step in a hospital's part, never changed: `at` may lie before `recorded_at`."""
 
     __tablename__ = "participation_step"
     __table_args__ = (UniqueConstraint("participation_id", "number"),)

@@ -1,0 +1,45 @@
+"""What the consent package refuses, each with a stable code. Never holds anything about a patient.
+
+No SQLAlchemy and nothing of ours, so that a site can import it with the rule and the snapshot.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+CODES: Final[Mapping[str, str]] = {
+    "requirement_set_empty": "The study names nothing that a patient must have agreed to.",
+    "unknown_item": "This subject is not part of the choices that can be made here.",
+    "unknown_answer": "An answer is yes, no, or don't know yet.",
+    "answer_missing": "Each question needs an answer; 'I don't know yet' is one too.",
+    "unknown_language": "Choices can be made in Dutch and in English.",
+    "text_version_not_current": "The text of this study has changed; read the new text first.",
+    "text_not_found": "This study has no text for patients that is valid now.",
+    "text_not_valid": "The text for patients misses a part that it must have.",
+    "not_your_own": "Only the patient can make this choice.",
+    "choices_changed": "The choices were changed in the meantime; look at them first.",
+    "idempotency_conflict": "The same form was sent before with other answers.",
+    "receipt_not_found": "There is no receipt with this number.",
+    "code_invalid": "The code is not right, or it can no longer be used.",
+    "invitation_not_valid": "The invitation misses a part that it must have.",
+    "unknown_site": "No hospital with this name sends its patients here.",
+    "study_not_found": "There is no study with this name.",
+    "snapshot_malformed": "The state of consent could not be read.",
+    "snapshot_other_site": "The state of consent was made for another hospital.",
+    "snapshot_rollback": "The state of consent is older than the one already here.",
+    "consent_state_too_old": "The state of consent is too old, so nobody is counted.",
+    "clock_skew": "The clocks of hub and hospital differ too much, so nobody is counted.",
+    "snapshot_never_sent": "The hospital confirms a state of consent that was never made.",
+    "ack_malformed": "The hospital's confirmation could not be read.",
+}
+
+
+class ConsentError(Exception):
+    """A refusal of the consent package.
+
+    `code` is one of CODES; `message` its sentence, without names, codes of letters or handles.
+    """
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        self.message = CODES[code]
+        super().__init__(f"{code}: {self.message}")

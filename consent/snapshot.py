@@ -1,0 +1,227 @@
+"""The state of consent that the hub gives one site: whole, numbered, dated. Pure; numpy only.
+
+Per (study, item) one bit per handle. The hub builds the claims, a message signs them, the site
+parses them and asks `permits`. What is not in a snapshot is not permitted.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from consent.errors import ConsentError
+
+HANDLE_BYTES = 20
+MAX_HANDLES = 5_000_000
+MAX_COLUMNS = 10_000
+CLOCK_SKEW = timedelta(minutes=5)
+_HANDLE = np.dtype(f"S{HANDLE_BYTES}")
+_KEYS = frozenset({"network", "seq", "issued", "valid_until", "columns", "handles", "granted"})
+
+Handles = Sequence[bytes] | NDArray[np.bytes_]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state of consent at one site.
+
+    handles: sorted, without repeats. columns: (study, item). granted: one mask per column, over
+    `handles`. Times are UTC, whole seconds.
+    """
+
+    network: str
+    seq: int
+    issued: datetime
+    valid_until: datetime
+    columns: tuple[tuple[str, str], ...]
+    handles: NDArray[np.bytes_]
+    granted: tuple[Mask, ...]
+
+    def check_fresh(self, now: datetime, max_age: timedelta) -> None:
+        """Raise ConsentError `consent_state_too_old` past the end or the age, or `clock_skew`.
+
+        Skew: issued more than five minutes after `now`, so one of the two clocks is wrong.
+        """
+        if self.issued > now + CLOCK_SKEW:
+            raise ConsentError("clock_skew")
+        if now >= self.valid_until or now - self.issued > max_age:
+            raise ConsentError("consent_state_too_old")
+
+    def permits(self, handles: Handles, study: str, requires: Sequence[str]) -> Mask:
+        """For each of `handles` whether every item of `requires` is granted for `study`.
+
+        The result is as long as `handles` and in its order. A handle or item that the snapshot
+        does not name is not permitted. Raises ConsentError `requirement_set_empty` for an empty
+        requirement set, which may never mean "everyone".
+        """
+        if not requires:
+            raise ConsentError("requirement_set_empty")
+        asked = as_handles(handles)
+        permitted = np.zeros(len(asked), dtype=np.bool_)
+        place = {column: number for number, column in enumerate(self.columns)}
+        wanted = [place.get((study, item)) for item in dict.fromkeys(requires)]
+        if len(self.handles) == 0 or any(number is None for number in wanted):
+            return permitted
+        everything = np.logical_and.reduce([self.granted[n] for n in wanted if n is not None])
+        at = np.minimum(np.searchsorted(self.handles, asked), len(self.handles) - 1)
+        found = self.handles[at] == asked
+        permitted[found] = everything[at[found]]
+        return permitted
+
+
+def as_handles(handles: Handles) -> NDArray[np.bytes_]:
+    """`handles` as an array of 20-byte strings. Raises ValueError for any other length."""
+    if isinstance(handles, np.ndarray):
+        if handles.dtype != _HANDLE or handles.ndim != 1:
+            raise ValueError("handles are a one-dimensional array of 20-byte strings")
+        return handles
+    if any(len(handle) != HANDLE_BYTES for handle in handles):
+        raise ValueError("a handle has 20 bytes")
+    return np.frombuffer(b"".join(handles), dtype=_HANDLE)
+
+
+def build_claims(
+    *,
+    network: str,
+    seq: int,
+    issued: datetime,
+    valid_until: datetime,
+    columns: Sequence[tuple[str, str]],
+    handles: Handles,
+    granted: Sequence[NDArray[np.bool_]],
+) -> dict[str, Any]:
+    """The claims of a snapshot message; the message adds sender, audience and signature.
+
+    granted: one mask per column, over `handles` in the order given; they are sorted here.
+    Raises ValueError for repeated handles or columns and for masks of another length.
+    """
+    asked = as_handles(handles)
+    order = np.argsort(asked, kind="stable")
+    ordered = asked[order]
+    if np.any(ordered[1:] == ordered[:-1]):
+        raise ValueError("a handle stands twice in a snapshot")
+    if len(set(columns)) != len(columns) or len(granted) != len(columns):
+        raise ValueError("a snapshot has one mask per column and each column once")
+    if any(mask.shape != ordered.shape for mask in granted):
+        raise ValueError("a mask is as long as the handles")
+    return {
+        "network": network,
+        "seq": seq,
+        "issued": int(issued.timestamp()),
+        "valid_until": int(valid_until.timestamp()),
+        "columns": [{"study": study, "item": item} for study, item in columns],
+        "handles": _b64(ordered.tobytes()),
+        "granted": [
+            _b64(np.packbits(mask[order], bitorder="little").tobytes()) for mask in granted
+        ],
+    }
+
+
+def parse_claims(
+    claims: Mapping[str, Any], *, audience: str, network: str | None = None, last_seq: int = 0
+) -> Snapshot:
+    """The snapshot in verified claims.
+
+    audience: this site's slug; claims that name another `aud` are refused (claims without `aud`
+    too). network: refuse any other when given. last_seq: the number of the snapshot in use; an
+    older one is refused, the same one is accepted again.
+
+    Raises ConsentError: `snapshot_malformed`, `snapshot_other_site`, `snapshot_rollback`.
+    Age is not checked here: an old snapshot may be stored, but see `check_fresh` before use.
+    """
+    if claims.get("aud") != audience:
+        raise ConsentError("snapshot_other_site")
+    if not claims.keys() >= _KEYS:
+        raise ConsentError("snapshot_malformed")
+    if network is not None and claims["network"] != network:
+        raise ConsentError("snapshot_other_site")
+    try:
+        snapshot = _parse(claims)
+    except (ValueError, TypeError, OverflowError, KeyError, OSError) as error:
+        raise ConsentError("snapshot_malformed") from error
+    if snapshot.seq < last_seq:
+        raise ConsentError("snapshot_rollback")
+    return snapshot
+
+
+def _parse(claims: Mapping[str, Any]) -> Snapshot:
+    if not isinstance(claims["network"], str):
+        raise TypeError("network is text")
+    columns = _columns(claims["columns"])
+    handles = np.frombuffer(_unb64(claims["handles"], MAX_HANDLES * HANDLE_BYTES), dtype=_HANDLE)
+    if np.any(handles[1:] <= handles[:-1]):
+        raise ValueError("handles are sorted and without repeats")
+    packed = claims["granted"]
+    if not isinstance(packed, list) or len(packed) != len(columns):
+        raise ValueError("one mask per column")
+    issued, valid_until = _moment(claims["issued"]), _moment(claims["valid_until"])
+    if valid_until <= issued:
+        raise ValueError("a snapshot ends after it was issued")
+    return Snapshot(
+        network=claims["network"],
+        seq=_whole(claims["seq"]),
+        issued=issued,
+        valid_until=valid_until,
+        columns=columns,
+        handles=handles,
+        granted=tuple(_mask(text, len(handles)) for text in packed),
+    )
+
+
+def _columns(value: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, list) or len(value) > MAX_COLUMNS:
+        raise ValueError("columns are a list")
+    columns: list[tuple[str, str]] = []
+    for column in value:
+        if not isinstance(column, dict) or set(column) != {"study", "item"}:
+            raise ValueError("a column has a study and an item")
+        if not isinstance(column["study"], str) or not isinstance(column["item"], str):
+            raise TypeError("study and item are text")
+        columns.append((column["study"], column["item"]))
+    if len(set(columns)) != len(columns):
+        raise ValueError("a column stands twice")
+    return tuple(columns)
+
+
+def _mask(text: object, length: int) -> Mask:
+    data = _unb64(text, MAX_HANDLES)
+    if len(data) != (length + 7) // 8:
+        raise ValueError("a mask is as long as the handles")
+    bits = np.unpackbits(np.frombuffer(data, dtype=np.uint8), bitorder="little")
+    if bits[length:].any():
+        raise ValueError("bits without a handle")
+    return bits[:length].astype(np.bool_)
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int or value < 1:
+        raise TypeError("a whole number above zero")
+    return value
+
+
+def _moment(value: object) -> datetime:
+    return datetime.fromtimestamp(_whole(value), UTC)
+
+
+def _b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def _unb64(text: object, max_bytes: int) -> bytes:
+    if not isinstance(text, str) or len(text) > max_bytes * 4 // 3 + 4:
+        raise ValueError("base64url text of a limited length")
+    try:
+        data = base64.b64decode(
+            text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True
+        )
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise ValueError("not base64url") from error
+    if _b64(data) != text:
+        raise ValueError("not the one spelling of these bytes")
+    return data
