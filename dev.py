@@ -185,7 +185,7 @@ class Environment:
         if self._try_uv(wanted):
             return
         say("pip takes over from uv, which takes a minute or two.")
-        if self._pip(wanted).returncode != 0:
+        if self._pip(["--quiet", *wanted]).returncode != 0:
             raise Stop(
                 "The packages could not be installed; pip's own words are above. Most often the "
                 "package index cannot be reached. Behind a mirror or a proxy, set PIP_INDEX_URL "
