@@ -25,8 +25,8 @@ def _sqlite_up(table: str) -> tuple[str, ...]:
     return (
         f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} {stop}",
         f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {stop}",
-        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
-        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {_TAKEN[table]}) {stop}",  # noqa: S608
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN EXISTS "
+        + f"(SELECT 1 FROM {table} WHERE {_TAKEN[table]}) {stop}",  # noqa: S608 - our constants
     )
 
 

@@ -11,9 +11,8 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, 
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from studies.base import Base, Json, UtcTime, new_id
+from studies.models import ID, SLUG
 
-ID = String(36)
-SLUG = String(63)
 SHA256 = String(64)
 HANDLE = String(27)  # 20 bytes in base64url
 
