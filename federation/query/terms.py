@@ -7,7 +7,6 @@ whose terms are looser than its own.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, TypeVar, get_type_hints
@@ -103,7 +102,7 @@ class NumericTerms:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Terms:
     """Effective thresholds of one computation. `time_grid_days` 0 means exact times."""
 
@@ -121,13 +120,13 @@ class Terms:
     age_grid_years: int = _term(HIGHER)
     date_grid: Literal["day", "month", "year"] = _choice("day", "month", "year")
     time_grid_days: int = _term(HIGHER)
-    km: KmTerms = field()
-    quantile: QuantileTerms = field()
-    hist: HistTerms = field()
-    model: ModelTerms = field()
-    iter: IterTerms = field()
-    diff: DiffTerms = field()
-    numeric: NumericTerms = field()
+    km: KmTerms
+    quantile: QuantileTerms
+    hist: HistTerms
+    model: ModelTerms
+    iter: IterTerms
+    diff: DiffTerms
+    numeric: NumericTerms
     max_response_bytes: int = _term(LOWER)
 
     def to_dict(self) -> dict[str, Any]:
@@ -294,7 +293,7 @@ def check_term(hint: object, allowed: tuple[Any, ...], value: object, path: str)
         raise ValueError(f"key {path!r} must be a number")
     if hint is int and not isinstance(value, int):
         raise ValueError(f"key {path!r} must be a whole number")
-    if not math.isfinite(value) or not 0 <= value <= 1e12:
+    if not 0 <= value <= 1e12:  # also refuses nan
         raise ValueError(f"key {path!r} must be between 0 and 1e12")
     return value if hint is int else float(value)
 
