@@ -1,0 +1,82 @@
+"""Driving one run from start to end at once, in memory: for ``oncokring try`` and for tests.
+
+The hub's worker (worker.py) does the same over stored state, so that it survives a crash.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from federation.engines.interface import Engine, Reply
+from federation.protocol.errors import ProtocolError
+from federation.runs import envelope
+from federation.runs.driver import Driver, Outcome
+
+#: Seconds between a failed delivery and the next attempt.
+RETRY_SECONDS = 0.2
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def drive(
+    driver: Driver,
+    engine: Engine,
+    *,
+    seconds: float,
+    clock: Callable[[], datetime] = utc_now,
+) -> Outcome:
+    """Ask until there is an outcome.
+
+    A site that does not answer, or answers with bytes that are not its own reply to this step, is
+    asked again until ``seconds`` are over; then the outcome is ``insufficient``: masks vanish only
+    when every site of the roster has answered, so nothing can be released.
+    """
+    until = time.monotonic() + seconds
+    while True:
+        messages = driver.messages(clock())
+        asked = {engine.send(site, message): site for site, message in messages.items()}
+        while (after := driver.advance(clock())) is None:
+            left = until - time.monotonic()
+            if left <= 0:
+                _forget(engine, asked)
+                return insufficient(driver)
+            for reply in engine.replies(min(left, 1.0)):
+                if asked.pop(reply.handle, None) is None or _taken(driver, reply, clock()):
+                    continue
+                time.sleep(min(RETRY_SECONDS, left))
+                asked[engine.send(reply.site, messages[reply.site])] = reply.site
+        _forget(engine, asked)
+        if after != "step":
+            return after
+
+
+def insufficient(driver: Driver) -> Outcome:
+    """The outcome when the deadline passed while sites were silent: they are named, since silence
+    says nothing about patients."""
+    plan = driver.plan
+    report = envelope.site_report(
+        len(plan.roster), len(plan.roster) - len(driver.waiting), silent=sorted(driver.waiting)
+    )
+    code = "SITE_UNREACHABLE"
+    return Outcome(
+        "insufficient",
+        envelope.withheld(plan.run_id, "insufficient", code, plan.query, sites=report),
+        code=code,
+    )
+
+
+def _taken(driver: Driver, reply: Reply, now: datetime) -> bool:
+    if reply.body is None:
+        return False
+    try:
+        driver.receive(reply.site, reply.body, now)
+    except ProtocolError:
+        return False
+    return True
+
+
+def _forget(engine: Engine, asked: dict[str, str]) -> None:
+    for handle in asked:
+        engine.cancel(handle)

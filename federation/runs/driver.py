@@ -1,0 +1,301 @@
+"""The hub's side of one question as a pure state machine: no database, no engine, no clock.
+
+The caller carries messages out and replies in. Given the plan and the same replies it always
+comes to the same state, so that after a crash it is rebuilt from the stored replies.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from federation.disclosure import gate
+from federation.methods.base import Ask, Finished, Step
+from federation.methods.registry import KINDS
+from federation.protocol.encoding import canonical
+from federation.protocol.errors import ProtocolError
+from federation.protocol.keys import PublicIdentity, SigningKey, key_id
+from federation.protocol.messages import TYP_REPLY, TYP_STEP, sign, verify
+from federation.query.codebook import Codebook
+from federation.query.model import Query
+from federation.query.refusals import REFUSALS, Refused
+from federation.query.terms import Terms
+from federation.runs import envelope
+from federation.runs.pooling import pool, take_contribution
+
+#: The name under which the hub signs and is addressed.
+HUB = "hub"
+#: What a signed reply may add to the bytes that the policy allows (names, base64, signature).
+REPLY_ALLOWANCE = 65_536
+#: How long a site may act on a step message, unless the caller says otherwise.
+LIFETIME = timedelta(minutes=30)
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """All that is fixed when a run opens.
+
+    ``run_id`` is what the sites see; fresh for every attempt. ``terms`` are the strictest of all
+    sites' policies. ``min_snapshots``: the lowest consent snapshot that will do, per site.
+    ``approval``: {"by", "at", "query_sha256"}. ``again``: the question may have been computed
+    before without a released result (after a crash); a site then charges nothing twice.
+    """
+
+    run_id: str
+    query: Query
+    codebook: Codebook
+    roster: Mapping[str, PublicIdentity]
+    terms: Terms
+    min_snapshots: Mapping[str, int]
+    approval: Mapping[str, str]
+    again: bool = False
+
+    @property
+    def roster_dict(self) -> dict[str, dict[str, str]]:
+        return {slug: self.roster[slug].to_dict() for slug in sorted(self.roster)}
+
+    @property
+    def roster_sha256(self) -> str:
+        return hashlib.sha256(canonical(self.roster_dict)).hexdigest()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    ``complete``: ``envelope`` may be shown. ``refused``: ``code`` says why, ``envelope`` says it
+    in words. ``replay``: sites answered this question before, in the runs ``replay_of``; the
+    caller shows the stored result of one of them or, if there is none, asks with ``again``.
+    """
+
+    status: Literal["complete", "refused", "replay", "insufficient"]
+    envelope: dict[str, Any]
+    code: str | None = None
+    replay_of: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Answer:
+    body: bytes
+    claims: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def status(self) -> str:
+        return str(self.claims["status"])
+
+
+class Driver:
+    """Drives one run; see the module docstring."""
+
+    def __init__(self, plan: RunPlan, hub_key: SigningKey) -> None:
+        self.plan = plan
+        self.number = 0
+        self._key = hub_key
+        self._max_reply = 2 * plan.terms.max_response_bytes + REPLY_ALLOWANCE
+        self._method = KINDS[plan.query.kind]
+        self._ask = Ask(query=plan.query, codebook=plan.codebook, terms=plan.terms, site=None)
+        self._step: Step = self._method.start(self._ask)
+        self._answers: dict[str, _Answer] = {}
+        self._previous: list[str] = []
+
+    @property
+    def waiting(self) -> set[str]:
+        """The sites whose reply to the present step is not there yet."""
+        return set(self.plan.roster) - set(self._answers)
+
+    @property
+    def step_name(self) -> str:
+        return self._step.name
+
+    def messages(self, now: datetime, lifetime: timedelta = LIFETIME) -> dict[str, bytes]:
+        """One freshly signed message per site that has not answered the present step."""
+        plan = self.plan
+        shared = {
+            "run": plan.run_id,
+            "step": self.number,
+            "step_name": self._step.name,
+            "query": plan.query.to_dict(),
+            "query_sha256": plan.query.sha256,
+            "codebook": plan.codebook.to_dict(),
+            "roster": plan.roster_dict,
+            "terms": plan.terms.to_dict(),
+            "approval": dict(plan.approval),
+            "again": plan.again,
+            "previous": self._previous,
+        }
+        return {
+            site: sign(
+                TYP_STEP,
+                {**shared, "min_snapshot": plan.min_snapshots[site]},
+                self._key,
+                issuer=HUB,
+                audience=site,
+                now=now,
+                lifetime=lifetime,
+            )
+            for site in sorted(self.waiting)
+        }
+
+    def receive(self, site: str, body: bytes, now: datetime | None) -> None:
+        """Take one site's reply to the present step.
+
+        ``now`` None: the reply was checked in time when it came and is now read from the store.
+        The same bytes again change nothing. Raises ProtocolError for anything that is not this
+        site's own reply to this step of this run: the codes of ``verify``, ROSTER, WRONG_RUN,
+        WRONG_STEP, STALE_SNAPSHOT, BAD_REPLY, CONFLICT (other bytes than the site sent before).
+        """
+        identity = self.plan.roster.get(site)
+        if identity is None:
+            raise ProtocolError("ROSTER")
+        keys = {key_id(identity.sign): identity.sign}
+        claims = verify(TYP_REPLY, body, keys.get, audience=HUB, now=now, max_bytes=self._max_reply)
+        self._check(site, claims)
+        known = self._answers.get(site)
+        if known is not None and known.body != body:
+            raise ProtocolError("CONFLICT")
+        self._answers[site] = _Answer(body, claims)
+
+    def _check(self, site: str, claims: Mapping[str, Any]) -> None:
+        plan = self.plan
+        expected = {
+            "iss": site,
+            "run": plan.run_id,
+            "query_sha256": plan.query.sha256,
+            "roster_sha256": plan.roster_sha256,
+        }
+        if any(claims.get(name) != value for name, value in expected.items()):
+            raise ProtocolError("WRONG_RUN")
+        if claims.get("step") != self.number or isinstance(claims.get("step"), bool):
+            raise ProtocolError("WRONG_STEP")
+        status = claims.get("status")
+        if status == "ok":
+            snapshot = claims.get("snapshot")
+            if type(snapshot) is not int:
+                raise ProtocolError("BAD_REPLY")
+            if snapshot < plan.min_snapshots[site]:
+                raise ProtocolError("STALE_SNAPSHOT")
+        elif status == "replay":
+            earlier = claims.get("replay_of")
+            if not isinstance(earlier, Mapping) or not isinstance(earlier.get("run"), str):
+                raise ProtocolError("BAD_REPLY")
+        elif status != "refused":
+            raise ProtocolError("BAD_REPLY")
+
+    def advance(self, now: datetime) -> Literal["step"] | Outcome | None:
+        """Go on when that is possible.
+
+        None: replies are missing. "step": a new step began, ``messages`` has it. An ``Outcome``
+        is final; a refusal ends the run at once, whoever is still missing.
+        """
+        if refusal := self._refusal():
+            return refusal
+        if self.waiting:
+            return None
+        if replay := self._replay():
+            return replay
+        try:
+            return self._combine(now)
+        except Refused as refused:
+            return self._refused(refused.code, terms=refused.terms)
+        except ProtocolError:
+            # The sites' sums do not fit together: one of them runs another program, or lies.
+            return self._refused("PROTOCOL")
+
+    def _refusal(self) -> Outcome | None:
+        refusing = {site: a for site, a in self._answers.items() if a.status == "refused"}
+        if not refusing:
+            return None
+        first = refusing[min(refusing)]
+        code = first.claims.get("code")
+        known = code if isinstance(code, str) and code in REFUSALS else "INTERNAL_REFUSED"
+        return self._refused(
+            known, terms=self._known_names(first.claims.get("terms_named")), sites=sorted(refusing)
+        )
+
+    def _known_names(self, names: object) -> tuple[str, ...]:
+        """Only names that stand in the codebook: a site's reply is no channel for other text."""
+        allowed = set(self.plan.codebook.variables)
+        named = names if isinstance(names, list) else []
+        return tuple(n for n in named if isinstance(n, str) and _variables_of(n) <= allowed)
+
+    def _replay(self) -> Outcome | None:
+        earlier = [
+            str(answer.claims["replay_of"]["run"])
+            for _, answer in sorted(self._answers.items())
+            if answer.status == "replay"
+        ]
+        if not earlier:
+            return None
+        return Outcome("replay", {}, replay_of=tuple(dict.fromkeys(earlier)))
+
+    def _combine(self, now: datetime) -> Literal["step"] | Outcome:
+        claims = {site: answer.claims for site, answer in sorted(self._answers.items())}
+        pooled = pool(claims, labelled=self._step.labelled)
+        contribution = take_contribution(pooled)
+        gate.check_contribution(*contribution, self.plan.terms)
+        after = self._method.combine(self._ask, self._step, pooled)
+        if isinstance(after, Finished):
+            return self._finish(after, now)
+        self._previous = [a.body.decode("ascii") for _, a in sorted(self._answers.items())]
+        self._answers = {}
+        self._step = after
+        self.number += 1
+        return "step"
+
+    def _finish(self, finished: Finished, now: datetime) -> Outcome:
+        plan = self.plan
+        shown = gate.decide(self._method.tables(self._ask, finished), plan.terms)
+        answer = self._method.result(self._ask, finished, shown)
+        origin = envelope.provenance(
+            plan.query,
+            plan.terms,
+            released_at=now,
+            snapshots={site: int(a.claims["snapshot"]) for site, a in self._answers.items()},
+            signatures=self._signatures(),
+        )
+        total = len(plan.roster)
+        return Outcome(
+            "complete",
+            envelope.released(
+                plan.run_id,
+                "complete",
+                plan.query,
+                plan.terms,
+                answer,
+                sites=envelope.site_report(total, total),
+                origin=origin,
+            ),
+        )
+
+    def _signatures(self) -> list[dict[str, str]]:
+        """Per site: the key that signed its last reply and the SHA-256 of those bytes."""
+        return [
+            {
+                "site": site,
+                "kid": key_id(self.plan.roster[site].sign),
+                "reply_sha256": hashlib.sha256(answer.body).hexdigest(),
+            }
+            for site, answer in sorted(self._answers.items())
+        ]
+
+    def _refused(
+        self, code: str, terms: tuple[str, ...] = (), sites: list[str] | None = None
+    ) -> Outcome:
+        nameable = self.plan.terms.protection == "none" or code in envelope.NOT_ABOUT_PATIENTS
+        answered = sum(answer.status != "refused" for answer in self._answers.values())
+        report = envelope.site_report(
+            len(self.plan.roster), answered, refused=(sites or []) if nameable else []
+        )
+        return Outcome(
+            "refused",
+            envelope.withheld(
+                self.plan.run_id, "refused", code, self.plan.query, sites=report, names=terms
+            ),
+            code=code,
+        )
+
+
+def _variables_of(term: str) -> set[str]:
+    """The variables behind a term name such as ``age:hormone[yes]``."""
+    return {part.partition("[")[0] for part in term.split(":")}
