@@ -23,8 +23,7 @@ class Run(Base):
     """One question put to the sites of a study.
 
     ``context`` is the run id that the sites see; a restart after a newer consent snapshot gets a
-    fresh one, so that no mask and no journal entry is ever used twice. ``step`` is the step the
-    sites are working on. ``lease_owner`` may drive the run until ``lease_until``.
+    fresh one, so that no mask and no journal entry is ever used twice.
     """
 
     __tablename__ = "run"
@@ -40,9 +39,6 @@ class Run(Base):
             f"state <> '{OPEN}' OR (context IS NOT NULL AND roster IS NOT NULL"
             " AND opened_at IS NOT NULL AND deadline IS NOT NULL)",
             name="open_has_roster",
-        ),
-        CheckConstraint(
-            "(lease_owner IS NULL) = (lease_until IS NULL)", name="lease_has_owner_and_end"
         ),
         Index("ix_run_state", "state", "submitted_at"),
         Index("ix_run_question", "study", "question_sha256"),
@@ -68,19 +64,36 @@ class Run(Base):
 
     context: Mapped[str | None] = mapped_column(String(36), unique=True)
     restarts: Mapped[int] = mapped_column(default=0)
-    step: Mapped[int] = mapped_column(default=0)
     roster: Mapped[dict[str, Any] | None] = mapped_column(Json)
     terms: Mapped[dict[str, Any] | None] = mapped_column(Json)
     min_snapshots: Mapped[dict[str, Any] | None] = mapped_column(Json)
     opened_at: Mapped[datetime | None] = mapped_column(UtcTime)
     deadline: Mapped[datetime | None] = mapped_column(UtcTime)
 
-    lease_owner: Mapped[str | None] = mapped_column(String(64))
-    lease_until: Mapped[datetime | None] = mapped_column(UtcTime)
-
     finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
     code: Mapped[str | None] = mapped_column(String(40))
     outcome: Mapped[dict[str, Any] | None] = mapped_column(Json)
+
+
+class RunProgress(Base):
+    """Who drives an open run until when, and the step the sites are working on.
+
+    A table of its own, because these rows change without anyone acting: they are not audited.
+    """
+
+    __tablename__ = "run_progress"
+    __table_args__ = (
+        CheckConstraint(
+            "(lease_owner IS NULL) = (lease_until IS NULL)", name="lease_has_owner_and_end"
+        ),
+    )
+
+    run_id: Mapped[str] = mapped_column(
+        String(36), ForeignKey("run.id", ondelete="CASCADE"), primary_key=True
+    )
+    step: Mapped[int] = mapped_column(default=0)
+    lease_owner: Mapped[str | None] = mapped_column(String(64))
+    lease_until: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 class RunSite(Base):
