@@ -1,0 +1,241 @@
+"""A hospital's directory: settings, policy, mapping, keys, pinned peers, local database.
+
+    site.toml      who this site is, its data source, the studies it takes part in
+    policy.yaml    disclosure policy of the hospital
+    mapping.yaml   how its data become the codebook's variables
+    peers.json     pinned public keys of the network's sites
+    keys/          sign.key, box.key, portal.key; readable by the service user only
+    site.sqlite    snapshot, ledger, journal, audit
+
+Everything is read and checked before the site answers anything. A wrong file is a SetupError.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from federation.disclosure.policy import Policy, PolicyError, load_policy
+from federation.protocol.errors import ProtocolError
+from federation.protocol.keys import BoxKey, PublicIdentity, SigningKey, read_secret, write_secret
+from federation.query.codebook import Codebook
+from federation.site.errors import SetupError
+from federation.site.handles import HandleMaker
+from federation.site.mapping import Mapped, read_mapping
+from federation.site.settings import (
+    SITE_FILE,
+    SiteSettings,
+    StudyHere,
+    check_slug,
+    read_peers,
+    read_settings,
+    settings_text,
+    write_peers,
+)
+
+POLICY_FILE = "policy.yaml"
+MAPPING_FILE = "mapping.yaml"
+DATABASE_FILE = "site.sqlite"
+CODEBOOK_FOLDER = "codebooks"
+MAX_FILE_BYTES = 1_000_000
+_PORTAL_KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class SiteDirectory:
+    """A site's directory, completely read and checked."""
+
+    path: Path
+    settings: SiteSettings
+    policy: Policy
+    mappings: Mapping[str, Mapped]  # by file name
+    peers: Mapping[str, PublicIdentity]
+    sign: SigningKey
+    box: BoxKey
+    handles: HandleMaker
+
+    @classmethod
+    def load(cls, path: Path | str) -> "SiteDirectory":
+        """Read the directory; SetupError names the first thing that is wrong."""
+        path = Path(path)
+        settings = read_settings(path)
+        policy = _read_policy(path)
+        names = {study.mapping for study in settings.studies.values()} or {MAPPING_FILE}
+        mappings = {name: _read_mapping(path, name, settings) for name in sorted(names)}
+        for study in settings.studies.values():
+            if mappings[study.mapping].codebook != study.codebook:
+                raise SetupError(
+                    f"{study.mapping}: codebook is not '{study.codebook}', which "
+                    f"site.toml: studies.{study.slug} uses; correct one of them."
+                )
+        sign, box, portal = _read_keys(path / "keys")
+        peers = read_peers(path)
+        identity = PublicIdentity(settings.slug, sign.public, box.public)
+        if peers.get(settings.slug) != identity:
+            raise SetupError(
+                "peers.json does not hold this site with its own keys; pin the right list."
+            )
+        return cls(
+            path=path,
+            settings=settings,
+            policy=policy,
+            mappings=mappings,
+            peers=peers,
+            sign=sign,
+            box=box,
+            handles=HandleMaker(portal, settings.network, settings.slug),
+        )
+
+    @property
+    def slug(self) -> str:
+        return self.settings.slug
+
+    @property
+    def identity(self) -> PublicIdentity:
+        """What the network may know of this site."""
+        return PublicIdentity(self.slug, self.sign.public, self.box.public)
+
+    @property
+    def database(self) -> Path:
+        return self.path / DATABASE_FILE
+
+
+def _read_policy(path: Path) -> Policy:
+    try:
+        return load_policy(_read_file(path, POLICY_FILE))
+    except PolicyError as error:
+        raise SetupError(f"policy.yaml: {error}") from error
+
+
+def _read_mapping(path: Path, name: str, settings: SiteSettings) -> Mapped:
+    return read_mapping(_read_file(path, name), settings.source, path, name)
+
+
+def _read_file(path: Path, name: str) -> bytes:
+    try:
+        with (path / name).open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise SetupError(f"{name} is missing or cannot be read; put it in place.") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise SetupError(f"{name} is larger than 1 MB; shorten it.")
+    return data
+
+
+def _read_keys(folder: Path) -> tuple[SigningKey, BoxKey, bytes]:
+    name = "sign.key"
+    try:
+        sign = SigningKey.load(folder / name)
+        name = "box.key"
+        box = BoxKey.load(folder / name)
+        name = "portal.key"
+        portal = read_secret(folder / name)
+        if len(portal) != _PORTAL_KEY_BYTES:
+            raise ProtocolError("BAD_KEY")
+    except PermissionError as error:
+        raise SetupError(f"keys/{name} may be read by others; run: chmod 600 {name}") from error
+    except OSError as error:
+        raise SetupError(f"keys/{name} is missing; restore it or enrol the site anew.") from error
+    except ProtocolError as error:
+        raise SetupError(f"keys/{name} is damaged; restore it or enrol the site anew.") from error
+    return sign, box, portal
+
+
+def init_site(
+    path: Path | str,
+    *,
+    slug: str,
+    name: str,
+    network: str,
+    hub_public: str,
+    source: Mapping[str, Any],
+    mapping: bytes,
+    policy: bytes,
+    studies: Mapping[str, Mapping[str, Any]],
+) -> SiteDirectory:
+    """Make a site's directory with fresh keys, pinning only itself; then read it back.
+
+    `studies`: per study `requires` (consent items) and either `codebook` (a Codebook or its
+    dict, which is kept beside it for `site check`) or `codebook` (its id) with
+    `codebook_sha256`; optional `approve`, `kinds`, `variables`, `mapping`.
+    Pin the network's other sites afterwards with `pin_peers`.
+    SetupError when the directory already holds a site or something given is wrong.
+    """
+    path = Path(path)
+    path.mkdir(parents=True, exist_ok=True)
+    if (path / SITE_FILE).exists():
+        raise SetupError("This directory already holds a site; choose another one.")
+    books = {key: _codebook(value.get("codebook")) for key, value in studies.items()}
+    settings = SiteSettings(
+        slug=check_slug(slug, "slug"),
+        name=name,
+        network=check_slug(network, "network"),
+        hub_public=hub_public,
+        source=dict(source),
+        studies={key: _new_study(key, value, books[key]) for key, value in studies.items()},
+    )
+    keys = path / "keys"
+    keys.mkdir(mode=0o700, exist_ok=True)
+    sign, box = SigningKey.generate(), BoxKey.generate()
+    sign.save(keys / "sign.key")
+    box.save(keys / "box.key")
+    write_secret(keys / "portal.key", os.urandom(_PORTAL_KEY_BYTES))
+    (path / POLICY_FILE).write_bytes(policy)
+    (path / MAPPING_FILE).write_bytes(mapping)
+    for book in books.values():
+        if book is not None:
+            _keep_codebook(path, book)
+    write_peers(path, {slug: PublicIdentity(slug, sign.public, box.public)})
+    (path / SITE_FILE).write_text(settings_text(settings), "utf-8")
+    return SiteDirectory.load(path)
+
+
+def pin_peers(path: Path | str, peers: Mapping[str, PublicIdentity]) -> None:
+    """Pin the network's sites (this one included) in the site directory `path`.
+
+    A running site reads its pins at its start only.
+    """
+    write_peers(Path(path), peers)
+
+
+def _codebook(value: object) -> Codebook | None:
+    if isinstance(value, Codebook):
+        return value
+    return Codebook.from_dict(value) if isinstance(value, Mapping) else None
+
+
+def _new_study(slug: str, given: Mapping[str, Any], book: Codebook | None) -> StudyHere:
+    names = {"kinds": given.get("kinds", "all"), "variables": given.get("variables", "all")}
+    allowed = {
+        key: None if value in ("all", None) else frozenset(value) for key, value in names.items()
+    }
+    return StudyHere(
+        slug=slug,
+        codebook=book.id if book is not None else str(given.get("codebook", "")),
+        codebook_sha256=book.sha256 if book is not None else str(given.get("codebook_sha256", "")),
+        requires=tuple(given.get("requires", ())),
+        approve=given.get("approve", "committee"),
+        kinds=allowed["kinds"],
+        variables=allowed["variables"],
+        mapping=given.get("mapping", MAPPING_FILE),
+    )
+
+
+def _keep_codebook(path: Path, book: Codebook) -> None:
+    from federation.query.canonical import canonical_json
+
+    folder = path / CODEBOOK_FOLDER
+    folder.mkdir(exist_ok=True)
+    (folder / f"{book.sha256}.json").write_bytes(canonical_json(book.to_dict()) + b"\n")
+
+
+def kept_codebook(directory: SiteDirectory, study: StudyHere) -> Codebook | None:
+    """The study's codebook as it was agreed, when the directory holds it."""
+    from federation.query.codebook import load_codebook
+
+    file = directory.path / CODEBOOK_FOLDER / f"{study.codebook_sha256}.json"
+    if not file.is_file():
+        return None
+    book = load_codebook(file)
+    return book if book.sha256 == study.codebook_sha256 else None

@@ -1,0 +1,229 @@
+"""site.toml and peers.json: read strictly, every problem one sentence that names the key."""
+
+import json
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from federation.protocol.errors import ProtocolError
+from federation.protocol.keys import PublicIdentity, verifying_key
+from federation.site.errors import SetupError
+
+SITE_FILE = "site.toml"
+PEERS_FILE = "peers.json"
+ALL = "all"
+
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_ITEM = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\.ya?ml")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_STUDY_KEYS = ("codebook", "codebook_sha256", "requires", "approve", "kinds", "variables", "mapping")
+
+
+@dataclass(frozen=True)
+class StudyHere:
+    """What this hospital agreed to for one study.
+
+    `requires`: the consent items a patient must have granted, never empty. `approve`: "here"
+    means that a person of the hospital approves every query as well. `kinds` and `variables`:
+    what may be asked, None for everything in the codebook.
+    """
+
+    slug: str
+    codebook: str
+    codebook_sha256: str
+    requires: tuple[str, ...]
+    approve: Literal["committee", "here"]
+    kinds: frozenset[str] | None
+    variables: frozenset[str] | None
+    mapping: str
+
+
+@dataclass(frozen=True)
+class SiteSettings:
+    """site.toml, checked. `source` is checked where the data are opened."""
+
+    slug: str
+    name: str
+    network: str
+    hub_public: str
+    source: Mapping[str, Any]
+    studies: Mapping[str, StudyHere]
+
+
+def check_slug(value: object, key: str) -> str:
+    """`value` when it can be a slug; SetupError naming `key` otherwise."""
+    if not isinstance(value, str) or not _SLUG.fullmatch(value):
+        raise SetupError(f"{key} must be 1 to 63 letters, digits, '-', '_' or '.'.")
+    return value
+
+
+def read_settings(path: Path) -> SiteSettings:
+    """Read site.toml in the directory `path`. Missing, unknown or malformed: SetupError."""
+    try:
+        table = tomllib.loads((path / SITE_FILE).read_text("utf-8"))
+    except OSError as error:
+        raise SetupError("site.toml is missing; run: oncokring site init") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SetupError("site.toml is not a TOML file in UTF-8; correct it.") from error
+    _check_keys(table, ("slug", "name", "network", "hub", "source", "studies"), "site.toml")
+    if not isinstance(table["name"], str) or not 1 <= len(table["name"]) <= 200:
+        raise SetupError("site.toml: name must be a text of 1 to 200 characters.")
+    if not isinstance(table["source"], dict) or not isinstance(table["studies"], dict):
+        raise SetupError("site.toml: source and studies must be tables.")
+    return SiteSettings(
+        slug=check_slug(table["slug"], "site.toml: slug"),
+        name=table["name"],
+        network=check_slug(table["network"], "site.toml: network"),
+        hub_public=_public_key(table["hub"], "site.toml: hub"),
+        source=table["source"],
+        studies={
+            check_slug(slug, "site.toml: the name of a study"): _study(slug, study)
+            for slug, study in table["studies"].items()
+        },
+    )
+
+
+def _study(slug: str, table: object) -> StudyHere:
+    where = f"site.toml: studies.{slug}"
+    if not isinstance(table, dict):
+        raise SetupError(f"{where} must be a table.")
+    _check_keys(table, _STUDY_KEYS, where)
+    if not isinstance(table["codebook"], str) or not table["codebook"]:
+        raise SetupError(f"{where}.codebook must be a text such as 'gbsg/1'.")
+    sha = table["codebook_sha256"]
+    if not isinstance(sha, str) or not _SHA256.fullmatch(sha):
+        raise SetupError(f"{where}.codebook_sha256 must be 64 hexadecimal digits.")
+    requires = _names(table["requires"], f"{where}.requires", _ITEM)
+    if not requires:
+        raise SetupError(f"{where}.requires is empty; name the consent items that are needed.")
+    if table["approve"] not in ("committee", "here"):
+        raise SetupError(f"{where}.approve must be 'committee' or 'here'.")
+    mapping = table["mapping"]
+    if not isinstance(mapping, str) or not _FILE_NAME.fullmatch(mapping):
+        raise SetupError(f"{where}.mapping must be the name of a .yaml file in this directory.")
+    return StudyHere(
+        slug=slug,
+        codebook=table["codebook"],
+        codebook_sha256=sha,
+        requires=requires,
+        approve=table["approve"],
+        kinds=_all_or_names(table["kinds"], f"{where}.kinds"),
+        variables=_all_or_names(table["variables"], f"{where}.variables"),
+        mapping=mapping,
+    )
+
+
+def _check_keys(table: Mapping[str, Any], known: Collection[str], where: str) -> None:
+    for key in table:
+        if key not in known:
+            raise SetupError(f"{where}: unknown key '{key[:60]}'; remove it or correct its name.")
+    for key in known:
+        if key not in table:
+            raise SetupError(f"{where}: the key '{key}' is missing; add it.")
+
+
+def _names(value: object, where: str, pattern: re.Pattern[str]) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(
+        isinstance(name, str) and pattern.fullmatch(name) for name in value
+    ):
+        raise SetupError(f"{where} must be a list of names.")
+    return tuple(value)
+
+
+def _all_or_names(value: object, where: str) -> frozenset[str] | None:
+    if value == ALL:
+        return None
+    if not isinstance(value, list):
+        raise SetupError(f"{where} must be 'all' or a list of names.")
+    return frozenset(_names(value, where, _ITEM))
+
+
+def _public_key(value: object, where: str) -> str:
+    try:
+        if isinstance(value, str):
+            verifying_key(value)
+            return value
+    except ProtocolError:
+        pass
+    raise SetupError(f"{where} must be a public key: 43 characters of base64url.")
+
+
+def settings_text(settings: SiteSettings) -> str:
+    """`settings` as the text of site.toml."""
+    lines = [
+        f"slug = {_toml(settings.slug)}",
+        f"name = {_toml(settings.name)}",
+        f"network = {_toml(settings.network)}",
+        f"hub = {_toml(settings.hub_public)}",
+        "",
+        "[source]",
+        *(f"{_toml(key)} = {_toml(value)}" for key, value in settings.source.items()),
+        "",
+        "[studies]",
+    ]
+    for study in settings.studies.values():
+        lines += [
+            "",
+            f"[studies.{_toml(study.slug)}]",
+            f"codebook = {_toml(study.codebook)}",
+            f"codebook_sha256 = {_toml(study.codebook_sha256)}",
+            f"requires = {_toml(list(study.requires))}",
+            f"approve = {_toml(study.approve)}",
+            f"kinds = {_toml(ALL if study.kinds is None else sorted(study.kinds))}",
+            f"variables = {_toml(ALL if study.variables is None else sorted(study.variables))}",
+            f"mapping = {_toml(study.mapping)}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, str):
+        # A JSON text is a TOML basic string, but for DEL, which TOML wants escaped.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + "}"
+    raise SetupError("site.toml: source can hold texts, numbers, true, false, lists and tables.")
+
+
+def read_peers(path: Path) -> dict[str, PublicIdentity]:
+    """The pinned public identities in peers.json, this site included. SetupError when wrong."""
+    try:
+        value = json.loads((path / PEERS_FILE).read_text("utf-8"))
+    except OSError as error:
+        raise SetupError("peers.json is missing; put the network's list of sites there.") from error
+    except ValueError as error:
+        raise SetupError("peers.json is not a JSON file in UTF-8; correct it.") from error
+    if not isinstance(value, dict):
+        raise SetupError("peers.json must be an object: site -> {sign, box}.")
+    peers = {}
+    for slug, keys in value.items():
+        check_slug(slug, "peers.json: the name of a site")
+        if not isinstance(keys, dict) or set(keys) != {"sign", "box"}:
+            raise SetupError(f"peers.json: {slug} must have exactly the keys sign and box.")
+        peers[slug] = PublicIdentity(
+            slug,
+            _public_key(keys["sign"], f"peers.json: {slug}.sign"),
+            _public_key(keys["box"], f"peers.json: {slug}.box"),
+        )
+    signing = [peer.sign for peer in peers.values()]
+    if len(set(signing)) != len(signing):
+        raise SetupError("peers.json: two sites have the same signing key; correct one.")
+    return peers
+
+
+def write_peers(path: Path, peers: Mapping[str, PublicIdentity]) -> None:
+    """Pin these sites in peers.json of the site directory `path`, replacing what was there."""
+    text = json.dumps({slug: peers[slug].to_dict() for slug in sorted(peers)}, indent=2)
+    draft = path / (PEERS_FILE + ".new")
+    draft.write_text(text + "\n", "utf-8")
+    draft.replace(path / PEERS_FILE)
