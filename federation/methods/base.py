@@ -8,7 +8,7 @@ other sites' masked sums and refuse a hub that asks for anything else.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -16,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from federation.query.codebook import Codebook, Variable
+    from federation.query.codebook import Codebook
     from federation.query.model import Query
     from federation.query.parameters import Parameter
     from federation.query.terms import Terms
+    from federation.query.variables import Variable
 
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -61,9 +62,8 @@ class Column:
             raise ValueError(f"variable {variable.name} has no groups in the codebook")
         values = np.asarray(self.values, dtype=np.float64)
         edges = variable.edges
-        if edges is None:
-            assert variable.min is not None
-            shifted = values - float(variable.min)
+        if edges is None:  # a small integer: each value from the minimum on is a group
+            shifted = values - float(variable.min or 0)
             inside = (shifted >= 0) & (shifted < len(labels)) & (shifted == np.floor(shifted))
             return np.where(inside, np.where(inside, shifted, 0.0), -1.0).astype(np.int64)
         return bin_codes(values, edges)
@@ -99,6 +99,15 @@ class Rows:
     def column(self, name: str) -> Column:
         """The column of variable `name`; KeyError when the site did not load it."""
         return self.columns[name]
+
+    def complete(self, names: Iterable[str] = (), groups: Iterable[str] = ()) -> Mask:
+        """Rows with a value in every variable of `names` and a group in every one of `groups`."""
+        mask = np.ones(self.n, dtype=bool)
+        for name in names:
+            mask &= self.columns[name].known
+        for name in groups:
+            mask &= self.columns[name].codes() >= 0
+        return mask
 
     def select(self, mask: Mask) -> Rows:
         """The rows where bool `mask` (n,) holds, in the same order."""
