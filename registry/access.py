@@ -45,7 +45,6 @@ ROLES = frozenset(
     }
 )
 PROFESSIONAL = ROLES - {"patient"}
-SCOPE_KINDS = ("network", "site", "study")
 ANONYMOUS = Actor(kind="user", id="anonymous", roles=frozenset({"public"}), name="")
 
 View = TypeVar("View", bound=Callable[..., Any])

@@ -144,7 +144,7 @@ def _begin() -> None:
     g.language = _language(parts.settings.language)
     g.app_views = current_app.view_functions
     g.actor, g.fresh, g.visit = access.ANONYMOUS, False, None
-    visitor.load(parts)
+    visitor.load(parts.settings)
 
 
 def _check(csrf: CSRFProtect) -> None:
@@ -179,12 +179,13 @@ def _finish(response: Response) -> Response:
     elif "Cache-Control" not in response.headers or _is_private():
         # Also public pages: a shared computer must not show the last visitor's state.
         response.headers["Cache-Control"] = "no-store"
-    if hub().settings.secure_cookies:
+    settings = hub().settings
+    if settings.secure_cookies:
         response.headers.setdefault(
             "Strict-Transport-Security", "max-age=31536000; includeSubDomains"
         )
     response.headers["X-Request-ID"] = g.get("request_id", "")
-    visitor.set_cookie(response)
+    visitor.set_cookie(response, settings)
     return response
 
 

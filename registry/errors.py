@@ -29,23 +29,22 @@ from registry.audit import AuditFailure
 
 log = logging.getLogger("oncokring.errors")
 
-# Domain errors: module, class, status when the code has no entry in STATUS_OF_CODE.
-DOMAIN_ERRORS: tuple[tuple[str, str, int], ...] = (
-    ("federation.query.errors", "QueryError", 422),
-    ("federation.query.refusals", "Refused", 422),
-    ("federation.disclosure.policy", "PolicyError", 422),
-    ("federation.runs.service", "RunError", 409),
-    ("consent.errors", "ConsentError", 409),
-    ("studies.errors", "StudyError", 409),
-    ("registry.accounts.errors", "AccountError", 403),
-)
-STATUS_OF_CODE: Mapping[str, int] = {
+# Domain errors: module, class, status when the code has no entry in STATUS_OF_CODE: Mapping[str, int] = {
     "NOT_FOUND": 404,
     "NOT_ALLOWED": 403,
-    "TOO_MANY_ATTEMPTS": 429,
+    "NOT_YOURS": 404,
     "LOCKED": 429,
     "WRONG_SIGN_IN": 401,
-    "WRONG_CODE": 401,
+    "BUDGET": 429,
+    "code_invalid": 401,
+    "not_your_own": 403,
+    "receipt_not_found": 404,
+    "study_not_found": 404,
+    "text_not_found": 404,
+    **dict.fromkeys(
+        ("unknown_item", "unknown_answer", "answer_missing", "unknown_language", "unknown_site"),
+        422,
+    ),
 }
 
 # status -> (code, what happened and why, what to do). English msgids; pages translate them.
