@@ -29,7 +29,17 @@ from registry.audit import AuditFailure
 
 log = logging.getLogger("oncokring.errors")
 
-# Domain errors: module, class, status when the code has no entry in STATUS_OF_CODE: Mapping[str, int] = {
+# Domain errors: module, class, status when the code has no entry in STATUS_OF_CODE.
+DOMAIN_ERRORS: tuple[tuple[str, str, int], ...] = (
+    ("federation.query.errors", "QueryError", 422),
+    ("federation.query.refusals", "Refused", 422),
+    ("federation.disclosure.policy", "PolicyError", 422),
+    ("federation.runs.service", "RunError", 409),
+    ("consent.errors", "ConsentError", 409),
+    ("studies.errors", "StudyError", 409),
+    ("registry.accounts.errors", "AccountError", 403),
+)
+STATUS_OF_CODE: Mapping[str, int] = {
     "NOT_FOUND": 404,
     "NOT_ALLOWED": 403,
     "NOT_YOURS": 404,

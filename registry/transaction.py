@@ -41,7 +41,6 @@ UNAUDITED: Mapping[str, str] = {
     "alembic_version": "belongs to the migrations",
     "run_reply": "bytes of a site's signed reply; opening and finishing the run are announced",
     "run_progress": "the worker's lease and step; opening and finishing the run are announced",
-    "run_progress": "step and lease of a run; nobody acts",
     "run_site": "progress per site; opening and finishing the run are announced",
     "heartbeat": "written by the readiness check",
 }
