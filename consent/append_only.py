@@ -14,8 +14,9 @@ TABLES: Final[tuple[str, ...]] = ("consent_event", "log_leaf")
 # taken key is refused as well.
 _TAKEN: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "consent_event": "id = NEW.id OR (network = NEW.network AND leaf = NEW.leaf)",
-        "log_leaf": "network = NEW.network AND number = NEW.number",
+        "consent_event": "SELECT 1 FROM consent_event "
+        "WHERE id = NEW.id OR (network = NEW.network AND leaf = NEW.leaf)",
+        "log_leaf": "SELECT 1 FROM log_leaf WHERE network = NEW.network AND number = NEW.number",
     }
 )
 
@@ -25,8 +26,8 @@ def _sqlite_up(table: str) -> tuple[str, ...]:
     return (
         f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} {stop}",
         f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {stop}",
-        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN EXISTS "
-        + f"(SELECT 1 FROM {table} WHERE {_TAKEN[table]}) {stop}",  # noqa: S608 - our constants
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "
+        f"WHEN EXISTS ({_TAKEN[table]}) {stop}",
     )
 
 

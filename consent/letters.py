@@ -1,0 +1,80 @@
+"""The code in a patient's letter: six characters that name it and sixteen that prove it.
+
+Crockford base32 without I, L, O and U, so that a code can be read aloud and typed from paper. The
+secret has 80 bits; the hub keeps only a verifier of it (Argon2id), the site makes the letter.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+ID_LENGTH: Final = 6
+SECRET_LENGTH: Final = 16
+MAX_TYPED: Final = 100
+
+# What a reader may take one character for; U is not in the alphabet and stays wrong.
+_TAKEN_FOR: Final = str.maketrans({"O": "0", "I": "1", "L": "1"})
+# Characters that people and word processors put between groups.
+_BETWEEN: Final = frozenset(" -_.\t\r\n\u00a0\u00ad\u2010\u2011\u2012\u2013\u2014\u2212")
+
+# OWASP's smallest setting for Argon2id: the secret is random with 80 bits, so a slower one would
+# add nothing against guessing and would cost the hub memory when many people sign in.
+_HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A fresh code. `secret` goes into the letter and is then forgotten."""
+
+    code_id: str
+    secret: str
+
+    @property
+    def printed(self) -> str:
+        """As it stands in the letter: ABC123-XXXX-XXXX-XXXX-XXXX."""
+        groups = [self.secret[at : at + 4] for at in range(0, SECRET_LENGTH, 4)]
+        return "-".join([self.code_id, *groups])
+
+
+def new_letter(choose: Callable[[str], str] = secrets.choice) -> Letter:
+    """A new random code. `choose` picks one character; give another only in tests."""
+    return Letter(
+        code_id="".join(choose(ALPHABET) for _ in range(ID_LENGTH)),
+        secret="".join(choose(ALPHABET) for _ in range(SECRET_LENGTH)),
+    )
+
+
+def read_code(typed: str) -> Letter | None:
+    """What a patient typed, forgiving case, spaces, dashes, O for 0 and I or L for 1.
+
+    None when it cannot be a code; the caller answers as for a wrong one.
+    """
+    if len(typed) > MAX_TYPED:
+        return None
+    plain = "".join(mark for mark in typed.upper() if mark not in _BETWEEN).translate(_TAKEN_FOR)
+    if len(plain) != ID_LENGTH + SECRET_LENGTH or any(mark not in ALPHABET for mark in plain):
+        return None
+    return Letter(code_id=plain[:ID_LENGTH], secret=plain[ID_LENGTH:])
+
+
+def verifier(secret: str) -> str:
+    """What the hub keeps of a secret: Argon2id as a PHC string, with its own salt."""
+    return _HASHER.hash(secret)
+
+
+def is_verifier(text: str) -> bool:
+    """Whether `text` is a PHC string of Argon2id."""
+    return text.startswith("$argon2id$v=19$") and text.count("$") == 5 and len(text) <= 200
+
+
+def proves(stored: str, secret: str) -> bool:
+    """Whether `secret` is the one behind `stored`; a damaged verifier proves nothing."""
+    try:
+        return _HASHER.verify(stored, secret)
+    except (Argon2Error, InvalidHashError):
+        return False
