@@ -19,8 +19,11 @@ from typing import Any
 from federation.disclosure.policy import Policy, PolicyError, load_policy
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import BoxKey, PublicIdentity, SigningKey, read_secret, write_secret
-from federation.query.codebook import Codebook
-from federation.site.errors import SetupError
+from federation.query.canonical import canonical_json
+from federation.query.codebook import Codebook, load_codebook
+from federation.query.errors import QueryError
+from federation.site.convert import check_fit
+from federation.site.errors import DataError, SetupError
 from federation.site.handles import HandleMaker
 from federation.site.mapping import Mapped, read_mapping
 from federation.site.settings import (
@@ -69,6 +72,7 @@ class SiteDirectory:
                     f"{study.mapping}: codebook is not '{study.codebook}', which "
                     f"site.toml: studies.{study.slug} uses; correct one of them."
                 )
+            _check_fit(path, study, mappings[study.mapping])
         sign, box, portal = _read_keys(path / "keys")
         peers = read_peers(path)
         identity = PublicIdentity(settings.slug, sign.public, box.public)
@@ -110,6 +114,25 @@ def _read_policy(path: Path) -> Policy:
 
 def _read_mapping(path: Path, name: str, settings: SiteSettings) -> Mapped:
     return read_mapping(_read_file(path, name), settings.source, path, name)
+
+
+def _check_fit(path: Path, study: StudyHere, mapped: Mapped) -> None:
+    """Check the mapping against the agreed codebook when it is kept here."""
+    book = kept_codebook(path, study)
+    if book is None:
+        return
+    try:
+        check_fit(book, mapped)
+    except DataError as error:
+        problem = _MISFITS[error.code]
+        raise SetupError(f"{study.mapping}: variables.{error.detail} {problem}.") from error
+
+
+_MISFITS = {
+    "MAPPING_UNKNOWN_VARIABLE": "is not in the codebook; remove it or correct its name",
+    "MAPPING_FORM": "has a form or a map that its type in the codebook cannot have",
+    "MAPPING_LEVEL": "maps to a value that is not a level in the codebook",
+}
 
 
 def _read_file(path: Path, name: str) -> bytes:
@@ -223,19 +246,20 @@ def _new_study(slug: str, given: Mapping[str, Any], book: Codebook | None) -> St
 
 
 def _keep_codebook(path: Path, book: Codebook) -> None:
-    from federation.query.canonical import canonical_json
-
     folder = path / CODEBOOK_FOLDER
     folder.mkdir(exist_ok=True)
     (folder / f"{book.sha256}.json").write_bytes(canonical_json(book.to_dict()) + b"\n")
 
 
-def kept_codebook(directory: SiteDirectory, study: StudyHere) -> Codebook | None:
-    """The study's codebook as it was agreed, when the directory holds it."""
-    from federation.query.codebook import load_codebook
-
-    file = directory.path / CODEBOOK_FOLDER / f"{study.codebook_sha256}.json"
+def kept_codebook(path: Path, study: StudyHere) -> Codebook | None:
+    """The study's codebook as it was agreed, when the site directory `path` holds it."""
+    file = path / CODEBOOK_FOLDER / f"{study.codebook_sha256}.json"
     if not file.is_file():
         return None
-    book = load_codebook(file)
-    return book if book.sha256 == study.codebook_sha256 else None
+    try:
+        book = load_codebook(file)
+    except (QueryError, OSError) as error:
+        raise SetupError(f"the kept codebook of studies.{study.slug} cannot be read.") from error
+    if book.sha256 != study.codebook_sha256:
+        raise SetupError(f"the kept codebook of studies.{study.slug} was changed; restore it.")
+    return book

@@ -16,10 +16,12 @@ class SetupError(Exception):
 class DataError(Exception):
     """The hospital's data cannot be read as the mapping says.
 
-    `code` is stable and never holds a header, a path or a value from the data; the exception
-    that caused it must not be chained into anything that is printed.
+    `code` is stable and all that `str` gives. `detail` names a column for the hospital's own
+    `site check`; it must reach no log, no reply and no other program. The exception that caused
+    this one is never chained, because its text may hold a line of the data.
     """
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(code)
         self.code = code
+        self.detail = detail

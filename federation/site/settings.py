@@ -20,7 +20,15 @@ _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _ITEM = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\.ya?ml")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_STUDY_KEYS = ("codebook", "codebook_sha256", "requires", "approve", "kinds", "variables", "mapping")
+_STUDY_KEYS = (
+    "codebook",
+    "codebook_sha256",
+    "requires",
+    "approve",
+    "kinds",
+    "variables",
+    "mapping",
+)
 
 
 @dataclass(frozen=True)
