@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
@@ -38,6 +38,12 @@ class Circumstances:
     page_sha256: str = ""
 
 
+def as_of(session: Session, network: str, now: datetime) -> datetime:
+    """The moment to judge choices at: now, but never before the last one written down."""
+    last = session.scalar(select(LogHead.at).where(LogHead.network == network))
+    return now if last is None else max(now, last)
+
+
 def state_version(session: Session, subject: Subject) -> int:
     """A number that grows with each choice of this subject: for finding an overtaken form."""
     last = session.scalar(
@@ -58,7 +64,7 @@ def record(
     actor: Actor,
     now: datetime,
     based_on: int | None = None,
-    circumstances: Circumstances = Circumstances(),  # noqa: B008 - frozen
+    circumstances: Circumstances = Circumstances(),
 ) -> Receipt:
     """Write down all answers of one form about one study; give the receipt.
 
@@ -108,7 +114,7 @@ def withdraw(
     form_key: str,
     actor: Actor,
     now: datetime,
-    circumstances: Circumstances = Circumstances(),  # noqa: B008 - frozen
+    circumstances: Circumstances = Circumstances(),
 ) -> Receipt:
     """Stop with everything in one study, or with `study` None in all studies of the network.
 
@@ -220,8 +226,10 @@ def _write(
     now: datetime,
 ) -> Receipt:
     receipt_id, first = new_id(), head.size
+    # A clock that was set back must not let a later "no" look older than an earlier "yes".
+    moment = now if now > head.at or head.size == 0 else head.at + timedelta(milliseconds=1)
     events = [
-        _event(subject, actor, act, one, receipt_id, first + number, now)
+        _event(subject, actor, act, one, receipt_id, first + number, moment)
         for number, one in enumerate(said)
     ]
     leaves = [leaf_hash(event["salt"], event_content(event).encode("utf-8")) for event in events]
@@ -237,14 +245,14 @@ def _write(
         form_key=act.form_key,
         form_sha256=_sha256(act.form),
         language=act.language,
-        recorded_at=now,
+        recorded_at=moment,
         first_leaf=first,
         leaves=len(leaves),
         tree_size=frontier.size,
         tree_root=frontier.root.hex(),
     )
     session.add(receipt)
-    head.size, head.root, head.at = frontier.size, frontier.root.hex(), now
+    head.size, head.root, head.at = frontier.size, frontier.root.hex(), moment
     head.frontier = [peak.hex() for peak in frontier.peaks]
     session.flush()
     session.execute(insert(ConsentEvent), events)

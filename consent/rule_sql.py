@@ -29,7 +29,8 @@ _FIELDS = ("network", "site", "item", "study", "category")
 def said(name: str) -> Subquery:
     """Every event as the rule sees it: whether it grants, its scope and its times.
 
-    A grant without a text, or on a text that was suspended, is not complete. What is not `granted` is a denial.
+    A grant without a text, or on a text that was suspended, is not complete. What is not
+    `granted` is a denial.
     """
     event = ConsentEvent
     earlier = event.effective_at <= event.recorded_at

@@ -1,4 +1,4 @@
-"""Patients as the hub knows them: a handle of one hospital, a letter with a code, a way to sign in."""
+"""Patients as the hub knows them: a handle of one hospital, a letter, a way to sign in."""
 
 import base64
 import binascii

@@ -1,0 +1,310 @@
+"""Giving each site the state of consent of its own patients: whole, numbered, signed, confirmed."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from consent.errors import ConsentError
+from consent.items import ITEMS, with_parents
+from consent.log import EMPTY_ROOT
+from consent.models import Ack, ConsentEvent, LogHead, SnapshotRecord, Subject, TextVersion
+from consent.reading import choices_at_site
+from consent.recording import as_of
+from consent.rule import Choice, Scope, decide
+from consent.snapshot import build_claims
+from consent.subjects import handle_bytes
+from studies.actor import SYSTEM, Actor
+from studies.base import canonical_json
+from studies.events import announce
+from studies.models import Membership, Participation, Study
+
+VALID_FOR: Final = timedelta(minutes=60)
+REFRESH: Final = timedelta(minutes=5)
+ACK_STATUSES: Final = ("applied", "refused")
+
+Sign = Callable[[str, dict[str, Any]], bytes]
+Column = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class _State:
+    """What a site's snapshot says, without number and dates."""
+
+    columns: tuple[Column, ...]
+    handles: Sequence[bytes]
+    granted: Sequence[np.ndarray[Any, np.dtype[np.bool_]]]
+
+
+def publish_snapshots(
+    session: Session,
+    sign: Sign,
+    sites: Iterable[str],
+    *,
+    now: datetime,
+    valid_for: timedelta = VALID_FOR,
+    refresh: timedelta = REFRESH,
+    actor: Actor = SYSTEM,
+) -> list[SnapshotRecord]:
+    """Make the next numbered snapshot for each of `sites` that needs one; give the new ones.
+
+    A site needs one when it has none, when a choice of one of its patients, a text or its studies
+    changed since the last one, or when the last one is `refresh` old. A grant that ends before
+    the snapshot does is left out, so that nobody is counted past an end.
+    sign: gets the site's slug and the claims, gives the signed message.
+    Raises ConsentError `unknown_site` for a site that belongs to no network or to several.
+    """
+    made = []
+    for site in sorted(set(sites)):
+        network = _network_of(session, site)
+        last = latest_snapshot(session, site)
+        if last is None or _is_due(session, site, network, last, now, refresh):
+            made.append(_publish(session, sign, site, network, last, now, valid_for, actor))
+    return made
+
+
+def latest_snapshot(session: Session, site: str) -> SnapshotRecord | None:
+    """The newest snapshot made for a site."""
+    return session.scalars(
+        select(SnapshotRecord)
+        .where(SnapshotRecord.site == site)
+        .order_by(SnapshotRecord.seq.desc())
+        .limit(1)
+    ).first()
+
+
+def snapshot_to_send(session: Session, site: str) -> SnapshotRecord | None:
+    """The newest snapshot of a site, unless the site has confirmed that it uses it."""
+    last = latest_snapshot(session, site)
+    if last is None:
+        return None
+    ack = session.get(Ack, (site, last.seq))
+    return None if ack is not None and ack.status == "applied" else last
+
+
+def required_seq(session: Session, site: str) -> int:
+    """The lowest snapshot number that holds every choice written down for this site until now.
+
+    It may be one that is still to be made: then `publish_snapshots` makes it next. A query that
+    demands this number cannot miss a "no" that a patient has seen confirmed.
+    """
+    last = latest_snapshot(session, site)
+    if last is None:
+        return 1
+    return last.seq + 1 if _has_newer_choices(session, site, last) else last.seq
+
+
+def store_ack(
+    session: Session,
+    *,
+    site: str,
+    seq: int,
+    status: str,
+    code: str | None,
+    applied_at: datetime | None,
+    now: datetime,
+    actor: Actor | None = None,
+) -> Ack:
+    """Keep what `site` (as authenticated by its signature) says about snapshot `seq`.
+
+    status: "applied" (with `applied_at`) or "refused" (with a code). The same word again changes
+    nothing; "applied" after "refused" counts. Raises ConsentError `ack_malformed`,
+    `snapshot_never_sent`.
+    """
+    if status not in ACK_STATUSES or (status == "applied") != (applied_at is not None):
+        raise ConsentError("ack_malformed")
+    if session.get(SnapshotRecord, (site, seq)) is None:
+        raise ConsentError("snapshot_never_sent")
+    ack = session.get(Ack, (site, seq))
+    if ack is not None and (ack.status == "applied" or ack.status == status):
+        return ack
+    if ack is None:
+        ack = Ack(site=site, seq=seq)
+        session.add(ack)
+    ack.status, ack.code, ack.applied_at, ack.received_at = status, code, applied_at, now
+    session.flush()
+    announce(
+        session,
+        actor=actor or Actor(kind="site", id=site),
+        action="consent.snapshot_acknowledged",
+        about=f"institution:{site}",
+        facts={"seq": seq, "status": status, "code": code},
+    )
+    return ack
+
+
+def _network_of(session: Session, site: str) -> str:
+    networks = session.scalars(
+        select(Membership.network)
+        .where(Membership.institution == site, Membership.until.is_(None))
+        .distinct()
+    ).all()
+    if len(networks) != 1:
+        raise ConsentError("unknown_site")
+    return networks[0]
+
+
+def _is_due(
+    session: Session,
+    site: str,
+    network: str,
+    last: SnapshotRecord,
+    now: datetime,
+    refresh: timedelta,
+) -> bool:
+    if not timedelta(0) <= now - last.issued < refresh:
+        return True
+    if last.columns_sha256 != _columns_sha256(_columns(session, site, network)):
+        return True
+    suspended = session.scalar(
+        select(func.count()).select_from(TextVersion).where(TextVersion.suspended_at >= last.issued)
+    )
+    return bool(suspended) or _has_newer_choices(session, site, last)
+
+
+def _has_newer_choices(session: Session, site: str, last: SnapshotRecord) -> bool:
+    newest = session.scalar(
+        select(func.max(ConsentEvent.leaf))
+        .join(Subject, Subject.id == ConsentEvent.subject_id)
+        .where(Subject.site == site)
+    )
+    return newest is not None and newest >= last.log_size
+
+
+def _columns(session: Session, site: str, network: str) -> tuple[Column, ...]:
+    """The (study, item) pairs that may be counted at this site now: open studies it is open in."""
+    open_here = session.execute(
+        select(Study.slug, Study.requires)
+        .join(Participation, Participation.study == Study.slug)
+        .where(
+            Study.network == network,
+            Study.state == "open",
+            Participation.institution == site,
+            Participation.state == "open",
+        )
+    ).all()
+    return tuple(
+        (study, item)
+        for study, requires in sorted((slug, tuple(items)) for slug, items in open_here)
+        for item in with_parents(requires)
+    )
+
+
+def _columns_sha256(columns: Sequence[Column]) -> str:
+    return sha256(canonical_json([list(column) for column in columns]).encode()).hexdigest()
+
+
+def _publish(
+    session: Session,
+    sign: Sign,
+    site: str,
+    network: str,
+    last: SnapshotRecord | None,
+    now: datetime,
+    valid_for: timedelta,
+    actor: Actor,
+) -> SnapshotRecord:
+    # The head is read before the choices: what is added in between is in the snapshot as well,
+    # but the record does not promise it.
+    head = session.get(LogHead, network, populate_existing=True)
+    columns = _columns(session, site, network)
+    valid_until = now + valid_for
+    moment = as_of(session, network, now)
+    state = _state(session, site, network, columns, moment, max(moment, valid_until))
+    seq = 1 if last is None else last.seq + 1
+    claims = build_claims(
+        network=network,
+        seq=seq,
+        issued=now,
+        valid_until=valid_until,
+        columns=state.columns,
+        handles=state.handles,
+        granted=state.granted,
+    )
+    record = SnapshotRecord(
+        site=site,
+        seq=seq,
+        network=network,
+        issued=now,
+        valid_until=valid_until,
+        log_size=0 if head is None else head.size,
+        log_root=EMPTY_ROOT.hex() if head is None else head.root,
+        columns_sha256=_columns_sha256(columns),
+        content_sha256=_content_sha256(claims),
+        body=sign(site, claims),
+    )
+    session.add(record)
+    # A refreshed snapshot says the same as the one before; keeping both bodies would fill the disk.
+    session.execute(
+        update(SnapshotRecord)
+        .where(
+            SnapshotRecord.site == site,
+            SnapshotRecord.seq < seq,
+            SnapshotRecord.content_sha256 == record.content_sha256,
+            SnapshotRecord.body.is_not(None),
+        )
+        .values(body=None)
+    )
+    session.flush()
+    announce(
+        session,
+        actor=actor,
+        action="consent.snapshot_published",
+        about=f"institution:{site}",
+        facts={"seq": seq, "log_size": record.log_size, "content": record.content_sha256},
+    )
+    return record
+
+
+def _content_sha256(claims: Mapping[str, Any]) -> str:
+    told = {name: claims[name] for name in ("columns", "handles", "granted")}
+    return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def _state(
+    session: Session,
+    site: str,
+    network: str,
+    columns: tuple[Column, ...],
+    moment: datetime,
+    sure_until: datetime,
+) -> _State:
+    said = choices_at_site(session, site)
+    handle_of = dict(
+        session.execute(select(Subject.id, Subject.handle).where(Subject.site == site)).tuples()
+    )
+    requests = {
+        (study, item): Scope(network, site, item, study, ITEMS[item].category)
+        for study, item in columns
+    }
+    handles: list[bytes] = []
+    rows: list[list[bool]] = []
+    for subject, choices in said.items():
+        row = _row(requests, choices, moment, sure_until)
+        # Whoever is granted nothing is left out: not named means not permitted.
+        if any(row):
+            handles.append(handle_bytes(handle_of[subject]))
+            rows.append(row)
+    granted = np.array(rows, dtype=np.bool_).reshape(len(rows), len(columns))
+    return _State(columns, handles, [granted[:, number] for number in range(len(columns))])
+
+
+def _row(
+    requests: Mapping[Column, Scope],
+    choices: Sequence[Choice],
+    moment: datetime,
+    sure_until: datetime,
+) -> list[bool]:
+    alone: dict[Column, bool] = {}
+    for column, request in requests.items():
+        decision = decide(request, choices, moment)
+        lasts = decision.until is None or decision.until >= sure_until
+        alone[column] = decision.permit and lasts
+    # A closed parent closes its children, also where a study forgets to require the parent.
+    return [all(alone[study, code] for code in with_parents([item])) for study, item in requests]

@@ -1,0 +1,338 @@
+"""What a patient's choices are now, what they were, and which hospital has received them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from consent.errors import ConsentError
+from consent.items import ITEMS, with_parents
+from consent.log import inclusion_path
+from consent.models import (
+    Ack,
+    ConsentEvent,
+    Invitation,
+    LogLeaf,
+    Receipt,
+    SnapshotRecord,
+    Subject,
+    TextVersion,
+)
+from consent.recording import as_of, event_content
+from consent.rule import ANY, Choice, Scope, decide
+from studies.models import Institution, Participation, Study
+
+ItemStateName = Literal[
+    "not_asked", "deferred", "granted", "refused", "withdrawn", "expired", "suspended"
+]
+
+
+@dataclass(frozen=True)
+class ItemState:
+    """One item in one study: the last word on it, when, and whether it counts now."""
+
+    item: str
+    state: ItemStateName
+    since: datetime | None
+    counts: bool
+    text_version: str | None
+
+
+@dataclass(frozen=True)
+class StudyChoices:
+    """All items of one study. `counts` is whether the patient is counted in it now.
+
+    `open` is whether the study runs at this hospital; `receipt_id` the last receipt about it.
+    """
+
+    study: Study
+    items: tuple[ItemState, ...]
+    counts: bool
+    answered: bool
+    open: bool
+    receipt_id: str | None
+
+
+@dataclass(frozen=True)
+class HistoryLine:
+    """One thing said: about `item` and `study`, "*" for all."""
+
+    at: datetime
+    kind: str
+    item: str
+    study: str
+    language: str
+    text_number: int | None
+    receipt_id: str
+    leaf: int
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Whether a hospital has a choice. `received_at` is when it said so, None while waiting.
+
+    `counts_nobody_from`: the end of the last state the hospital is known to have; from then on
+    it counts nobody until it gets a newer one. None when it has none: it counts nobody now.
+    """
+
+    site: str
+    name: str
+    received_at: datetime | None
+    counts_nobody_from: datetime | None
+
+
+def request_for(subject: Subject, study: str, item: str) -> Scope:
+    """The fully valued question whether this subject's data count for `item` of `study`."""
+    return Scope(
+        network=subject.network,
+        site=subject.site,
+        item=item,
+        study=study,
+        category=ITEMS[item].category,
+    )
+
+
+def choices_of(session: Session, subjects: Iterable[str]) -> Mapping[str, list[Choice]]:
+    """What each of these subjects ever said, as the rule takes it. Nothing said: no key."""
+    wanted = list(subjects)
+    return _choices(session, ConsentEvent.subject_id.in_(wanted)) if wanted else {}
+
+
+def choices_at_site(session: Session, site: str) -> Mapping[str, list[Choice]]:
+    """What each subject of a site ever said, as the rule takes it. Nothing said: no key."""
+    return _choices(
+        session, ConsentEvent.subject_id.in_(select(Subject.id).where(Subject.site == site))
+    )
+
+
+def _choices(session: Session, which: Any) -> Mapping[str, list[Choice]]:
+    event = ConsentEvent
+    rows = session.execute(
+        select(
+            event.subject_id,
+            event.kind,
+            event.network,
+            event.site,
+            event.item,
+            event.study,
+            event.category,
+            event.effective_at,
+            event.recorded_at,
+            event.until,
+            event.complete,
+            TextVersion.id,
+            TextVersion.suspended_at,
+        )
+        .join(TextVersion, TextVersion.id == event.text_version, isouter=True)
+        .where(which)
+    )
+    found: dict[str, list[Choice]] = {}
+    scopes: dict[tuple[str, ...], Scope] = {}
+    for subject, kind, *where, effective, recorded, until, complete, text, suspended in rows:
+        key = tuple(where)
+        scope = scopes.get(key)
+        if scope is None:
+            scope = scopes[key] = Scope(*key)
+        found.setdefault(subject, []).append(
+            Choice(
+                kind="grant" if kind == "granted" else "denial",
+                scope=scope,
+                effective_at=effective,
+                recorded_at=recorded,
+                until=until,
+                complete=bool(complete) and text is not None and suspended is None,
+            )
+        )
+    return found
+
+
+def choices(session: Session, subject: Subject, now: datetime) -> tuple[StudyChoices, ...]:
+    """Each study this patient was asked about or said something about, by title."""
+    said = choices_of(session, [subject.id]).get(subject.id, [])
+    moment = as_of(session, subject.network, now)
+    events = _events(session, subject)
+    return tuple(
+        _study_choices(session, subject, study, part, said, events, moment)
+        for study, part in _studies(session, subject, events)
+    )
+
+
+def _events(session: Session, subject: Subject) -> Sequence[ConsentEvent]:
+    return session.scalars(
+        select(ConsentEvent)
+        .where(ConsentEvent.subject_id == subject.id)
+        .order_by(ConsentEvent.leaf)
+    ).all()
+
+
+def _studies(
+    session: Session, subject: Subject, events: Sequence[ConsentEvent]
+) -> list[tuple[Study, Participation]]:
+    letters = session.scalars(select(Invitation.studies).where(Invitation.subject_id == subject.id))
+    slugs = {slug for letter in letters for slug in letter} | {event.study for event in events}
+    rows = session.execute(
+        select(Study, Participation)
+        .join(Participation, Participation.study == Study.slug)
+        .where(Study.slug.in_(slugs), Participation.institution == subject.site)
+    )
+    return sorted(((study, part) for study, part in rows), key=lambda row: row[0].title_nl)
+
+
+def _study_choices(
+    session: Session,
+    subject: Subject,
+    study: Study,
+    part: Participation,
+    said: Sequence[Choice],
+    events: Sequence[ConsentEvent],
+    moment: datetime,
+) -> StudyChoices:
+    about = [event for event in events if event.study in (study.slug, ANY)]
+    codes = with_parents(study.requires)
+    states = tuple(_item_state(subject, study.slug, code, said, about, moment) for code in codes)
+    runs = study.state == "open" and part.state == "open"
+    return StudyChoices(
+        study=study,
+        items=states,
+        counts=runs and all(state.counts for state in states),
+        answered=bool(about),
+        open=runs,
+        receipt_id=about[-1].receipt_id if about else None,
+    )
+
+
+def _item_state(
+    subject: Subject,
+    study: str,
+    item: str,
+    said: Sequence[Choice],
+    about: Sequence[ConsentEvent],
+    moment: datetime,
+) -> ItemState:
+    permits = {
+        code: decide(request_for(subject, study, code), said, moment).permit
+        for code in with_parents([item])
+    }
+    counts = all(permits.values())
+    last = next((event for event in reversed(about) if event.item in (item, ANY)), None)
+    if last is None:
+        return ItemState(item, "not_asked", None, counts, None)
+    name = _name(last, moment, permits[item])
+    return ItemState(item, name, last.recorded_at, counts, last.text_version)
+
+
+def _name(last: ConsentEvent, moment: datetime, permitted: bool) -> ItemStateName:
+    if last.kind == "granted":
+        if last.until is not None and last.until <= moment:
+            return "expired"
+        # A yes that does not count (text suspended, or a no at the same time) is not shown as one.
+        return "granted" if permitted else "suspended"
+    if last.kind == "deferred":
+        return "deferred"
+    return "refused" if last.kind == "refused" else "withdrawn"
+
+
+def history(session: Session, subject: Subject) -> tuple[HistoryLine, ...]:
+    """Everything this subject ever said, newest first."""
+    rows = session.execute(
+        select(ConsentEvent, TextVersion.number)
+        .join(TextVersion, TextVersion.id == ConsentEvent.text_version, isouter=True)
+        .where(ConsentEvent.subject_id == subject.id)
+        .order_by(ConsentEvent.leaf.desc())
+    )
+    return tuple(
+        HistoryLine(
+            at=event.recorded_at,
+            kind=event.kind,
+            item=event.item,
+            study=event.study,
+            language=event.language,
+            text_number=number,
+            receipt_id=event.receipt_id,
+            leaf=event.leaf,
+        )
+        for event, number in rows
+    )
+
+
+def receipt(session: Session, subject: Subject, receipt_id: str) -> Receipt:
+    """One receipt of this subject; `receipt_not_found` for anyone else's as for none at all."""
+    found = session.get(Receipt, receipt_id)
+    if found is None or found.subject_id != subject.id:
+        raise ConsentError("receipt_not_found")
+    return found
+
+
+def said_in(session: Session, of: Receipt) -> tuple[ConsentEvent, ...]:
+    """What was said in the act of this receipt, in the order of the form."""
+    return tuple(
+        session.scalars(
+            select(ConsentEvent).where(ConsentEvent.receipt_id == of.id).order_by(ConsentEvent.leaf)
+        )
+    )
+
+
+def receipt_document(session: Session, of: Receipt) -> dict[str, Any]:
+    """A receipt as JSON that can be checked without this hub (consent.log.verify_inclusion).
+
+    Per thing said: its canonical text, the salt, the leaf, its number and the path to the root of
+    the tree as it was right after the act. It holds no name and no handle.
+    """
+    leaves = list(
+        session.scalars(
+            select(LogLeaf.hash)
+            .where(LogLeaf.network == of.network, LogLeaf.number < of.tree_size)
+            .order_by(LogLeaf.number)
+        )
+    )
+    return {
+        "receipt": of.id,
+        "version": 1,
+        "network": of.network,
+        "act": of.act,
+        "study": of.study,
+        "language": of.language,
+        "recorded_at": of.recorded_at.isoformat(),
+        "tree_size": of.tree_size,
+        "tree_root": of.tree_root,
+        "said": [
+            {
+                "item": event.item,
+                "answer": event.kind,
+                "text_version": event.text_version,
+                "content": event_content(_columns(event)),
+                "salt": event.salt.hex(),
+                "leaf": leaves[event.leaf].hex(),
+                "number": event.leaf,
+                "path": [beside.hex() for beside in inclusion_path(leaves, event.leaf)],
+            }
+            for event in said_in(session, of)
+        ],
+    }
+
+
+def _columns(event: ConsentEvent) -> dict[str, Any]:
+    return {column.key: getattr(event, column.key) for column in ConsentEvent.__table__.columns}
+
+
+def deliveries(session: Session, subject: Subject, of: Receipt) -> tuple[Delivery, ...]:
+    """Per hospital of this patient: when it received the choices of this receipt."""
+    received = session.scalar(
+        select(func.min(Ack.applied_at))
+        .join(SnapshotRecord, (SnapshotRecord.site == Ack.site) & (SnapshotRecord.seq == Ack.seq))
+        .where(
+            Ack.site == subject.site,
+            Ack.status == "applied",
+            SnapshotRecord.log_size >= of.first_leaf + of.leaves,
+        )
+    )
+    last_valid = session.scalar(
+        select(func.max(SnapshotRecord.valid_until))
+        .join(Ack, (SnapshotRecord.site == Ack.site) & (SnapshotRecord.seq == Ack.seq))
+        .where(Ack.site == subject.site, Ack.status == "applied")
+    )
+    hospital = session.get_one(Institution, subject.site)
+    return (Delivery(subject.site, hospital.name, received, last_valid),)

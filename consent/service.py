@@ -1,0 +1,59 @@
+"""The commands and questions of the consent package, in one place for its callers.
+
+Each takes a Session, may flush, never commits. Each raises ConsentError with a stable code. A
+command announces what it did (studies/events.py).
+"""
+
+from consent.publishing import (
+    latest_snapshot,
+    publish_snapshots,
+    required_seq,
+    snapshot_to_send,
+    store_ack,
+)
+from consent.reading import (
+    Delivery,
+    HistoryLine,
+    ItemState,
+    StudyChoices,
+    choices,
+    deliveries,
+    history,
+    receipt,
+    receipt_document,
+    said_in,
+)
+from consent.recording import Circumstances, record, state_version, withdraw
+from consent.subjects import SignIn, add_subject, invite, patient, sign_in_with_code
+from consent.texts import item_words, publish_text, suspend_text, text_for
+
+__all__ = [
+    "Circumstances",
+    "Delivery",
+    "HistoryLine",
+    "ItemState",
+    "SignIn",
+    "StudyChoices",
+    "add_subject",
+    "choices",
+    "deliveries",
+    "history",
+    "invite",
+    "item_words",
+    "latest_snapshot",
+    "patient",
+    "publish_snapshots",
+    "publish_text",
+    "receipt",
+    "receipt_document",
+    "record",
+    "required_seq",
+    "said_in",
+    "sign_in_with_code",
+    "snapshot_to_send",
+    "state_version",
+    "store_ack",
+    "suspend_text",
+    "text_for",
+    "withdraw",
+]
