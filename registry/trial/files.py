@@ -167,6 +167,27 @@ def _key_text(value: Any, file: SiteFile, name: str, row: int) -> str:
     return whole.group(1) if whole else plain
 
 
+def read_columns(file: SiteFile, delimiter: str | None, encoding: str) -> list[str]:
+    """The names of a file's columns; ``delimiter`` and ``encoding`` are those of a CSV file."""
+    if file.kind == "parquet":
+        return [name.strip() for name in _read_parquet(file)[0]]
+    lines = _csv_rows(file, io.StringIO(_first_line(file, encoding)), delimiter or ",")
+    return [name.strip() for name in next(lines, [])]
+
+
+def separator_of(file: SiteFile) -> str:
+    """The separator of a CSV file, from its first line."""
+    return _separator(_first_line(file, "latin-1"))
+
+
+def _first_line(file: SiteFile, encoding: str) -> str:
+    try:
+        with file.path.open(encoding=encoding, errors="replace") as lines:
+            return lines.readline()
+    except OSError as error:
+        raise WrongUse(f"{file.path.name} cannot be read; check that you may read it.") from error
+
+
 def _read(file: SiteFile) -> tuple[Sequence[str], Iterator[Sequence[Any]]]:
     return _read_csv(file) if file.kind == "csv" else _read_parquet(file)
 
