@@ -146,7 +146,7 @@ class _Parser:
                 rest = text[position:].lstrip()
                 if rest[0] in "01-":
                     raise self._wrong(
-                        "The intercept cannot be set (no 0, 1 or -). The method adds it where it belongs."
+                        "The intercept cannot be set with 0, 1 or -. The method adds it itself."
                     )
                 raise self._wrong(
                     f"'{shown(rest[0])}' does not belong in a formula. "

@@ -140,7 +140,7 @@ def parse_query(obj: object, codebook: Codebook, kinds: Mapping[str, Kind]) -> Q
         cohort=cohort,
         kind=kind,
         params=params,
-        output=output,  # type: ignore[arg-type]
+        output=output,
         named=named,
     )
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, TypeVar, get_type_hints
 
+from federation.query.errors import did_you_mean, shown
+
 # Which of two values is the stricter one.
 HIGHER: Callable[[Any, Any], Any] = max
 LOWER: Callable[[Any, Any], Any] = min
@@ -21,38 +23,39 @@ def _ranked(*loose_to_strict: Any) -> Callable[[Any, Any], Any]:
     return lambda a, b: a if order[a] >= order[b] else b
 
 
-def _term(stricter: Callable[[Any, Any], Any], *allowed: Any) -> Any:
+def term(stricter: Callable[[Any, Any], Any], *allowed: Any) -> Any:
+    """Return a dataclass field that knows which of two values is stricter, and what is allowed."""
     return field(metadata={"stricter": stricter, "allowed": allowed})
 
 
 def _choice(*loose_to_strict: Any) -> Any:
-    return _term(_ranked(*loose_to_strict), *loose_to_strict)
+    return term(_ranked(*loose_to_strict), *loose_to_strict)
 
 
 @dataclass(frozen=True)
 class KmTerms:
     """Publishing rule of survival curves (O11)."""
 
-    min_removed: int = _term(HIGHER)
-    min_events: int = _term(HIGHER)
-    min_at_risk_end: int = _term(HIGHER)
-    s_decimals: int = _term(LOWER)
+    min_removed: int = term(HIGHER)
+    min_events: int = term(HIGHER)
+    min_at_risk_end: int = term(HIGHER)
+    s_decimals: int = term(LOWER)
 
 
 @dataclass(frozen=True)
 class QuantileTerms:
     """Publishing rule of quantiles (O5)."""
 
-    min_each_side: int = _term(HIGHER)
-    min_in_grid_bin: int = _term(HIGHER)
+    min_each_side: int = term(HIGHER)
+    min_in_grid_bin: int = term(HIGHER)
 
 
 @dataclass(frozen=True)
 class HistTerms:
     """Publishing rule of histograms (O6)."""
 
-    min_bin: int = _term(HIGHER)
-    max_bins: int = _term(LOWER)
+    min_bin: int = term(HIGHER)
+    max_bins: int = term(LOWER)
     tails: Literal["open", "closed"] = _choice("closed", "open")
 
 
@@ -60,22 +63,22 @@ class HistTerms:
 class ModelTerms:
     """How rich a model may be (O7, O8)."""
 
-    n_per_param: int = _term(HIGHER)
-    epv: int = _term(HIGHER)
-    min_resid_df: int = _term(HIGHER)
-    min_dummy_level: int = _term(HIGHER)
-    min_dummy_pair: int = _term(HIGHER)
-    max_leverage: float = _term(LOWER)
+    n_per_param: int = term(HIGHER)
+    epv: int = term(HIGHER)
+    min_resid_df: int = term(HIGHER)
+    min_dummy_level: int = term(HIGHER)
+    min_dummy_pair: int = term(HIGHER)
+    max_leverage: float = term(LOWER)
 
 
 @dataclass(frozen=True)
 class IterTerms:
     """Bounds on an iterative fit (O9)."""
 
-    max_rounds: int = _term(LOWER)
-    max_abs_eta: float = _term(LOWER)
-    min_ess: float = _term(HIGHER)
-    min_rel_info: float = _term(HIGHER)
+    max_rounds: int = term(LOWER)
+    max_abs_eta: float = term(LOWER)
+    min_ess: float = term(HIGHER)
+    min_rel_info: float = term(HIGHER)
     user_start: bool = _choice(True, False)
     user_offset: bool = _choice(True, False)
 
@@ -84,9 +87,9 @@ class IterTerms:
 class DiffTerms:
     """The history auditor (H1-H5)."""
 
-    t_diff: int = _term(HIGHER)
+    t_diff: int = term(HIGHER)
     closure: bool = _choice(False, True)
-    replay_days: int = _term(HIGHER)
+    replay_days: int = term(HIGHER)
     scope: Literal["none", "all_users_all_studies"] = _choice("none", "all_users_all_studies")
 
 
@@ -94,9 +97,9 @@ class DiffTerms:
 class NumericTerms:
     """How many digits of a released number are shown."""
 
-    coef_sig: int = _term(LOWER)
-    sums_sig: int = _term(LOWER)
-    loglik_decimals: int = _term(LOWER)
+    coef_sig: int = term(LOWER)
+    sums_sig: int = term(LOWER)
+    loglik_decimals: int = term(LOWER)
 
 
 T = TypeVar("T")
@@ -107,19 +110,19 @@ class Terms:
     """Effective thresholds of one computation. `time_grid_days` 0 means exact times."""
 
     protection: Literal["strict", "none"] = _choice("none", "strict")
-    t_cell: int = _term(HIGHER)
-    t_cohort_site: int = _term(HIGHER)
-    t_complement: int = _term(HIGHER)
-    min_sites: int = _term(HIGHER)
-    min_effective_sites: float = _term(HIGHER)
+    t_cell: int = term(HIGHER)
+    t_cohort_site: int = term(HIGHER)
+    t_complement: int = term(HIGHER)
+    min_sites: int = term(HIGHER)
+    min_effective_sites: float = term(HIGHER)
     zero_is_small: bool = _choice(False, True)
-    group_share_max: float = _term(LOWER)
-    max_dims: int = _term(LOWER)
-    max_cells: int = _term(LOWER)
-    max_filter_terms: int = _term(LOWER)
-    age_grid_years: int = _term(HIGHER)
+    group_share_max: float = term(LOWER)
+    max_dims: int = term(LOWER)
+    max_cells: int = term(LOWER)
+    max_filter_terms: int = term(LOWER)
+    age_grid_years: int = term(HIGHER)
     date_grid: Literal["day", "month", "year"] = _choice("day", "month", "year")
-    time_grid_days: int = _term(HIGHER)
+    time_grid_days: int = term(HIGHER)
     km: KmTerms
     quantile: QuantileTerms
     hist: HistTerms
@@ -127,7 +130,7 @@ class Terms:
     iter: IterTerms
     diff: DiffTerms
     numeric: NumericTerms
-    max_response_bytes: int = _term(LOWER)
+    max_response_bytes: int = term(LOWER)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the terms as JSON, nested as in the policy file."""
@@ -241,6 +244,23 @@ class Terms:
         )
 
 
+def first_looser(part: Any, floor: Any, where: str = "") -> str | None:
+    """Return the name of the first key of `part` that is looser than in `floor`, or None."""
+    for spec in fields(part):
+        value, bound, path = (
+            getattr(part, spec.name),
+            getattr(floor, spec.name),
+            _path(where, spec.name),
+        )
+        if is_dataclass(value):
+            inner = first_looser(value, bound, path)
+            if inner is not None:
+                return inner
+        elif spec.metadata["stricter"](value, bound) != value:
+            return path
+    return None
+
+
 def _stricter_of(a: T, b: T) -> T:
     chosen: dict[str, Any] = {}
     for part in fields(a):  # type: ignore[arg-type]
@@ -268,7 +288,8 @@ def read_terms(cls: type[T], obj: object, where: str = "") -> T:
     known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
     for key in obj:
         if key not in known:
-            raise ValueError(f"unknown key {_path(where, str(key)[:60])!r}")
+            hint = did_you_mean(shown(key), known)
+            raise ValueError(f"unknown key {_path(where, shown(key))!r}. {hint}")
     values: dict[str, Any] = {}
     for name, spec in known.items():
         path = _path(where, name)
