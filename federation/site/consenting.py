@@ -1,0 +1,124 @@
+"""The newest snapshot of consent this site has accepted, and who may be counted under it."""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from consent.errors import ConsentError
+from consent.snapshot import Snapshot, parse_claims
+from federation.protocol.errors import ProtocolError
+from federation.protocol.keys import key_id
+from federation.protocol.messages import TYP_SNAPSHOT, verify
+from federation.query.refusals import Refused
+from federation.site.data import Table
+from federation.site.store import milliseconds
+
+MAX_SNAPSHOT_BYTES = 64 * 1024 * 1024
+
+
+class Consenting:
+    """Consent at one site: accepts numbered snapshots, answers who may be counted."""
+
+    def __init__(
+        self, database: sqlite3.Connection, *, slug: str, network: str, hub_public: str
+    ) -> None:
+        self._database = database
+        self._slug = slug
+        self._network = network
+        self._keys = {key_id(hub_public): hub_public}
+        self._current: Snapshot | None = None
+        self._masks: dict[tuple[str, str, tuple[str, ...]], NDArray[np.bool_]] = {}
+        self._restore()
+
+    @property
+    def seq(self) -> int:
+        """The number of the snapshot in use; 0 without one."""
+        return 0 if self._current is None else self._current.seq
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The snapshot in use, fresh or not."""
+        return self._current
+
+    def _restore(self) -> None:
+        row = self._database.execute("SELECT message FROM snapshot").fetchone()
+        if row is not None:
+            claims = self._claims(row[0], now=None)
+            self._current = parse_claims(claims, audience=self._slug, network=self._network)
+
+    def _claims(self, message: bytes, now: datetime | None) -> dict[str, Any]:
+        return verify(
+            TYP_SNAPSHOT,
+            message,
+            self._keys.get,
+            audience=self._slug,
+            now=now,
+            max_bytes=MAX_SNAPSHOT_BYTES,
+        )
+
+    def read(self, message: bytes, now: datetime) -> Snapshot:
+        """The snapshot in a message from the hub. Raises ProtocolError or ConsentError: wrong
+        signature, site, network or form, or older than the one in use."""
+        claims = self._claims(message, now)
+        if claims["iss"] != "hub":
+            raise ProtocolError("WRONG_ISSUER")
+        snapshot = parse_claims(
+            claims, audience=self._slug, network=self._network, last_seq=self.seq
+        )
+        now_used = self._current
+        if now_used is not None and snapshot.seq == now_used.seq:
+            # Two states under one number: one is a lie. The same state again may only get newer.
+            if not _equal(snapshot, now_used) or snapshot.issued < now_used.issued:
+                raise ConsentError("snapshot_rollback")
+        return snapshot
+
+    def keep(self, snapshot: Snapshot, message: bytes, now: datetime) -> None:
+        """Store the snapshot; call inside a transaction, and `use` after it."""
+        self._database.execute(
+            "INSERT INTO snapshot (one, seq, message, applied_at) VALUES (1, ?, ?, ?)"
+            " ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, message = excluded.message,"
+            " applied_at = excluded.applied_at",
+            (snapshot.seq, message, milliseconds(now)),
+        )
+
+    def use(self, snapshot: Snapshot) -> None:
+        """Count by this snapshot from now on."""
+        self._current = snapshot
+        self._masks.clear()
+
+    def check(self, minimum: int, now: datetime, max_age: timedelta) -> None:
+        """Raise Refused CONSENT_UNAVAILABLE without a fresh snapshot numbered `minimum` or
+        higher. A site that cannot know counts nobody, and says so."""
+        if self._current is None or self._current.seq < minimum:
+            raise Refused("CONSENT_UNAVAILABLE")
+        try:
+            self._current.check_fresh(now, max_age)
+        except ConsentError:
+            raise Refused("CONSENT_UNAVAILABLE") from None
+
+    def mask(self, table: Table, study: str, requires: Sequence[str]) -> NDArray[np.bool_]:
+        """Which rows of `table` may be counted for `study`, bool (n,). Worked out once per
+        snapshot, version of the data and study. Raises Refused CONSENT_UNAVAILABLE."""
+        key = (table.version, study, tuple(requires))
+        if key not in self._masks:
+            if self._current is None:
+                raise Refused("CONSENT_UNAVAILABLE")
+            try:
+                permitted = self._current.permits(table.handles, study, requires)
+            except ConsentError:
+                raise Refused("CONSENT_UNAVAILABLE") from None
+            self._masks = {k: v for k, v in self._masks.items() if k[0] == table.version}
+            self._masks[key] = permitted & table.keyed
+        return self._masks[key]
+
+
+def _equal(one: Snapshot, other: Snapshot) -> bool:
+    return (
+        one.columns == other.columns
+        and np.array_equal(one.handles, other.handles)
+        and all(np.array_equal(a, b) for a, b in zip(one.granted, other.granted, strict=True))
+    )

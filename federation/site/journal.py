@@ -1,0 +1,194 @@
+"""What this site was asked and what it sent: the same question of a run gets the same bytes.
+
+All writing happens inside the caller's one transaction, before anything is sent
+(design: security.md 4.4, N4 and N5).
+"""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from federation.methods.base import Step
+from federation.protocol.encoding import canonical
+from federation.site.store import milliseconds, moment
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A journaled reply, and the hash of the message content it answers."""
+
+    content_sha256: str
+    reply: bytes
+
+
+@dataclass(frozen=True)
+class RunState:
+    """Where this site is in one run: the last step it computed.
+
+    run_sha256: everything that must be the same in all messages of the run. sets_sha256: the
+    sets of patients it counts. analysis_sha256: the analysis set alone. roster: the sites.
+    """
+
+    run: str
+    study: str
+    question_sha256: str
+    run_sha256: str
+    roster: tuple[str, ...]
+    sets_sha256: str
+    analysis_sha256: str
+    contributes: bool
+    number: int
+    step: Step
+    snapshot: int
+    started_at: datetime
+
+
+class Journal:
+    """The run and journal tables of a site's database."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def reply(self, run: str, step: int) -> Kept | None:
+        """What was answered to this step of this run."""
+        row = self._database.execute(
+            "SELECT content_sha256, reply FROM journal WHERE run = ? AND step = ?", (run, step)
+        ).fetchone()
+        return None if row is None else Kept(*row)
+
+    def keep_reply(
+        self, run: str, step: int, content_sha256: str, code: str, reply: bytes, now: datetime
+    ) -> None:
+        """Journal an answer; a second one to the same step is an sqlite3.IntegrityError."""
+        self._database.execute(
+            "INSERT INTO journal (run, step, content_sha256, code, reply, at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (run, step, content_sha256, code, reply, milliseconds(now)),
+        )
+
+    def message_of(self, jti: str) -> str | None:
+        """The SHA-256 of the message that was seen under this number."""
+        row = self._database.execute(
+            "SELECT message_sha256 FROM seen WHERE jti = ?", (jti,)
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def keep_seen(self, jti: str, message_sha256: str, expires: int, now: datetime) -> None:
+        """Remember a message number until the message has expired (epoch seconds) and a day."""
+        self._database.execute("DELETE FROM seen WHERE expires < ?", (now.timestamp() - 86_400,))
+        self._database.execute(
+            "INSERT INTO seen (jti, message_sha256, expires) VALUES (?, ?, ?)"
+            " ON CONFLICT (jti) DO NOTHING",
+            (jti, message_sha256, expires),
+        )
+
+    def run(self, run: str) -> RunState | None:
+        """The state of a run this site has computed a step of."""
+        row = self._row("WHERE run = ?", (run,))
+        return None if row is None else _state(row)
+
+    def latest(self, question_sha256: str) -> RunState | None:
+        """The run that was the last to compute this question here."""
+        row = self._row(
+            "WHERE question_sha256 = ? ORDER BY started_at DESC, rowid DESC LIMIT 1",
+            (question_sha256,),
+        )
+        return None if row is None else _state(row)
+
+    def rosters(self, analysis_sha256: str, since: datetime) -> list[frozenset[str]]:
+        """The rosters with which this very analysis set was answered since then."""
+        rows = self._database.execute(
+            "SELECT DISTINCT roster FROM run WHERE analysis_sha256 = ? AND contributes = 1"
+            " AND started_at >= ?",
+            (analysis_sha256, milliseconds(since)),
+        )
+        return [frozenset(json.loads(text)) for (text,) in rows]
+
+    def keep_run(self, state: RunState) -> None:
+        """Store the state after a step; the earlier step's is overwritten."""
+        self._database.execute(
+            f"INSERT INTO run ({_COLUMNS}) VALUES ({', '.join('?' * 14)})"  # noqa: S608
+            " ON CONFLICT (run) DO UPDATE SET step = excluded.step,"
+            " step_name = excluded.step_name, params = excluded.params,"
+            " labelled = excluded.labelled, snapshot = excluded.snapshot",
+            (
+                state.run,
+                state.study,
+                state.question_sha256,
+                state.run_sha256,
+                canonical(list(state.roster)).decode(),
+                state.sets_sha256,
+                state.analysis_sha256,
+                int(state.contributes),
+                state.number,
+                state.step.name,
+                canonical(state.step.params).decode(),
+                int(state.step.labelled),
+                state.snapshot,
+                milliseconds(state.started_at),
+            ),
+        )
+
+    def _row(self, where: str, values: tuple[str, ...]) -> tuple[Any, ...] | None:
+        found = self._database.execute(
+            f"SELECT {_COLUMNS} FROM run {where}",  # noqa: S608  both are constants of this file
+            values,
+        ).fetchone()
+        return None if found is None else tuple(found)
+
+    def asked(self, query_sha256: str, study: str, query: Mapping[str, Any], now: datetime) -> None:
+        """Keep a query that a person of this hospital may want to approve."""
+        self._database.execute(
+            "INSERT INTO asked (query_sha256, study, query, at) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (query_sha256) DO NOTHING",
+            (query_sha256, study, canonical(dict(query)).decode(), milliseconds(now)),
+        )
+
+    def waiting(self) -> list[tuple[str, str, dict[str, Any], datetime]]:
+        """Queries that were asked and not approved here: hash, study, query, first asked."""
+        rows = self._database.execute(
+            "SELECT query_sha256, study, query, at FROM asked WHERE query_sha256 NOT IN"
+            " (SELECT query_sha256 FROM approval) ORDER BY at"
+        )
+        return [(sha, study, json.loads(text), moment(at)) for sha, study, text, at in rows]
+
+    def approved_here(self, query_sha256: str) -> bool:
+        """Whether a person of this hospital approved exactly this query."""
+        row = self._database.execute(
+            "SELECT 1 FROM approval WHERE query_sha256 = ?", (query_sha256,)
+        ).fetchone()
+        return row is not None
+
+    def approve(self, query_sha256: str, by: str, now: datetime) -> None:
+        """Record this hospital's approval of a query."""
+        self._database.execute(
+            "INSERT INTO approval (query_sha256, by_name, at) VALUES (?, ?, ?)"
+            " ON CONFLICT (query_sha256) DO NOTHING",
+            (query_sha256, by, milliseconds(now)),
+        )
+
+
+_COLUMNS = (
+    "run, study, question_sha256, run_sha256, roster, sets_sha256, analysis_sha256, contributes,"
+    " step, step_name, params, labelled, snapshot, started_at"
+)
+
+
+def _state(row: tuple[Any, ...]) -> RunState:
+    return RunState(
+        run=row[0],
+        study=row[1],
+        question_sha256=row[2],
+        run_sha256=row[3],
+        roster=tuple(json.loads(row[4])),
+        sets_sha256=row[5],
+        analysis_sha256=row[6],
+        contributes=bool(row[7]),
+        number=row[8],
+        step=Step(name=row[9], params=json.loads(row[10]), labelled=bool(row[11])),
+        snapshot=row[12],
+        started_at=moment(row[13]),
+    )

@@ -1,0 +1,167 @@
+"""A number per patient and version of the patient's values: what ledger bitmaps are made of.
+
+A corrected value makes a new slot, so that the auditor treats it like a patient who left and one
+who came (design: disclosure.md 4.7 W6). Only variables known both then and now are compared: a
+mapping that learns a new variable must not make everyone a stranger to the auditor. A variable is
+named together with the name of its codebook (`gbsg:age`), without the version.
+
+A patient who is gone keeps the slot as a bit without meaning (W5).
+"""
+
+import hashlib
+import sqlite3
+
+import numpy as np
+from numpy.typing import NDArray
+
+from federation.query.codebook import Variable
+from federation.site.convert import Values
+from federation.site.data import Table
+from federation.site.handles import HANDLE_BYTES, Handles
+from federation.site.store import transaction
+
+Hashes = NDArray[np.uint64]
+
+_NO_SLOT = -1
+_ABSENT = np.uint64(0)
+
+
+class Slots:
+    """The slots of the rows of one table, kept in the site's database."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self._version = ""
+        self._of_row: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._count = 0
+
+    def bitmap(self, table: Table, rows: NDArray[np.int64]) -> int:
+        """The set of these rows (places in `table`) as a Python int with one bit per slot."""
+        of_row = self._slots_of(table)
+        bits = np.zeros(self._count, np.uint8)
+        slots = of_row[rows]
+        bits[slots[slots != _NO_SLOT]] = 1
+        return int.from_bytes(np.packbits(bits, bitorder="little").tobytes(), "little")
+
+    def _slots_of(self, table: Table) -> NDArray[np.int64]:
+        if self._version != table.version:
+            self._of_row = self._assign(table)
+            self._version = table.version
+        return self._of_row
+
+    def _assign(self, table: Table) -> NDArray[np.int64]:
+        """Find the slot of every row with a local number, making new ones where needed."""
+        now = _hashes(table)
+        owners = _row_owners(table)
+        with transaction(self._database):
+            handles, before = self._stored()
+            found = _latest(handles, owners)
+            same = found != _NO_SLOT
+            for name, hashes in now.items():
+                old = before.get(name)
+                if old is not None:
+                    known = same & (old[found] != _ABSENT)
+                    same &= ~known | (old[found] == hashes)
+            fresh = np.flatnonzero(~same & table.keyed)
+            slots = np.where(same & table.keyed, found, _NO_SLOT)
+            slots[fresh] = np.arange(len(handles), len(handles) + len(fresh))
+            self._count = len(handles) + len(fresh)
+            self._keep_new(owners[fresh], len(handles))
+            self._keep_hashes(before, now, slots)
+        return slots
+
+    def _stored(self) -> tuple[Handles, dict[str, Hashes]]:
+        rows = self._database.execute("SELECT handle FROM slot ORDER BY slot").fetchall()
+        handles = np.frombuffer(b"".join(row[0] for row in rows), f"S{HANDLE_BYTES}")
+        hashes = {
+            str(name): _padded(np.frombuffer(blob, "<u8"), len(handles))
+            for name, blob in self._database.execute("SELECT variable, hashes FROM slot_values")
+        }
+        return handles, hashes
+
+    def _keep_new(self, handles: Handles, first: int) -> None:
+        data = handles.tobytes()
+        self._database.executemany(
+            "INSERT INTO slot (slot, handle) VALUES (?, ?)",
+            (
+                (first + place, data[place * HANDLE_BYTES : (place + 1) * HANDLE_BYTES])
+                for place in range(len(handles))
+            ),
+        )
+
+    def _keep_hashes(
+        self, before: dict[str, Hashes], now: dict[str, Hashes], slots: NDArray[np.int64]
+    ) -> None:
+        held = slots != _NO_SLOT
+        for name, hashes in now.items():
+            old = before.get(name, np.zeros(0, np.uint64))
+            new = _padded(old, self._count)
+            new[slots[held]] = hashes[held]
+            if not np.array_equal(new, old):
+                self._database.execute(
+                    "INSERT INTO slot_values (variable, hashes) VALUES (?, ?)"
+                    " ON CONFLICT (variable) DO UPDATE SET hashes = excluded.hashes",
+                    (name, new.astype("<u8").tobytes()),
+                )
+
+
+def _padded(values: Hashes, length: int) -> Hashes:
+    made = np.zeros(length, np.uint64)
+    made[: min(len(values), length)] = values[:length]
+    return made
+
+
+def _latest(handles: Handles, owners: Handles) -> NDArray[np.int64]:
+    """Per owner the highest slot that has its handle, or _NO_SLOT."""
+    if len(handles) == 0:
+        return np.full(len(owners), _NO_SLOT, np.int64)
+    order = np.argsort(handles, kind="stable")
+    ordered = handles[order]
+    at = np.searchsorted(ordered, owners, side="right") - 1
+    found = (at >= 0) & (ordered[np.maximum(at, 0)] == owners)
+    return np.where(found, order[np.maximum(at, 0)], _NO_SLOT).astype(np.int64)
+
+
+def _row_owners(table: Table) -> Handles:
+    """The handle of each row; a second row of one patient gets a handle of its own."""
+    if not table.repeated:
+        return table.handles
+    made = table.handles.copy()
+    times: dict[bytes, int] = {}
+    for place in np.flatnonzero(table.keyed).tolist():
+        handle = table.handles[place : place + 1].tobytes()
+        times[handle] = times.get(handle, 0) + 1
+        if times[handle] > 1:
+            text = handle + times[handle].to_bytes(4, "big")
+            digest = hashlib.sha256(text).digest()[:HANDLE_BYTES]
+            made[place : place + 1] = np.frombuffer(digest, f"S{HANDLE_BYTES}")
+    return made
+
+
+def _hashes(table: Table) -> dict[str, Hashes]:
+    """64 bits per value of each variable; never 0, which stands for "not known then"."""
+    book = table.codebook.id.partition("/")[0]
+    return {
+        f"{book}:{name}": _hash_values(table.codebook.variables[name], values)
+        for name, values in table.columns.items()
+    }
+
+
+def _hash_values(variable: Variable, values: Values) -> Hashes:
+    if variable.type in ("category", "boolean"):
+        # By the text of the level, because its place may differ in a later codebook.
+        labels = ["", *(variable.group_labels or ())]
+        texts = [hashlib.sha256(b"level\0" + label.encode()).digest()[:8] for label in labels]
+        by_code = np.frombuffer(b"".join(texts), "<u8").astype(np.uint64)
+        found = by_code[values.astype(np.int64) + 1]
+    else:
+        numbers = np.where(np.isnan(values), np.inf, values) + 0.0  # one NaN, no minus zero
+        found = _mixed(numbers.astype("<f8").view("<u8").astype(np.uint64))
+    return np.where(found == _ABSENT, np.uint64(1), found)
+
+
+def _mixed(bits: Hashes) -> Hashes:
+    """splitmix64's finaliser (Steele, Lea and Flood 2014): spreads the bits of each number."""
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))

@@ -1,0 +1,172 @@
+"""site.sqlite: the one local database of a site. WAL, synchronous FULL, versioned schema.
+
+Everything that must be true together is written in one `transaction`. Two programs may have the
+file open (the serving process and a command of the administrator); only one serves.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from federation.site.errors import SetupError
+
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 5.0
+
+_SCHEMA = """
+CREATE TABLE snapshot (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    seq INTEGER NOT NULL,
+    message BLOB NOT NULL,
+    applied_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE seen (
+    jti TEXT PRIMARY KEY,
+    message_sha256 TEXT NOT NULL,
+    expires INTEGER NOT NULL
+) STRICT;
+CREATE TABLE run (
+    run TEXT PRIMARY KEY,
+    study TEXT NOT NULL,
+    question_sha256 TEXT NOT NULL,
+    run_sha256 TEXT NOT NULL,
+    roster TEXT NOT NULL,
+    sets_sha256 TEXT NOT NULL,
+    analysis_sha256 TEXT NOT NULL,
+    contributes INTEGER NOT NULL CHECK (contributes IN (0, 1)),
+    step INTEGER NOT NULL,
+    step_name TEXT NOT NULL,
+    params TEXT NOT NULL,
+    labelled INTEGER NOT NULL CHECK (labelled IN (0, 1)),
+    snapshot INTEGER NOT NULL,
+    started_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX run_by_question ON run (question_sha256, started_at);
+CREATE TABLE journal (
+    run TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    content_sha256 TEXT NOT NULL,
+    code TEXT NOT NULL,
+    reply BLOB NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (run, step)
+) STRICT;
+CREATE TABLE ledger_entry (
+    entry INTEGER PRIMARY KEY AUTOINCREMENT,
+    run TEXT NOT NULL UNIQUE,
+    question_sha256 TEXT NOT NULL,
+    study TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE ledger_set (
+    entry INTEGER NOT NULL REFERENCES ledger_entry,
+    place INTEGER NOT NULL,
+    label TEXT NOT NULL,
+    bits BLOB NOT NULL,
+    PRIMARY KEY (entry, place)
+) STRICT;
+CREATE TABLE slot (
+    slot INTEGER PRIMARY KEY,
+    handle BLOB NOT NULL
+) STRICT;
+CREATE INDEX slot_by_handle ON slot (handle);
+CREATE TABLE slot_values (
+    variable TEXT PRIMARY KEY,
+    hashes BLOB NOT NULL
+) STRICT;
+CREATE TABLE asked (
+    query_sha256 TEXT PRIMARY KEY,
+    study TEXT NOT NULL,
+    query TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE approval (
+    query_sha256 TEXT PRIMARY KEY,
+    by_name TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    facts TEXT NOT NULL,
+    previous TEXT NOT NULL,
+    hash TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit
+    BEGIN SELECT RAISE(ABORT, 'audit lines are never changed'); END;
+CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit
+    BEGIN SELECT RAISE(ABORT, 'audit lines are never removed'); END;
+CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger_set
+    BEGIN SELECT RAISE(ABORT, 'the ledger is never changed'); END;
+CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger_set
+    BEGIN SELECT RAISE(ABORT, 'the ledger is never shortened'); END;
+"""
+
+
+def open_store(path: Path) -> sqlite3.Connection:
+    """Open the database, making it when it is not there. SetupError when it cannot be used."""
+    try:
+        path.touch(0o600)
+        path.chmod(0o600)
+        database = sqlite3.connect(
+            f"file:{quote(str(path.resolve()))}",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+        )
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA foreign_keys = ON")
+        _migrate(database)
+    except (sqlite3.Error, OSError) as error:
+        raise SetupError(
+            "site.sqlite cannot be opened; restore it, or end the program that holds it."
+        ) from error
+    return database
+
+
+def _migrate(database: sqlite3.Connection) -> None:
+    with transaction(database):
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            for statement in _statements(_SCHEMA):
+                database.execute(statement)
+            database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        elif version != SCHEMA_VERSION:
+            raise SetupError("site.sqlite was made by another version; update the program.")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The single statements of a script; `executescript` would commit by itself."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
+@contextmanager
+def transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """All or nothing, on disk when it ends."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield database
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
+
+
+def milliseconds(moment: datetime) -> int:
+    """A UTC moment as it stands in the database."""
+    return int(moment.timestamp() * 1000)
+
+
+def moment(value: int) -> datetime:
+    """The UTC moment of `milliseconds`."""
+    return datetime.fromtimestamp(value / 1000, UTC)
