@@ -283,10 +283,14 @@ def _state(
         (study, item): Scope(network, site, item, study, ITEMS[item].category)
         for study, item in columns
     }
+    # A closed parent closes its children, also where a study forgets to require the parent.
+    needs = {
+        (study, item): [(study, code) for code in with_parents([item])] for study, item in columns
+    }
     handles: list[bytes] = []
     rows: list[list[bool]] = []
     for subject, choices in said.items():
-        row = _row(requests, choices, moment, sure_until)
+        row = _row(requests, needs, choices, moment, sure_until)
         # Whoever is granted nothing is left out: not named means not permitted.
         if any(row):
             handles.append(handle_bytes(handle_of[subject]))
@@ -297,6 +301,7 @@ def _state(
 
 def _row(
     requests: Mapping[Column, Scope],
+    needs: Mapping[Column, Sequence[Column]],
     choices: Sequence[Choice],
     moment: datetime,
     sure_until: datetime,
@@ -306,5 +311,4 @@ def _row(
         decision = decide(request, choices, moment)
         lasts = decision.until is None or decision.until >= sure_until
         alone[column] = decision.permit and lasts
-    # A closed parent closes its children, also where a study forgets to require the parent.
-    return [all(alone[study, code] for code in with_parents([item])) for study, item in requests]
+    return [all(alone[each] for each in needs[column]) for column in requests]

@@ -40,6 +40,12 @@ class SignIn:
     studies: tuple[str, ...] = ()
     language: str = "nl"
 
+    def accepted(self) -> Subject:
+        """The subject; raises ConsentError `code_invalid`, one message for every refusal."""
+        if self.subject is None:
+            raise ConsentError("code_invalid")
+        return self.subject
+
 
 def handle_text(handle: bytes) -> str:
     """A handle as the hub stores it: 20 bytes in base64url. Raises ValueError for other lengths."""

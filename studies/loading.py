@@ -1,0 +1,136 @@
+"""Writing a whole network from a seed, and the codebooks that come with the product."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+import yaml
+from sqlalchemy.orm import Session
+
+from studies.actor import Actor
+from studies.events import announce
+from studies.models import Institution, Membership, Network, Study, WorkingGroup, WorkingGroupMember
+from studies.seeds.shape import NetworkSeed, StudySeed
+from studies.taking_part import create_study, invite_institution, move_participation, move_study
+
+
+def shipped_codebook(name: str) -> dict[str, Any]:
+    """A codebook that comes with the product, such as "gbsg", as plain data."""
+    text = files("studies").joinpath("seeds", f"{name}.yaml").read_text(encoding="utf-8")
+    codebook: dict[str, Any] = yaml.safe_load(text)
+    return codebook
+
+
+def load_network(
+    session: Session, seed: NetworkSeed, actor: Actor, *, now: datetime | None = None
+) -> Network:
+    """Write a network with its institutions, groups and studies; what is there already stays.
+
+    Studies end up open and each hospital in the state its seed names. `now` is the hub's clock
+    unless given. The texts for patients are published by the caller (consent.service).
+    """
+    moment = datetime.now(UTC) if now is None else now
+    network = session.get(Network, seed.slug)
+    if network is None:
+        network = _add_network(session, seed, actor)
+    for study in seed.studies:
+        if session.get(Study, study.slug) is None:
+            _add_study(session, seed, study, actor, moment)
+    return network
+
+
+def _add_network(session: Session, seed: NetworkSeed, actor: Actor) -> Network:
+    since = datetime.fromisoformat(seed.since).replace(tzinfo=UTC)
+    network = Network(
+        slug=seed.slug,
+        name=seed.name,
+        region_nl=seed.region_nl,
+        region_en=seed.region_en,
+        source=seed.source,
+    )
+    session.add(network)
+    for each in seed.institutions:
+        if session.get(Institution, each.slug) is None:
+            session.add(
+                Institution(
+                    slug=each.slug,
+                    name=each.name,
+                    kind=each.kind,
+                    city=each.city,
+                    agb=each.agb,
+                    phone=each.phone,
+                )
+            )
+    session.flush()
+    for each in seed.institutions:
+        session.add(Membership(network=seed.slug, institution=each.slug, since=since))
+    for group in seed.groups:
+        session.add(
+            WorkingGroup(
+                network=seed.slug,
+                slug=group.slug,
+                name_nl=group.name_nl,
+                name_en=group.name_en,
+                members=[
+                    WorkingGroupMember(
+                        position=position,
+                        name=person.name,
+                        discipline=person.discipline,
+                        role=person.role,
+                        institution=person.institution,
+                        invented=person.invented,
+                    )
+                    for position, person in enumerate(group.members)
+                ],
+            )
+        )
+    session.flush()
+    announce(
+        session,
+        actor=actor,
+        action="network.created",
+        about=f"network:{seed.slug}",
+        facts={"institutions": len(seed.institutions), "groups": len(seed.groups)},
+    )
+    return network
+
+
+# The steps that lead to each state a seed may ask for.
+_WAY: Mapping[str, tuple[str, ...]] = {
+    "invited": (),
+    "feasibility": ("feasibility",),
+    "approved": ("feasibility", "approved"),
+    "open": ("feasibility", "approved", "open"),
+    "on_hold": ("feasibility", "approved", "open", "on_hold"),
+    "closed": ("closed",),
+}
+
+
+def _add_study(
+    session: Session, network: NetworkSeed, seed: StudySeed, actor: Actor, now: datetime
+) -> None:
+    study = create_study(
+        session,
+        slug=seed.slug,
+        network=network.slug,
+        title_nl=seed.title_nl,
+        title_en=seed.title_en,
+        question_nl=seed.question_nl,
+        question_en=seed.question_en,
+        purpose_nl=seed.purpose_nl,
+        purpose_en=seed.purpose_en,
+        codebook=shipped_codebook(seed.codebook),
+        requires=seed.requires,
+        actor=actor,
+        now=now,
+        group=seed.group,
+        lead=seed.lead,
+        lead_name=seed.lead_name,
+        output_by_site=seed.output_by_site,
+    )
+    for institution, state in seed.sites.items():
+        part = invite_institution(session, study, institution, actor=actor, now=now)
+        for step in _WAY[state]:
+            move_participation(session, part, step, actor=actor, now=now)
+    move_study(session, study, "open", actor=actor)

@@ -1,0 +1,38 @@
+"""The commands and questions of the studies package, in one place for its callers.
+
+Each takes a Session, may flush, never commits. A command says who (`actor`) and when (`now`) and
+announces what it did (studies/events.py). Refusals are StudiesError with a stable code.
+"""
+
+from studies.loading import load_network, shipped_codebook
+from studies.nodes import enrol_node, note_node
+from studies.reading import (
+    get_participation,
+    get_study,
+    list_groups,
+    list_institutions,
+    list_networks,
+    list_nodes,
+    list_studies,
+    open_sites,
+)
+from studies.taking_part import create_study, invite_institution, move_participation, move_study
+
+__all__ = [
+    "create_study",
+    "enrol_node",
+    "get_participation",
+    "get_study",
+    "invite_institution",
+    "list_groups",
+    "list_institutions",
+    "list_networks",
+    "list_nodes",
+    "list_studies",
+    "load_network",
+    "move_participation",
+    "move_study",
+    "note_node",
+    "open_sites",
+    "shipped_codebook",
+]
