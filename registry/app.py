@@ -30,7 +30,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from registry import access, errors, pages
+from registry import access, errors, health, pages
 from registry.accounts import visitor
 from registry.database import SessionFactory, open_database, utc_now
 from registry.settings import LANGUAGES, Settings
@@ -104,6 +104,7 @@ def create_app(
     app.after_request(_finish)
     errors.init_app(app)
     access.declare(app, "static", access.PUBLIC)
+    app.register_blueprint(health.blueprint)
     _register_pages(app)
     _register_api(app)
     if settings.proxies:

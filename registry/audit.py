@@ -145,7 +145,16 @@ def append(
 
 def line_hash(line: AuditLine) -> str:
     """SHA-256 over all fields but ``hash``, as labelled canonical JSON."""
-    fields = {
+    return hashlib.sha256(LABEL + canonical_json(_fields(line)).encode()).hexdigest()
+
+
+def as_json(line: AuditLine) -> dict[str, Any]:
+    """All fields of a line, the hash too; time in milliseconds since 1970."""
+    return {**_fields(line), "hash": line.hash}
+
+
+def _fields(line: AuditLine) -> dict[str, Any]:
+    return {
         "seq": line.seq,
         "at_ms": to_ms(line.at),
         "actor_kind": line.actor_kind,
@@ -162,7 +171,6 @@ def line_hash(line: AuditLine) -> str:
         "rule": line.rule,
         "previous": line.previous,
     }
-    return hashlib.sha256(LABEL + canonical_json(fields).encode()).hexdigest()
 
 
 def verify(session: Session, known: Head | None = None) -> Broken | Head:

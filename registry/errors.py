@@ -34,7 +34,7 @@ DOMAIN_ERRORS: tuple[tuple[str, str, int], ...] = (
     ("federation.query.errors", "QueryError", 422),
     ("federation.query.refusals", "Refused", 422),
     ("federation.disclosure.policy", "PolicyError", 422),
-    ("federation.runs.service", "RunError", 409),
+    ("federation.runs.errors", "RunError", 409),
     ("consent.errors", "ConsentError", 409),
     ("studies.errors", "StudyError", 409),
     ("registry.accounts.errors", "AccountError", 403),
@@ -43,6 +43,10 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "NOT_FOUND": 404,
     "NOT_ALLOWED": 403,
     "NOT_YOURS": 404,
+    "STUDY_NOT_FOUND": 404,
+    "RUN_NOT_FOUND": 404,
+    "OWN_QUERY": 403,
+    "TOO_MANY_RUNS": 429,
     "LOCKED": 429,
     "WRONG_SIGN_IN": 401,
     "BUDGET": 429,
@@ -263,6 +267,9 @@ def _sign_in_page(following: str) -> str:
 
 
 def _fresh(_error: Exception) -> BaseResponse:
+    if not _wants_json() and "accounts.confirm" in g.app_views:
+        following = request.form.get("here", "") or request.path
+        return redirect(url_for("accounts.confirm", next=following), 303)
     return answer(_fixed(403, FRESH_TEXT))
 
 

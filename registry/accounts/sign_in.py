@@ -6,13 +6,14 @@ counted and audited although the request fails.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
+from consent.errors import ConsentError
+from consent.service import sign_in_with_code
 from registry.access import ANONYMOUS
 from registry.accounts import attempts, secrets
 from registry.accounts.errors import AccountError
@@ -102,46 +103,27 @@ def confirm(
 
 def sign_in_patient(
     factory: SessionFactory,
-    check_code: Callable[[Session], str],
     *,
+    typed: str,
     address: str,
     now: datetime,
     previous: str | None = None,
 ) -> SignedIn:
-    """A patient's session after ``check_code(session)`` gave the subject id.
+    """A patient's session for the code of a letter; consent.service counts and audits the tries.
 
-    What ``check_code`` raises is raised again after its counting of wrong tries was committed.
-    Raises AccountError LOCKED when this address made too many wrong attempts.
+    Raises ConsentError ``code_invalid`` for every kind of wrong code, or AccountError LOCKED when
+    this address made too many wrong attempts.
     """
-    failure: Exception | None = None
     with unit_of_work(factory, ANONYMOUS) as session:
         attempts.check(session, (attempts.address_key(address),), now)
-        try:
-            subject_id = check_code(session)
-        except Exception as error:
-            if not hasattr(error, "code"):
-                raise
-            failure = error
+        found = sign_in_with_code(session, typed, now=now)
+        if found.actor is None:
             attempts.count_address(session, address, now)
-            announce(
-                session,
-                actor=ANONYMOUS,
-                action="patient.sign-in-refused",
-                about="patient:unknown",
-                facts={"outcome": "refused"},
-            )
         else:
-            actor = patient(subject_id)
-            session_id = start(session, now=now, subject_id=subject_id, previous=previous)
-            announce(session, actor=actor, action="patient.signed-in", about=_about(actor))
-    if failure is not None:
-        raise failure
-    return SignedIn(session_id, actor)
-
-
-def patient(subject_id: str) -> Actor:
-    """A signed-in patient: an opaque id, one role, no name."""
-    return Actor(kind="patient", id=subject_id, roles=frozenset({"patient"}))
+            session_id = start(session, now=now, subject_id=found.actor.id, previous=previous)
+    if found.actor is None:
+        raise ConsentError("code_invalid")
+    return SignedIn(session_id, found.actor)
 
 
 def sign_out(factory: SessionFactory, *, actor: Actor, session_id: str) -> None:

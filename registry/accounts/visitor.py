@@ -6,12 +6,10 @@ job, cookie included; :func:`draft` and :func:`keep_draft` keep a half-filled fo
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from flask import Response, current_app, g, request
 from flask import session as form_cookie
-from sqlalchemy.orm import Session
 
 from registry.access import ANONYMOUS, NotAllowed, SignInNeeded
 from registry.accounts import sessions
@@ -85,11 +83,11 @@ def sign_in(name: str, password: str, code: str) -> Actor:
     )
 
 
-def sign_in_patient(check_code: Callable[[Session], str]) -> Actor:
-    """Sign a patient in; ``check_code(session)`` returns the subject id or raises."""
+def sign_in_patient(typed: str) -> Actor:
+    """Sign a patient in with the code of a letter; raises ConsentError or AccountError LOCKED."""
     return _arrive(
         signing.sign_in_patient(
-            g.factory, check_code, address=_address(), now=g.now, previous=_session_id()
+            g.factory, typed=typed, address=_address(), now=g.now, previous=_session_id()
         )
     )
 

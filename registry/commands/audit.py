@@ -1,0 +1,56 @@
+"""``oncokring audit``: check the chain, show its head, export its lines."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from registry import audit as log
+from registry.commands.opening import open_hub_database, operator
+from registry.transaction import reading
+from studies.events import announce
+
+
+@click.group()
+def audit() -> None:
+    """Check and export the audit log."""
+
+
+@audit.command()
+@click.option("--known", metavar="SEQ:HASH", help="A head kept elsewhere; the log must contain it.")
+def verify(known: str | None) -> None:
+    """Check every line against the line before; exit code 1 when the chain is broken."""
+    with reading(open_hub_database()) as session:
+        found = log.verify(session, None if known is None else _head(known))
+    if isinstance(found, log.Broken):
+        raise click.ClickException(f"The audit log does not hold at line {found.seq}: {found.why}.")
+    click.echo(f"{found.seq}:{found.hash}")
+    click.echo(
+        f"All {found.seq} lines hold. Keep the printed head elsewhere and give it as --known next "
+        "time, to find a log that was cut off or rewritten.",
+        err=True,
+    )
+
+
+@audit.command()
+@click.option("--after", default=0, help="Number of the last line you have.")
+def export(after: int) -> None:
+    """Print the lines as JSON, one per line; the export itself is audited."""
+    with reading(open_hub_database()) as session:
+        announce(
+            session,
+            actor=operator(),
+            action="audit.exported",
+            about="audit",
+            facts={"after": after},
+        )
+        for line in log.lines(session, after):
+            click.echo(json.dumps(log.as_json(line), ensure_ascii=False))
+
+
+def _head(text: str) -> log.Head:
+    seq, _, digest = text.partition(":")
+    if not seq.isdigit() or len(digest) != 64:
+        raise click.BadParameter("Give the head as SEQ:HASH, as printed by audit verify.")
+    return log.Head(int(seq), digest)
