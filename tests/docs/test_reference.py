@@ -1,0 +1,114 @@
+"""The reference pages say what the code says: a name that is added, moved or gone fails here."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from federation.disclosure.policy import FLOOR, FLOOR_REST, Policy, load_policy
+from federation.methods.registry import KINDS, parse
+from federation.query.codebook import load_codebook
+from federation.query.errors import CODES
+from federation.query.refusals import REFUSALS
+from federation.query.terms import terms_to_dict
+from registry.settings import VARIABLES
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs" / "reference"
+EXAMPLES = ROOT / "docs" / "examples"
+
+
+def rows(page: str) -> dict[str, list[str]]:
+    """First cell (without backticks) -> the other cells, of every row that starts with code."""
+    found = {}
+    for line in (REFERENCE / page).read_text("utf-8").splitlines():
+        if line.startswith("| `"):
+            first, *rest = (cell.strip() for cell in line.strip("|").split("|"))
+            found[first.strip("`")] = rest
+    return found
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (REFERENCE / page).read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def leaves(tree: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from leaves(value, f"{before}{key}.")
+        else:
+            yield before + key, str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def test_every_setting_is_described_with_its_own_words() -> None:
+    page = rows("settings.md")
+    for name, meaning in VARIABLES.items():
+        assert page[name] == [meaning]
+
+
+def test_every_refusal_is_described_with_its_own_words() -> None:
+    assert rows("refusal-codes.md") == {
+        code: [refusal.text_en, refusal.what_to_do] for code, refusal in REFUSALS.items()
+    }
+
+
+def test_every_error_of_a_query_is_described() -> None:
+    assert CODES <= set(rows("query-language.md"))
+
+
+def test_every_kind_is_described_with_its_parameters() -> None:
+    page = rows("query-language.md")
+    for kind, method in KINDS.items():
+        described = set(re.findall(r"`(\w+)\??`", page[kind][0]))
+        assert described == {parameter.name for parameter in method.parameters}, kind
+
+
+def test_every_policy_key_is_described_with_its_default_and_floor() -> None:
+    floors = dict(leaves({**terms_to_dict(FLOOR), **terms_to_dict(FLOOR_REST)}))
+    floors.pop("protection")
+    page = rows("policy.md")
+    assert {key: cells[:2] for key, cells in page.items()} == {
+        key: [default, floors.get(key, "")] for key, default in leaves(Policy.strict().to_dict())
+    }
+
+
+def test_the_open_data_policy_on_the_page_is_one() -> None:
+    (shown,) = blocks("policy.md", "yaml")
+    assert load_policy(shown.encode()).protection == "none"
+
+
+def test_the_codebook_on_the_page_is_one_and_the_query_fits_it() -> None:
+    (shown,) = blocks("query-language.md", "yaml")
+    book = yaml.safe_load(shown)
+    book["variables"]["hormone"] = {"type": "category", "levels": {"no": "no", "yes": "yes"}}
+    codebook = load_codebook(json.dumps(book).encode())
+    (query,) = blocks("query-language.md", "json")
+    assert parse(json.loads(query), codebook).kind == "survival"
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.json")), ids=lambda path: path.name)
+def test_an_example_is_a_query(path: Path) -> None:
+    codebook = load_codebook(EXAMPLES / "codebook.yaml")
+    assert parse(json.loads(path.read_text("utf-8")), codebook).study == "example"
+
+
+def test_the_invented_hospitals_are_those_that_the_script_makes(tmp_path: Path) -> None:
+    script = (EXAMPLES / "make.py").read_text("utf-8")
+    (tmp_path / "hospitals").mkdir()
+    (tmp_path / "make.py").write_text(script, "utf-8")
+    runpy.run_path(str(tmp_path / "make.py"), run_name="__main__")
+    made = {path.name: path.read_bytes() for path in (tmp_path / "hospitals").iterdir()}
+    assert made == {path.name: path.read_bytes() for path in (EXAMPLES / "hospitals").iterdir()}
+
+
+def test_the_result_on_the_page_is_json() -> None:
+    (shown,) = blocks("result.md", "json")
+    assert {row for row in rows("result.md") if row in json.loads(shown)} == set(json.loads(shown))
