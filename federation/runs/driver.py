@@ -95,22 +95,31 @@ class Driver:
         self._max_reply = 2 * plan.terms.max_response_bytes + REPLY_ALLOWANCE
         self._method = KINDS[plan.query.kind]
         self._ask = Ask(query=plan.query, codebook=plan.codebook, terms=plan.terms, site=None)
-        self._step: Step = self._method.start(self._ask)
         self._answers: dict[str, _Answer] = {}
         self._previous: list[str] = []
+        self._step: Step | None = None
+        self._never: Outcome | None = None
+        try:
+            self._step = self._method.start(self._ask)
+        except Refused as refused:
+            self._never = self._refused(refused.code, terms=refused.terms)
 
     @property
     def waiting(self) -> set[str]:
-        """The sites whose reply to the present step is not there yet."""
-        return set(self.plan.roster) - set(self._answers)
+        """The sites whose reply to the present step is not there yet; none when the method
+        refused the question before anybody was asked."""
+        return set() if self._step is None else set(self.plan.roster) - set(self._answers)
 
-    @property
-    def step_name(self) -> str:
-        return self._step.name
+    def refused_by(self, site: str) -> bool:
+        """Whether this site's reply to the present step is a refusal."""
+        answer = self._answers.get(site)
+        return answer is not None and answer.status == "refused"
 
     def messages(self, now: datetime, lifetime: timedelta = LIFETIME) -> dict[str, bytes]:
         """One freshly signed message per site that has not answered the present step."""
         plan = self.plan
+        if self._step is None:
+            return {}
         shared = {
             "run": plan.run_id,
             "step": self.number,
@@ -188,6 +197,8 @@ class Driver:
         None: replies are missing. "step": a new step began, ``messages`` has it. An ``Outcome``
         is final; a refusal ends the run at once, whoever is still missing.
         """
+        if self._step is None:
+            return self._never
         if refusal := self._refusal():
             return refusal
         if self.waiting:
@@ -195,7 +206,7 @@ class Driver:
         if replay := self._replay():
             return replay
         try:
-            return self._combine(now)
+            return self._combine(self._step, now)
         except Refused as refused:
             return self._refused(refused.code, terms=refused.terms)
         except ProtocolError:
@@ -229,12 +240,12 @@ class Driver:
             return None
         return Outcome("replay", {}, replay_of=tuple(dict.fromkeys(earlier)))
 
-    def _combine(self, now: datetime) -> Literal["step"] | Outcome:
+    def _combine(self, step: Step, now: datetime) -> Literal["step"] | Outcome:
         claims = {site: answer.claims for site, answer in sorted(self._answers.items())}
-        pooled = pool(claims, labelled=self._step.labelled)
+        pooled = pool(claims, labelled=step.labelled)
         contribution = take_contribution(pooled)
         gate.check_contribution(*contribution, self.plan.terms)
-        after = self._method.combine(self._ask, self._step, pooled)
+        after = self._method.combine(self._ask, step, pooled)
         if isinstance(after, Finished):
             return self._finish(after, now)
         self._previous = [a.body.decode("ascii") for _, a in sorted(self._answers.items())]

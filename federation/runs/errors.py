@@ -8,6 +8,7 @@ CODES: Mapping[str, str] = MappingProxyType(
         "STUDY_NOT_FOUND": "There is no study with this name. Choose one from the list of studies.",
         "STUDY_NOT_OPEN": "This study takes no questions now. Ask its coordinator when it opens.",
         "NO_SITES": "No hospital takes part in this study yet. Ask its coordinator.",
+        "NO_NODE": "A hospital of this study has no connected program yet. Ask the network office.",
         "OUTPUT_NOT_ALLOWED": "This study releases no results per hospital. Ask for pooled output.",
         "TOO_MANY_RUNS": "Too many questions are waiting. Wait until some are answered.",
         "RUN_NOT_FOUND": "There is no question with this number.",

@@ -1,0 +1,353 @@
+"""What the worker writes: lease, opening, messages, replies, a new start, the end.
+
+Each function is called inside one transaction of the worker, which holds no network call. Time
+comes in as ``now``; leases are measured on the hub's clock only.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy.orm import Session
+
+from federation.protocol.keys import PublicIdentity, SigningKey
+from federation.query.codebook import Codebook
+from federation.query.terms import Terms
+from federation.runs import envelope
+from federation.runs.driver import Driver, Outcome, RunPlan
+from federation.runs.errors import ReplyConflict, RunError
+from federation.runs.models import Run, RunProgress, RunReply, RunSite
+from federation.runs.service import asked_sites, move, query_of
+from federation.runs.states import (
+    APPROVED,
+    COMPLETE,
+    FAILED,
+    INSUFFICIENT,
+    OPEN,
+    REFUSED,
+    RELEASED,
+    SITE_ANSWERED,
+    SITE_ASKED,
+    SITE_REFUSED,
+    SITE_SILENT,
+    SITE_WAITING,
+)
+from studies.actor import SYSTEM
+from studies.base import new_id
+from studies.events import announce
+from studies.models import SiteNode
+
+
+class LeaseLost(Exception):
+    """Another worker drives this run, or the run has ended."""
+
+
+def claim(
+    session: Session, owner: str, now: datetime, lease: timedelta, driven: Collection[str] = ()
+) -> Run | None:
+    """Take the oldest run that is approved or open and that nobody drives.
+
+    The row count of the one UPDATE decides between two workers. ``driven``: the runs that
+    ``owner`` has in hand; any other run whose lease it has is taken up again at once.
+    """
+    free = or_(
+        RunProgress.lease_until.is_(None),
+        RunProgress.lease_until < now,
+        and_(RunProgress.lease_owner == owner, RunProgress.run_id.not_in(driven)),
+    )
+    waiting = session.scalars(
+        select(Run)
+        .join(RunProgress, RunProgress.run_id == Run.id)
+        .where(Run.state.in_((APPROVED, OPEN)), free)
+        .order_by(Run.submitted_at, Run.id)
+        .limit(5)
+    ).all()
+    for run in waiting:
+        taken = session.execute(
+            update(RunProgress)
+            .where(RunProgress.run_id == run.id, free)
+            .values(lease_owner=owner, lease_until=now + lease)
+            .execution_options(synchronize_session=False)
+        )
+        if taken.rowcount == 1:  # type: ignore[attr-defined]
+            return run
+    return None
+
+
+def hold(session: Session, run_id: str, owner: str, now: datetime, lease: timedelta) -> None:
+    """Renew the lease; LeaseLost when another worker has it or the run has ended.
+
+    First statement of every transaction of the worker, so that nothing is written without it.
+    """
+    unfinished = exists().where(Run.id == run_id, Run.state.in_((APPROVED, OPEN)))
+    held = session.execute(
+        update(RunProgress)
+        .where(RunProgress.run_id == run_id, RunProgress.lease_owner == owner, unfinished)
+        .values(lease_until=now + lease)
+        .execution_options(synchronize_session=False)
+    )
+    if held.rowcount != 1:  # type: ignore[attr-defined]
+        raise LeaseLost
+
+
+def roster_of(session: Session, run: Run) -> tuple[dict[str, PublicIdentity], Terms]:
+    """Who is asked, with their enrolled keys, and the strictest of their policies.
+
+    A site that has not said its thresholds counts with the strict defaults. RunError NO_NODE when
+    one that takes part has no enrolled node: it is not left out silently.
+    """
+    sites = asked_sites(session, query_of(run))
+    nodes = {
+        node.institution: node
+        for node in session.scalars(select(SiteNode).where(SiteNode.institution.in_(sites)))
+    }
+    if set(nodes) != set(sites):
+        raise RunError("NO_NODE")
+    roster = {
+        site: PublicIdentity(site, nodes[site].sign_pub, nodes[site].box_pub) for site in sites
+    }
+    terms = Terms.strictest(
+        Terms.strict() if node.terms is None else Terms.from_dict(node.terms)
+        for node in nodes.values()
+    )
+    return roster, terms
+
+
+def open_run(
+    session: Session,
+    run: Run,
+    *,
+    roster: Mapping[str, PublicIdentity],
+    terms: Terms,
+    snapshots: Mapping[str, int],
+    now: datetime,
+    deadline: datetime,
+) -> None:
+    """approved -> open, with all that stays fixed for this attempt."""
+    move(
+        session,
+        run,
+        OPEN,
+        context=new_id(),
+        roster={slug: identity.to_dict() for slug, identity in roster.items()},
+        terms=terms.to_dict(),
+        min_snapshots=dict(snapshots),
+        opened_at=now,
+        deadline=deadline,
+    )
+    session.add_all(RunSite(run_id=run.id, site=site, state=SITE_WAITING) for site in roster)
+    session.flush()
+    _announce(session, "run.opened", run, sites=len(roster))
+
+
+def restart(
+    session: Session, run: Run, *, snapshots: Mapping[str, int], again: bool, stale: bool
+) -> None:
+    """Begin anew under a fresh context: after a newer snapshot (``stale``, counted) or because
+    the sites had computed the question before without a released result (``again``)."""
+    run.context = new_id()
+    run.min_snapshots = dict(snapshots)
+    run.again = again
+    run.restarts += 1 if stale else 0
+    progress = session.get_one(RunProgress, run.id)
+    progress.step = 0
+    for site in sites_of(session, run):
+        site.state, site.step, site.attempts = SITE_WAITING, 0, 0
+        site.message = site.message_expires = site.next_send_at = site.code = None
+    session.flush()
+    _announce(session, "run.restarted", run, reason="snapshot" if stale else "again")
+
+
+def sites_of(session: Session, run: Run) -> Sequence[RunSite]:
+    return session.scalars(
+        select(RunSite).where(RunSite.run_id == run.id).order_by(RunSite.site)
+    ).all()
+
+
+def plan_of(run: Run) -> RunPlan:
+    """The plan of an open run, as it was fixed when it opened."""
+    # The CHECK constraint open_has_roster promises these.
+    assert run.context is not None  # noqa: S101
+    assert run.roster is not None  # noqa: S101
+    assert run.terms is not None  # noqa: S101
+    assert run.decided_at is not None  # noqa: S101
+    return RunPlan(
+        run_id=run.context,
+        query=query_of(run),
+        codebook=Codebook.from_dict(run.codebook),
+        roster={s: PublicIdentity(s, k["sign"], k["box"]) for s, k in run.roster.items()},
+        terms=Terms.from_dict(run.terms),
+        min_snapshots={s: int(seq) for s, seq in (run.min_snapshots or {}).items()},
+        approval={
+            "by": run.decided_by or "",
+            "at": envelope.iso(run.decided_at),
+            "query_sha256": run.query_sha256,
+        },
+        again=run.again,
+    )
+
+
+def rebuild(session: Session, run: Run, hub_key: SigningKey, now: datetime) -> Driver:
+    """The driver of an open run, brought to where the stored replies end.
+
+    When the last reply is there, ``advance`` is left to the caller.
+    """
+    driver = Driver(plan_of(run), hub_key)
+    stored: dict[int, list[RunReply]] = {}
+    for reply in session.scalars(
+        select(RunReply).where(RunReply.run_id == run.id, RunReply.context == run.context)
+    ):
+        stored.setdefault(reply.step, []).append(reply)
+    while True:
+        for reply in stored.get(driver.number, []):
+            driver.receive(reply.site, reply.body, None)
+        if driver.number + 1 not in stored:
+            return driver
+        driver.advance(now)
+
+
+def record_messages(
+    session: Session,
+    run: Run,
+    step: int,
+    messages: Mapping[str, bytes],
+    expires: datetime,
+) -> None:
+    """Keep what is about to be sent, so that a repeat after a crash is the same bytes."""
+    session.get_one(RunProgress, run.id).step = step
+    for site in sites_of(session, run):
+        if site.site in messages:
+            site.step, site.state, site.attempts = step, SITE_WAITING, 0
+            site.message, site.message_expires = messages[site.site], expires
+            site.next_send_at = None
+    session.flush()
+
+
+def record_sent(session: Session, run_id: str, site: str, again_at: datetime) -> None:
+    """One more attempt; when no reply has come by ``again_at`` the same bytes are sent again."""
+    session.execute(
+        update(RunSite)
+        .where(RunSite.run_id == run_id, RunSite.site == site)
+        .values(state=SITE_ASKED, attempts=RunSite.attempts + 1, next_send_at=again_at)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def record_failure(
+    session: Session, run: Run, site: str, code: str, again_at: datetime, *, security: bool
+) -> None:
+    """A delivery failed, or (``security``) bytes came that are not this site's own reply."""
+    session.execute(
+        update(RunSite)
+        .where(RunSite.run_id == run.id, RunSite.site == site)
+        .values(state=SITE_WAITING, code=code, next_send_at=again_at)
+        .execution_options(synchronize_session=False)
+    )
+    if security:
+        _announce(session, "run.reply_refused", run, site=site, code=code)
+
+
+def store_reply(
+    session: Session, run: Run, step: int, site: str, body: bytes, now: datetime, *, refused: bool
+) -> bool:
+    """Keep a verified reply, once. False: the same bytes were there already.
+
+    ReplyConflict when other bytes were: nothing is changed.
+    """
+    key = (
+        RunReply.run_id == run.id,
+        RunReply.context == run.context,
+        RunReply.step == step,
+        RunReply.site == site,
+    )
+    known = session.scalar(select(RunReply).where(*key))
+    if known is not None:
+        if known.body != body:
+            raise ReplyConflict
+        return False
+    session.add(
+        RunReply(
+            run_id=run.id,
+            context=run.context,
+            step=step,
+            site=site,
+            body=body,
+            sha256=hashlib.sha256(body).hexdigest(),
+            received_at=now,
+        )
+    )
+    part = session.get_one(RunSite, (run.id, site))
+    part.state = SITE_REFUSED if refused else SITE_ANSWERED
+    part.answered_at, part.next_send_at, part.code = now, None, None
+    session.flush()
+    return True
+
+
+def earlier_result(session: Session, run: Run, contexts: Sequence[str]) -> Run | None:
+    """The run that answered this very question in this study under one of ``contexts``.
+
+    It may still be open (then wait for it) or have ended; a run of another study, or of another
+    question, is never taken, whatever a site says.
+    """
+    found = session.scalars(
+        select(Run).where(
+            Run.context.in_(contexts),
+            Run.id != run.id,
+            Run.study == run.study,
+            Run.question_sha256 == run.question_sha256,
+        )
+    ).all()
+    released = [earlier for earlier in found if earlier.state in RELEASED]
+    unfinished = [earlier for earlier in found if earlier.state == OPEN]
+    return next(iter(released + unfinished), None)
+
+
+def finish(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:
+    """open -> the final state of ``outcome``; its envelope gets the run's own id."""
+    state = {"complete": COMPLETE, "refused": REFUSED, "insufficient": INSUFFICIENT}[outcome.status]
+    _end(session, run, state, outcome.code, {**outcome.envelope, "id": run.id}, now)
+    for site in sites_of(session, run):
+        site.message = None
+        if state == INSUFFICIENT and site.state in (SITE_WAITING, SITE_ASKED):
+            site.state = SITE_SILENT
+
+
+def finish_replayed(session: Session, run: Run, earlier: Run, now: datetime) -> None:
+    """open -> complete with the stored answer of ``earlier``, said to be so."""
+    assert earlier.outcome is not None  # noqa: S101 CHECK final_has_outcome
+    outcome = envelope.replayed(earlier.outcome, run.id)
+    _end(session, run, COMPLETE, None, outcome, now)
+
+
+def fail(session: Session, run: Run, now: datetime) -> None:
+    """approved or open -> failed: something went wrong that is not a site's or a person's no."""
+    sites = envelope.site_report(len(run.roster or {}), 0)
+    outcome = envelope.withheld(run.id, FAILED, "FAILED", query_of(run), sites=sites)
+    _end(session, run, FAILED, "FAILED", outcome, now)
+
+
+def _end(
+    session: Session,
+    run: Run,
+    state: str,
+    code: str | None,
+    outcome: Mapping[str, Any],
+    now: datetime,
+) -> None:
+    move(session, run, state, code=code, outcome=dict(outcome), finished_at=now)
+    progress = session.get_one(RunProgress, run.id)
+    progress.lease_owner = progress.lease_until = None
+    session.flush()
+    _announce(session, f"run.{state}", run, code=code)
+
+
+def _announce(session: Session, action: str, run: Run, **facts: str | int | None) -> None:
+    announce(
+        session,
+        actor=SYSTEM,
+        action=action,
+        about=f"run:{run.id}",
+        facts={"study": run.study, **facts},
+    )

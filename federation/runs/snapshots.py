@@ -1,0 +1,153 @@
+"""Carrying snapshots of consent to sites, and what the sites say about them to the store."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, sessionmaker
+
+from consent import service as consent
+from consent.errors import ConsentError
+from consent.models import Ack
+from federation.engines.interface import Engine, EngineError, Reply
+from federation.protocol.errors import ProtocolError
+from federation.protocol.keys import SigningKey, key_id
+from federation.protocol.messages import TYP_ACK, TYP_SNAPSHOT, sign, verify
+from federation.runs.driver import HUB
+from studies.events import announced
+from studies.models import SiteNode
+
+#: How old a snapshot may be for a site that is being asked, and for one that is not.
+REFRESH_ASKED = timedelta(minutes=5)
+REFRESH_IDLE = timedelta(minutes=40)
+VALID = timedelta(minutes=60)
+#: Between two looks for new choices, and before an unconfirmed snapshot is sent again.
+LOOK = timedelta(seconds=2)
+RESEND = timedelta(seconds=30)
+
+
+class Snapshots:
+    """Publishes, sends and confirms; belongs to one worker."""
+
+    def __init__(self, factory: sessionmaker[Session], engine: Engine, key: SigningKey) -> None:
+        self._factory = factory
+        self._engine = engine
+        self._key = key
+        self._sent: dict[str, tuple[str, int]] = {}
+        self._again: dict[tuple[str, int], datetime] = {}
+        self._looked: datetime | None = None
+
+    def make(
+        self, session: Session, sites: Iterable[str], now: datetime, *, renew: bool = False
+    ) -> dict[str, int]:
+        """Inside the caller's transaction: the lowest snapshot number that will do, per site.
+
+        With ``renew`` every site gets a new one, for sites that say theirs is too old.
+        """
+        sites = list(sites)
+        age = timedelta(0) if renew else REFRESH_ASKED
+        consent.publish_snapshots(session, self._sign(now), sites, now=now, refresh=age)
+        # The next look must send what was made here.
+        self._looked = None
+        return {site: consent.required_seq(session, site) for site in sites}
+
+    def _sign(self, now: datetime) -> Any:
+        def signed(site: str, claims: Mapping[str, Any]) -> bytes:
+            return sign(
+                TYP_SNAPSHOT,
+                claims,
+                self._key,
+                issuer=HUB,
+                audience=site,
+                now=now,
+                lifetime=VALID,
+            )
+
+        return signed
+
+    def publish(self, now: datetime, asked: Iterable[str]) -> bool:
+        """Make what choices, texts and time demand, and send what is not confirmed yet."""
+        if self._looked is not None and timedelta(0) <= now - self._looked < LOOK:
+            return False
+        self._looked = now
+        asked = set(asked)
+        with self._factory() as session:
+            nodes = set(session.scalars(select(SiteNode.institution)))
+            signing = self._sign(now)
+            for site in sorted(nodes):
+                age = REFRESH_ASKED if site in asked else REFRESH_IDLE
+                # A node without a network has no patients whose choices could be told.
+                with suppress(ConsentError):
+                    consent.publish_snapshots(session, signing, [site], now=now, refresh=age)
+            unconfirmed = [
+                (site, record.seq, record.body)
+                for site in sorted(nodes)
+                if (record := consent.snapshot_to_send(session, site)) is not None
+            ]
+            session.commit()
+        sent = False
+        for site, seq, body in unconfirmed:
+            if body is None or self._again.get((site, seq), now) > now:
+                continue
+            self._again = {k: v for k, v in self._again.items() if k[0] != site}
+            self._again[site, seq] = now + RESEND
+            try:
+                self._sent[self._engine.send(site, body)] = (site, seq)
+                sent = True
+            except EngineError:
+                continue
+        return sent
+
+    def take(self, reply: Reply, now: datetime) -> bool:
+        """Whether ``reply`` answers a snapshot; then what it says is stored.
+
+        A reply that is not the site's own confirmation changes nothing, and the snapshot is sent
+        again later.
+        """
+        target = self._sent.pop(reply.handle, None)
+        if target is None:
+            return False
+        if reply.body is not None:
+            with suppress(ProtocolError, ConsentError):
+                self._store(target[0], reply.body, now)
+        return True
+
+    def _store(self, site: str, body: bytes, now: datetime) -> None:
+        with self._factory() as session:
+            node = session.get_one(SiteNode, site)
+            keys = {key_id(node.sign_pub): node.sign_pub}
+            claims = verify(TYP_ACK, body, keys.get, audience=HUB, now=now)
+            seq, status, code = (claims.get(name) for name in ("seq", "status", "code"))
+            applied = claims.get("applied_at")
+            if claims["iss"] != site or type(seq) is not int or not isinstance(status, str):
+                raise ProtocolError("BAD_ACK")
+            consent.store_ack(
+                session,
+                site=site,
+                seq=seq,
+                status=status,
+                code=code if isinstance(code, str) else None,
+                applied_at=_moment(applied) if status == "applied" else None,
+                now=now,
+            )
+            if announced(session):  # a repeated word is no act, and changes nothing
+                node.last_seen = now
+            session.commit()
+
+    def confirmed(self, site: str, seq: int, now: datetime) -> bool:
+        """Whether the site has said that it uses snapshot ``seq`` or a later one."""
+        with self._factory() as session:
+            found = session.scalar(
+                select(Ack.seq)
+                .where(Ack.site == site, Ack.seq >= seq, Ack.status == "applied")
+                .limit(1)
+            )
+        return found is not None
+
+
+def _moment(value: object) -> datetime:
+    if type(value) is not int or not 0 < value < 1 << 40:
+        raise ProtocolError("BAD_ACK")
+    return datetime.fromtimestamp(value, UTC)

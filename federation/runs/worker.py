@@ -1,0 +1,362 @@
+"""The hub's worker: carries runs from approval to a result, and snapshots to sites.
+
+It may be killed between any two statements: everything it knows is in the database, and a new
+worker rebuilds the rest. No engine call happens inside a transaction.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from federation.engines.interface import SITE_UNREACHABLE, Engine, EngineError, Reply
+from federation.protocol.errors import ProtocolError
+from federation.protocol.keys import SigningKey
+from federation.query.errors import QueryError
+from federation.runs import progress, service
+from federation.runs.direct import insufficient
+from federation.runs.driver import Driver, Outcome
+from federation.runs.errors import ReplyConflict, RunError
+from federation.runs.faults import point
+from federation.runs.models import Run
+from federation.runs.progress import LeaseLost
+from federation.runs.snapshots import Snapshots
+from federation.runs.states import APPROVED
+from studies.base import new_id
+
+Factory = sessionmaker[Session]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """The worker's times (security.md 4.2). ``resend``: when a site has not answered."""
+
+    deadline: timedelta = timedelta(hours=72)
+    lease: timedelta = timedelta(minutes=1)
+    message: timedelta = timedelta(hours=1)
+    resend: timedelta = timedelta(minutes=5)
+    back_off: timedelta = timedelta(seconds=5)
+    back_off_most: timedelta = timedelta(minutes=5)
+    open_runs: int = 4
+
+
+@dataclass
+class _Active:
+    """A run this worker holds the lease of. ``ready``: sites whose snapshot will do."""
+
+    run_id: str
+    context: str
+    driver: Driver
+    deadline: datetime
+    messages: dict[str, bytes] = field(default_factory=dict)
+    expires: datetime | None = None
+    due: dict[str, datetime] = field(default_factory=dict)
+    attempts: dict[str, int] = field(default_factory=dict)
+    ready: set[str] = field(default_factory=set)
+    renewed: datetime | None = None
+    outcome: Outcome | None = None
+
+
+class Worker:
+    """One worker over one engine; see the module docstring."""
+
+    def __init__(
+        self,
+        factory: Factory,
+        engine: Engine,
+        hub_key: SigningKey,
+        *,
+        timing: Timing | None = None,
+        owner: str | None = None,
+    ) -> None:
+        self._factory = factory
+        self._engine = engine
+        self._key = hub_key
+        self._timing = timing or Timing()
+        self._owner = owner or new_id()
+        self._active: dict[str, _Active] = {}
+        self._sent: dict[str, tuple[str, str, int]] = {}
+        self._snapshots = Snapshots(factory, engine, hub_key)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is open in this worker."""
+        return bool(self._active)
+
+    def step(self, now: datetime, wait: float = 0.0) -> bool:
+        """One bounded unit of work, waiting at most ``wait`` seconds for replies.
+
+        Returns whether anything happened. An error of the database is raised; the next call
+        starts from what is stored.
+        """
+        try:
+            happened = self._take_replies(now, wait)
+            happened |= self._snapshots.publish(now, self._asked_sites())
+            for active in list(self._active.values()):
+                happened |= self._guarded(active, now)
+            return happened | self._claim(now)
+        except BaseException:
+            # What is in memory may be ahead of what was stored: forget it, the lease stays ours.
+            self._active.clear()
+            raise
+
+    def _asked_sites(self) -> set[str]:
+        return {site for active in self._active.values() for site in active.driver.plan.roster}
+
+    def _guarded(self, active: _Active, now: datetime) -> bool:
+        try:
+            return self._drive(active, now)
+        except (LeaseLost, RunError):
+            # Another worker has it, or somebody cancelled it in the meantime.
+            self._active.pop(active.run_id, None)
+        except (ArithmeticError, ValueError, LookupError, TypeError):
+            # Sums that are well-formed but make no sense must not stop the other runs.
+            self._active.pop(active.run_id, None)
+            with self._factory() as session:
+                progress.fail(session, service.get_run(session, active.run_id), now)
+                session.commit()
+        return True
+
+    # Replies
+
+    def _take_replies(self, now: datetime, wait: float) -> bool:
+        replies = self._engine.replies(wait)
+        for reply in replies:
+            if self._snapshots.take(reply, now):
+                continue
+            target = self._sent.pop(reply.handle, None)
+            active = None if target is None else self._active.get(target[0])
+            if target is None or active is None:
+                continue
+            if target[1:] != (active.context, active.driver.number):
+                continue
+            try:
+                self._take_reply(active, reply, now)
+            except LeaseLost:
+                self._active.pop(active.run_id, None)
+        return bool(replies)
+
+    def _take_reply(self, active: _Active, reply: Reply, now: datetime) -> None:
+        if reply.body is None:
+            self._failed(active, reply.site, reply.failure or SITE_UNREACHABLE, now)
+            return
+        step = active.driver.number
+        try:
+            active.driver.receive(reply.site, reply.body, now)
+        except ProtocolError as error:
+            self._failed(active, reply.site, error.code, now, security=True)
+            return
+        try:
+            with self._factory() as session:
+                progress.hold(session, active.run_id, self._owner, now, self._timing.lease)
+                run = service.get_run(session, active.run_id)
+                progress.store_reply(
+                    session,
+                    run,
+                    step,
+                    reply.site,
+                    reply.body,
+                    now,
+                    refused=active.driver.refused_by(reply.site),
+                )
+                point("H3")
+                session.commit()
+        except ReplyConflict:
+            # Only another worker can have stored it: what is stored counts.
+            self._failed(active, reply.site, "CONFLICT", now, security=True)
+            self._active.pop(active.run_id, None)
+            return
+        point("H4")
+        active.due.pop(reply.site, None)
+
+    def _failed(
+        self, active: _Active, site: str, code: str, now: datetime, *, security: bool = False
+    ) -> None:
+        """Ask again after a while: 5 s, 10 s, 20 s … at most 5 minutes."""
+        timing = self._timing
+        attempt = active.attempts.get(site, 1)
+        after = min(timing.back_off * 2 ** min(attempt - 1, 10), timing.back_off_most)
+        active.due[site] = now + after
+        with self._factory() as session:
+            progress.hold(session, active.run_id, self._owner, now, timing.lease)
+            run = service.get_run(session, active.run_id)
+            progress.record_failure(session, run, site, code, now + after, security=security)
+            session.commit()
+
+    # Runs
+
+    def _claim(self, now: datetime) -> bool:
+        if len(self._active) >= self._timing.open_runs:
+            return False
+        with self._factory() as session:
+            run = progress.claim(
+                session, self._owner, now, self._timing.lease, driven=set(self._active)
+            )
+            if run is None:
+                session.rollback()
+                return False
+            point("H1")
+            session.commit()
+            run_id, state = run.id, run.state
+        point("H2")
+        try:
+            if state == APPROVED:
+                self._open(run_id, now)
+            self._load(run_id, now)
+        except LeaseLost:
+            return True
+        return True
+
+    def _open(self, run_id: str, now: datetime) -> None:
+        with self._factory() as session:
+            progress.hold(session, run_id, self._owner, now, self._timing.lease)
+            run = service.get_run(session, run_id)
+            try:
+                roster, terms = progress.roster_of(session, run)
+            except (RunError, QueryError):
+                # A hospital has no program, or left the study since the question was submitted.
+                progress.fail(session, run, now)
+                session.commit()
+                return
+            progress.open_run(
+                session,
+                run,
+                roster=roster,
+                terms=terms,
+                snapshots=self._snapshots.make(session, roster, now),
+                now=now,
+                deadline=now + self._timing.deadline,
+            )
+            session.commit()
+
+    def _load(self, run_id: str, now: datetime) -> None:
+        """Take an open run into memory from what is stored."""
+        with self._factory() as session:
+            progress.hold(session, run_id, self._owner, now, self._timing.lease)
+            run = service.get_run(session, run_id)
+            driver = progress.rebuild(session, run, self._key, now)
+            active = _Active(run.id, run.context or "", driver, run.deadline or now, renewed=now)
+            for site in progress.sites_of(session, run):
+                kept = site.message is not None and site.step == driver.number
+                if kept and site.site in driver.waiting and site.message_expires is not None:
+                    active.messages[site.site] = site.message or b""
+                    active.expires = site.message_expires
+            session.commit()
+        self._active[run_id] = active
+
+    def _drive(self, active: _Active, now: datetime) -> bool:
+        """Carry one run as far as it goes without waiting."""
+        happened = False
+        while (after := active.driver.advance(now)) == "step":
+            active.messages.clear()
+            happened = True
+        if isinstance(after, Outcome):
+            return self._finish(active, after, now)
+        if now >= active.deadline:
+            return self._finish(active, insufficient(active.driver), now)
+        happened |= self._prepare(active, now)
+        happened |= self._send_due(active, now)
+        if active.renewed is None or now - active.renewed > self._timing.lease / 4:
+            self._renew(active, now)
+        return happened
+
+    def _prepare(self, active: _Active, now: datetime) -> bool:
+        """Sign and keep the messages of a step before the first of them is sent."""
+        waiting = active.driver.waiting
+        fresh = active.expires is not None and active.expires > now + self._timing.resend
+        if fresh and waiting <= set(active.messages):
+            return False
+        active.messages = active.driver.messages(now, self._timing.message)
+        active.expires = now + self._timing.message
+        active.due, active.attempts = {}, {}
+        with self._factory() as session:
+            progress.hold(session, active.run_id, self._owner, now, self._timing.lease)
+            run = service.get_run(session, active.run_id)
+            progress.record_messages(
+                session, run, active.driver.number, active.messages, active.expires
+            )
+            session.commit()
+        return True
+
+    def _send_due(self, active: _Active, now: datetime) -> bool:
+        due = [
+            site
+            for site in sorted(active.driver.waiting)
+            if active.due.get(site, now) <= now and self._snapshot_will_do(active, site, now)
+        ]
+        for site in due:
+            active.attempts[site] = active.attempts.get(site, 0) + 1
+            active.due[site] = now + self._timing.resend
+            try:
+                handle = self._engine.send(site, active.messages[site])
+            except EngineError as error:
+                self._failed(active, site, error.code, now)
+                continue
+            self._sent[handle] = (active.run_id, active.context, active.driver.number)
+        if due:
+            with self._factory() as session:
+                progress.hold(session, active.run_id, self._owner, now, self._timing.lease)
+                for site in due:
+                    progress.record_sent(session, active.run_id, site, active.due[site])
+                session.commit()
+        return bool(due)
+
+    def _snapshot_will_do(self, active: _Active, site: str, now: datetime) -> bool:
+        if site not in active.ready:
+            if not self._snapshots.confirmed(site, active.driver.plan.min_snapshots[site], now):
+                return False
+            active.ready.add(site)
+        return True
+
+    def _renew(self, active: _Active, now: datetime) -> None:
+        with self._factory() as session:
+            progress.hold(session, active.run_id, self._owner, now, self._timing.lease)
+            session.commit()
+        active.renewed = now
+
+    def _finish(self, active: _Active, outcome: Outcome, now: datetime) -> bool:
+        with self._factory() as session:
+            progress.hold(session, active.run_id, self._owner, now, self._timing.lease)
+            run = service.get_run(session, active.run_id)
+            if not self._settle(session, run, outcome, now):
+                session.rollback()
+                return False
+            point("H5")
+            session.commit()
+        point("H6")
+        self._active.pop(active.run_id, None)
+        return True
+
+    def _settle(self, session: Session, run: Run, outcome: Outcome, now: datetime) -> bool:
+        """Write what ``outcome`` means for the run. False: it means waiting for an earlier run."""
+        roster = sorted(run.roster or {})
+        if outcome.code == "CONSENT_UNAVAILABLE" and run.restarts == 0:
+            snapshots = self._snapshots.make(session, roster, now, renew=True)
+            progress.restart(session, run, snapshots=snapshots, again=run.again, stale=True)
+            return True
+        if outcome.status != "replay":
+            progress.finish(session, run, outcome, now)
+            return True
+        earlier = progress.earlier_result(session, run, outcome.replay_of)
+        if earlier is not None and earlier.outcome is not None:
+            progress.finish_replayed(session, run, earlier, now)
+            return True
+        if earlier is not None:
+            return False
+        if run.again:
+            progress.fail(session, run, now)
+            return True
+        snapshots = self._snapshots.make(session, roster, now)
+        progress.restart(session, run, snapshots=snapshots, again=True, stale=False)
+        return True
+
+
+def run_forever(
+    worker: Worker, stop: threading.Event, clock: Callable[[], datetime] | None = None
+) -> None:
+    """Work until ``stop``: replies wake the worker at once, new runs within a fifth of a second."""
+    tell = clock or (lambda: datetime.now(UTC))
+    while not stop.is_set():
+        worker.step(tell(), wait=0.2)
