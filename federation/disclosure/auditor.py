@@ -1,0 +1,98 @@
+"""The history auditor: may these sets of patients be answered about, given all earlier ones?
+
+Pure: a set is a Python int used as a bitmap over slots, one slot per version of a patient's row at
+this site (disclosure.md sections 4.5 and 4.7). The ledger that keeps them is the site's own.
+Checked here are the rules on one set (its complement) and on pairs of sets (nested or overlapping
+cohorts that differ in a few patients). Combinations of three and more sets (trackers) need the
+linear closure of section 4.5, step 4; it has its place in `judge` as one more rule over `history`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from federation.query.refusals import Refused
+
+CODE: Final = "SMALL_GROUP"  # every rule here has the same public code (P6)
+
+Bitmap = int
+NamedSet = tuple[str, Bitmap]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The sets of one earlier answer, in the order of `Method.sets`: the analysis set first."""
+
+    question_sha256: str
+    sets: tuple[NamedSet, ...]
+
+    @property
+    def analysis(self) -> Bitmap:
+        """Return the patients that the answer was about."""
+        return self.sets[0][1]
+
+
+class Ledger(Protocol):
+    """What a site keeps of everything it ever answered, over all users and all studies."""
+
+    def answered(self) -> Iterable[Answered]:
+        """Yield every earlier answer."""
+
+    def record(self, question_sha256: str, sets: Sequence[NamedSet]) -> None:
+        """Add the sets of one answer, in the same transaction as the answer itself."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome. `rule` and `label` are for the site's own audit log and never leave it."""
+
+    ok: bool
+    rule: str = ""
+    label: str = ""
+
+    def check(self) -> None:
+        """Raise Refused SMALL_GROUP unless ok."""
+        if not self.ok:
+            raise Refused(CODE)
+
+
+OK: Final = Verdict(ok=True)
+
+
+def judge(
+    new_sets: Sequence[NamedSet],
+    history: Iterable[Answered],
+    population: Bitmap,
+    t: int,
+    t_complement: int | None = None,
+) -> Verdict:
+    """Judge the sets of one question; the first of `new_sets` is its analysis set.
+
+    `population` holds everyone who could be in the analysis set: the study's consenting patients.
+    `t` is diff.t_diff; `t_complement` defaults to it. With t 0 nothing is refused. A small set that
+    is not the analysis set is no reason to refuse: it is masked, and hidden in the pooled table.
+    """
+    label, analysis = new_sets[0]
+    if _is_small(analysis, t):
+        return Verdict(False, "analysis_set_small", label)
+    if _is_small(population & ~analysis, t if t_complement is None else t_complement):
+        return Verdict(False, "complement_small", label)
+    large = [(name, bits) for name, bits in new_sets if bits.bit_count() >= t]
+    for earlier in history:
+        if _is_small(analysis ^ earlier.analysis, t):
+            return Verdict(False, "analysis_sets_differ_little", label)
+        if analysis == earlier.analysis:
+            continue  # the same patients, divided otherwise: the release gate judges the cells
+        for _, old in earlier.sets:
+            if old.bit_count() < t:
+                continue
+            for name, bits in large:
+                if _is_small(bits ^ old, t):
+                    return Verdict(False, "sets_differ_little", name)
+    return OK
+
+
+def _is_small(bits: Bitmap, t: int) -> bool:
+    return 0 < bits.bit_count() < t

@@ -1,0 +1,147 @@
+"""The last look at a reply before it is signed: an allow-list of keys, types and sizes (S1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from federation.query.canonical import canonical_json
+from federation.query.refusals import REFUSALS, Refused
+from federation.query.terms import Terms
+
+MAX_NAMES: Final = 100
+MAX_LAYOUT: Final = 10_000
+MAX_DIMS: Final = 4
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+/-]{0,99}")
+_BASE64 = re.compile(r"[A-Za-z0-9_+/-]*={0,2}")
+_NAME = re.compile(r"[ -~]{1,200}")
+_DTYPES = frozenset({"<i8", "<u8", "<f8", "|u1"})
+
+Check = Callable[[object], bool]
+
+
+def _matches(pattern: re.Pattern[str]) -> Check:
+    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**53
+
+
+def _is_code(value: object) -> bool:
+    return isinstance(value, str) and value in REFUSALS
+
+
+def _is_name(value: object) -> bool:
+    # names of codebook variables and model terms may hold any printable character
+    return isinstance(value, str) and 1 <= len(value) <= 200 and value.isprintable()
+
+
+def _are_names(value: object) -> bool:
+    return isinstance(value, list) and len(value) <= MAX_NAMES and all(map(_is_name, value))
+
+
+def _is_shape(value: object) -> bool:
+    return isinstance(value, list) and len(value) <= MAX_DIMS and all(map(_is_count, value))
+
+
+def _is_layout(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) <= MAX_LAYOUT
+        and all(
+            isinstance(entry, list)
+            and len(entry) == 3
+            and _matches(_NAME)(entry[0])
+            and _is_shape(entry[1])
+            and entry[2] in ("i", "f")
+            for entry in value
+        )
+    )
+
+
+def _is_array(value: object) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and set(value) == {"dtype", "shape", "b64"}
+        and value["dtype"] in _DTYPES
+        and _is_shape(value["shape"])
+        and _matches(_BASE64)(value["b64"])
+    )
+
+
+def _is_plain(value: object) -> bool:
+    if _is_array(value):
+        return True
+    return isinstance(value, Mapping) and all(
+        _matches(_NAME)(name) and _is_array(array) for name, array in value.items()
+    )
+
+
+def _is_replay(value: object) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and set(value) == {"run", "as_of"}
+        and all(_is_count(each) or _matches(_TOKEN)(each) for each in value.values())
+    )
+
+
+_CHECKS: Final[Mapping[str, Check]] = {
+    "v": _is_count,
+    "iss": _matches(_TOKEN),
+    "aud": _matches(_TOKEN),
+    "iat": _is_count,
+    "exp": _is_count,
+    "jti": _matches(_TOKEN),
+    "run": _matches(_TOKEN),
+    "step": _is_count,
+    "query_sha256": _matches(_HASH),
+    "roster_sha256": _matches(_HASH),
+    "status": lambda value: value in ("ok", "refused", "replay"),
+    "code": _is_code,
+    "terms_named": _are_names,
+    "layout": _is_layout,
+    "masked": _is_array,
+    "plain": _is_plain,
+    "snapshot": _is_count,
+    "policy_sha256": _matches(_HASH),
+    "software": _matches(_TOKEN),
+    "replay_of": _is_replay,
+}
+_NEEDED: Final = ("run", "step", "query_sha256", "status")
+
+
+def check_outgoing(
+    reply: Mapping[str, Any], terms: Terms, *, plain_allowed: bool | None = None
+) -> None:
+    """Raise Refused INTERNAL_REFUSED unless `reply` is exactly the kind of thing that may leave.
+
+    Every key must be known and every value of its kind (None stands for an absent one); the
+    canonical JSON is at most terms.max_response_bytes. A refusal or replay carries no sums, a
+    refusal has a public code, and an answer has sums. Unmasked sums (`plain`) need
+    `plain_allowed`, which by default is protection "none".
+    """
+    if plain_allowed is None:
+        plain_allowed = terms.protection == "none"
+    if not _is_allowed(reply, plain_allowed):
+        raise Refused("INTERNAL_REFUSED")
+    # everything has passed the checks above, so this is plain JSON
+    if len(canonical_json(dict(reply))) > terms.max_response_bytes:
+        raise Refused("INTERNAL_REFUSED")
+
+
+def _is_allowed(reply: Mapping[str, Any], plain_allowed: bool) -> bool:
+    given = {key: value for key, value in reply.items() if value is not None}
+    if not all(key in _CHECKS and _CHECKS[key](value) for key, value in given.items()):
+        return False
+    if any(key not in given for key in _NEEDED):
+        return False
+    carries = {"masked", "plain"} & set(given)
+    if given["status"] != "ok":
+        return not carries and ("code" in given) == (given["status"] == "refused")
+    if "plain" in carries and not plain_allowed:
+        return False
+    return len(carries) == 1 and "code" not in given and not given.get("terms_named")

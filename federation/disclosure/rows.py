@@ -1,0 +1,55 @@
+"""One row per kind of analysis: what is released and which rules stand in front of it.
+
+Rule names are those of disclosure.md section 4.4. The reference page is printed from these rows,
+and a test fails when a kind of analysis has no row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+# Rules that every answer passes, whatever the analysis.
+COMMON: Final = ("G1", "G2", "G3", "G4", "G5", "G6", "O13", "H1-H5", "S1")
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one kind of analysis gives away, and what holds it back."""
+
+    leaves_site: str
+    released: str
+    never_released: str
+    rules: tuple[str, ...]
+
+
+DISCLOSURE_ROWS: Final[Mapping[str, Row]] = MappingProxyType(
+    {
+        "count": Row(
+            leaves_site="masked counts per cell",
+            released="pooled counts per cell, their total, chi-square of a two-way table",
+            never_released="a cell below the threshold, and any cell or total that gives it away",
+            rules=("O1", "O2", "O3"),
+        ),
+        "describe": Row(
+            leaves_site="masked number, sum and sum of squares per group; masked counts per bin",
+            released="number, mean, standard deviation, interval of the mean; quantiles as bins",
+            never_released="minimum, maximum, mode, an exact quantile, a value of one patient",
+            rules=("O1", "O2", "O4", "O5"),
+        ),
+        "survival": Row(
+            leaves_site="masked events and censored per interval of the public time grid",
+            released="survival curve in merged intervals, median, chosen times, log-rank test",
+            never_released="an event time, an interval with few removed, the tail of the curve",
+            rules=("O1", "O2", "O10", "O11"),
+        ),
+        "cox": Row(
+            leaves_site="masked score, information and log-likelihood, within hospitals",
+            released="coefficient, standard error, interval and p per term; patients and events",
+            never_released="covariance, residuals, fitted values, baseline hazard, event times",
+            rules=("O1", "O7", "O8", "O9", "O10", "O12"),
+        ),
+    }
+)
