@@ -1,8 +1,7 @@
 """Every command that the documentation shows is run: here, or by the test that the table names.
 
 A block marked `console` holds commands behind `$ `. What stands below a command is part of what it
-prints, but for `…`, which stands for anything. The commands of one page run one after the other, in
-a copy of the repository's docs, with the environment's own programs first on the path.
+prints, but for `…`, which stands for anything. The commands of one page run in one shell, in a copy of the repository's docs, with the environment's own programs first on the path.
 
 A command that takes long, needs root, or needs another machine stands in ELSEWHERE, with the test
 that covers it or the reason why none can.
@@ -23,6 +22,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+END = "end-of-command"
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 #: A pattern that fits the whole command -> the test that covers it, or ("no test", reason).
@@ -112,20 +112,24 @@ def workplace(tmp_path: Path) -> Path:
 def test_the_commands_of_a_page_do_what_the_page_says(page: str, workplace: Path) -> None:
     path = f"{Path(sys.prefix) / 'bin'}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "NO_COLOR": "1", "COLUMNS": "100"}
-    for command in PER_PAGE[page]:
-        if command.elsewhere is not None:
-            continue
-        done = subprocess.run(
-            ["bash", "-c", command.text],
-            cwd=workplace,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        printed = done.stdout + done.stderr
+    commands = [command for command in PER_PAGE[page] if command.elsewhere is None]
+    # One shell for the page, so that an export on it holds for what follows.
+    script = "".join(f"{command.text}\necho {END} $?\n" for command in commands)
+    done = subprocess.run(
+        ["bash"],
+        input=script,
+        cwd=workplace,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+    parts = re.split(rf"^{END} (\d+)$\n?", done.stdout, flags=re.MULTILINE)
+    assert len(parts) == 2 * len(commands) + 1, done.stdout
+    for command, printed, code in zip(commands, parts[0::2], parts[1::2], strict=False):
         # `; echo $?` on a page shows an exit code other than 0 on purpose
-        assert done.returncode == 0, f"{command}: {command.text}\n{printed}"
+        assert code == "0", f"{command}: {command.text}\n{printed}"
         assert missing_lines(command.shows, printed) == [], f"{command}\n{printed}"
 
 

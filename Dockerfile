@@ -1,0 +1,80 @@
+# syntax=docker/dockerfile:1
+#
+#   docker build --target hub  -t oncokring-hub .
+#   docker build --target site -t oncokring-site .
+#
+# For a release, name the base image by its digest, so that the same bytes are built twice:
+#   --build-arg PYTHON=python:3.12-slim-bookworm@sha256:<digest>
+# The digest is not written here because it was not fetched when this file was made; look it up with
+#   docker buildx imagetools inspect python:3.12-slim-bookworm
+#
+# Both images run as user 10001 with a read-only file system. They write in /data (hub) or /site (site)
+# only: run with `--read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges`.
+
+ARG PYTHON=python:3.12-slim-bookworm
+
+FROM ${PYTHON} AS base
+ENV PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PATH=/opt/oncokring/bin:$PATH
+RUN groupadd --gid 10001 oncokring \
+    && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin oncokring
+
+# -- hub -----------------------------------------------------------------------------------------
+
+FROM base AS hub-build
+RUN python -m venv /opt/oncokring
+COPY requirements/hub.txt /tmp/hub.txt
+RUN pip install --require-hashes -r /tmp/hub.txt
+WORKDIR /src
+COPY pyproject.toml README.md LICENSE ./
+COPY registry registry
+COPY federation federation
+COPY consent consent
+COPY studies studies
+COPY migrations migrations
+# setuptools comes from the lock, so nothing is fetched without a hash
+RUN pip install --no-deps --no-build-isolation --no-index .
+
+FROM base AS hub
+COPY --from=hub-build /opt/oncokring /opt/oncokring
+RUN install -d -o oncokring -g oncokring -m 0700 /data
+USER 10001:10001
+ENV ONCOKRING_DATA=/data
+VOLUME /data
+EXPOSE 8000
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health/live', timeout=4)"]
+ENTRYPOINT ["oncokring"]
+CMD ["serve", "--host", "0.0.0.0", "--port", "8000"]
+
+# -- site ----------------------------------------------------------------------------------------
+# Only what a hospital runs: no web framework, no database layer, none of the hub's code.
+
+FROM base AS site-build
+RUN python -m venv /opt/oncokring
+COPY requirements/site.txt /tmp/site.txt
+RUN pip install --require-hashes -r /tmp/site.txt
+WORKDIR /src
+COPY pyproject.toml README.md LICENSE ./
+COPY registry/__init__.py registry/cli.py registry/
+COPY federation/__init__.py federation/
+COPY federation/query federation/query
+COPY federation/methods federation/methods
+COPY federation/disclosure federation/disclosure
+COPY federation/protocol federation/protocol
+COPY federation/site federation/site
+COPY consent/__init__.py consent/errors.py consent/rule.py consent/snapshot.py consent/
+RUN pip install --no-deps --no-build-isolation --no-index .
+
+FROM base AS site
+COPY --from=site-build /opt/oncokring /opt/oncokring
+RUN install -d -o oncokring -g oncokring -m 0700 /site
+USER 10001:10001
+VOLUME /site
+HEALTHCHECK --interval=60s --timeout=10s --start-period=30s --retries=3 \
+    CMD ["oncokring", "site", "status", "/site"]
+ENTRYPOINT ["oncokring", "site"]
+CMD ["run", "/site"]
