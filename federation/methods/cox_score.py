@@ -13,6 +13,7 @@ risk set with the tied events at weight 1 - l/d. See Therneau and Grambsch (2000
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -56,10 +57,8 @@ def arrange(
     must lie on a cell.
     """
     cell = np.full(time.size, -1, dtype=np.int64)
-    first = np.zeros(times.size, dtype=np.int64)
     for code in np.unique(strata):
         low, high = np.searchsorted(strata, (code, code + 1))
-        first[low:high] = low
         mine = stratum == code
         place = np.searchsorted(times[low:high], time[mine], side="right") - 1
         cell[mine] = np.where(place >= 0, place + low, -1)
@@ -73,8 +72,13 @@ def arrange(
         event[order],
         present.astype(np.int64),
         starts.astype(np.int64),
-        first,
+        stratum_starts(strata),
     )
+
+
+def stratum_starts(strata: Ints) -> Ints:
+    """For each cell, in ascending order of stratum, the first cell of its stratum."""
+    return np.searchsorted(strata, strata, side="left").astype(np.int64)
 
 
 def own_cells(time: Floats, event: Bools) -> tuple[Floats, Ints]:
@@ -111,15 +115,15 @@ def risk_sums(rows: RiskRows, weight: Floats) -> RiskSums:
     """This site's sums for weights exp(eta) (n,) in the order of `rows`."""
     p = rows.z.shape[1]
     weighted = rows.z * weight[:, None]
-    s0 = np.bincount(rows.cell, weight, minlength=rows.cells)
+    s0 = _per_cell(rows.cell, weight, rows.cells)
     s1 = np.zeros((rows.cells, p))
     if rows.starts.size:
         s1[rows.present] = np.add.reduceat(weighted, rows.starts, axis=0)
     dead = rows.cell[rows.event]
-    e0 = np.bincount(dead, weight[rows.event], minlength=rows.cells)
+    e0 = _per_cell(dead, weight[rows.event], rows.cells)
     e1 = np.zeros((rows.cells, p))
     for j in range(p):
-        e1[:, j] = np.bincount(dead, weighted[rows.event, j], minlength=rows.cells)
+        e1[:, j] = _per_cell(dead, weighted[rows.event, j], rows.cells)
     deaths = np.bincount(dead, minlength=rows.cells).astype(np.int64)
     return RiskSums(
         deaths,
@@ -131,11 +135,16 @@ def risk_sums(rows: RiskRows, weight: Floats) -> RiskSums:
     )
 
 
+def _per_cell(cell: Ints, values: Floats, cells: int) -> Floats:
+    """Sums of `values` by cell, (cells,)."""
+    return np.bincount(cell, values, minlength=cells).astype(np.float64, copy=False)
+
+
 def _from_the_end(values: Floats, first: Ints) -> Floats:
     """Suffix sums along axis 0 inside each stratum."""
     total = np.empty_like(values)
     bounds = [*np.unique(first).tolist(), values.shape[0]]
-    for low, high in zip(bounds[:-1], bounds[1:], strict=True):
+    for low, high in pairwise(bounds):
         total[low:high] = np.cumsum(values[low:high][::-1], axis=0)[::-1]
     return total
 
@@ -167,7 +176,7 @@ def profile(sums: RiskSums, first: Ints, beta: Floats, *, efron: bool) -> Profil
     inverse = 1.0 / rest
 
     def per_cell(values: Floats) -> Floats:
-        return np.bincount(cell, values, minlength=cells)
+        return _per_cell(cell, values, cells)
 
     once, shared = per_cell(inverse), per_cell(inverse * share)
     twice, mixed = per_cell(inverse**2), per_cell(inverse**2 * share)
@@ -191,9 +200,7 @@ def profile(sums: RiskSums, first: Ints, beta: Floats, *, efron: bool) -> Profil
     )
 
 
-def local_information(
-    rows: RiskRows, weight: Floats, at_risk: Floats, at_death: Floats
-) -> Floats:
+def local_information(rows: RiskRows, weight: Floats, at_risk: Floats, at_death: Floats) -> Floats:
     """This site's part (p, p) of the first term of the information."""
     v = weight * at_risk[rows.cell]
     v[rows.event] -= weight[rows.event] * at_death[rows.cell[rows.event]]

@@ -6,6 +6,7 @@ still has its column and sums of sites can be added.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from federation.methods.base import Mask, Rows
 from federation.query.codebook import Codebook
 from federation.query.formula import Factor, Formula
+from federation.query.variables import Variable
 
 Floats = npt.NDArray[np.float64]
 
@@ -118,15 +120,26 @@ class Design:
 
         Dividing by it is exact, and keeps sums of squares inside fixed point.
         """
-        reaches = []
-        for column in self.columns:
-            bound = 1.0
-            for part in column.parts:
-                variable = self.codebook.variables[part.variable]
-                if part.level is None and variable.min is not None and variable.max is not None:
-                    bound *= max(abs(variable.min), abs(variable.max)) or 1.0
-            reaches.append(2.0 ** np.ceil(np.log2(bound)))
-        return np.array(reaches)
+        return np.array(
+            [
+                np.prod(
+                    [
+                        reach(self.codebook.variables[part.variable])
+                        for part in column.parts
+                        if part.level is None
+                    ]
+                )
+                for column in self.columns
+            ]
+        )
+
+
+def reach(variable: Variable) -> float:
+    """The power of two at or above every value the codebook allows; 1 where it sets no bounds."""
+    if variable.min is None or variable.max is None:
+        return 1.0
+    bound = max(abs(variable.min), abs(variable.max))
+    return 2.0 ** math.ceil(math.log2(bound)) if bound > 0 else 1.0
 
 
 def design_of(formula: Formula, codebook: Codebook) -> Design:

@@ -16,6 +16,7 @@ from federation.query.refusals import Refused
 
 Floats = npt.NDArray[np.float64]
 
+MOST_ROUNDS = 40  # a legitimate fit needs 4 to 12
 TOLERANCE = 1e-9  # on the largest change of a coefficient, columns scaled to unit spread
 _LONGEST_STEP = 5.0  # a longer first step is an overshoot: columns have spread 1
 _MOST_HALVINGS = 20
@@ -50,8 +51,10 @@ class Newton:
     @classmethod
     def from_json(cls, obj: dict[str, Any]) -> Newton:
         """The state that `to_json` wrote."""
-        lists = {"beta", "base", "step", "start_information"}
-        return cls(**{k: tuple(v) if k in lists else v for k, v in obj.items()})
+        fields: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in obj.items()
+        }
+        return cls(**fields)
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists and numbers."""

@@ -36,7 +36,7 @@ class Release:
         self.warnings: list[str] = []
 
     def hide(self, where: str, why: str) -> None:
-        """Note that the number at `where` is held back; returns None to stand in its place."""
+        """Note that the number at `where` is held back: it stands there as null."""
         self.hidden.append({"where": where, "why": why})
 
     def coefficient(self, value: float | None) -> float | None:
@@ -62,20 +62,24 @@ class Release:
     def missing(self, count: int, where: str = "missing") -> int | None:
         """How many patients were left out; under protection a small number is hidden."""
         if self._strict and count < self._t_cell:
-            return self.hide(where, "small_cell")
+            self.hide(where, "small_cell")
+            return None
         return int(count)
 
     def count(self, value: int, seen: bool, where: str) -> int | None:
         """A count that the gate let through, or None."""
-        return int(value) if seen else self.hide(where, "small_cell")
+        if not seen:
+            self.hide(where, "small_cell")
+            return None
+        return int(value)
 
     def done(self, result: dict[str, Any]) -> Released:
         """The finished answer."""
         return Released(result, self.hidden, self.warnings)
 
 
-def seen(shown: Mapping[str, Mask], table: str) -> Mask:
-    """The gate's mask for one table; a table it did not judge is not shown."""
+def seen(shown: Mapping[str, Mask], table: str, shape: tuple[int, ...] = ()) -> Mask:
+    """The gate's mask for one table of `shape`; a table it did not judge is not shown."""
     if table not in shown:
-        return np.zeros((), dtype=bool)
-    return np.asarray(shown[table], dtype=bool)
+        return np.zeros(shape, dtype=bool)
+    return np.asarray(shown[table], dtype=bool).reshape(shape)

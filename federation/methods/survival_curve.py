@@ -52,9 +52,9 @@ def kaplan_meier(times: Floats, events: Ints, at_risk: Ints) -> Curve:
     """The curve for events and numbers at risk, int (T,), at ascending `times`, float (T,)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         kept = np.where(at_risk > 0, (at_risk - events) / at_risk, 1.0)
-        s = np.cumprod(kept)
+        s = np.cumprod(kept, dtype=np.float64)
         part = np.where(events > 0, events / (at_risk * (at_risk - events)), 0.0)
-        variance = np.cumsum(part)
+        variance = np.cumsum(part, dtype=np.float64)
         v = np.log(s)
         spread = Z95 * np.sqrt(variance) / v
         low = np.exp(-np.exp(np.log(-v) - spread))
@@ -99,7 +99,8 @@ def restricted_mean(curve: Curve, until: float) -> tuple[float, float]:
     d, y = curve.events[inside].astype(np.float64), curve.at_risk[inside].astype(np.float64)
     # Where everyone at risk has the event, S and the area after it are 0: the term is 0.
     usable = (d > 0) & (y > d)
-    variance = float(np.sum(remaining[usable] ** 2 * d[usable] / (y[usable] * (y[usable] - d[usable]))))
+    area, d, y = remaining[usable], d[usable], y[usable]
+    variance = float(np.sum(area**2 * d / (y * (y - d))))
     return value, float(np.sqrt(variance))
 
 

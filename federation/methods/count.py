@@ -1,0 +1,215 @@
+"""Counts, and cross-tables of up to three variables, with Pearson's chi-squared for two."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from federation.methods.base import (
+    Array,
+    Ask,
+    CountTable,
+    Finished,
+    Mask,
+    Released,
+    Rows,
+    Step,
+    Sums,
+)
+from federation.methods.release import Release, number, seen
+from federation.query.codebook import Codebook
+from federation.query.parameters import Parameter, VariablesParam
+from federation.query.refusals import Refused
+
+Dims = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def group_dims(codebook: Codebook, names: list[str] | tuple[str, ...]) -> Dims:
+    """Each variable with the labels of its groups, in codebook order."""
+    return tuple((name, codebook.variables[name].group_labels or ()) for name in names)
+
+
+def cell_index(rows: Rows, dims: Dims) -> npt.NDArray[np.int64]:
+    """Flat index (C order) of each row's cell, int64 (n,), -1 where a variable is missing."""
+    index = np.zeros(rows.n, dtype=np.int64)
+    known = np.ones(rows.n, dtype=bool)
+    for name, labels in dims:
+        codes = rows.column(name).codes()
+        known &= codes >= 0
+        index = index * len(labels) + codes
+    return np.where(known, index, -1)
+
+
+def pearson(counts: npt.NDArray[np.int64]) -> dict[str, Any] | None:
+    """Pearson's chi-squared of a two-way table without continuity correction.
+
+    Rows and columns nobody is in carry no information and are left out; None when fewer than
+    two of either remain. With 2 by 2, `yates` holds the corrected test. `cramers_v` is
+    sqrt(chi2 / (n min(r - 1, c - 1))).
+    """
+    from scipy import special
+
+    table = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0].astype(np.float64)
+    if min(table.shape) < 2:
+        return None
+    n = table.sum()
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / n
+    off = np.abs(table - expected)
+    chi2 = float((off**2 / expected).sum())
+    df = (table.shape[0] - 1) * (table.shape[1] - 1)
+    test: dict[str, Any] = {
+        "chi2": chi2,
+        "df": df,
+        "p": float(special.chdtrc(df, chi2)),
+        "cramers_v": float(np.sqrt(chi2 / (n * (min(table.shape) - 1)))),
+    }
+    if table.shape == (2, 2):
+        corrected = float(((off - np.minimum(0.5, off)) ** 2 / expected).sum())
+        test["yates"] = {"chi2": corrected, "df": 1, "p": float(special.chdtrc(1, corrected))}
+    return test
+
+
+class Count:
+    """Kind `count`: how many patients, by up to three variables."""
+
+    kind = "count"
+    parameters: tuple[Parameter, ...] = (
+        VariablesParam(
+            name="by",
+            required=False,
+            default=[],
+            groupable=True,
+            min=0,
+            max=3,
+            help_en="Up to three variables to count by.",
+            help_nl="Hooguit drie variabelen om op te splitsen.",
+        ),
+    )
+    bounded_rounds = 1
+
+    def _dims(self, ask: Ask) -> Dims:
+        return group_dims(ask.codebook, list(ask.params["by"]))
+
+    def start(self, ask: Ask) -> Step:
+        """The only step. Refused TOO_FINE when the table has too many dimensions or cells."""
+        shape = [len(labels) for _, labels in self._dims(ask)]
+        if len(shape) > ask.terms.max_dims or np.prod(shape) > ask.terms.max_cells:
+            raise Refused("TOO_FINE")
+        return Step("count.cells")
+
+    def site(self, ask: Ask, step: Step, rows: Rows) -> Sums:
+        """n and missing (1,), and the cells in the shape of the table; all int64."""
+        dims = self._dims(ask)
+        index = cell_index(rows, dims)
+        shape = tuple(len(labels) for _, labels in dims)
+        inside = index[index >= 0]
+        cells = np.bincount(inside, minlength=int(np.prod(shape)))
+        return {
+            "n": np.array([inside.size]),
+            "missing": np.array([rows.n - inside.size]),
+            "cells": cells.astype(np.int64).reshape(shape or (1,)),
+        }
+
+    def combine(self, ask: Ask, step: Step, pooled: Sums) -> Finished:
+        """One round is enough."""
+        return Finished(pooled)
+
+    def sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
+        """Complete cases, and every cell."""
+        dims = self._dims(ask)
+        index = cell_index(rows, dims)
+        found: list[tuple[str, Mask]] = [("analysis", index >= 0)]
+        if dims:
+            found += [(where, index == i) for i, where in enumerate(_cell_names(dims))]
+        return found
+
+    def tables(self, ask: Ask, finished: Finished) -> list[CountTable]:
+        """The total, and the cells when there is something to count by."""
+        made = [CountTable("total", (), np.asarray(finished.pooled["n"][0]))]
+        dims = self._dims(ask)
+        if dims:
+            made.append(CountTable("cells", dims, finished.pooled["cells"]))
+        return made
+
+    def result(self, ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Released:
+        """Cells in table order; `test` for two variables, from a table without hidden cells."""
+        dims = self._dims(ask)
+        counts: Array = finished.pooled["cells"]
+        release = Release(ask)
+        n = release.count(int(finished.pooled["n"][0]), bool(seen(shown, "total")), "total")
+        if n is None:
+            release.hide("n", "small_cell")
+        visible = seen(shown, "cells", counts.shape) if dims else seen(shown, "total", (1,))
+        cells = []
+        names = [name for name, _ in dims]
+        labels = itertools.product(*(labels for _, labels in dims))
+        for i, (label, value, seen_it) in enumerate(
+            zip(labels, counts.ravel(), visible.ravel(), strict=True)
+        ):
+            cell = release.count(int(value), bool(seen_it), f"cells[{i}]")
+            cells.append({"by": dict(zip(names, label, strict=True)), "n": cell})
+        result: dict[str, Any] = {
+            "n": n,
+            "missing": release.missing(int(finished.pooled["missing"][0])),
+            "total": n,
+            "cells": cells,
+        }
+        if len(dims) == 2:
+            result["test"] = self._test(release, counts, bool(visible.all()))
+        return release.done(result)
+
+    def _test(self, release: Release, counts: Array, complete: bool) -> dict[str, Any] | None:
+        if not complete:
+            release.hide("test", "small_cell")
+            return None
+        test = pearson(counts)
+        if test is None:
+            release.warnings.append(
+                "No test: fewer than two groups of one of the variables hold patients."
+            )
+            return None
+        return _rounded(release, test)
+
+    def words(self, ask: Ask, lang: str) -> list[str]:
+        """What leaves a hospital."""
+        names = ", ".join(name for name, _ in self._dims(ask))
+        cells = int(np.prod([len(labels) for _, labels in self._dims(ask)]))
+        if lang == "nl":
+            what = f"per combinatie van {names} ({cells} aantallen)" if names else "in totaal"
+            return [
+                f"Het aantal patiënten {what}.",
+                "Het aantal patiënten bij wie een van deze gegevens ontbreekt."
+                if names
+                else "Geen enkel ander gegeven.",
+            ]
+        what = f"for each combination of {names} ({cells} counts)" if names else "in all"
+        return [
+            f"The number of patients {what}.",
+            "The number of patients for whom one of these is missing."
+            if names
+            else "Nothing else.",
+        ]
+
+
+def _cell_names(dims: Dims) -> list[str]:
+    return [
+        ",".join(f"{name}={label}" for (name, _), label in zip(dims, labels, strict=True))
+        for labels in itertools.product(*(labels for _, labels in dims))
+    ]
+
+
+def _rounded(release: Release, test: dict[str, Any]) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for key, value in test.items():
+        if isinstance(value, dict):
+            made[key] = _rounded(release, value)
+        else:
+            made[key] = value if key == "df" else release.coefficient(number(value))
+    return made
+
+
+METHOD = Count()

@@ -1,0 +1,250 @@
+"""Cox regression with the maximum of the pooled partial likelihood, whatever the split.
+
+Strata by site (the default): each hospital keeps its own baseline hazard, its risk sets stay
+inside, and log likelihood, score and information leave as sums. Without strata, or with a
+variable's: risk sets span hospitals, on the exact event times for open data, on the public grid
+under protection (disclosure.md O10).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from federation.methods.base import Ask, CountTable, Finished, Mask, Released, Rows, Step, Sums
+from federation.methods.cox_release import release_cox
+from federation.methods.cox_score import (
+    Profile,
+    RiskSums,
+    profile,
+    stratum_starts,
+    unpack_symmetric,
+)
+from federation.methods.cox_site import (
+    by_site,
+    complete_rows,
+    cox_sums,
+    design_for,
+    grid_of,
+    is_efron,
+)
+from federation.methods.model_rules import check_richness, judge_columns
+from federation.methods.newton import MOST_ROUNDS, Newton, inverse
+from federation.methods.survival_plan import (
+    OUTCOME,
+)
+from federation.query.parameters import ChoiceParam, FormulaParam, Parameter, StrataParam
+
+Floats = npt.NDArray[np.float64]
+
+
+class Cox:
+    """Kind `cox`."""
+
+    kind = "cox"
+    parameters: tuple[Parameter, ...] = (
+        *OUTCOME,
+        FormulaParam(
+            name="formula",
+            two_sided=False,
+            help_en="The terms, as in: age + C(grade, ref='1').",
+            help_nl="De termen, zoals: age + C(grade, ref='1').",
+        ),
+        StrataParam(
+            name="strata",
+            default="site",
+            help_en="An own baseline for each hospital (site), for each group, or one (null).",
+            help_nl="Een eigen basisrisico per ziekenhuis (site), per groep, of één (null).",
+        ),
+        ChoiceParam(
+            name="ties",
+            choices=("efron", "breslow"),
+            required=False,
+            default="efron",
+            help_en="How equal event times count.",
+            help_nl="Hoe gelijke tijdstippen tellen.",
+        ),
+    )
+    bounded_rounds = 2 * MOST_ROUNDS + 3
+
+    def start(self, ask: Ask) -> Step:
+        """Counts first: nothing is fitted before the model is known to be small enough."""
+        grid_of(ask)  # refuses an impossible grid before anything is asked
+        return Step("cox.counts")
+
+    def site(self, ask: Ask, step: Step, rows: Rows) -> Sums:
+        """The sums of one step; see cox_site."""
+        return cox_sums(ask, step, rows)
+
+    def combine(self, ask: Ask, step: Step, pooled: Sums) -> Step | Finished:
+        """The next step, or the end of the fit."""
+        if step.name == "cox.counts":
+            return self._after_counts(ask, pooled)
+        if step.name == "cox.times":
+            return self._after_times(step, pooled)
+        if step.name == "cox.concordance":
+            return Finished(pooled, dict(step.params))
+        params = dict(step.params)
+        newton = Newton.from_json(params["newton"])
+        most = most_rounds(ask)
+        p = len(params["kept"])
+        if step.name == "cox.risk":
+            found = self._profile(ask, params, pooled, newton)
+            if newton.worse(found.loglik):
+                return Step("cox.risk", {**params, "newton": newton.halve(most).to_json()})
+            params["loglik"] = found.loglik
+            params["score"] = found.score.tolist()
+            params["outer"] = found.outer.tolist()
+            params["at_risk"] = found.at_risk.tolist()
+            params["at_death"] = found.at_death.tolist()
+            return Step("cox.information", params)
+        information = unpack_symmetric(pooled["information"], p)
+        if step.name == "cox.score":
+            loglik, score = float(pooled["loglik"][0]), pooled["score"]
+            if newton.worse(loglik):
+                return Step("cox.score", {**params, "newton": newton.halve(most).to_json()})
+        else:
+            loglik, score = params.pop("loglik"), np.asarray(params.pop("score"))
+            information = information - np.asarray(params.pop("outer"))
+            del params["at_risk"], params["at_death"]
+        names = tuple(design_for(ask).names[i] for i in params["kept"])
+        newton = newton.accept(loglik, score, information, names, most)
+        params["newton"] = newton.to_json()
+        if not newton.done:
+            return Step("cox.score" if by_site(ask) else "cox.risk", params)
+        params["covariance"] = inverse(information).tolist()
+        if by_site(ask) or not ask.strict:
+            return Step("cox.concordance", params, labelled=not by_site(ask))
+        return Finished({}, params)
+
+    def _after_counts(self, ask: Ask, pooled: Sums) -> Step | Finished:
+        n, events = int(pooled["n"][0]), int(pooled["events"][0])
+        design = design_for(ask)
+        counts = {"n": n, "events": events, "missing": int(pooled["missing"][0])}
+        if ask.strict:
+            check_richness(design, pooled, n, events, ask.terms.model)
+        if events == 0:
+            return Finished({}, {"counts": counts})
+        columns = judge_columns(design, pooled, n)
+        kept = list(columns.kept)
+        params: dict[str, Any] = {
+            "counts": counts,
+            "kept": kept,
+            "centre": columns.centre[kept].tolist(),
+            "scale": columns.scale[kept].tolist(),
+            "times": None,
+            "strata": None,
+            "newton": Newton.start(len(kept)).to_json(),
+        }
+        if by_site(ask):
+            return Step("cox.score", params)
+        grid = grid_of(ask)
+        if grid is None:
+            return Step("cox.times", params, labelled=True)
+        stratum, place = np.nonzero(pooled["deaths"])
+        return _with_cells(params, stratum, grid[place], pooled["deaths"][stratum, place])
+
+    def _after_times(self, step: Step, pooled: Sums) -> Step:
+        """Join the sites' deaths by stratum and time."""
+        pairs = np.column_stack((pooled["stratum"].astype(np.float64), pooled["time"]))
+        cells, which = np.unique(pairs, axis=0, return_inverse=True)
+        deaths = np.zeros(cells.shape[0], dtype=np.int64)
+        np.add.at(deaths, which.reshape(-1), pooled["deaths"])
+        return _with_cells(dict(step.params), cells[:, 0].astype(np.int64), cells[:, 1], deaths)
+
+    def _profile(
+        self, ask: Ask, params: Mapping[str, Any], pooled: Sums, newton: Newton
+    ) -> Profile:
+        sums = RiskSums(
+            np.asarray(params["deaths"], dtype=np.int64),
+            pooled["s0"],
+            pooled["s1"],
+            pooled["e0"],
+            pooled["e1"],
+            pooled["z_deaths"],
+        )
+        first = stratum_starts(np.asarray(params["strata"], dtype=np.int64))
+        return profile(sums, first, np.asarray(newton.beta), efron=is_efron(ask))
+
+    def sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
+        """Complete cases, those with the event, each level, each possible pair of 0/1 columns."""
+        design = design_for(ask)
+        complete = complete_rows(ask, design, rows)
+        event = complete & (rows.column(ask.params["event"]).codes() == 1)
+        found: list[tuple[str, Mask]] = [("analysis", complete), (ask.params["event"], event)]
+        levels: dict[tuple[str, str], Mask] = {}
+        for name in design.factors:
+            codes = rows.column(name).codes()
+            for code, label in enumerate(ask.codebook.variables[name].group_labels or ()):
+                levels[name, label] = complete & (codes == code)
+                found.append((f"{name}={label}", levels[name, label]))
+        masks = {}
+        for i in design.dummies:
+            mask = complete.copy()
+            for part in design.columns[i].parts:
+                mask &= levels[part.variable, part.level or ""]
+            masks[i] = mask
+        for a in design.dummies:
+            for b in design.dummies:
+                if b < a and not design.exclusive(a, b):
+                    pair = masks[a] & masks[b]
+                    found.append((f"{design.names[b]},{design.names[a]}", pair))
+        return found
+
+    def tables(self, ask: Ask, finished: Finished) -> list[CountTable]:
+        """The total, and how many had the event."""
+        counts = finished.facts["counts"]
+        n, events = counts["n"], counts["events"]
+        return [
+            CountTable("total", (), np.asarray(n)),
+            CountTable("events", (("event", ("no", "yes")),), np.array([n - events, events])),
+        ]
+
+    def result(self, ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Released:
+        """Coefficients and tests; see cox_release."""
+        return release_cox(ask, design_for(ask).names, finished, shown)
+
+    def words(self, ask: Ask, lang: str) -> list[str]:
+        """What leaves a hospital."""
+        p = design_for(ask).size
+        inside = by_site(ask)
+        if lang == "nl":
+            said = [
+                "Het aantal patiënten, gebeurtenissen en patiënten per niveau van elke categorie.",
+                f"Per ronde sommen voor {p} coëfficiënten, over alle patiënten samen.",
+            ]
+            if not inside:
+                said.append("Die sommen ook per tijdstip waarop een gebeurtenis voorkwam.")
+            if not inside and not ask.strict:
+                said.append("Tijd, uitkomst en score per patiënt, alleen bij open data.")
+            return said
+        said = [
+            "The number of patients, of events, and of patients with each level of a category.",
+            f"In each round sums for {p} coefficients, over all patients together.",
+        ]
+        if not inside:
+            said.append("The same sums for each time at which an event occurred.")
+        if not inside and not ask.strict:
+            said.append("Time, outcome and score of each patient, for open data only.")
+        return said
+
+
+def most_rounds(ask: Ask) -> int:
+    """How often the likelihood may be evaluated."""
+    return min(ask.terms.iter.max_rounds, MOST_ROUNDS)
+
+
+def _with_cells(
+    params: dict[str, Any],
+    strata: npt.NDArray[np.int64],
+    times: Floats,
+    deaths: npt.NDArray[np.int64],
+) -> Step:
+    cells = {"strata": strata.tolist(), "times": times.tolist(), "deaths": deaths.tolist()}
+    return Step("cox.risk", {**params, **cells})
+
+
+METHOD = Cox()

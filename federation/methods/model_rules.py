@@ -1,0 +1,119 @@
+"""Whether a model may be fitted at all: counts first, coefficients later (rule O7).
+
+Every kind with a design matrix sends the same first sums: how many patients and events, the
+centre and spread of each column, how many have each level, and each pair of 0/1 columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from federation.methods.base import Array, Rows, Sums
+from federation.methods.cox_score import pack_symmetric, unpack_symmetric
+from federation.methods.design import Design
+from federation.query.refusals import Refused
+from federation.query.terms import ModelTerms
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+def column_sums(design: Design, rows: Rows, matrix: Floats) -> Sums:
+    """Sums of complete rows: total and square (p,) of (x - origin) / reach, level counts
+    `levels.V` per factor V, and `pairs`, the packed counts of each pair of 0/1 columns."""
+    moved = (matrix - design.origin) / design.reach
+    zeros = np.zeros(design.size)
+    sums: Sums = {
+        "total": moved.sum(axis=0) if rows.n else zeros,
+        "square": (moved**2).sum(axis=0) if rows.n else zeros,
+    }
+    for name in design.factors:
+        labels = design.codebook.variables[name].group_labels or ()
+        sums[f"levels.{name}"] = np.bincount(rows.column(name).codes(), minlength=len(labels))
+    dummies = matrix[:, list(design.dummies)]
+    sums["pairs"] = pack_symmetric(np.rint(dummies.T @ dummies)).astype(np.int64)
+    return sums
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Pooled facts about the columns: `kept` are fitted, `empty` belong to levels nobody has.
+
+    A fitted column travels as (x - centre) / scale; centre and scale (p,) are in raw units.
+    """
+
+    kept: tuple[int, ...]
+    empty: tuple[int, ...]
+    centre: Floats
+    scale: Floats
+
+
+def judge_columns(design: Design, pooled: Sums, n: int) -> Columns:
+    """Centre and scale of each column for n > 0 patients.
+
+    Refused MODEL_TOO_RICH names columns without any variation. Columns of a level that nobody
+    has are left out of the fit, as other packages do.
+    """
+    mean = pooled["total"] / n
+    spread = np.maximum(pooled["square"] / n - mean**2, 0.0)
+    empty = _empty_columns(design, pooled)
+    kept = tuple(i for i in range(design.size) if i not in empty)
+    flat = [i for i in kept if spread[i] <= 1e-12 * max(mean[i] ** 2, 1e-30)]
+    if flat or not kept:
+        names = flat or list(range(design.size))
+        raise Refused("MODEL_TOO_RICH", tuple(design.names[i] for i in names))
+    return Columns(
+        kept,
+        tuple(sorted(empty)),
+        design.origin + design.reach * mean,
+        design.reach * np.sqrt(np.where(spread > 0, spread, 1.0)),
+    )
+
+
+def _pair_counts(design: Design, pooled: Sums) -> Array:
+    return unpack_symmetric(pooled["pairs"].astype(np.float64), len(design.dummies))
+
+
+def _empty_columns(design: Design, pooled: Sums) -> set[int]:
+    """Columns that are 0 for everyone because no patient has the level."""
+    diagonal = np.diag(_pair_counts(design, pooled))
+    empty = {i for i, count in zip(design.dummies, diagonal, strict=True) if count == 0}
+    for i, column in enumerate(design.columns):
+        for part in column.parts:
+            if part.level is not None:
+                labels = design.codebook.variables[part.variable].group_labels or ()
+                counts = pooled[f"levels.{part.variable}"]
+                if counts[labels.index(part.level)] == 0:
+                    empty.add(i)
+    return empty
+
+
+def check_richness(design: Design, pooled: Sums, n: int, events: int, terms: ModelTerms) -> None:
+    """Refused MODEL_TOO_RICH, naming terms and no counts, when the model asks too much (O7).
+
+    Patients and events per parameter and residual degrees of freedom concern every term; each
+    level of a factor, the reference included, and each pair of 0/1 columns that can occur
+    together need their minimum.
+    """
+    p = design.size
+    if n < terms.n_per_param * p or events < terms.epv * p or n - p < terms.min_resid_df:
+        raise Refused("MODEL_TOO_RICH", design.names)
+    small: list[str] = []
+    for name in design.factors:
+        labels = design.codebook.variables[name].group_labels or ()
+        counts = pooled[f"levels.{name}"]
+        small += [
+            f"{name}[{label}]"
+            for label, count in zip(labels, counts, strict=True)
+            if count < terms.min_dummy_level
+        ]
+    pairs = _pair_counts(design, pooled)
+    for a, i in enumerate(design.dummies):
+        for b, j in enumerate(design.dummies[: a + 1]):
+            if not design.exclusive(i, j) and pairs[a, b] < terms.min_dummy_pair:
+                small += [design.names[j], design.names[i]]
+    if small:
+        raise Refused("MODEL_TOO_RICH", tuple(dict.fromkeys(small)))

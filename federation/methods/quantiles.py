@@ -1,0 +1,38 @@
+"""Quantiles as codebook intervals, from counts per bin (rule O5)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+
+def quantile_bins(
+    counts: npt.NDArray[np.int64], p: float, *, min_in_bin: int, min_each_side: int
+) -> tuple[int, int] | None:
+    """First and last bin (inclusive) of the interval that holds the p-quantile, or None.
+
+    `counts` int (bins,). The quantile is the smallest value with at least a share p of the
+    patients at or below it (numpy's "inverted_cdf"). The interval is the run of fewest bins
+    around it with at least `min_in_bin` patients (of those the fullest, then the lowest). None
+    when nobody is counted or fewer than `min_each_side` patients lie on either side.
+    """
+    n = int(counts.sum())
+    if n == 0:
+        return None
+    # A product like 0.1 * 30 may come out just above a whole number.
+    rank = max(math.ceil(p * n - 1e-9), 1)
+    if rank - 1 < min_each_side or n - rank < min_each_side:
+        return None
+    below = np.cumsum(counts)
+    home = int(np.searchsorted(below, rank))
+    for width in range(counts.size):
+        best: tuple[int, int] | None = None
+        for first in range(max(home - width, 0), min(home, counts.size - 1 - width) + 1):
+            inside = int(counts[first : first + width + 1].sum())
+            if inside >= min_in_bin and (best is None or inside > best[0]):
+                best = (inside, first)
+        if best is not None:
+            return best[1], best[1] + width
+    return None

@@ -1,0 +1,231 @@
+"""Kaplan-Meier curves, restricted means and the log-rank test, exact over any split of patients.
+
+Without protection the sites first name their event times (labelled), then everyone counts on
+the union: the pooled curve itself. Under protection the counts are on a public grid of whole
+steps from 0 and only their sum over hospitals is ever seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from federation.methods.base import Ask, CountTable, Finished, Mask, Released, Rows, Step, Sums
+from federation.methods.cox_score import pack_symmetric
+from federation.methods.logrank import logrank_sums
+from federation.methods.survival_plan import (
+    OUTCOME,
+    Outcome,
+    grid_times,
+    on_grid,
+    outcome,
+    outcome_known,
+    stratum_codes,
+    stratum_labels,
+)
+from federation.methods.survival_release import release_survival
+from federation.query.parameters import (
+    NumberParam,
+    NumbersParam,
+    Parameter,
+    StrataParam,
+    VariableParam,
+)
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """Complete rows: outcome on the grid where there is one, group and stratum codes."""
+
+    complete: Mask
+    outcome: Outcome
+    group: Ints
+    stratum: Ints
+
+
+class Survival:
+    """Kind `survival`."""
+
+    kind = "survival"
+    parameters: tuple[Parameter, ...] = (
+        *OUTCOME,
+        VariableParam(
+            name="by",
+            required=False,
+            groupable=True,
+            help_en="One curve for each group of this variable, compared by the log-rank test.",
+            help_nl="Een curve per groep van deze variabele, vergeleken met de log-ranktoets.",
+        ),
+        NumbersParam(
+            name="at",
+            required=False,
+            low=0,
+            high=1e6,
+            help_en="Times to report, in the unit of the time variable.",
+            help_nl="Tijdstippen om te rapporteren, in de eenheid van de tijdvariabele.",
+        ),
+        NumberParam(
+            name="grid_days",
+            required=False,
+            low=1,
+            high=3650,
+            help_en="Width of the time steps in days; the hospitals' own minimum applies.",
+            help_nl="Breedte van de tijdstappen in dagen; het minimum van de ziekenhuizen geldt.",
+        ),
+        StrataParam(
+            name="strata",
+            default=None,
+            help_en="Stratify the log-rank test by hospital (site) or by a variable.",
+            help_nl="Stratificeer de log-ranktoets naar ziekenhuis (site) of naar een variabele.",
+        ),
+    )
+    bounded_rounds = 2
+
+    def labels(self, ask: Ask) -> tuple[str | None, ...]:
+        """The groups, one labelled None without `by`."""
+        by = ask.params["by"]
+        return (None,) if by is None else (ask.codebook.variables[by].group_labels or ())
+
+    def start(self, ask: Ask) -> Step:
+        """Counts on the public grid, or first the event times."""
+        grid = grid_times(ask, ask.params["grid_days"])
+        if grid is None:
+            return Step("survival.times", labelled=True)
+        return Step("survival.counts", {"times": grid.tolist(), "last": None})
+
+    def _prepare(self, ask: Ask, rows: Rows) -> _Prepared:
+        group = np.zeros(rows.n, dtype=np.int64)
+        if ask.params["by"] is not None:
+            group = rows.column(ask.params["by"]).codes()
+        stratum = stratum_codes(ask, rows)
+        complete = outcome_known(ask, rows) & (group >= 0) & (stratum >= 0)
+        found = outcome(ask, rows.select(complete))
+        return _Prepared(complete, found, group[complete], stratum[complete])
+
+    def site(self, ask: Ask, step: Step, rows: Rows) -> Sums:
+        """Event times and each group's last time; or counts per stratum, group and time.
+
+        `events` (S, K, T) and `leaving` (S, K, T + 1), int64: bin j + 1 of `leaving` holds those
+        who leave at time j or later but before time j + 1 (bin 0: before the first). With strata
+        by site also the log-rank sums of the site's own exact risk sets.
+        """
+        ready = self._prepare(ask, rows)
+        groups = len(self.labels(ask))
+        if step.labelled:
+            last = np.full((1, groups), -1.0)
+            np.maximum.at(last[0], ready.group, ready.outcome.time)
+            return {"times": np.unique(ready.outcome.time[ready.outcome.event]), "last": last}
+        times = np.asarray(step.params["times"], dtype=np.float64)
+        strata = len(stratum_labels(ask))
+        exact = ready.outcome.time
+        moved = exact if step.params["last"] is not None else on_grid(exact, times)
+        place = np.searchsorted(times, moved, side="right")
+        line = ready.stratum * groups + ready.group
+        dead = ready.outcome.event
+        sums: Sums = {
+            "n": np.array([ready.group.size]),
+            "missing": np.array([rows.n - ready.group.size]),
+            "events": _table(line[dead], place[dead] - 1, (strata, groups, times.size)),
+            "leaving": _table(line, place, (strata, groups, times.size + 1)),
+        }
+        if ask.params["strata"] == "site":
+            own = np.unique(exact[dead])
+            place = np.searchsorted(own, exact, side="right")
+            events = _table(ready.group[dead], place[dead] - 1, (groups, own.size))
+            leaving = _table(ready.group, place, (groups, own.size + 1))
+            found = logrank_sums(events, at_risk_of(leaving))
+            sums["observed"] = found.observed
+            sums["expected"] = found.expected
+            sums["variance"] = pack_symmetric(found.variance)
+        return sums
+
+    def combine(self, ask: Ask, step: Step, pooled: Sums) -> Step | Finished:
+        """Join the event times, each group's last time and the asked times; then finish."""
+        if not step.labelled:
+            return Finished(pooled, dict(step.params))
+        last = pooled["last"].max(axis=0, initial=-1.0)
+        asked = np.asarray(ask.params["at"] or [], dtype=np.float64)
+        times = np.unique(np.concatenate((pooled["times"], asked, np.maximum(last, 0.0))))
+        return Step("survival.counts", {"times": times.tolist(), "last": last.tolist()})
+
+    def sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
+        """Complete cases, groups, and the patients with the event in each."""
+        ready = self._prepare(ask, rows)
+        by = ask.params["by"]
+        found: list[tuple[str, Mask]] = [("analysis", ready.complete)]
+        for k, label in enumerate(self.labels(ask)):
+            inside = ready.group == k
+            prefix = "" if by is None else f"{by}={label},"
+            if by is not None:
+                found.append((f"{by}={label}", _back(ready.complete, inside)))
+            events = _back(ready.complete, inside & ready.outcome.event)
+            found.append((f"{prefix}{ask.params['event']}", events))
+        return found
+
+    def tables(self, ask: Ask, finished: Finished) -> list[CountTable]:
+        """The total, the groups, and who had the event in each group."""
+        n = finished.pooled["leaving"].sum(axis=(0, 2))
+        events = finished.pooled["events"].sum(axis=(0, 2))
+        made = [CountTable("total", (), np.asarray(n.sum()))]
+        dims: tuple[tuple[str, tuple[str, ...]], ...] = ()
+        split = np.stack([n - events, events], axis=1)
+        if ask.params["by"] is None:
+            split = split[0]
+        else:
+            dims = ((ask.params["by"], tuple(str(label) for label in self.labels(ask))),)
+            made.append(CountTable("groups", dims, n))
+        made.append(CountTable("events", (*dims, ("event", ("no", "yes"))), split))
+        return made
+
+    def result(self, ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Released:
+        """Curves, medians, asked times and the test; see survival_release."""
+        return release_survival(ask, self.labels(ask), finished, shown)
+
+    def words(self, ask: Ask, lang: str) -> list[str]:
+        """What leaves a hospital."""
+        by, strata, grid = ask.params["by"], ask.params["strata"], ask.terms.time_grid_days
+        grid = max(grid, ask.params["grid_days"] or 0)
+        if lang == "nl":
+            per = f", per groep van {by}" if by else ""
+            step = f"per {grid} dagen" if grid else "op elk tijdstip"
+            said = [f"Het aantal gebeurtenissen en het aantal patiënten in follow-up, {step}{per}."]
+            if strata == "site":
+                said.append("De waargenomen en verwachte aantallen van de log-ranktoets.")
+            if not grid:
+                said.append("De tijdstippen van de gebeurtenissen, per ziekenhuis herkenbaar.")
+            return said
+        per = f", for each group of {by}" if by else ""
+        step = f"in steps of {grid} days" if grid else "at every time"
+        said = [f"The number of events and of patients in follow-up, {step}{per}."]
+        if strata == "site":
+            said.append("The observed and expected numbers of the log-rank test.")
+        if not grid:
+            said.append("The times of the events, recognisable by hospital.")
+        return said
+
+
+def _table(line: Ints, place: Ints, shape: tuple[int, ...]) -> Ints:
+    """Counts of (line, place) pairs; `shape` ends in the number of places."""
+    size = int(np.prod(shape))
+    flat = np.bincount(line * shape[-1] + place, minlength=size)
+    return flat.astype(np.int64).reshape(shape)
+
+
+def at_risk_of(leaving: Ints) -> Ints:
+    """Numbers at risk just before each time, (..., T), from `leaving` (..., T + 1)."""
+    return np.asarray(np.cumsum(leaving[..., ::-1], axis=-1)[..., ::-1][..., 1:])
+
+
+def _back(complete: Mask, inside: Mask) -> Mask:
+    """A mask over complete rows as a mask over all rows."""
+    mask = complete.copy()
+    mask[complete] = inside
+    return mask
+
+
+METHOD = Survival()
