@@ -163,7 +163,8 @@ def _neighbours(cell: tuple[int, ...], shape: tuple[int, ...]) -> Mask:
     """Return the cells that share a line with `cell`."""
     found = np.zeros(shape, dtype=np.bool_)
     for axis in range(len(cell)):
-        found[(*cell[:axis], slice(None), *cell[axis + 1 :])] = True
+        line: tuple[int | slice, ...] = (*cell[:axis], slice(None), *cell[axis + 1 :])
+        found[line] = True
     return found
 
 
