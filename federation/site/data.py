@@ -1,7 +1,7 @@
 """The hospital's data as typed NumPy columns in memory, read once per version of the data."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from federation.query.codebook import Codebook
 from federation.site.convert import Tally, Values, VariableReader, readers, text_of
 from federation.site.errors import DataError
-from federation.site.handles import HandleMaker, Handles
 from federation.site.mapping import Mapped
+from federation.site.pseudonyms import HandleMaker, Handles
 from federation.site.sources import Block, Source, open_source
 
 
@@ -100,6 +100,16 @@ def read_table(
         repeated=with_key - len(np.unique(all_handles[all_keyed])),
         tallies={name: reader.tally for name, reader in found.items()},
     )
+
+
+def local_ids(mapped: Mapped) -> Iterator[list[str]]:
+    """The local numbers in the data, block by block; "" where there is none. Raises DataError."""
+    first = 0
+    columns = mapped.columns() if mapped.key is None else (mapped.key,)
+    for block in open_source(mapped.source).blocks(columns):
+        count = len(block[0])
+        yield _local_ids(mapped, block, first, count)
+        first += count
 
 
 def _read(reader: VariableReader, block: Block, place: Mapping[str, int]) -> Values:

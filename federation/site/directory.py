@@ -24,8 +24,8 @@ from federation.query.codebook import Codebook, load_codebook
 from federation.query.errors import QueryError
 from federation.site.convert import check_fit
 from federation.site.errors import DataError, SetupError
-from federation.site.handles import HandleMaker
 from federation.site.mapping import Mapped, read_mapping
+from federation.site.pseudonyms import HandleMaker
 from federation.site.settings import (
     SITE_FILE,
     SiteSettings,
@@ -174,7 +174,7 @@ def init_site(
     hub_public: str,
     source: Mapping[str, Any],
     mapping: bytes,
-    policy: bytes,
+    policy: bytes | str,
     studies: Mapping[str, Mapping[str, Any]],
 ) -> SiteDirectory:
     """Make a site's directory with fresh keys, pinning only itself; then read it back.
@@ -204,7 +204,7 @@ def init_site(
     sign.save(keys / "sign.key")
     box.save(keys / "box.key")
     write_secret(keys / "portal.key", os.urandom(_PORTAL_KEY_BYTES))
-    (path / POLICY_FILE).write_bytes(policy)
+    (path / POLICY_FILE).write_bytes(policy.encode() if isinstance(policy, str) else policy)
     (path / MAPPING_FILE).write_bytes(mapping)
     for book in books.values():
         if book is not None:

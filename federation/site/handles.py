@@ -1,76 +1,59 @@
-"""A patient's local number as a handle that nobody outside the hospital can reverse.
+"""Which patients this hospital has, as handles, and letters that invite one of them."""
 
-handle = first 20 bytes of HMAC-SHA-256(portal key, "oncoreg/v1|portal|network|site|" + local id)
-(design: consent.md 3.2). Whoever holds the portal key can test numbers against handles, so the
-key is treated as identity: it never leaves keys/portal.key.
-"""
-
-import base64
-import hmac
+import os
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-HANDLE_BYTES = 20
-_CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: no I, L, O, U
-CODE_ID_LENGTH = 6
-CODE_SECRET_LENGTH = 16
+from federation.site.data import local_ids
+from federation.site.directory import SiteDirectory
+from federation.site.pseudonyms import HandleMaker, Handles, handle_text
 
-Handles = NDArray[np.bytes_]
-"""(n,) of numpy's S20, as consent.snapshot takes them. Take single ones with `tobytes`: an
-element read as a Python object has lost its trailing zero bytes."""
-
-
-class HandleMaker:
-    """Makes the handles of one site in one network."""
-
-    def __init__(self, portal_key: bytes, network: str, site: str) -> None:
-        self._key = portal_key
-        self._label = f"oncoreg/v1|portal|{network}|{site}|".encode()
-
-    def handle(self, local_id: str) -> bytes:
-        """The 20 bytes of one local number, which is used exactly as it is written."""
-        return hmac.digest(self._key, self._label + local_id.encode(), "sha256")[:HANDLE_BYTES]
-
-    def handles(self, local_ids: Iterable[str]) -> Handles:
-        """The handles of many local numbers, in their order."""
-        key, label = self._key, self._label
-        joined = b"".join(
-            hmac.digest(key, label + local_id.encode(), "sha256")[:HANDLE_BYTES]
-            for local_id in local_ids
-        )
-        return np.frombuffer(joined, f"S{HANDLE_BYTES}")
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford: no I, L, O, U
+ID_LENGTH = 6
+SECRET_LENGTH = 16
 
 
-def handle_text(handle: bytes) -> str:
-    """A handle as the hub stores it: base64url without padding, 27 characters."""
-    return base64.urlsafe_b64encode(handle).rstrip(b"=").decode("ascii")
+def list_handles(directory: SiteDirectory) -> Handles:
+    """The handle of every patient in the hospital's data, sorted, each once. Raises DataError."""
+    numbers = {
+        number
+        for mapped in directory.mappings.values()
+        for block in local_ids(mapped)
+        for number in block
+        if number
+    }
+    return np.unique(directory.handles.handles(sorted(numbers)))
 
 
 @dataclass(frozen=True)
 class Letter:
-    """What one invitation needs: the hub gets `handle` and the code, the patient the code.
+    """A letter to one patient. The hub gets `handle`, `code_id` and `verifier`; the patient gets
+    `printed`; the secret itself is kept nowhere.
 
-    `code_id` finds the invitation, `secret` proves it (80 bits). The hub keeps only a hash of
-    the secret; the letter is the only other place that has it.
+    verifier: Argon2id of the secret as a PHC string, with the parameters of consent.letters.
     """
 
     handle: str
     code_id: str
-    secret: str
+    verifier: str
+    printed: str
 
 
 def new_letter(maker: HandleMaker, local_id: str) -> Letter:
-    """A fresh code for the patient with this local number."""
+    """A letter with a fresh code (80 secret bits) for the patient with this local number."""
+    code_id, secret = _random_code(ID_LENGTH), _random_code(SECRET_LENGTH)
+    hasher = Argon2id(salt=os.urandom(16), length=32, iterations=2, lanes=1, memory_cost=19_456)
+    groups = [secret[at : at + 4] for at in range(0, SECRET_LENGTH, 4)]
     return Letter(
-        handle_text(maker.handle(local_id)),
-        _random_code(CODE_ID_LENGTH),
-        _random_code(CODE_SECRET_LENGTH),
+        handle=handle_text(maker.handle(local_id)),
+        code_id=code_id,
+        verifier=hasher.derive_phc_encoded(secret.encode()),
+        printed="-".join([code_id, *groups]),
     )
 
 
 def _random_code(length: int) -> str:
-    return "".join(secrets.choice(_CODE_ALPHABET) for _ in range(length))
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))

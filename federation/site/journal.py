@@ -87,15 +87,15 @@ class Journal:
 
     def run(self, run: str) -> RunState | None:
         """The state of a run this site has computed a step of."""
-        row = self._row("WHERE run = ?", (run,))
+        row = self._database.execute(_SELECT_RUN + " WHERE run = ?", (run,)).fetchone()
         return None if row is None else _state(row)
 
     def latest(self, question_sha256: str) -> RunState | None:
         """The run that was the last to compute this question here."""
-        row = self._row(
-            "WHERE question_sha256 = ? ORDER BY started_at DESC, rowid DESC LIMIT 1",
+        row = self._database.execute(
+            _SELECT_RUN + " WHERE question_sha256 = ? ORDER BY started_at DESC, rowid DESC LIMIT 1",
             (question_sha256,),
-        )
+        ).fetchone()
         return None if row is None else _state(row)
 
     def rosters(self, analysis_sha256: str, since: datetime) -> list[frozenset[str]]:
@@ -110,7 +110,9 @@ class Journal:
     def keep_run(self, state: RunState) -> None:
         """Store the state after a step; the earlier step's is overwritten."""
         self._database.execute(
-            f"INSERT INTO run ({_COLUMNS}) VALUES ({', '.join('?' * 14)})"  # noqa: S608
+            "INSERT INTO run (run, study, question_sha256, run_sha256, roster, sets_sha256,"
+            " analysis_sha256, contributes, step, step_name, params, labelled, snapshot,"
+            " started_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (run) DO UPDATE SET step = excluded.step,"
             " step_name = excluded.step_name, params = excluded.params,"
             " labelled = excluded.labelled, snapshot = excluded.snapshot",
@@ -131,13 +133,6 @@ class Journal:
                 milliseconds(state.started_at),
             ),
         )
-
-    def _row(self, where: str, values: tuple[str, ...]) -> tuple[Any, ...] | None:
-        found = self._database.execute(
-            f"SELECT {_COLUMNS} FROM run {where}",  # noqa: S608  both are constants of this file
-            values,
-        ).fetchone()
-        return None if found is None else tuple(found)
 
     def asked(self, query_sha256: str, study: str, query: Mapping[str, Any], now: datetime) -> None:
         """Keep a query that a person of this hospital may want to approve."""
@@ -171,9 +166,9 @@ class Journal:
         )
 
 
-_COLUMNS = (
-    "run, study, question_sha256, run_sha256, roster, sets_sha256, analysis_sha256, contributes,"
-    " step, step_name, params, labelled, snapshot, started_at"
+_SELECT_RUN = (
+    "SELECT run, study, question_sha256, run_sha256, roster, sets_sha256, analysis_sha256,"
+    " contributes, step, step_name, params, labelled, snapshot, started_at FROM run"
 )
 
 

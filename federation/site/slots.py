@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from federation.query.codebook import Variable
 from federation.site.convert import Values
 from federation.site.data import Table
-from federation.site.handles import HANDLE_BYTES, Handles
+from federation.site.pseudonyms import HANDLE_BYTES, Handles
 from federation.site.store import transaction
 
 Hashes = NDArray[np.uint64]

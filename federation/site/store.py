@@ -135,7 +135,7 @@ def _migrate(database: sqlite3.Connection) -> None:
         if version == 0:
             for statement in _statements(_SCHEMA):
                 database.execute(statement)
-            database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            database.execute("PRAGMA user_version = 1")
         elif version != SCHEMA_VERSION:
             raise SetupError("site.sqlite was made by another version; update the program.")
 

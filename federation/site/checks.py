@@ -1,0 +1,132 @@
+"""What this hospital checks in a question before it looks at a single patient.
+
+Each check raises Refused with a public code; the order is that of architecture.md, step 4.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+from federation.disclosure.policy import Policy
+from federation.methods.base import Ask, Method
+from federation.methods.registry import KINDS, parse
+from federation.protocol.keys import PublicIdentity
+from federation.query.codebook import Codebook, Variable
+from federation.query.errors import QueryError
+from federation.query.refusals import Refused
+from federation.query.terms import Terms
+from federation.site.directory import SiteDirectory
+from federation.site.mapping import Mapped
+from federation.site.settings import StudyHere
+from federation.site.step_message import StepMessage
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question this hospital may answer, as far as can be said without its data."""
+
+    study: StudyHere
+    method: Method
+    ask: Ask
+    mapped: Mapped
+
+
+def check_question(directory: SiteDirectory, asked: StepMessage, approved_here: bool) -> Question:
+    """Everything between the signature and the data, in order; the first failure stops.
+
+    Study agreed here; codebook as agreed; query hash; approval; thresholds; roster; kind and
+    variables allowed; fineness; output. Raises Refused.
+    """
+    study = directory.settings.studies.get(str(asked.query.get("study")))
+    if study is None:
+        raise Refused("STUDY_NOT_OPEN")
+    ask = _ask(directory, study, asked)
+    check_approval(study, asked, approved_here)
+    check_terms(ask.terms, directory.policy)
+    check_roster(asked.roster, directory, ask)
+    method = KINDS[ask.query.kind]
+    mapped = directory.mappings[study.mapping]
+    _check_allowed(study, ask, mapped)
+    _check_fineness(ask)
+    if ask.query.output == "by_site" and ask.strict:
+        # A table per hospital needs a gate of its own, which this version does not have.
+        raise Refused("INSTITUTION_HIDDEN")
+    return Question(study, method, ask, mapped)
+
+
+def _ask(directory: SiteDirectory, study: StudyHere, asked: StepMessage) -> Ask:
+    try:
+        codebook = Codebook.from_dict(dict(asked.codebook))
+    except QueryError:
+        raise Refused("DATA_MISMATCH") from None
+    # The cut-points of the codebook are what keeps questions coarse: only the agreed ones count.
+    if codebook.id != study.codebook or codebook.sha256 != study.codebook_sha256:
+        raise Refused("DATA_MISMATCH")
+    try:
+        query = parse(dict(asked.query), codebook)
+        terms = Terms.from_dict(dict(asked.terms))
+    except QueryError as error:
+        raise Refused("TOO_FINE" if error.code == "TOO_FINE" else "NOT_IN_CATALOGUE") from None
+    except ValueError:
+        raise Refused("PROTOCOL") from None
+    if query.sha256 != asked.query_sha256:
+        raise Refused("QUERY_NOT_APPROVED")
+    return Ask(query=query, codebook=codebook, terms=terms, site=directory.slug)
+
+
+def check_approval(study: StudyHere, asked: StepMessage, approved_here: bool) -> None:
+    """The committee approved exactly this query and, where the hospital wants it, so did a
+    person of the hospital."""
+    if asked.approval.get("query_sha256") != asked.query_sha256:
+        raise Refused("QUERY_NOT_APPROVED")
+    if study.approve == "here" and not approved_here:
+        raise Refused("QUERY_NOT_APPROVED")
+
+
+def check_terms(terms: Terms, policy: Policy) -> None:
+    """No single threshold may be looser than this hospital's own; `protection` none included."""
+    if not terms.at_least_as_strict_as(policy.terms()):
+        raise Refused("PROTOCOL")
+
+
+def check_roster(roster: Mapping[str, PublicIdentity], directory: SiteDirectory, ask: Ask) -> None:
+    """Enough sites, this one among them, each with exactly the keys that are pinned here, and
+    the ones that the query names."""
+    if len(roster) < ask.terms.min_sites or directory.slug not in roster:
+        raise Refused("ROSTER")
+    if any(directory.peers.get(slug) != identity for slug, identity in roster.items()):
+        raise Refused("ROSTER")
+    if ask.query.sites != "all" and set(roster) != set(ask.query.sites):
+        raise Refused("ROSTER")
+
+
+def _check_allowed(study: StudyHere, ask: Ask, mapped: Mapped) -> None:
+    if study.kinds is not None and ask.query.kind not in study.kinds:
+        raise Refused("NOT_IN_CATALOGUE")
+    named = ask.query.variables()
+    if study.variables is not None:
+        closed = tuple(name for name in named if name not in study.variables)
+        if closed:
+            raise Refused("NOT_IN_CATALOGUE", closed)
+    if not set(named) <= set(mapped.variables):
+        raise Refused("DATA_MISMATCH")
+
+
+def _check_fineness(ask: Ask) -> None:
+    """Rule G4, and the number of conditions of a cohort."""
+    terms = ask.terms
+    if sum(1 for _ in ask.query.cohort.leaves()) > terms.max_filter_terms:
+        raise Refused("SMALL_GROUP")
+    for name in ask.query.variables():
+        variable = ask.codebook.variables[name]
+        if variable.type == "date" and terms.date_grid == "year" and variable.resolution != "year":
+            raise Refused("TOO_FINE")
+        if name in ask.query.cohort.variables() and _year_step(variable) < terms.age_grid_years:
+            raise Refused("TOO_FINE")
+
+
+def _year_step(variable: Variable) -> float:
+    """The narrowest step between cut-points of a variable in years; the tails are open."""
+    if variable.unit not in ("year", "years") or len(variable.cuts) < 2:
+        return float("inf")
+    return min(high - low for low, high in pairwise(variable.cuts))

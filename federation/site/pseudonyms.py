@@ -1,0 +1,45 @@
+"""A patient's local number as a handle that nobody outside the hospital can reverse.
+
+handle = first 20 bytes of HMAC-SHA-256(portal key, "oncoreg/v1|portal|network|site|" + local id)
+(design: consent.md 3.2). Whoever holds the portal key can test numbers against handles, so the
+key is treated as identity: it never leaves keys/portal.key.
+"""
+
+import base64
+import hmac
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+HANDLE_BYTES = 20
+
+Handles = NDArray[np.bytes_]
+"""(n,) of numpy's S20, as consent.snapshot takes them. Take single ones with `tobytes`: an
+element read as a Python object has lost its trailing zero bytes."""
+
+
+class HandleMaker:
+    """Makes the handles of one site in one network."""
+
+    def __init__(self, portal_key: bytes, network: str, site: str) -> None:
+        self._key = portal_key
+        self._label = f"oncoreg/v1|portal|{network}|{site}|".encode()
+
+    def handle(self, local_id: str) -> bytes:
+        """The 20 bytes of one local number, which is used exactly as it is written."""
+        return hmac.digest(self._key, self._label + local_id.encode(), "sha256")[:HANDLE_BYTES]
+
+    def handles(self, local_ids: Iterable[str]) -> Handles:
+        """The handles of many local numbers, in their order."""
+        key, label = self._key, self._label
+        joined = b"".join(
+            hmac.digest(key, label + local_id.encode(), "sha256")[:HANDLE_BYTES]
+            for local_id in local_ids
+        )
+        return np.frombuffer(joined, f"S{HANDLE_BYTES}")
+
+
+def handle_text(handle: bytes) -> str:
+    """A handle as the hub stores it: base64url without padding, 27 characters."""
+    return base64.urlsafe_b64encode(handle).rstrip(b"=").decode("ascii")
