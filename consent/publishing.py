@@ -89,15 +89,17 @@ def snapshot_to_send(session: Session, site: str) -> SnapshotRecord | None:
 
 
 def required_seq(session: Session, site: str) -> int:
-    """The lowest snapshot number that holds every choice written down for this site until now.
+    """The lowest snapshot number that holds everything decided for this site until now.
 
     It may be one that is still to be made: then `publish_snapshots` makes it next. A query that
-    demands this number cannot miss a "no" that a patient has seen confirmed.
+    demands this number cannot miss a "no" that a patient has seen confirmed, nor a text or a
+    participation that was stopped. Raises ConsentError `unknown_site`.
     """
     last = latest_snapshot(session, site)
     if last is None:
         return 1
-    return last.seq + 1 if _has_newer_choices(session, site, last) else last.seq
+    changed = _has_changed(session, site, _network_of(session, site), last)
+    return last.seq + 1 if changed else last.seq
 
 
 def store_ack(
@@ -158,14 +160,18 @@ def _is_due(
     now: datetime,
     refresh: timedelta,
 ) -> bool:
-    if not timedelta(0) <= now - last.issued < refresh:
-        return True
+    # A last one from the future means that a clock was set back: make one with the right dates.
+    fresh = timedelta(0) <= now - last.issued < refresh
+    return not fresh or _has_changed(session, site, network, last)
+
+
+def _has_changed(session: Session, site: str, network: str, last: SnapshotRecord) -> bool:
     if last.columns_sha256 != _columns_sha256(_columns(session, site, network)):
         return True
     suspended = session.scalar(
-        select(func.count()).select_from(TextVersion).where(TextVersion.suspended_at >= last.issued)
+        select(TextVersion.id).where(TextVersion.suspended_at >= last.issued).limit(1)
     )
-    return bool(suspended) or _has_newer_choices(session, site, last)
+    return suspended is not None or _has_newer_choices(session, site, last)
 
 
 def _has_newer_choices(session: Session, site: str, last: SnapshotRecord) -> bool:
@@ -276,9 +282,8 @@ def _state(
     sure_until: datetime,
 ) -> _State:
     said = choices_at_site(session, site)
-    handle_of = dict(
-        session.execute(select(Subject.id, Subject.handle).where(Subject.site == site)).tuples()
-    )
+    rows_of_site = session.execute(select(Subject.id, Subject.handle).where(Subject.site == site))
+    handle_of = {subject: handle for subject, handle in rows_of_site}
     requests = {
         (study, item): Scope(network, site, item, study, ITEMS[item].category)
         for study, item in columns

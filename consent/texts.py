@@ -22,7 +22,7 @@ _PARTS = frozenset({"title", "summary", "story", "questions", "answers", "stop",
 
 def content_id(study: str, content: Mapping[str, Any]) -> str:
     """The id of a text: SHA-256 over the canonical JSON of study and content."""
-    document = canonical_json({"study": study, "content": content})
+    document = canonical_json({"study": study, "content": dict(content)})
     return sha256(document.encode("utf-8")).hexdigest()
 
 
