@@ -30,6 +30,7 @@ from flask import Flask, g, request
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 
+from federation.runs.models import Run
 from studies.actor import Actor
 
 ROLES = frozenset(
@@ -217,3 +218,20 @@ def _own_site(
 ) -> bool:
     slug = str(arguments.get("site") or arguments.get("slug") or "")
     return reaches_any(actor, roles, "site", slug)
+
+
+def may_see_query(actor: Actor, run: Run, roles: Collection[str]) -> bool:
+    """A question is its submitter's, and of those who coordinate or decide for its study."""
+    if "researcher" in roles and run.submitted_by == actor.id:
+        return True
+    return reaches_any(actor, set(roles) - {"researcher"}, "study", run.study)
+
+
+@scope("query")
+def _own_query(
+    session: Session, actor: Actor, arguments: Mapping[str, Any], roles: frozenset[str]
+) -> bool:
+    names = ("query_id", "run_id", "query", "run", "id")
+    number = next((str(arguments[name]) for name in names if name in arguments), "")
+    run = session.get(Run, number)
+    return run is not None and may_see_query(actor, run, roles)
