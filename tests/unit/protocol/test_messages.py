@@ -159,7 +159,7 @@ def test_doubtful_json_is_refused(text, code):
 
 
 def test_brackets_in_strings_are_not_depth():
-    value = {"a": "[" * 100 + '"{'}
+    value = {"a": "[" * 100 + '"{', "b": 1.5}
     assert parse_json(json.dumps(value).encode()) == value
 
 

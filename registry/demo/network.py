@@ -1,0 +1,270 @@
+"""Setting up the demo: the network OncoZON, its people, its ten sites and 686 choices."""
+
+import random
+import secrets
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from consent import letters
+from consent import service as consent
+from consent.models import Subject
+from federation.disclosure.policy import Policy
+from federation.protocol.keys import SigningKey
+from federation.query.codebook import Codebook
+from federation.site.directory import SiteDirectory, init_site, pin_peers
+from registry.accounts import secrets as account_secrets
+from registry.accounts import service as accounts
+from registry.database import SessionFactory
+from registry.demo.hospital_files import shape_of
+from registry.demo.patients import Patient, divide, load_patients, local_number
+from registry.transaction import unit_of_work
+from studies import service as studies
+from studies.actor import SYSTEM
+from studies.loading import shipped_codebook
+from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
+
+STUDY = HORMONE_THERAPY.slug
+SEED = 20_161  # OncoZON was founded in the second half of 2016
+SHARES: Mapping[str, float] = {"yes": 0.80, "no": 0.08, "no answer": 0.07, "withdrew": 0.05}
+
+# name, shown name, roles with their scope; all invented
+PEOPLE: Sequence[tuple[str, str, Sequence[tuple[str, str]]]] = (
+    ("admin", "Nora Beheer (verzonnen)", [("administrator", "network")]),
+    ("coordinator", "Karel Verzint (verzonnen)", [("coordinator", f"study:{STUDY}")]),
+    ("researcher", "Rosa Onderzoek (verzonnen)", [("researcher", f"study:{STUDY}")]),
+    ("committee", "Cees Toets (verzonnen)", [("committee", f"study:{STUDY}")]),
+    ("board", "Bea Bestuur (verzonnen)", [("board", "site:catharina")]),
+    ("steward", "Stef Gegevens (verzonnen)", [("steward", "site:catharina")]),
+    ("auditor", "Anna Controle (verzonnen)", [("auditor", "network")]),
+)
+
+
+@dataclass(frozen=True)
+class Account:
+    """What somebody needs to sign in to the demo."""
+
+    name: str
+    shown: str
+    role: str
+    password: str
+    totp_secret: str
+
+
+@dataclass(frozen=True)
+class LetterCode:
+    """A patient's letter: who, from which hospital, the code, what they answered so far."""
+
+    hospital: str
+    code: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class DemoNetwork:
+    """The demo's network, ready to start."""
+
+    factory: SessionFactory
+    hub_key: SigningKey
+    sites: Mapping[str, SiteDirectory]
+    patients: Mapping[str, Sequence[Patient]]  # by hospital
+    answers: Mapping[int, str]  # by the patient's number in the published file
+    subjects: Mapping[int, str]  # subject id by the same number
+    accounts: Sequence[Account]
+    letters: Sequence[LetterCode]
+
+    def consenting(self) -> dict[str, list[Patient]]:
+        """The patients whose answer is yes, by hospital."""
+        return {
+            slug: [p for p in patients if self.answers[p.number] == "yes"]
+            for slug, patients in self.patients.items()
+        }
+
+    @property
+    def shares(self) -> dict[str, int]:
+        """How many patients gave each answer."""
+        return dict(Counter(self.answers.values()))
+
+
+def build(
+    folder: Path, factory: SessionFactory, hub_key: SigningKey, say: Callable[[str], None]
+) -> DemoNetwork:
+    """Make everything in an empty `folder` and a migrated, empty database."""
+    say("Creating the network OncoZON: ten institutions, their working groups and a study")
+    now = datetime.now(UTC)
+    with unit_of_work(factory, SYSTEM) as session:
+        studies.load_network(session, ONCOZON, SYSTEM, now=now - timedelta(days=30))
+        consent.publish_text(
+            session,
+            study=STUDY,
+            content=HORMONE_THERAPY.text,
+            approved_by=HORMONE_THERAPY.text_approved_by,
+            actor=SYSTEM,
+            now=now - timedelta(days=30),
+        )
+        people = _add_people(session, now)
+    patients = divide(load_patients())
+    say(f"Writing ten site directories with {sum(map(len, patients.values()))} patients of GBSG")
+    sites = _make_sites(folder, hub_key, patients)
+    with unit_of_work(factory, SYSTEM) as session:
+        for slug, site in sites.items():
+            node = studies.enrol_node(
+                session,
+                institution=slug,
+                sign_pub=site.identity.sign,
+                box_pub=site.identity.box,
+                engine="embedded",
+                actor=SYSTEM,
+                now=now,
+            )
+            # The hub asks under the strictest policy of all; each site holds it to its own.
+            studies.note_node(
+                session,
+                node,
+                terms=site.policy.terms().to_dict(),
+                policy_sha256=site.policy.sha256,
+                software="oncokring",
+                actor=SYSTEM,
+                now=now,
+            )
+    say("Recording the patients' choices")
+    answers = _choose(patients)
+    subjects, codes = _record_choices(factory, sites, patients, answers, now)
+    return DemoNetwork(factory, hub_key, sites, patients, answers, subjects, people, codes)
+
+
+def _add_people(session: Session, now: datetime) -> list[Account]:
+    made = []
+    for name, shown, roles in PEOPLE:
+        password = f"demo-{secrets.token_hex(5)}"
+        totp_secret = account_secrets.new_totp_secret()
+        account = accounts.add_account(
+            session,
+            name=name,
+            display_name=shown,
+            password=password,
+            by=SYSTEM,
+            now=now,
+            totp_secret=totp_secret,
+        )
+        for role, scope in roles:
+            accounts.grant_role(session, account, role=role, scope=scope, by=SYSTEM, now=now)
+        made.append(Account(name, shown, roles[0][0], password, totp_secret))
+    return made
+
+
+def _make_sites(
+    folder: Path, hub_key: SigningKey, patients: Mapping[str, Sequence[Patient]]
+) -> dict[str, SiteDirectory]:
+    names = {institution.slug: institution.name for institution in ONCOZON.institutions}
+    codebook = Codebook.from_dict(shipped_codebook(HORMONE_THERAPY.codebook))
+    sites = {}
+    for position, (slug, mine) in enumerate(patients.items()):
+        shape = shape_of(position)
+        path = folder / slug
+        path.mkdir(parents=True)
+        shape.write(path, slug, mine)
+        sites[slug] = init_site(
+            path,
+            slug=slug,
+            name=names[slug],
+            network=ONCOZON.slug,
+            hub_public=hub_key.public,
+            source=shape.source,
+            mapping=shape.mapping.encode(),
+            policy=Policy.strict().to_yaml(),
+            studies={STUDY: {"codebook": codebook, "requires": list(HORMONE_THERAPY.requires)}},
+        )
+    peers = {slug: site.identity for slug, site in sites.items()}
+    for site in sites.values():
+        pin_peers(site.path, peers)
+    return sites
+
+
+def _choose(patients: Mapping[str, Sequence[Patient]]) -> dict[int, str]:
+    """An answer for each patient, from a fixed seed, not from anything about the patient."""
+    chance = random.Random(SEED)  # noqa: S311  the same demo on every machine
+    kinds, weights = list(SHARES), list(SHARES.values())
+    numbers = sorted(p.number for mine in patients.values() for p in mine)
+    return {number: chance.choices(kinds, weights)[0] for number in numbers}
+
+
+def _record_choices(
+    factory: SessionFactory,
+    sites: Mapping[str, SiteDirectory],
+    patients: Mapping[str, Sequence[Patient]],
+    answers: Mapping[int, str],
+    now: datetime,
+) -> tuple[dict[int, str], list[LetterCode]]:
+    subjects: dict[int, str] = {}
+    codes: list[LetterCode] = []
+    wanted = {"yes": 1, "no answer": 2}  # letters to hand out, so that both can be tried
+    for slug, mine in patients.items():
+        with unit_of_work(factory, SYSTEM) as session:
+            text = consent.text_for(session, STUDY, now)
+            for patient in mine:
+                handle = sites[slug].handles.handle(local_number(slug, patient))
+                answer = answers[patient.number]
+                if wanted.get(answer, 0):
+                    wanted[answer] -= 1
+                    codes.append(_invite(session, slug, handle, answer, now))
+                subject = consent.add_subject(
+                    session, site=slug, handle=handle, network=ONCOZON.slug, now=now
+                )
+                subjects[patient.number] = subject.id
+                _answer(session, subject, answer, text.id, now - timedelta(days=7))
+    return subjects, codes
+
+
+def _invite(session: Session, slug: str, handle: bytes, answer: str, now: datetime) -> LetterCode:
+    letter = letters.new_letter()
+    consent.invite(
+        session,
+        site=slug,
+        handle=handle,
+        code_id=letter.code_id,
+        verifier=letters.verifier(letter.secret),
+        studies=[STUDY],
+        language="nl",
+        actor=SYSTEM,
+        now=now,
+    )
+    return LetterCode(slug, letter.printed, answer)
+
+
+def _answer(
+    session: Session, subject: Subject, answer: str, text_version: str, when: datetime
+) -> None:
+    if answer == "no answer":
+        return
+    said = "no" if answer == "no" else "yes"
+    consent.record(
+        session,
+        subject=subject,
+        study=STUDY,
+        answers=dict.fromkeys(HORMONE_THERAPY.requires, said),
+        text_version=text_version,
+        language="nl",
+        form_key=secrets.token_hex(16),
+        actor=consent.patient(subject),
+        now=when,
+    )
+    if answer == "withdrew":
+        withdraw(session, subject, when + timedelta(days=2))
+
+
+def withdraw(session: Session, subject: Subject, when: datetime) -> None:
+    """Withdraw from the study as the patient would with the button on the page."""
+    consent.withdraw(
+        session,
+        subject=subject,
+        study=STUDY,
+        language="nl",
+        form_key=secrets.token_hex(16),
+        actor=consent.patient(subject),
+        now=when,
+    )

@@ -1,0 +1,93 @@
+"""The demo's run from nothing to a report."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from federation.protocol.keys import SigningKey
+from migrations.run import upgrade
+from registry.database import engine_of, open_database
+from registry.demo.network import DemoNetwork, build
+from registry.demo.printing import print_answer, print_choices, print_withdrawal
+from registry.demo.questions import QUESTIONS
+from registry.demo.running import Answer, RunningDemo, Withdrawal, distance_to_exact_times
+
+DATABASE = "hub.sqlite"
+
+
+@contextmanager
+def run_demo(folder: Path, say: Callable[[str], None]) -> Iterator[RunningDemo]:
+    """Build the network in the empty `folder` and start its sites and its worker."""
+    url = f"sqlite:///{folder / DATABASE}"
+    say("Creating the hub's database")
+    upgrade(url)
+    factory = open_database(url)
+    keys = folder / "keys"
+    keys.mkdir(mode=0o700)
+    hub_key = SigningKey.generate()
+    hub_key.save(keys / "hub.key")
+    try:
+        network = build(folder / "sites", factory, hub_key, say)
+        say("Starting ten site processes")
+        with RunningDemo(network) as running:
+            yield running
+    finally:
+        engine_of(factory).dispose()
+
+
+@dataclass(frozen=True)
+class Report:
+    """All answers of one demo."""
+
+    network: DemoNetwork
+    answers: list[Answer]
+    grid_distance: float
+    withdrawal: Withdrawal
+
+    @classmethod
+    def make(
+        cls, running: RunningDemo, say: Callable[[str], None], out: Console | None
+    ) -> "Report":
+        """Ask everything; print each part to `out` as it comes."""
+        network = running.network
+        if out is not None:
+            print_choices(out, network)
+        answers = []
+        for question in QUESTIONS:
+            say(f"Asking: {question.query['title']}")
+            answers.append(running.answer(question))
+            if out is not None:
+                print_answer(out, answers[-1])
+        survival = next(a for a in answers if a.question.name == "survival")
+        distance = distance_to_exact_times(network, survival)
+        if out is not None:
+            out.print(
+                "For information: on exact days instead of the public grid the curve differs by "
+                f"at most {distance:.4f}.\n"
+            )
+        say("One patient withdraws")
+        withdrawal = running.withdraw_one()
+        if out is not None:
+            print_withdrawal(out, withdrawal, answers[0])
+        return cls(network, answers, distance, withdrawal)
+
+    @property
+    def holds(self) -> bool:
+        """Whether every comparison holds."""
+        return all(a.holds for a in self.answers) and self.withdrawal.holds(self.answers[0])
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "queries": [answer.to_dict() for answer in self.answers],
+            "sites": len(self.network.sites),
+            "patients": sum(map(len, self.network.patients.values())),
+            "consenting": self.network.shares["yes"],
+            "shares": self.network.shares,
+            "survival_distance_to_exact_times": self.grid_distance,
+            "withdrawal": self.withdrawal.to_dict(self.answers[0]),
+            "agrees": self.holds,
+        }
