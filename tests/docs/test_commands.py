@@ -1,7 +1,8 @@
 """Every command that the documentation shows is run: here, or by the test that the table names.
 
 A block marked `console` holds commands behind `$ `. What stands below a command is part of what it
-prints, but for `…`, which stands for anything. The commands of one page run in one shell, in a copy of the repository's docs, with the environment's own programs first on the path.
+prints, but for `…`, which stands for anything. The commands of one page run in one shell, in a copy
+of the repository's docs, with the environment's own programs first on the path.
 
 A command that takes long, needs root, or needs another machine stands in ELSEWHERE, with the test
 that covers it or the reason why none can.
@@ -31,7 +32,6 @@ ELSEWHERE: Mapping[str, str | tuple[str, str]] = {
     r"python3 dev\.py check": ("no test", "the suite has its own architecture tests"),
     r"python3 dev\.py lock.*": ("no test", "needs the package index; changes requirements/"),
     r"echo uv \| .*": ("no test", "needs the package index"),
-    r"(sudo )?apt-get .*": ("no test", "needs root and the Debian archive; .ci/run does it"),
     r"docker .*": ("no test", "needs a container runtime; tests/dev/test_dockerfile.py reads it"),
     r"python3 -m venv .*": ("no test", "an environment outside the clone"),
     r"/(tmp|opt)/\S+/bin/pip .*": ("no test", "needs the package index"),
