@@ -278,7 +278,7 @@ def test(environment: Environment, arguments: Sequence[str]) -> None:
 
 def bench(environment: Environment, arguments: Sequence[str]) -> None:
     environment.ready("test")  # the libraries it compares with are test packages
-    environment.run(["-m", "registry.demo.bench", *arguments])
+    environment.run(["-m", "registry.bench", *arguments])
 
 
 def check(environment: Environment, arguments: Sequence[str]) -> None:

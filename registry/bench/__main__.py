@@ -1,0 +1,244 @@
+"""`python3 dev.py bench`: a question over ten running sites against the pooled library.
+
+Both on the same rows in one run, so that the ratio means something on any machine. The sites
+run under the strict policy with masks, signatures, consent and ledger as in production.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import click
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from federation.disclosure.policy import Policy
+from federation.engines.interface import Engine, Reply, SiteStatus
+from federation.methods.base import Ask, Column, Finished, Rows
+from federation.methods.registry import KINDS, parse
+from federation.query.terms import Terms
+from registry.bench import patients
+from registry.bench.pooled import POOLED
+from registry.trial.files import find_files
+from registry.trial.network import TrialNetwork
+from registry.trial.sites import add_sites
+
+SITES = 10
+STUDY = "bench"
+ANALYSES: Mapping[str, dict[str, Any]] = {
+    "count": {"kind": "count", "by": ["stage", "sex"]},
+    "describe": {"kind": "describe", "variables": ["age", "size", "marker"]},
+    "survival": {
+        "kind": "survival",
+        "time": "days",
+        "event": "event",
+        "by": "treated",
+        "at": [365, 1095],
+    },
+    "cox": {
+        "kind": "cox",
+        "time": "days",
+        "event": "event",
+        "formula": "age + size + marker + treated + stage",
+        "strata": "site",
+    },
+}
+# Clearly different cohorts, so that each repeat is a new question and never a replay.
+COHORTS: tuple[tuple[str, int], ...] = (("everyone", 18), ("50 and older", 50), ("60", 60))
+
+
+class CountingEngine:
+    """An engine that counts the bytes it carries."""
+
+    def __init__(self, inner: Engine) -> None:
+        self._inner = inner
+        self.down = self.up = self.messages = 0
+
+    def send(self, site: str, message: bytes) -> str:
+        self.down += len(message)
+        self.messages += 1
+        return self._inner.send(site, message)
+
+    def replies(self, timeout: float) -> list[Reply]:
+        replies = self._inner.replies(timeout)
+        self.up += sum(len(reply.body or b"") for reply in replies)
+        return replies
+
+    def cancel(self, handle: str) -> None:
+        self._inner.cancel(handle)
+
+    def status(self, site: str) -> SiteStatus:
+        return self._inner.status(site)
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+def query(kind: str, cohort: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "study": STUDY,
+        "title": kind,
+        "purpose": "measuring",
+        "codebook": "bench/1",
+        "sites": "all",
+        "cohort": dict(cohort),
+        "analysis": ANALYSES[kind],
+        "output": "pooled",
+    }
+
+
+def at_least(age: int) -> dict[str, Any]:
+    return {} if age == 18 else {"var": "age", "op": ">=", "value": age}
+
+
+def floor(kind: str, table: pd.DataFrame) -> float:
+    """Seconds of the same arithmetic on all rows in this process: no messages, no rules."""
+    book = patients.CODEBOOK
+    parsed = parse(query(kind, {}), book)
+    ask = Ask(parsed, book, Terms.strict(), site="all")
+    columns = {}
+    for name in parsed.variables():
+        variable = book.variables[name]
+        values = table[name].to_numpy(np.float64)
+        if variable.type in ("category", "boolean"):
+            first = int(variable.levels[0].code) if variable.type == "category" else 0
+            values = (values - first).astype(np.int16)
+        columns[name] = Column(variable, values)
+    method = KINDS[kind]
+    start = time.perf_counter()
+    rows = Rows(columns, len(table))
+    at: Any = method.start(ask)
+    while not isinstance(at, Finished):
+        at = method.combine(ask, at, method.site(ask, at, rows))
+    return time.perf_counter() - start
+
+
+def memory_of_children() -> list[float]:
+    """Resident megabytes of each site process."""
+    found = []
+    me = str(os.getpid())
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            status = (entry / "status").read_text()
+        except OSError:
+            continue
+        facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        if facts.get("PPid") == me and "VmRSS" in facts:
+            found.append(int(facts["VmRSS"].split()[0]) / 1024)
+    return found
+
+
+def measure(size: int, say: Any) -> list[dict[str, Any]]:
+    """One row per kind at `size` patients in each of ten sites."""
+    say(f"Making {SITES} x {size:,} patients")
+    with tempfile.TemporaryDirectory(prefix="oncokring-bench-") as name:
+        folder = Path(name)
+        columns = {f"site-{i:02d}": patients.make(size, i) for i in range(SITES)}
+        for slug, made in columns.items():
+            patients.write(folder / f"{slug}.parquet", made)
+        table = pd.concat(
+            [pd.DataFrame(made).assign(site=slug) for slug, made in columns.items()],
+            ignore_index=True,
+        )
+        asked = [parse(query(kind, {}), patients.CODEBOOK) for kind in ANALYSES]
+        with TrialNetwork(patients.CODEBOOK, Policy.strict(), [STUDY]) as network:
+            add_sites(network, find_files(folder), asked, None, say)
+            start = time.perf_counter()
+            network.start()
+            starting = time.perf_counter() - start
+            idle = max(memory_of_children())
+            say(f"Ten sites started in {starting:.1f} s, at most {idle:.0f} MB each")
+            return [
+                {**_measure_kind(network, kind, table, say), "size": size, "idle_mb": idle}
+                for kind in ANALYSES
+            ]
+
+
+def _measure_kind(
+    network: TrialNetwork, kind: str, table: pd.DataFrame, say: Any
+) -> dict[str, Any]:
+    counting = CountingEngine(network.engine)
+    network.engine = counting
+    times = []
+    rounds = 0
+    for label, age in COHORTS:
+        before = counting.messages
+        asked = parse(query(kind, at_least(age)), patients.CODEBOOK)
+        start = time.perf_counter()
+        envelope = network.ask(asked)
+        times.append(time.perf_counter() - start)
+        rounds = (counting.messages - before) // SITES
+        if envelope["status"] != "complete":
+            raise click.ClickException(f"{kind} ({label}): {envelope.get('code')}")
+    start = time.perf_counter()
+    POOLED[kind](table)
+    pooled = time.perf_counter() - start
+    lowest = floor(kind, table)
+    # The first question also reads the files; the later ones are what a running site costs.
+    ours = times[0] if kind != "count" else median(times[1:])
+    say(f"{kind}: {ours:.3f} s, pooled {pooled:.3f} s, floor {lowest:.3f} s")
+    network.engine = counting._inner
+    return {
+        "kind": kind,
+        "seconds": ours,
+        "first_seconds": times[0],
+        "floor_seconds": lowest,
+        "pooled_seconds": pooled,
+        "ratio_to_pooled": ours / pooled,
+        "ratio_to_floor": ours / lowest,
+        "rounds": rounds,
+        "bytes_down_per_site": counting.down // (SITES * len(COHORTS)),
+        "bytes_up_per_site": counting.up // (SITES * len(COHORTS)),
+        "site_mb": max(memory_of_children()),
+    }
+
+
+@click.command()
+@click.option("--sizes", default="1000,100000", show_default=True, help="Patients per site.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
+def bench(sizes: str, as_json: bool) -> None:
+    """Measure questions over ten running sites against the pooled library."""
+    words = Console(stderr=True)
+    rows = [
+        row
+        for size in sizes.split(",")
+        for row in measure(int(size), lambda text: words.print(text, highlight=False))
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    table = Table(title="Ten sites under the strict policy against pooled rows")
+    for head in ("patients", "kind", "ours s", "pooled s", "ratio", "floor s", "rounds"):
+        table.add_column(head, justify="right")
+    for head in ("kB down", "kB up", "site MB", "idle MB"):
+        table.add_column(head, justify="right")
+    for row in rows:
+        table.add_row(
+            f"{SITES} x {row['size']:,}",
+            row["kind"],
+            f"{row['seconds']:.3f}",
+            f"{row['pooled_seconds']:.3f}",
+            f"{row['ratio_to_pooled']:.2f}",
+            f"{row['floor_seconds']:.3f}",
+            str(row["rounds"]),
+            f"{row['bytes_down_per_site'] / 1000:.0f}",
+            f"{row['bytes_up_per_site'] / 1000:.0f}",
+            f"{row['site_mb']:.0f}",
+            f"{row['idle_mb']:.0f}",
+        )
+    Console(file=sys.stdout, width=120).print(table)
+
+
+if __name__ == "__main__":
+    bench()
