@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -71,6 +72,7 @@ def current(engine: Engine) -> str | None:
     return found
 
 
+@cache
 def newest() -> str | None:
     """The newest revision of this code."""
     return ScriptDirectory(str(FOLDER)).get_current_head()

@@ -20,7 +20,6 @@ class HubApi(Api):  # type: ignore[misc]
     """flask-smorest, with our one shape of problem and our error handlers."""
 
     ERROR_SCHEMA = Problem
-    DEFAULT_RESPONSE_CONTENT_TYPE = "application/problem+json"
 
     def _register_error_handlers(self) -> None:
         # registry/errors.py answers everything, also what is not the API's.
@@ -54,7 +53,13 @@ def document(api: HubApi) -> dict[str, Any]:
         "to change something, the form token in X-CSRFToken. Somebody else's object is answered "
         "like an absent one: 404."
     )
-    made.setdefault("components", {})["securitySchemes"] = {
+    components = made.setdefault("components", {})
+    for response in components.get("responses", {}).values():
+        # flask-smorest knows one content type; these responses are all problems.
+        content = response.get("content", {})
+        if "application/json" in content:
+            content["application/problem+json"] = content.pop("application/json")
+    components["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer"},
         "session": {"type": "apiKey", "in": "cookie", "name": "oncokring"},
     }

@@ -24,6 +24,7 @@ def serve(host: str, port: int) -> None:
     chosen = settings.from_environ()
     factory = open_hub_database()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     app = create_app(chosen, factory=factory)
     click.echo(f"Oncokring listens on http://{host}:{port}", err=True)
     if chosen.debug:
