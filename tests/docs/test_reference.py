@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
@@ -18,6 +19,7 @@ from federation.query.codebook import load_codebook
 from federation.query.errors import CODES
 from federation.query.refusals import REFUSALS
 from federation.query.terms import terms_to_dict
+from registry.cli import cli
 from registry.settings import VARIABLES
 
 ROOT = Path(__file__).parents[2]
@@ -112,3 +114,24 @@ def test_the_invented_hospitals_are_those_that_the_script_makes(tmp_path: Path) 
 def test_the_result_on_the_page_is_json() -> None:
     (shown,) = blocks("result.md", "json")
     assert {row for row in rows("result.md") if row in json.loads(shown)} == set(json.loads(shown))
+
+
+def commands(group: click.Group, path: str = "oncokring") -> Iterator[tuple[str, str]]:
+    """(what to type, what it is for) for each command that does something."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None, f"{path} {name}"
+        typed = f"{path} {name}"
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            yield typed, command.get_short_help_str(200)
+        if isinstance(command, click.Group):
+            yield from commands(command, typed)
+
+
+def test_every_command_is_described_with_its_own_words() -> None:
+    expected = dict(commands(cli))
+    table = "\n".join(f"| `{typed}` | {words} |" for typed, words in expected.items())
+    found = {typed: cells[0] for typed, cells in rows("command-line.md").items() if " " in typed}
+    shown = {typed: words for typed, words in found.items() if typed.startswith("oncokring ")}
+    assert shown == expected, f"docs/reference/command-line.md must hold this table:\n{table}"
