@@ -89,6 +89,8 @@ class _Open:
         else:
             if isinstance(item, dict | list):
                 raise YamlError("a key must be a plain word, not a list or mapping.", line)
+            if isinstance(item, str) and _GLUED.match(item):
+                raise yaml.YAMLError("a brace is glued to a key")  # load_yaml tries once more
             # 1 and True, 1 and 1.0 are equal to Python, but not to the author
             if any(
                 key == item or str(key) == str(item)
