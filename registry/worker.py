@@ -1,0 +1,119 @@
+"""The hub's worker as a program: engine and key from the settings, work until told to stop.
+
+What goes wrong in one step (a database that is away, a bug) is logged as a code and tried again
+after a growing pause; after :data:`MAX_FAILURES` in a row the program ends with an error, so that
+whatever started it can start it afresh.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from federation.engines.embedded import EmbeddedEngine
+from federation.engines.interface import Engine
+from federation.protocol.keys import SigningKey
+from federation.runs import service as runs
+from federation.runs.worker import Worker
+from registry.accounts.sign_in import sweep
+from registry.database import SessionFactory, utc_now
+from registry.health import beat
+from registry.settings import Settings, SettingsError
+
+log = logging.getLogger("oncokring.worker")
+WAIT_S = 0.2
+MAX_FAILURES = 20
+LONGEST_PAUSE_S = 30.0
+TIDY_EVERY = timedelta(minutes=10)
+BEAT_EVERY = timedelta(seconds=30)
+KEY_FILE = "hub.sign.key"
+
+
+def hub_key(settings: Settings) -> SigningKey:
+    """The hub's signing key; made at the first start, readable by the service's user only."""
+    path = settings.keys_directory / KEY_FILE
+    if path.exists():
+        return SigningKey.load(path)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key = SigningKey.generate()
+    key.save(path)
+    return key
+
+
+def site_directories(folder: Path) -> dict[str, Path]:
+    """Each directory in ``folder`` that is a site's, by slug."""
+    return {path.parent.name: path.parent for path in sorted(folder.glob("*/site.toml"))}
+
+
+def make_engine(settings: Settings) -> Engine:
+    """The engine that the settings name; SettingsError when it cannot work."""
+    if settings.engine == "embedded":
+        found = site_directories(settings.sites_directory)
+        if not found:
+            raise SettingsError(
+                f"There is no site directory in {settings.sites_directory}. Make one with "
+                "'oncokring site init', or set ONCOKRING_SITES to where they are."
+            )
+        return EmbeddedEngine(found)
+    raise SettingsError(
+        "This version carries messages with the embedded engine only. Set ONCOKRING_ENGINE=embedded."
+    )
+
+
+def run(
+    factory: SessionFactory,
+    engine: Engine,
+    key: SigningKey,
+    stop: threading.Event,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    pause: Callable[[float], object] | None = None,
+) -> None:
+    """Work until ``stop`` is set. Raises the last error after MAX_FAILURES in a row."""
+    worker = Worker(factory, engine, key)
+    wait = stop.wait if pause is None else pause
+    failures = 0
+    tidied = beaten = datetime.min.replace(tzinfo=clock().tzinfo)
+    while not stop.is_set():
+        now = clock()
+        try:
+            worker.step(now, wait=WAIT_S)
+            if now - tidied >= TIDY_EVERY:
+                tidy(factory, now)
+                tidied = now
+            if now - beaten >= BEAT_EVERY:
+                beat(factory, "worker", now)
+                beaten = now
+        except Exception as error:
+            failures += 1
+            # The type only: a message could repeat what a hospital or a patient sent.
+            log.error("%s, failure %d in a row", type(error).__name__, failures)
+            if failures >= MAX_FAILURES:
+                raise
+            if not isinstance(error, SQLAlchemyError):
+                log.error("at %s", _place(error))
+            wait(min(0.5 * 2.0 ** (failures - 1), LONGEST_PAUSE_S))
+        else:
+            failures = 0
+
+
+def tidy(factory: SessionFactory, now: datetime) -> None:
+    """End questions nobody decided on, forget sessions that are over."""
+    with factory() as session:
+        runs.expire_undecided(session, now)
+        sweep(session, now)
+        session.commit()
+
+
+def _place(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "unknown"
+    return f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}"
