@@ -5,12 +5,15 @@ The hub's worker (worker.py) does the same over stored state, so that it survive
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from federation.engines.interface import Engine, Reply
 from federation.protocol.errors import ProtocolError
+from federation.protocol.keys import SigningKey
 from federation.runs import envelope
-from federation.runs.driver import Driver, Outcome
+from federation.runs.driver import Driver, Outcome, RunPlan
+from federation.runs.lanes import lane_plans, with_lanes
 
 #: Seconds between a failed delivery and the next attempt.
 RETRY_SECONDS = 0.2
@@ -50,6 +53,25 @@ def drive(
         _forget(engine, asked)
         if after != "step":
             return after
+
+
+def drive_plan(
+    plan: RunPlan,
+    engine: Engine,
+    hub_key: SigningKey,
+    *,
+    seconds: float,
+    clock: Callable[[], datetime] = utc_now,
+) -> Outcome:
+    """``drive`` for a whole plan, with the results per hospital when the query asks for them."""
+    pooled = drive(Driver(plan, hub_key), engine, seconds=seconds, clock=clock)
+    if pooled.status != "complete" or not (plans := lane_plans(plan)):
+        return pooled
+    own = {
+        site: drive(Driver(lane, hub_key), engine, seconds=seconds, clock=clock)
+        for site, lane in plans.items()
+    }
+    return replace(pooled, envelope=with_lanes(pooled.envelope, own))
 
 
 def insufficient(driver: Driver) -> Outcome:

@@ -12,9 +12,9 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-from federation.disclosure.policy import Policy
 
 from consent.snapshot import build_claims
+from federation.disclosure.policy import Policy
 from federation.engines.embedded import EmbeddedEngine
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import PublicIdentity, SigningKey, key_id
@@ -22,8 +22,8 @@ from federation.protocol.messages import TYP_ACK, TYP_SNAPSHOT, sign, verify
 from federation.query.codebook import Codebook
 from federation.query.model import Query
 from federation.runs import envelope
-from federation.runs.direct import drive
-from federation.runs.driver import HUB, Driver, Outcome, RunPlan
+from federation.runs.direct import drive_plan
+from federation.runs.driver import HUB, Outcome, RunPlan
 from federation.site.directory import SiteDirectory, init_site, pin_peers
 from registry.trial.files import WrongUse
 
@@ -121,7 +121,7 @@ class TrialNetwork:
         return outcome.envelope
 
     def _drive(self, plan: RunPlan) -> Outcome:
-        return drive(Driver(plan, self._key), self._running(), seconds=SECONDS)
+        return drive_plan(plan, self._running(), self._key, seconds=SECONDS)
 
     def _running(self) -> EmbeddedEngine:
         if self._engine is None:
