@@ -277,7 +277,7 @@ def test(environment: Environment, arguments: Sequence[str]) -> None:
 
 
 def bench(environment: Environment, arguments: Sequence[str]) -> None:
-    environment.ready("test")  # the libraries it compares with are test packages
+    environment.ready("run")
     environment.run(["-m", "registry.bench", *arguments])
 
 

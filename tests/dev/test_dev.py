@@ -199,7 +199,7 @@ def test_stdout_belongs_to_the_command(clone: Clone) -> None:
     [
         (["demo", "--once", "--json"], "/bin/oncokring demo --once --json"),
         (["serve"], "/bin/oncokring serve"),
-        (["bench", "--small"], "-m registry.demo.bench --small"),
+        (["bench", "--small"], "-m registry.bench --small"),
         (["test", "tests/unit", "-q"], "-m pytest tests/unit -q"),
         (["test"], "-m pytest --cov --cov-report=term-missing:skip-covered"),
     ],

@@ -50,15 +50,12 @@ def absent(folders: list[str], lock: str, without: tuple[str, ...] = ()) -> set[
     }
 
 
-BENCH = ("registry/bench/", "registry/demo/bench")
-
-
 @pytest.mark.parametrize(
     ("lock", "folders", "without"),
     [
         ("test", [*OURS, "tests"], ()),
-        ("run", list(OURS), BENCH),
-        ("hub", list(OURS), (*BENCH, "registry/demo/")),
+        ("run", list(OURS), ()),
+        ("hub", list(OURS), ("registry/demo/", "registry/bench/")),
     ],
     ids=["test", "run", "hub"],
 )
