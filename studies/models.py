@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from studies.base import Base, Json, UtcTime, new_id
+from studies.base import Base, Json, OrderedJson, UtcTime, new_id
 from studies.states import INSTITUTION_KINDS, PARTICIPATION_STATES, STUDY_STATES
 
 ID = String(36)
@@ -113,7 +113,7 @@ class Study(Base):
     lead: Mapped[str | None] = mapped_column(ForeignKey("institution.slug"))
     lead_name: Mapped[str] = mapped_column(String(200), default="")
     state: Mapped[str] = mapped_column(String(10), default="draft")
-    codebook: Mapped[dict[str, Any]] = mapped_column(Json)
+    codebook: Mapped[dict[str, Any]] = mapped_column(OrderedJson)
     codebook_id: Mapped[str] = mapped_column(String(80))
     requires: Mapped[list[str]] = mapped_column(Json)
     output_by_site: Mapped[bool] = mapped_column(default=False)

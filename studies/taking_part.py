@@ -53,7 +53,8 @@ def create_study(
     if not requires:
         raise StudiesError("requirement_set_empty")
     codebook_id = codebook.get("codebook")
-    if not isinstance(codebook_id, str) or not codebook.get("variables"):
+    variables = codebook.get("variables")
+    if not isinstance(codebook_id, str) or not isinstance(variables, Mapping) or not variables:
         raise StudiesError("bad_codebook")
     study = Study(
         slug=slug,
@@ -68,7 +69,7 @@ def create_study(
         lead=lead,
         lead_name=lead_name,
         state="draft",
-        codebook=dict(codebook),
+        codebook=_with_level_lists(codebook),
         codebook_id=codebook_id,
         requires=list(requires),
         output_by_site=output_by_site,
@@ -84,6 +85,30 @@ def create_study(
         facts={"codebook": codebook_id, "requires": len(study.requires)},
     )
     return study
+
+
+def _with_level_lists(codebook: Mapping[str, Any]) -> dict[str, Any]:
+    """The codebook with levels as lists: their order says which one is the reference, and a
+    mapping loses it wherever JSON is written with sorted keys.
+    """
+    return {**codebook, "variables": {n: _listed(v) for n, v in codebook["variables"].items()}}
+
+
+def _listed(variable: object) -> dict[str, Any]:
+    if not isinstance(variable, Mapping):
+        raise StudiesError("bad_codebook")
+    levels = variable.get("levels")
+    if not isinstance(levels, Mapping):
+        return dict(variable)
+    return {
+        **variable,
+        "levels": [{"code": _code(code), "label": label} for code, label in levels.items()],
+    }
+
+
+def _code(code: object) -> str:
+    # YAML reads an unquoted true as a truth value; a codebook means the word.
+    return str(code).lower() if isinstance(code, bool) else str(code)
 
 
 def _group_id(session: Session, network: str, slug: str) -> str:
