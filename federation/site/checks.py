@@ -31,27 +31,26 @@ class Question:
     mapped: Mapped
 
 
-def check_question(directory: SiteDirectory, asked: StepMessage, approved_here: bool) -> Question:
-    """Everything between the signature and the data, in order; the first failure stops.
-
-    Study agreed here; codebook as agreed; query hash; approval; thresholds; roster; kind and
-    variables allowed; fineness; output. Raises Refused.
-    """
+def read_question(directory: SiteDirectory, asked: StepMessage) -> Question:
+    """The question as this hospital understands it: study agreed here, codebook as agreed, query
+    well-formed and the one whose hash the message names. Raises Refused."""
     study = directory.settings.studies.get(str(asked.query.get("study")))
     if study is None:
         raise Refused("STUDY_NOT_OPEN")
     ask = _ask(directory, study, asked)
-    check_approval(study, asked, approved_here)
+    return Question(study, KINDS[ask.query.kind], ask, directory.mappings[study.mapping])
+
+
+def check_question(directory: SiteDirectory, question: Question, asked: StepMessage) -> None:
+    """Thresholds, roster, kind and variables, fineness, output, in this order. Raises Refused."""
+    ask = question.ask
     check_terms(ask.terms, directory.policy)
     check_roster(asked.roster, directory, ask)
-    method = KINDS[ask.query.kind]
-    mapped = directory.mappings[study.mapping]
-    _check_allowed(study, ask, mapped)
+    _check_allowed(question.study, ask, question.mapped)
     _check_fineness(ask)
     if ask.query.output == "by_site" and ask.strict:
         # A table per hospital needs a gate of its own, which this version does not have.
         raise Refused("INSTITUTION_HIDDEN")
-    return Question(study, method, ask, mapped)
 
 
 def _ask(directory: SiteDirectory, study: StudyHere, asked: StepMessage) -> Ask:
@@ -70,7 +69,7 @@ def _ask(directory: SiteDirectory, study: StudyHere, asked: StepMessage) -> Ask:
     except ValueError:
         raise Refused("PROTOCOL") from None
     if query.sha256 != asked.query_sha256:
-        raise Refused("QUERY_NOT_APPROVED")
+        raise Refused("PROTOCOL")
     return Ask(query=query, codebook=codebook, terms=terms, site=directory.slug)
 
 

@@ -15,6 +15,7 @@ from federation.protocol.keys import key_id
 from federation.protocol.messages import TYP_SNAPSHOT, verify
 from federation.query.refusals import Refused
 from federation.site.data import Table
+from federation.site.step_message import HUB
 from federation.site.store import milliseconds
 
 MAX_SNAPSHOT_BYTES = 64 * 1024 * 1024
@@ -60,12 +61,17 @@ class Consenting:
             max_bytes=MAX_SNAPSHOT_BYTES,
         )
 
-    def read(self, message: bytes, now: datetime) -> Snapshot:
-        """The snapshot in a message from the hub. Raises ProtocolError or ConsentError: wrong
-        signature, site, network or form, or older than the one in use."""
+    def verified(self, message: bytes, now: datetime) -> dict[str, Any]:
+        """The claims of a snapshot message that the hub signed for this site. Raises
+        ProtocolError."""
         claims = self._claims(message, now)
-        if claims["iss"] != "hub":
+        if claims["iss"] != HUB:
             raise ProtocolError("WRONG_ISSUER")
+        return claims
+
+    def read(self, claims: dict[str, Any]) -> Snapshot:
+        """The snapshot in verified claims. Raises ConsentError: wrong network or form, older
+        than the one in use, or another state under the same number."""
         snapshot = parse_claims(
             claims, audience=self._slug, network=self._network, last_seq=self.seq
         )

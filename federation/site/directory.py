@@ -6,6 +6,7 @@
     peers.json     pinned public keys of the network's sites
     keys/          sign.key, box.key, portal.key; readable by the service user only
     site.sqlite    snapshot, ledger, journal, audit
+    STOP           while this file is here, no question is answered
 
 Everything is read and checked before the site answers anything. A wrong file is a SetupError.
 """
@@ -39,6 +40,7 @@ from federation.site.settings import (
 
 POLICY_FILE = "policy.yaml"
 MAPPING_FILE = "mapping.yaml"
+STOP_FILE = "STOP"
 DATABASE_FILE = "site.sqlite"
 CODEBOOK_FOLDER = "codebooks"
 MAX_FILE_BYTES = 1_000_000
@@ -99,6 +101,11 @@ class SiteDirectory:
     def identity(self) -> PublicIdentity:
         """What the network may know of this site."""
         return PublicIdentity(self.slug, self.sign.public, self.box.public)
+
+    @property
+    def stopped(self) -> bool:
+        """The hospital's own switch: while a file STOP lies here, no question is answered."""
+        return (self.path / STOP_FILE).exists()
 
     @property
     def database(self) -> Path:

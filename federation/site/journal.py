@@ -18,9 +18,10 @@ from federation.site.store import milliseconds, moment
 
 @dataclass(frozen=True)
 class Kept:
-    """A journaled reply, and the hash of the message content it answers."""
+    """A journaled reply with its code, and the hash of the message content it answers."""
 
     content_sha256: str
+    code: str
     reply: bytes
 
 
@@ -55,7 +56,8 @@ class Journal:
     def reply(self, run: str, step: int) -> Kept | None:
         """What was answered to this step of this run."""
         row = self._database.execute(
-            "SELECT content_sha256, reply FROM journal WHERE run = ? AND step = ?", (run, step)
+            "SELECT content_sha256, code, reply FROM journal WHERE run = ? AND step = ?",
+            (run, step),
         ).fetchone()
         return None if row is None else Kept(*row)
 
@@ -90,11 +92,15 @@ class Journal:
         row = self._database.execute(_SELECT_RUN + " WHERE run = ?", (run,)).fetchone()
         return None if row is None else _state(row)
 
-    def latest(self, question_sha256: str) -> RunState | None:
-        """The run that was the last to compute this question here."""
+    def latest(self, question_sha256: str, study: str) -> RunState | None:
+        """The run that was the last to compute this question for this study here.
+
+        Never another study's: its answer is about patients who agreed to something else.
+        """
         row = self._database.execute(
-            _SELECT_RUN + " WHERE question_sha256 = ? ORDER BY started_at DESC, rowid DESC LIMIT 1",
-            (question_sha256,),
+            _SELECT_RUN + " WHERE question_sha256 = ? AND study = ?"
+            " ORDER BY started_at DESC, rowid DESC LIMIT 1",
+            (question_sha256, study),
         ).fetchone()
         return None if row is None else _state(row)
 

@@ -1,0 +1,321 @@
+"""The order in which a hospital checks a question, and the one place from which answers leave.
+
+size and shape, signature, addressed to this site, in time, not seen before; study agreed here and
+query approved; thresholds, roster, variables and kind; consent snapshot fresh; cohort AND consent;
+the method's guards; the history auditor; sums; masks; journal; signature. The first failure stops
+and becomes a signed refusal with a public code (architecture.md, step 4).
+
+Result, ledger entry, journal and audit line are one local transaction, committed before a byte is
+returned. The same step of the same run gets the journaled bytes; it is never computed again.
+"""
+
+import sqlite3
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from federation.methods.base import Rows, Step, Sums
+from federation.protocol.errors import ProtocolError
+from federation.query.refusals import Refused
+from federation.site import audit
+from federation.site.checks import Question, check_approval, check_question, read_question
+from federation.site.consenting import Consenting
+from federation.site.data import DataStore
+from federation.site.directory import SiteDirectory
+from federation.site.errors import DataError
+from federation.site.faults import point
+from federation.site.history import Decision, History
+from federation.site.journal import Journal, RunState
+from federation.site.ledger import SiteLedger
+from federation.site.replaying import next_step
+from federation.site.replies import Replies
+from federation.site.selection import Counted, Selection, count_sets, select
+from federation.site.slots import Slots
+from federation.site.step_message import StepMessage, read_step
+from federation.site.store import transaction
+
+# Refusals that are an answer in themselves: asked again, the same bytes. The others may pass
+# (a newer snapshot, an approval, repaired data) or are about a message we do not trust.
+_FINAL = frozenset(
+    {
+        "SMALL_GROUP",
+        "MODEL_TOO_RICH",
+        "MODEL_UNSTABLE",
+        "INSTITUTION_HIDDEN",
+        "NOT_IN_CATALOGUE",
+        "TOO_FINE",
+        "BUDGET",
+    }
+)
+_RUNS_IN_MEMORY = 2
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """Signed bytes for the hub. code: OK, REPLAY or the public refusal code."""
+
+    body: bytes
+    code: str
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """The rows of a run, kept between its steps. Valid for one snapshot and version of the data."""
+
+    snapshot: int
+    version: str
+    selection: Selection
+    counted: Counted
+
+
+class Pipeline:
+    """Answers step messages. `answer` never raises and never returns anything unsigned."""
+
+    def __init__(
+        self, directory: SiteDirectory, database: sqlite3.Connection, consenting: Consenting
+    ) -> None:
+        self._directory = directory
+        self._database = database
+        self._consenting = consenting
+        self._journal = Journal(database)
+        self._ledger = SiteLedger(database)
+        self._history = History(self._journal, self._ledger)
+        self._slots = Slots(database)
+        self._replies = Replies(directory)
+        self._stores = {
+            name: DataStore(mapped, directory.handles)
+            for name, mapped in directory.mappings.items()
+        }
+        self._prepared: OrderedDict[str, _Prepared] = OrderedDict()
+
+    def answer(self, data: bytes, now: datetime) -> Outgoing:
+        """The signed reply to one message."""
+        asked: StepMessage | None = None
+        try:
+            settings = self._directory.settings
+            asked = read_step(data, slug=settings.slug, hub_public=settings.hub_public, now=now)
+            point("N1")
+            kept = self._journaled(asked)
+            if kept is not None:
+                return kept
+            if self._directory.stopped:
+                raise Refused("STUDY_NOT_OPEN")
+            return self._work(asked, now)
+        except Refused as refused:
+            return self._refuse(asked, refused.code, now, terms=refused.terms)
+        except ProtocolError as error:
+            return self._refuse(asked, "PROTOCOL", now, reason=error.code)
+        except DataError as error:
+            return self._refuse(asked, "DATA_MISMATCH", now, reason=error.code)
+        except Exception as error:
+            # Only the name of the class: the text of an exception may hold data.
+            return self._refuse(asked, "INTERNAL_REFUSED", now, reason=type(error).__name__)
+
+    def _journaled(self, asked: StepMessage) -> Outgoing | None:
+        """The bytes already sent for this step. ProtocolError when the step, or the number of
+        the message, was used for something else."""
+        seen = self._journal.message_of(asked.jti)
+        if seen is not None and seen != asked.message_sha256:
+            raise ProtocolError("REPLAYED_NUMBER")
+        kept = self._journal.reply(asked.run, asked.step)
+        if kept is None:
+            return None
+        if kept.content_sha256 != asked.content_sha256:
+            raise ProtocolError("STEP_CONFLICT")
+        return Outgoing(kept.reply, kept.code)
+
+    def _work(self, asked: StepMessage, now: datetime) -> Outgoing:
+        question = read_question(self._directory, asked)
+        self._check_approval(question, asked, now)
+        check_question(self._directory, question, asked)
+        state = self._state(asked)
+        max_age = timedelta(minutes=self._directory.policy.consent_max_age_min)
+        self._consenting.check(asked.min_snapshot, now, max_age)
+        if state is None:
+            earlier = self._history.replay(question, asked, now)
+            if earlier is not None:
+                return self._replay(asked, earlier, now)
+        prepared = self._prepare(question, asked)
+        point("N3")
+        step = self._step(question, asked, state)
+        counted = prepared.counted
+        charge = False
+        if state is None:
+            decision = self._history.decide(question, asked, counted, now)
+            if decision.replay is not None:
+                return self._replay(asked, decision.replay, now)
+            charge = decision.charge
+        elif state.sets_sha256 != counted.sets_sha256:
+            # Somebody withdrew, or data changed, between two steps: sums over different patients
+            # may not be combined, so the hub has to begin anew.
+            raise Refused("CONSENT_UNAVAILABLE")
+        sums = self._compute(question, step, prepared)
+        reply = self._replies.answer(
+            asked,
+            question.ask,
+            sums,
+            counted,
+            plain=step.labelled or question.ask.query.output == "by_site",
+            snapshot=self._consenting.seq,
+            now=now,
+        )
+        point("N4")
+        self._commit(question, asked, state, step, counted, Decision(charge), reply, now)
+        point("N5")
+        return Outgoing(reply, "OK")
+
+    def _check_approval(self, question: Question, asked: StepMessage, now: datetime) -> None:
+        here = self._journal.approved_here(asked.query_sha256)
+        try:
+            check_approval(question.study, asked, here)
+        except Refused:
+            if asked.approval.get("query_sha256") == asked.query_sha256:
+                # Only this hospital's own approval is missing: show the query to its people.
+                with transaction(self._database):
+                    self._journal.asked(
+                        asked.query_sha256, question.study.slug, question.ask.query.to_dict(), now
+                    )
+            raise
+
+    def _state(self, asked: StepMessage) -> RunState | None:
+        """Where this site is in the run; None before step 0. ProtocolError for a step out of
+        turn, Refused ROSTER when the hospitals changed since the last step."""
+        state = self._journal.run(asked.run)
+        if state is None:
+            if asked.step != 0:
+                raise ProtocolError("STEP_OUT_OF_TURN")
+            if asked.previous:
+                raise ProtocolError("PREVIOUS")
+            return None
+        if state.roster != tuple(sorted(asked.roster)):
+            raise Refused("ROSTER")
+        if asked.step != state.number + 1 or asked.run_sha256 != state.run_sha256:
+            raise ProtocolError("STEP_OUT_OF_TURN")
+        return state
+
+    def _prepare(self, question: Question, asked: StepMessage) -> _Prepared:
+        """The rows and sets of this run: as they were, unless consent or data changed."""
+        store = self._stores[question.study.mapping]
+        known = self._prepared.get(asked.run)
+        version = store.table(question.ask.codebook).version
+        if known is not None and (known.snapshot, known.version) == (self._consenting.seq, version):
+            return known
+        selection = select(question, store, self._consenting)
+        counted = count_sets(question, selection, self._slots)
+        prepared = _Prepared(self._consenting.seq, version, selection, counted)
+        self._prepared[asked.run] = prepared
+        while len(self._prepared) > _RUNS_IN_MEMORY:
+            self._prepared.popitem(last=False)
+        return prepared
+
+    def _step(self, question: Question, asked: StepMessage, state: RunState | None) -> Step:
+        """What is asked now, by this site's own arithmetic; ProtocolError when the hub says
+        something else."""
+        method, ask = question.method, question.ask
+        if asked.step >= method.bounded_rounds:
+            raise ProtocolError("TOO_MANY_STEPS")
+        if state is None:
+            step = method.start(ask)
+        else:
+            own = self._journal.reply(asked.run, state.number)
+            if own is None:
+                raise ProtocolError("STEP_OUT_OF_TURN")
+            step = next_step(method, ask, state.step, asked, own.reply)
+        if step.name != asked.step_name or (step.labelled and ask.strict):
+            raise ProtocolError("WRONG_STEP")
+        return step
+
+    def _compute(self, question: Question, step: Step, prepared: _Prepared) -> Sums:
+        """The sums of the patients who count; of nobody when they are too few here."""
+        rows: Rows = prepared.selection.rows
+        if not prepared.counted.contributes:
+            rows = rows.select(np.zeros(rows.n, np.bool_))
+        with np.errstate(all="ignore"):
+            return question.method.site(question.ask, step, rows)
+
+    def _commit(
+        self,
+        question: Question,
+        asked: StepMessage,
+        state: RunState | None,
+        step: Step,
+        counted: Counted,
+        decision: Decision,
+        reply: bytes,
+        now: datetime,
+    ) -> None:
+        query = question.ask.query
+        with transaction(self._database):
+            if decision.charge:
+                self._ledger.record(
+                    query.question_sha256,
+                    counted.named,
+                    run=asked.run,
+                    study=question.study.slug,
+                    now=now,
+                )
+            self._journal.keep_run(
+                RunState(
+                    run=asked.run,
+                    study=question.study.slug,
+                    question_sha256=query.question_sha256,
+                    run_sha256=asked.run_sha256,
+                    roster=tuple(sorted(asked.roster)),
+                    sets_sha256=counted.sets_sha256,
+                    analysis_sha256=counted.analysis_sha256,
+                    contributes=counted.contributes,
+                    number=asked.step,
+                    step=step,
+                    snapshot=self._consenting.seq,
+                    started_at=now if state is None else state.started_at,
+                )
+            )
+            self._keep(asked, "OK", reply, now)
+
+    def _replay(self, asked: StepMessage, earlier: RunState, now: datetime) -> Outgoing:
+        reply = self._replies.replay(asked, earlier, snapshot=self._consenting.seq, now=now)
+        with transaction(self._database):
+            self._keep(asked, "REPLAY", reply, now)
+        return Outgoing(reply, "REPLAY")
+
+    def _refuse(
+        self,
+        asked: StepMessage | None,
+        code: str,
+        now: datetime,
+        *,
+        terms: tuple[str, ...] = (),
+        reason: str = "",
+    ) -> Outgoing:
+        """A signed refusal. It is sent even when it cannot be written down: it says nothing."""
+        reply = self._replies.refusal(asked, code, terms, snapshot=self._consenting.seq, now=now)
+        try:
+            with transaction(self._database):
+                if asked is not None and code in _FINAL:
+                    self._keep(asked, code, reply, now, reason)
+                else:
+                    self._audit(asked, code, now, reason)
+        except sqlite3.Error:
+            pass
+        return Outgoing(reply, code)
+
+    def _keep(
+        self, asked: StepMessage, code: str, reply: bytes, now: datetime, reason: str = ""
+    ) -> None:
+        self._journal.keep_reply(asked.run, asked.step, asked.content_sha256, code, reply, now)
+        self._journal.keep_seen(asked.jti, asked.message_sha256, asked.expires, now)
+        self._audit(asked, code, now, reason)
+
+    def _audit(self, asked: StepMessage | None, code: str, now: datetime, reason: str) -> None:
+        facts: dict[str, str | int] = {"code": code, "seq": self._consenting.seq}
+        if reason:
+            facts["reason"] = reason
+        if asked is not None:
+            facts |= {
+                "run": asked.run,
+                "step": asked.step,
+                "query_sha256": asked.query_sha256,
+            }
+        audit.record(self._database, "STEP", facts, now)

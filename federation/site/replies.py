@@ -1,0 +1,154 @@
+"""What leaves the hospital: signed replies, built from an allow-list and checked once more."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from federation.disclosure.outgoing import check_outgoing
+from federation.methods.base import Ask, Sums
+from federation.protocol.encoding import canonical, pack_array
+from federation.protocol.masks import mask
+from federation.protocol.messages import TYP_ACK, TYP_REPLY, sign
+from federation.protocol.sums import flatten
+from federation.query.refusals import Refused
+from federation.query.terms import Terms
+from federation.site.directory import SiteDirectory
+from federation.site.journal import RunState
+from federation.site.replaying import CONTRIBUTION
+from federation.site.selection import Counted
+from federation.site.step_message import HUB, StepMessage
+
+LIFETIME = timedelta(days=30)
+"""As long as a query may stay open: a journaled reply is sent again unchanged."""
+
+_NO_HASH = "0" * 64
+
+
+class Replies:
+    """Builds and signs this site's messages to the hub."""
+
+    def __init__(self, directory: SiteDirectory) -> None:
+        self._directory = directory
+        self._software = _software()
+
+    def answer(
+        self,
+        asked: StepMessage,
+        ask: Ask,
+        sums: Sums,
+        counted: Counted,
+        *,
+        plain: bool,
+        snapshot: int,
+        now: datetime,
+    ) -> bytes:
+        """An answer with masked sums, or with plain ones where nothing is protected.
+
+        Raises Refused INTERNAL_REFUSED when what would leave is not what may leave.
+        """
+        n = counted.n if counted.contributes else 0
+        contribution = np.array([int(counted.contributes), n, n * n], np.int64)
+        everything = {**sums, CONTRIBUTION: contribution}
+        claims = {
+            **self._common(asked, snapshot),
+            "status": "ok",
+            **(_plain(everything) if plain else self._masked(asked, everything)),
+        }
+        check_outgoing(claims, ask.terms)
+        return self._sign(claims, now)
+
+    def _masked(self, asked: StepMessage, sums: Sums) -> dict[str, Any]:
+        layout, vector = flatten(sums)
+        boxes = {slug: identity.box for slug, identity in asked.roster.items()}
+        hidden = mask(vector, self._directory.box, self._directory.slug, boxes, _context(asked))
+        return {"layout": layout, "masked": pack_array(hidden)}
+
+    def replay(
+        self, asked: StepMessage, earlier: RunState, *, snapshot: int, now: datetime
+    ) -> bytes:
+        """Points to the earlier answer to the same question; carries no number."""
+        as_of = earlier.started_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+        claims = {
+            **self._common(asked, snapshot),
+            "status": "replay",
+            "replay_of": {"run": earlier.run, "as_of": as_of},
+        }
+        check_outgoing(claims, Terms.strict())
+        return self._sign(claims, now)
+
+    def refusal(
+        self,
+        asked: StepMessage | None,
+        code: str,
+        terms: tuple[str, ...],
+        *,
+        snapshot: int,
+        now: datetime,
+    ) -> bytes:
+        """A public code and, at most, names from the codebook."""
+        claims = {**self._common(asked, snapshot), "status": "refused", "code": code}
+        named = {**claims, "terms_named": list(terms)} if terms else claims
+        try:
+            check_outgoing(named, Terms.strict())
+        except Refused:
+            return self._sign(claims, now)
+        return self._sign(named, now)
+
+    def acknowledgement(
+        self, seq: int, code: str | None, applied_at: datetime | None, now: datetime
+    ) -> bytes:
+        """What became of a consent snapshot: applied, or refused with a code."""
+        claims = {
+            "seq": seq,
+            "status": "applied" if code is None else "refused",
+            "code": code,
+            "applied_at": None if applied_at is None else int(applied_at.timestamp()),
+        }
+        return self._sign(claims, now, TYP_ACK)
+
+    def _common(self, asked: StepMessage | None, snapshot: int) -> dict[str, Any]:
+        return {
+            "run": "unknown" if asked is None else asked.run,
+            "step": 0 if asked is None else asked.step,
+            "query_sha256": _NO_HASH if asked is None else asked.query_sha256,
+            "roster_sha256": _NO_HASH if asked is None else asked.roster_sha256,
+            "snapshot": snapshot,
+            "policy_sha256": self._directory.policy.sha256,
+            "software": self._software,
+        }
+
+    def _sign(self, claims: Mapping[str, Any], now: datetime, typ: str = TYP_REPLY) -> bytes:
+        return sign(
+            typ,
+            claims,
+            self._directory.sign,
+            issuer=self._directory.slug,
+            audience=HUB,
+            now=now,
+            lifetime=LIFETIME,
+        )
+
+
+def _plain(sums: Sums) -> dict[str, Any]:
+    return {"plain": {name: pack_array(_wide(array)) for name, array in sums.items()}}
+
+
+def _wide(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return array.astype(np.int64 if array.dtype.kind in "iub" else np.float64)
+
+
+def _context(asked: StepMessage) -> bytes:
+    """Unique to run, step, question and roster: a mask is never used twice."""
+    text = canonical([asked.run, asked.step, asked.query_sha256, asked.roster_sha256])
+    return hashlib.sha256(text).digest()
+
+
+def _software() -> str:
+    try:
+        return f"oncokring/{version('oncokring')}"
+    except PackageNotFoundError:
+        return "oncokring/unknown"
