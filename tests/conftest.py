@@ -103,7 +103,7 @@ class _Outside:
             cls._real[name] = getattr(socket.socket, name)
             setattr(socket.socket, name, cls._guarded(cls._real[name]))
         cls._real["getaddrinfo"] = socket.getaddrinfo
-        socket.getaddrinfo = cls._guarded_lookup  # type: ignore[assignment]
+        socket.getaddrinfo = cls._guarded_lookup
 
     @classmethod
     def remove(cls) -> None:

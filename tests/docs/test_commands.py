@@ -61,7 +61,8 @@ def commands_of(text: str, page: str) -> Iterator[Command]:
     for block in BLOCK.finditer(text):
         line = text.count("\n", 0, block.start(1)) + 1
         present: list[str] = []
-        start, shows = 0, []
+        shows: list[str] = []
+        start = 0
         for number, content in enumerate(block[1].splitlines(), start=line):
             if content.startswith("$ "):
                 if present:
