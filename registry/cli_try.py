@@ -13,17 +13,17 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import click
-from federation.disclosure.policy import Policy, PolicyError, load_policy
-from federation.query.schema import json_schema
-from federation.query.words import explain as words_of
 from rich.console import Console
 
+from federation.disclosure.policy import Policy, PolicyError, load_policy
 from federation.methods.base import Ask
 from federation.methods.registry import KINDS, parse
 from federation.query.codebook import Codebook, load_codebook
 from federation.query.errors import QueryError
 from federation.query.json_data import load_json
 from federation.query.model import Query
+from federation.query.schema import json_schema
+from federation.query.words import explain as words_of
 from federation.site.errors import DataError, SetupError
 from registry.trial.files import WrongUse, find_files
 from registry.trial.network import TrialNetwork

@@ -4,6 +4,7 @@ The hub's worker (worker.py) does the same over stored state, so that it survive
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,8 +16,9 @@ from federation.runs import envelope
 from federation.runs.driver import Driver, Outcome, RunPlan
 from federation.runs.lanes import lane_plans, with_lanes
 
-#: Seconds between a failed delivery and the next attempt.
+#: Seconds between a failed delivery and the next attempt, and how many attempts at one step.
 RETRY_SECONDS = 0.2
+ATTEMPTS = 5
 
 
 def utc_now() -> datetime:
@@ -33,12 +35,14 @@ def drive(
     """Ask until there is an outcome.
 
     A site that does not answer, or answers with bytes that are not its own reply to this step, is
-    asked again until ``seconds`` are over; then the outcome is ``insufficient``: masks vanish only
-    when every site of the roster has answered, so nothing can be released.
+    asked again, at most five times a step and until ``seconds`` are over; then the outcome is
+    ``insufficient``: masks vanish only when every site of the roster has answered, so nothing can
+    be released.
     """
     until = time.monotonic() + seconds
     while True:
         messages = driver.messages(clock())
+        attempts = Counter(messages.keys())
         asked = {engine.send(site, message): site for site, message in messages.items()}
         while (after := driver.advance(clock())) is None:
             left = until - time.monotonic()
@@ -48,6 +52,10 @@ def drive(
             for reply in engine.replies(min(left, 1.0)):
                 if asked.pop(reply.handle, None) is None or _taken(driver, reply, clock()):
                     continue
+                if attempts[reply.site] >= ATTEMPTS:
+                    _forget(engine, asked)
+                    return insufficient(driver)
+                attempts[reply.site] += 1
                 time.sleep(min(RETRY_SECONDS, left))
                 asked[engine.send(reply.site, messages[reply.site])] = reply.site
         _forget(engine, asked)

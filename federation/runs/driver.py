@@ -26,6 +26,8 @@ from federation.runs.pooling import pool, take_contribution
 
 #: The name under which the hub signs and is addressed.
 HUB = "hub"
+#: What a site says instead of a run when it could not trust the message enough to read it.
+UNREAD_RUN = "unknown"
 #: What a signed reply may add to the bytes that the policy allows (names, base64, signature).
 REPLY_ALLOWANCE = 65_536
 #: How long a site may act on a step message, unless the caller says otherwise.
@@ -152,7 +154,8 @@ class Driver:
         ``now`` None: the reply was checked in time when it came and is now read from the store.
         The same bytes again change nothing. Raises ProtocolError for anything that is not this
         site's own reply to this step of this run: the codes of ``verify``, ROSTER, WRONG_RUN,
-        WRONG_STEP, STALE_SNAPSHOT, BAD_REPLY, CONFLICT (other bytes than the site sent before).
+        WRONG_STEP, STALE_SNAPSHOT, BAD_REPLY, NOT_ACCEPTED (the site did not trust the message),
+        CONFLICT (other bytes than the site sent before).
         """
         identity = self.plan.roster.get(site)
         if identity is None:
@@ -167,6 +170,8 @@ class Driver:
 
     def _check(self, site: str, claims: Mapping[str, Any]) -> None:
         plan = self.plan
+        if claims.get("run") == UNREAD_RUN and claims.get("status") == "refused":
+            raise ProtocolError("NOT_ACCEPTED")
         expected = {
             "iss": site,
             "run": plan.run_id,

@@ -25,6 +25,7 @@ from federation.runs import envelope
 from federation.runs.direct import drive_plan
 from federation.runs.driver import HUB, Outcome, RunPlan
 from federation.site.directory import SiteDirectory, init_site, pin_peers
+from federation.site.handles import list_handles
 from registry.trial.files import WrongUse
 
 NETWORK = "trial"
