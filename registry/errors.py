@@ -41,12 +41,10 @@ DOMAIN_ERRORS: tuple[tuple[str, str, int], ...] = (
     ("registry.accounts.errors", "AccountError", 403),
 )
 STATUS_OF_CODE: Mapping[str, int] = {
-    "NOT_FOUND": 404,
     "not_found": 404,
     "TOO_LARGE": 413,
     "BAD_JSON": 400,
     "NOT_ALLOWED": 403,
-    "NOT_YOURS": 404,
     "STUDY_NOT_FOUND": 404,
     "RUN_NOT_FOUND": 404,
     "OWN_QUERY": 403,

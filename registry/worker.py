@@ -60,9 +60,7 @@ def make_engine(settings: Settings) -> Engine:
                 "'oncokring site init', or set ONCOKRING_SITES to where they are."
             )
         return EmbeddedEngine(found)
-    raise SettingsError(
-        "This version carries messages with the embedded engine only. Set ONCOKRING_ENGINE=embedded."
-    )
+    raise SettingsError("This version has only the embedded engine. Set ONCOKRING_ENGINE=embedded.")
 
 
 def run(

@@ -1,0 +1,109 @@
+"""Every code that a person or a program can meet has its texts, and none is forgotten."""
+
+from __future__ import annotations
+
+import ast
+import re
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+
+from consent import errors as consent_errors
+from federation.query.refusals import REFUSALS
+from federation.runs import errors as run_errors
+from registry import errors
+from registry.accounts.errors import ACCOUNT_ERRORS
+from registry.cli import COMMANDS
+from registry.settings import VARIABLES
+from studies import errors as studies_errors
+
+
+def raised(sources: list[Path], exception: str) -> set[str]:
+    """The codes given as a literal to ``exception(...)`` anywhere outside the tests."""
+    found = set()
+    for path in sources:
+        if "tests" in path.parts:
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == exception
+                and node.args
+                and isinstance(node.args[0], ast.Constant)
+            ):
+                found.add(str(node.args[0].value))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("exception", "codes"),
+    [
+        ("AccountError", set(ACCOUNT_ERRORS)),
+        ("ConsentError", set(consent_errors.CODES)),
+        ("RunError", set(run_errors.CODES)),
+        ("StudiesError", set(studies_errors.CODES)),
+    ],
+)
+def test_each_raised_code_has_a_sentence(
+    sources: list[Path], exception: str, codes: set[str]
+) -> None:
+    assert raised(sources, exception) <= codes
+
+
+def test_each_public_refusal_speaks_both_languages() -> None:
+    for code, refusal in REFUSALS.items():
+        assert re.fullmatch(r"[A-Z][A-Z0-9_]+", code)
+        for text in (
+            refusal.text_en,
+            refusal.text_nl,
+            refusal.what_to_do,
+            refusal.what_to_do_nl,
+        ):
+            assert text.endswith("."), code
+        assert refusal.text_en != refusal.text_nl
+
+
+def test_each_status_we_answer_has_texts() -> None:
+    used = {*errors.STATUS_OF_CODE.values(), *(row[2] for row in errors.DOMAIN_ERRORS)}
+    assert used <= errors.TEXTS.keys()
+    for status, texts in errors.TEXTS.items():
+        assert HTTPStatus(status).phrase
+        assert all(text.strip() for text in texts)
+
+
+def test_each_code_with_a_status_of_its_own_exists() -> None:
+    known = {
+        *REFUSALS,
+        *ACCOUNT_ERRORS,
+        *consent_errors.CODES,
+        *run_errors.CODES,
+        *studies_errors.CODES,
+        "TOO_LARGE",
+        "BAD_JSON",
+    }
+    assert set(errors.STATUS_OF_CODE) <= known
+
+
+def test_each_setting_is_described(root: Path, sources: list[Path]) -> None:
+    used = {
+        name
+        for path in sources
+        if path.parts[-2:] == ("registry", "settings.py")
+        for name in re.findall(r"ONCOKRING_[A-Z_]+", path.read_text())
+    }
+    assert used - {"ONCOKRING_"} == set(VARIABLES)
+    reference = "\n".join(path.read_text() for path in (root / "docs").rglob("*.md"))
+    assert {name for name in VARIABLES if name not in reference} == set()
+
+
+def test_each_command_can_be_loaded() -> None:
+    import click
+
+    from registry.cli import cli
+
+    for name in COMMANDS:
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        assert command.help
