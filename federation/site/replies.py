@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,9 @@ from federation.site.step_message import HUB, StepMessage
 LIFETIME = timedelta(days=30)
 """As long as a query may stay open: a journaled reply is sent again unchanged."""
 
+SOFTWARE = "oncokring/0.1.0"
+"""Written out, because asking importlib.metadata costs a tenth of the start; a test compares."""
+
 _NO_HASH = "0" * 64
 
 
@@ -33,7 +35,6 @@ class Replies:
 
     def __init__(self, directory: SiteDirectory) -> None:
         self._directory = directory
-        self._software = _software()
 
     def answer(
         self,
@@ -118,7 +119,7 @@ class Replies:
             "roster_sha256": _NO_HASH if asked is None else asked.roster_sha256,
             "snapshot": snapshot,
             "policy_sha256": self._directory.policy.sha256,
-            "software": self._software,
+            "software": SOFTWARE,
         }
 
     def _sign(self, claims: Mapping[str, Any], now: datetime, typ: str = TYP_REPLY) -> bytes:
@@ -145,10 +146,3 @@ def _context(asked: StepMessage) -> bytes:
     """Unique to run, step, question and roster: a mask is never used twice."""
     text = canonical([asked.run, asked.step, asked.query_sha256, asked.roster_sha256])
     return hashlib.sha256(text).digest()
-
-
-def _software() -> str:
-    try:
-        return f"oncokring/{version('oncokring')}"
-    except PackageNotFoundError:
-        return "oncokring/unknown"

@@ -17,6 +17,7 @@ PEERS_FILE = "peers.json"
 ALL = "all"
 
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
 _ITEM = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\.ya?ml")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -169,14 +170,14 @@ def settings_text(settings: SiteSettings) -> str:
         f"hub = {_toml(settings.hub_public)}",
         "",
         "[source]",
-        *(f"{_toml(key)} = {_toml(value)}" for key, value in settings.source.items()),
+        *(f"{_bare(key)} = {_toml(value)}" for key, value in settings.source.items()),
         "",
         "[studies]",
     ]
     for study in settings.studies.values():
         lines += [
             "",
-            f"[studies.{_toml(study.slug)}]",
+            f"[studies.{_bare(study.slug)}]",
             f"codebook = {_toml(study.codebook)}",
             f"codebook_sha256 = {_toml(study.codebook_sha256)}",
             f"requires = {_toml(list(study.requires))}",
@@ -186,6 +187,10 @@ def settings_text(settings: SiteSettings) -> str:
             f"mapping = {_toml(study.mapping)}",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _bare(key: str) -> str:
+    return key if _BARE.fullmatch(key) else _toml(key)
 
 
 def _toml(value: object) -> str:
@@ -199,7 +204,7 @@ def _toml(value: object) -> str:
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_toml(k)} = {_toml(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{_bare(k)} = {_toml(v)}" for k, v in value.items()) + "}"
     raise SetupError("site.toml: source can hold texts, numbers, true, false, lists and tables.")
 
 
