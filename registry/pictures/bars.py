@@ -78,15 +78,15 @@ def bars(
         canvas.text(x(mark), place + 18, writer(mark, 0), anchor="middle", colour=SECOND)
     canvas.line(left, 4, left, place, stroke=AXIS, stroke_width=1.5)
     for label, at in heads:
-        canvas.text(0 if wide else left + 2, at, cut(label, 60 if wide else 40), bold=True, halo=True)
+        canvas.text(
+            0 if wide else left + 2, at, cut(label, 60 if wide else 40), bold=True, halo=True
+        )
     for bar, top in body:
         _bar(canvas, bar, top, thick, x, words, writer)
     canvas.text(
         (left + shape.width - right) / 2, place + 38, words.axis, anchor="middle", colour=SECOND
     )
-    return canvas.finish(
-        place + 50, key="bars", title=words.title, description=words.description
-    )
+    return canvas.finish(place + 50, key="bars", title=words.title, description=words.description)
 
 
 def _bar(
@@ -100,8 +100,14 @@ def _bar(
     if bar.n is None:
         # The same small width for every hidden cell: its length says nothing.
         canvas.element(
-            "rect", x=x.start, y=top, width=18, height=thick, fill="#fff",
-            stroke=AXIS, stroke_dasharray="3 2",
+            "rect",
+            x=x.start,
+            y=top,
+            width=18,
+            height=thick,
+            fill="#fff",
+            stroke=AXIS,
+            stroke_dasharray="3 2",
         )
         canvas.text(x.start + 26, top + thick * 0.7, words.hidden, colour=SECOND, halo=True)
         return

@@ -60,7 +60,7 @@ class Canvas:
     shape: Shape
     parts: list[str] = field(default_factory=list)
 
-    def element(self, name: str, text: str | None = None, **attributes: object) -> None:
+    def element(self, name: str, text: str | None = None, /, **attributes: object) -> None:
         """Add one element. `_` in attribute names is written as `-`; None leaves it out."""
         words = "".join(
             f' {key.rstrip("_").replace("_", "-")}="{_value(value)}"'
@@ -104,7 +104,9 @@ class Canvas:
             stroke_linejoin="round" if halo else None,
         )
 
-    def path(self, points: Iterable[tuple[float, float]], *, close: bool = False, **a: object) -> None:
+    def path(
+        self, points: Iterable[tuple[float, float]], *, close: bool = False, **a: object
+    ) -> None:
         """A line through the points, in order."""
         steps = [f"{'M' if i == 0 else 'L'}{x:.1f} {y:.1f}" for i, (x, y) in enumerate(points)]
         if steps:

@@ -92,12 +92,19 @@ def forest(
     for mark in marks:
         strong = ratio and mark == 1.0
         canvas.line(
-            x(mark), top, x(mark), bottom,
-            stroke=AXIS if strong else LINE, stroke_width=1.8 if strong else 1,
+            x(mark),
+            top,
+            x(mark),
+            bottom,
+            stroke=AXIS if strong else LINE,
+            stroke_width=1.8 if strong else 1,
         )
         canvas.text(
-            x(mark), bottom + 19, writer(mark, mark_digits if mark % 1 else 0),
-            anchor="middle", colour=SECOND,
+            x(mark),
+            bottom + 19,
+            writer(mark, mark_digits if mark % 1 else 0),
+            anchor="middle",
+            colour=SECOND,
         )
     canvas.line(left, bottom, shape.width - right, bottom, stroke=AXIS)
     for i, estimate in enumerate(estimates):
@@ -127,8 +134,12 @@ def _estimate(
     if known is None:
         at = canvas.shape.width if wide else x.start
         canvas.text(
-            at, middle + 5, estimate.note or words.hidden,
-            anchor="end" if wide else "start", colour=SECOND, halo=True,
+            at,
+            middle + 5,
+            estimate.note or words.hidden,
+            anchor="end" if wide else "start",
+            colour=SECOND,
+            halo=True,
         )
         return
     value, low, high = known
@@ -142,20 +153,28 @@ def _estimate(
     if clear:  # shape as well as colour: a diamond stands clear of the line at 1
         canvas.path(
             [(at, middle - 8), (at + 8, middle), (at, middle + 8), (at - 8, middle)],
-            close=True, fill=colour, stroke="#fff", stroke_width=1.5,
+            close=True,
+            fill=colour,
+            stroke="#fff",
+            stroke_width=1.5,
         )
     else:
         canvas.element(
-            "rect", x=at - 6, y=middle - 6, width=12, height=12, rx=1.5,
-            fill=colour, stroke="#fff", stroke_width=1.5,
+            "rect",
+            x=at - 6,
+            y=middle - 6,
+            width=12,
+            height=12,
+            rx=1.5,
+            fill=colour,
+            stroke="#fff",
+            stroke_width=1.5,
         )
     numbers = f"{writer(value, digits)} ({writer(low, digits)} {words.to} {writer(high, digits)})"
     if wide:
         canvas.text(canvas.shape.width, middle + 5, numbers, anchor="end")
     else:
-        canvas.text(
-            canvas.shape.width, top + 19, numbers, anchor="end", colour=SECOND, halo=True
-        )
+        canvas.text(canvas.shape.width, top + 19, numbers, anchor="end", colour=SECOND, halo=True)
 
 
 def _foot(

@@ -6,6 +6,7 @@ shown, so the line ends with a mark instead of running on.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -138,9 +139,7 @@ def kaplan_meier(
     marks = _time_marks(longest, unit, 8 if wide else 5)
     for t in marks:
         canvas.line(x(t), bottom, x(t), bottom + 5, stroke=AXIS)
-        canvas.text(
-            x(t), bottom + 20, writer(t / UNITS[unit], 0), anchor="middle", colour=SECOND
-        )
+        canvas.text(x(t), bottom + 20, writer(t / UNITS[unit], 0), anchor="middle", colour=SECOND)
     canvas.text(
         (left + shape.width - right) / 2,
         bottom + 40,
@@ -172,7 +171,7 @@ def _time_marks(longest: float, unit: str, most: int) -> list[float]:
 
 def _staircase(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     out = [points[0]]
-    for before, after in zip(points, points[1:], strict=False):
+    for before, after in itertools.pairwise(points):
         out += [(after[0], before[1]), after]
     return out
 
@@ -193,9 +192,7 @@ def _steps(canvas: Canvas, curve: Curve, x: Scale, y: Scale, look: tuple[str, st
         stroke_dasharray=dash or None,
     )
     last = curve.points[-1]
-    canvas.line(
-        x(last.t), y(last.s) - 6, x(last.t), y(last.s) + 6, stroke=colour, stroke_width=2.6
-    )
+    canvas.line(x(last.t), y(last.s) - 6, x(last.t), y(last.s) + 6, stroke=colour, stroke_width=2.6)
 
 
 def _labels(canvas: Canvas, curves: Sequence[Curve], x: Scale, y: Scale) -> None:
@@ -231,7 +228,12 @@ def _at_risk(
         colour, dash = SERIES[i % len(SERIES)]
         place += line + 4
         canvas.line(
-            0, place - 4.5, 26, place - 4.5, stroke=colour, stroke_width=2.6,
+            0,
+            place - 4.5,
+            26,
+            place - 4.5,
+            stroke=colour,
+            stroke_width=2.6,
             stroke_dasharray=dash or None,
         )
         canvas.text(34, place, cut(curve.label, 90 if wide else 38), colour=colour, bold=True)

@@ -37,8 +37,15 @@ def network(hospitals: Sequence[Hospital], *, title: str, description: str, shap
     canvas.element("rect", width=width, height=height, rx=10, fill=DEEP)
     for ring in (0.42, 0.72, 1.0):
         canvas.element(
-            "ellipse", cx=centre_x, cy=centre_y, rx=radius_x * ring, ry=radius_y * ring,
-            fill="none", stroke="#1d5a66", stroke_width=1, stroke_dasharray="1 6",
+            "ellipse",
+            cx=centre_x,
+            cy=centre_y,
+            rx=radius_x * ring,
+            ry=radius_y * ring,
+            fill="none",
+            stroke="#1d5a66",
+            stroke_width=1,
+            stroke_dasharray="1 6",
         )
     places = []
     for i, hospital in enumerate(hospitals):
@@ -47,8 +54,13 @@ def network(hospitals: Sequence[Hospital], *, title: str, description: str, shap
         y = centre_y - radius_y * math.cos(angle)
         places.append((hospital, x, y, math.sin(angle), math.cos(angle)))
         canvas.line(
-            centre_x, centre_y, x, y, stroke=PALE if hospital.state == "up" else "#5d8a93",
-            stroke_width=1.8, stroke_dasharray=None if hospital.state == "up" else "4 5",
+            centre_x,
+            centre_y,
+            x,
+            y,
+            stroke=PALE if hospital.state == "up" else "#5d8a93",
+            stroke_width=1.8,
+            stroke_dasharray=None if hospital.state == "up" else "4 5",
         )
     canvas.element("circle", cx=centre_x, cy=centre_y, r=15, fill="#fff")
     canvas.element("circle", cx=centre_x, cy=centre_y, r=7, fill=DEEP)
@@ -61,8 +73,11 @@ def network(hospitals: Sequence[Hospital], *, title: str, description: str, shap
         right = side > 0
         room = (width - x if right else x) - 22
         canvas.text(
-            x + (17 if right else -17), y + 5, cut(hospital.name, int(room / (shape.text * 0.5))),
-            anchor="start" if right else "end", colour="#fff",
+            x + (17 if right else -17),
+            y + 5,
+            cut(hospital.name, int(room / (shape.text * 0.5))),
+            anchor="start" if right else "end",
+            colour="#fff",
         )
     return canvas.finish(height, key="network", title=title, description=description)
 
@@ -73,7 +88,10 @@ def _mark(canvas: Canvas, state: str, x: float, y: float) -> None:
     elif state == "down":
         canvas.path(
             [(x, y - 11), (x + 11, y), (x, y + 11), (x - 11, y)],
-            close=True, fill=DEEP, stroke=GOLD, stroke_width=2.4,
+            close=True,
+            fill=DEEP,
+            stroke=GOLD,
+            stroke_width=2.4,
         )
     else:
         canvas.element("circle", cx=x, cy=y, r=9, fill=DEEP, stroke=PALE, stroke_width=2.4)

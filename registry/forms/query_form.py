@@ -1,0 +1,259 @@
+"""The question form: from what was typed to a checked query, and errors back to their fields."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from federation.methods.registry import KINDS, parse
+from federation.query.codebook import Codebook
+from federation.query.errors import QueryError
+from federation.query.json_data import load_json
+from federation.query.model import Query
+from federation.query.parameters import (
+    BoolParam,
+    NumberParam,
+    NumbersParam,
+    Parameter,
+    StrataParam,
+    VariableParam,
+    VariablesParam,
+)
+from registry.forms.cohort_rows import Row, cohort, row_of_path, rows_of
+from registry.pages.naming import Names
+from registry.translate import translate as _
+
+MAX_BYTES = 18_000  # what a session keeps of a half-filled form
+
+
+@dataclass(frozen=True)
+class Control:
+    """One parameter of the analysis as the page shows it."""
+
+    name: str
+    label: str
+    hint: str
+    kind: str  # "select", "many", "text", "check"
+    options: tuple[tuple[str, str], ...] = ()
+    required: bool = True
+
+    @property
+    def id(self) -> str:
+        return f"param-{self.name}"
+
+
+@dataclass
+class Filled:
+    """A filled form: the query as JSON, the checked query or None, and the errors per field."""
+
+    made: dict[str, Any]
+    query: Query | None = None
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+#: Parameter -> the question it answers, when the general label would be unclear.
+LABELS: Mapping[str, str] = {
+    "by": "Compare groups of",
+    "variables": "Values to describe",
+    "time": "Time until the event",
+    "event": "Event",
+    "at": "Times to report (days)",
+    "grid_days": "Step of the time axis (days)",
+    "strata": "Keep apart",
+    "formula": "Model: terms joined by +",
+    "ties": "Events at the same time",
+}
+
+
+def kinds() -> list[tuple[str, str, str]]:
+    """Every analysis: code, name, what it answers."""
+    words = {
+        "count": (_("Count patients"), _("How many patients are there, in which groups?")),
+        "describe": (_("Describe values"), _("What is the mean and the spread?")),
+        "survival": (
+            _("Time until an event"),
+            _("Which share has had no event yet, as time goes on?"),
+        ),
+        "cox": (
+            _("Compare event rates (Cox)"),
+            _("Does the event come faster with this, other things equal?"),
+        ),
+    }
+    return [(kind, *words.get(kind, (kind, ""))) for kind in KINDS]
+
+
+def controls(kind: str, codebook: Codebook, names: Names) -> list[Control]:
+    """The controls of an analysis, from what the method itself declares."""
+    return [_control(p, codebook, names) for p in KINDS[kind].parameters]
+
+
+def _control(parameter: Parameter, codebook: Codebook, names: Names) -> Control:
+    label = _(LABELS.get(parameter.name, parameter.name))
+    hint = parameter.help(names.language)
+
+    def made(kind: str, options: tuple[tuple[str, str], ...] = ()) -> Control:
+        return Control(parameter.name, label, hint, kind, options, parameter.required)
+
+    if isinstance(parameter, VariableParam | VariablesParam | StrataParam):
+        options = tuple((v, names.variable(v)) for v in parameter.suitable(codebook))
+        if isinstance(parameter, StrataParam):
+            options = (("site", _("each hospital")), *options)
+        kind = "many" if isinstance(parameter, VariablesParam) else "select"
+        return made(kind, options)
+    if isinstance(parameter, BoolParam):
+        return made("check")
+    choices = getattr(parameter, "choices", ())
+    if choices:
+        return made("select", tuple((c, _(c)) for c in choices))
+    return made("text")
+
+
+def starting_values(kind: str) -> dict[str, str]:
+    """What stands in a fresh form: the defaults that the method declares."""
+    values = {}
+    for parameter in KINDS[kind].parameters:
+        if parameter.default is not None and not isinstance(parameter.default, bool):
+            values[f"param-{parameter.name}"] = str(parameter.default)
+    return values
+
+
+def from_fields(form: MultiDict[str, str], study: str, codebook: Codebook) -> Filled:
+    """Read the fields. Errors are sentences that say what to do, by field id, in page order."""
+    kind = form.get("kind", "")
+    errors: dict[str, str] = {}
+    title, purpose = form.get("title", "").strip(), form.get("purpose", "").strip()
+    if not title:
+        errors["title"] = _("Give the question a title")
+    if not purpose:
+        errors["purpose"] = _("Say in a sentence a patient can read why you ask this")
+    if kind not in KINDS:
+        errors["kind"] = _("Choose what to work out")
+    rows = rows_of(form)
+    who, row_errors = cohort(rows, codebook, form.get("match", "all"))
+    analysis: dict[str, Any] = {"kind": kind}
+    if kind in KINDS:
+        analysis |= _parameters(form, KINDS[kind].parameters, errors)
+    errors |= row_errors
+    sites: Any = "all"
+    if form.get("asked") == "some":
+        sites = form.getlist("site")
+        if not sites:
+            errors["site"] = _("Tick at least one hospital, or ask all of them")
+    made = {
+        "version": 1,
+        "study": study,
+        "title": title,
+        "purpose": purpose,
+        "codebook": codebook.id,
+        "sites": sites,
+        "cohort": who,
+        "analysis": analysis,
+        "output": form.get("output") or "pooled",
+    }
+    filled = Filled(made, errors=errors)
+    if not errors:
+        _check(filled, codebook, rows)
+    return filled
+
+
+def from_text(text: str, study: str, codebook: Codebook) -> Filled:
+    """Read pasted JSON; one error at the text field, with its place in the JSON."""
+    if not text.strip():
+        return Filled({}, errors={"json": _("Paste a question as JSON")})
+    if len(text.encode()) > MAX_BYTES:
+        return Filled(
+            {},
+            errors={
+                "json": _(
+                    "This question is too long for the page: send it "
+                    "with the JSON interface, or leave parts out"
+                )
+            },
+        )
+    try:
+        made = load_json(text.encode(), MAX_BYTES, 40)
+        if not isinstance(made, dict):
+            raise QueryError("BAD_JSON", _("A question is one JSON object."))
+        filled = Filled({**made, "study": made.get("study") or study})
+        filled.query = parse(filled.made, codebook)
+    except QueryError as error:
+        return Filled({}, errors={"json": str(error)})
+    if filled.query.study != study:
+        filled.errors["json"] = _("This question names another study. Leave “study” out.")
+    elif not filled.query.title.strip() or not filled.query.purpose.strip():
+        filled.errors["json"] = _("Add a “title” and a “purpose” that a patient can read.")
+    return filled
+
+
+def _check(filled: Filled, codebook: Codebook, rows: Sequence[Row]) -> None:
+    try:
+        filled.query = parse(filled.made, codebook)
+    except QueryError as error:
+        filled.errors[_field_of(error.where, rows, filled.made)] = error.message
+
+
+def _field_of(where: str, rows: Sequence[Row], made: Mapping[str, Any]) -> str:
+    """The field that a JSON path stands for; the start of the form when it cannot be told."""
+    if where.startswith("analysis."):
+        name = where.split(".")[1].split("[")[0]
+        return "kind" if name == "kind" else f"param-{name}"
+    if where.startswith("cohort"):
+        row = row_of_path(where, rows, made["cohort"])
+        return row.first_field if row is not None else "add-var"
+    return {"sites": "site", "title": "title", "purpose": "purpose"}.get(
+        where.split("[")[0], "kind"
+    )
+
+
+def _parameters(
+    form: MultiDict[str, str], parameters: Sequence[Parameter], errors: dict[str, str]
+) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for parameter in parameters:
+        name = f"param-{parameter.name}"
+        text = form.get(name, "").strip()
+        if isinstance(parameter, BoolParam):
+            made[parameter.name] = bool(text)
+        elif isinstance(parameter, VariablesParam):
+            chosen = [v for v in form.getlist(name) if v]
+            if chosen:
+                made[parameter.name] = chosen
+            elif parameter.required:
+                errors[name] = _("Tick at least one variable")
+        elif isinstance(parameter, StrataParam):
+            made[parameter.name] = text or None
+        elif not text:
+            if parameter.required:
+                errors[name] = _(
+                    "Fill in: %(label)s",
+                    label=_(LABELS.get(parameter.name, parameter.name)).lower(),
+                )
+        elif isinstance(parameter, NumbersParam):
+            numbers = [_number(part) for part in text.replace(";", " ").replace(",", " ").split()]
+            made[parameter.name] = numbers
+            if any(each is None for each in numbers):
+                errors[name] = _("Write whole numbers of days with spaces between, as 365 1095")
+        elif isinstance(parameter, NumberParam):
+            made[parameter.name] = _number(text)
+            if made[parameter.name] is None:
+                errors[name] = _("Write a number, such as 30")
+        else:
+            made[parameter.name] = text
+    return made
+
+
+def _number(text: str) -> int | float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return int(value) if value.is_integer() else value
+
+
+def pretty(made: Mapping[str, Any]) -> str:
+    """The query as JSON to read: two spaces, keys in the order of the contract."""
+    return json.dumps(made, indent=2, ensure_ascii=False)

@@ -1,0 +1,36 @@
+"""A question in words, before it is sent and when a committee judges it."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from federation.methods.base import Ask
+from federation.methods.registry import KINDS
+from federation.query.codebook import Codebook
+from federation.query.model import Query
+from federation.query.terms import Terms
+from federation.query.words import explain
+from studies.models import Participation, SiteNode
+
+
+def thresholds(session: Session, study: str, query: Query) -> Terms:
+    """The strictest of the policies of all asked hospitals; the strict default while unknown."""
+    told = session.scalars(
+        select(SiteNode.terms)
+        .join(Participation, Participation.institution == SiteNode.institution)
+        .where(
+            Participation.study == study,
+            Participation.state == "open",
+            SiteNode.terms.is_not(None),
+            *(() if query.sites == "all" else (SiteNode.institution.in_(query.sites),)),
+        )
+    )
+    terms = [Terms.from_dict(each) for each in told if each is not None]
+    return Terms.strictest(terms) if terms else Terms.strict()
+
+
+def sentences(query: Query, codebook: Codebook, terms: Terms, lang: str) -> list[str]:
+    """Who is asked, what leaves each hospital, and which thresholds apply."""
+    words = KINDS[query.kind].words(Ask(query, codebook, terms), lang)
+    return explain(query, codebook, terms, words, lang=lang)

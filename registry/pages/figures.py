@@ -1,0 +1,190 @@
+"""The picture of a result, drawn wide and for the phone, with its words in the page's language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from registry.pages.finding import describe_rows, finding, group_name
+from registry.pages.naming import Names
+from registry.pages.tables import ratio_bounds
+from registry.pictures.bars import Bar, BarGroup, BarWords, bars
+from registry.pictures.canvas import SHAPES, Shape
+from registry.pictures.forest import Estimate, ForestWords, forest
+from registry.pictures.kaplan_meier import SurvivalWords, curves_of, kaplan_meier
+from registry.translate import number
+from registry.translate import translate as _
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture with its heading and what a reader must know about it."""
+
+    heading: str
+    caption: str
+    drawings: Markup
+
+
+def figure_of(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) -> Figure | None:
+    """The figure of a released result; None when there is nothing to draw."""
+    result = envelope.get("result")
+    draw = DRAW.get(str(envelope.get("analysis")))
+    if not isinstance(result, Mapping) or draw is None:
+        return None
+    try:
+        return draw(envelope, query, names)
+    except ValueError:  # every number hidden: the table says so
+        return None
+
+
+def svg_of(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) -> str | None:
+    """The wide picture alone, as a file."""
+    made = figure_of(envelope, query, names)
+    return None if made is None else str(made.drawings).split("</svg>")[0] + "</svg>"
+
+
+def _both(draw: Any) -> Markup:
+    # The drawings escape every word themselves (canvas.py).
+    return Markup("".join(draw(shape) for shape in SHAPES))  # noqa: S704
+
+
+def _threshold(envelope: Mapping[str, Any]) -> int:
+    return int(envelope.get("provenance", {}).get("policy", {}).get("t_cell") or 10)
+
+
+def _survival(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) -> Figure:
+    analysis = query["analysis"]
+    by = analysis.get("by")
+    groups = [
+        {**g, "level": names.level(by, g.get("level")) if by else None}
+        for g in envelope["result"].get("groups") or []
+    ]
+    strict = envelope.get("protection") != "none"
+    small = f"<{_threshold(envelope)}"
+    words = SurvivalWords(
+        title=query["title"],
+        description=finding(envelope, query, names),
+        time_axis={
+            "days": _("Days since the start"),
+            "months": _("Months since the start"),
+            "years": _("Years since the start"),
+        },
+        at_risk=_("Patients still followed"),
+        too_few=small if strict else "0",
+        everyone=_("Everyone"),
+    )
+    curves = curves_of(groups, words.everyone)
+    caption = _("The band is the 95% interval: chance alone could move the line within it.")
+    if strict:
+        caption += " " + _(
+            "A line ends where fewer than %(n)s patients remain. The number beneath the "
+            "picture belongs to the next published moment.",
+            n=number(_threshold(envelope)),
+        )
+    heading = (
+        _("Share without event, by %(variable)s", variable=names.variable(by).lower())
+        if by
+        else _("Share without event")
+    )
+    return Figure(
+        heading,
+        caption,
+        _both(lambda shape: kaplan_meier(curves, words=words, shape=shape, writer=number)),
+    )
+
+
+def _cox(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) -> Figure:
+    lines = []
+    for term in envelope["result"].get("terms") or []:
+        low, high = ratio_bounds(term)
+        lines.append(Estimate(names.term(term["term"]), term.get("exp"), low, high))
+    words = ForestWords(
+        title=query["title"],
+        description=finding(envelope, query, names),
+        axis=_("Hazard ratio with 95% interval, logarithmic axis"),
+        lower_side=_("slower than the reference"),
+        higher_side=_("faster than the reference"),
+        to=_("to"),
+        hidden=_("not shown"),
+    )
+    caption = _(
+        "A mark left of 1 means the event comes more slowly, right of 1 faster. A diamond stands "
+        "clear of 1; a square does not. This shows that things go together, not why."
+    )
+    return Figure(
+        _("Hazard ratios"),
+        caption,
+        _both(lambda shape: forest(lines, words=words, shape=shape, ratio=True, writer=number)),
+    )
+
+
+def _describe(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) -> Figure:
+    rows = describe_rows(envelope["result"])
+    first = rows[0]["variable"] if rows else ""
+    same = [r for r in rows if r["variable"] == first]
+    lines = [
+        Estimate(group_name(r, names), r.get("mean"), r.get("ci_low"), r.get("ci_high"))
+        for r in same
+    ]
+    words = ForestWords(
+        title=query["title"],
+        description=finding(envelope, query, names),
+        axis=_("Mean with 95%% interval: %(variable)s", variable=names.with_unit(first)),
+        to=_("to"),
+        hidden=_("not shown"),
+    )
+    return Figure(
+        names.with_unit(first),
+        _(
+            "The mark is the mean, the line its 95% interval. It says how well the mean is known, "
+            "not how far patients differ."
+        ),
+        _both(
+            lambda shape: forest(
+                lines, words=words, shape=shape, ratio=False, writer=number, digits=1
+            )
+        ),
+    )
+
+
+def _count(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) -> Figure | None:
+    by = list(query["analysis"].get("by") or [])
+    cells = envelope["result"].get("cells") or []
+    if not by or len(cells) > 40:
+        return None
+    groups: dict[str, list[Bar]] = {}
+    for cell in cells:
+        levels = [cell["by"].get(v) for v in by]
+        head = names.level(by[0], levels[0]) if len(by) > 1 else ""
+        label = names.group(by[1:] or by, levels[1:] or levels)
+        groups.setdefault(head, []).append(Bar(label, cell.get("n")))
+    prefix = names.variable(by[0])
+    made = [
+        BarGroup(f"{prefix}: {head}" if head else "", tuple(found))
+        for head, found in groups.items()
+    ]
+    words = BarWords(
+        title=query["title"],
+        description=finding(envelope, query, names),
+        axis=_("Number of patients"),
+        hidden=f"<{_threshold(envelope)}",
+    )
+
+    def draw(shape: Shape) -> str:
+        return bars(made, words=words, shape=shape, writer=number)
+
+    caption = ""
+    if any(bar.n is None for group in made for bar in group.bars):
+        caption = _(
+            "A dashed box is a hidden number. Its width says nothing: from 0 up they look alike."
+        )
+    heading = _(
+        "Patients by %(groups)s", groups=_(" and ").join(names.variable(v).lower() for v in by)
+    )
+    return Figure(heading, caption, _both(draw))
+
+
+DRAW = {"survival": _survival, "cox": _cox, "describe": _describe, "count": _count}

@@ -1,0 +1,223 @@
+"""The finding of a result in one or two sentences: the first thing on the result page.
+
+Only released numbers are used, nothing is called a cause, and a comparison says whether chance
+alone could explain it (p below 0.05).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from registry.pages.naming import Names
+from registry.pages.tables import ratio_bounds
+from registry.translate import number, p_value, percent, translate_count
+from registry.translate import translate as _
+
+CHANCE = 0.05
+YEAR = 365.25
+
+
+def finding(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) -> str:
+    """The finding; empty when the envelope holds no released result."""
+    result = envelope.get("result")
+    if not isinstance(result, Mapping):
+        return ""
+    say = SENTENCES.get(str(envelope.get("analysis")), _other)
+    return say(result, query["analysis"], names)
+
+
+def _patients(n: int | None) -> str:
+    if n is None:
+        return _("Too few patients to show their number")
+    return translate_count("%(count)s patient", "%(count)s patients", n)
+
+
+def _chance(p: float | None) -> str:
+    if p is None:
+        return ""
+    if p < CHANCE:
+        return _("Chance alone rarely gives such a difference (p = %(p)s).", p=_p(p))
+    return _("Chance alone can explain this difference (p = %(p)s).", p=_p(p))
+
+
+def _p(p: float) -> str:
+    return p_value(p)
+
+
+def _count(result: Mapping[str, Any], analysis: Mapping[str, Any], names: Names) -> str:
+    total = result.get("total", result.get("n"))
+    by = list(analysis.get("by") or [])
+    if total is None:
+        return _("The total is hidden, because it would give away a small group.")
+    words = _("%(patients)s fit this question.", patients=_patients(total))
+    cells = [c for c in result.get("cells") or [] if c.get("n") is not None]
+    if by and cells:
+        top = max(cells, key=lambda c: int(c["n"]))
+        group = names.group(by, [top["by"].get(v) for v in by])
+        share = percent(top["n"] / total, 0) if total else "–"
+        words += " " + _(
+            "The largest group is %(group)s: %(n)s (%(share)s).",
+            group=group,
+            n=number(top["n"]),
+            share=share,
+        )
+    test = result.get("test") or {}
+    return f"{words} {_chance(test.get('p'))}".strip()
+
+
+def _survival(result: Mapping[str, Any], analysis: Mapping[str, Any], names: Names) -> str:
+    by = analysis.get("by")
+    groups = [g for g in result.get("groups") or [] if g.get("curve") or g.get("at")]
+    if not groups:
+        return _("Every group is too small to show.")
+    day, shares = _last_shared(groups)
+    if day is None:
+        return (
+            _("%(patients)s are in this question.", patients=_patients(result.get("n")))
+            + " "
+            + _chance((result.get("logrank") or {}).get("p"))
+        )
+    when = _time(day)
+    if not by:
+        words = _("After %(time)s, %(share)s had no event.", time=when, share=percent(shares[0], 0))
+    elif len(groups) == 2:
+        words = _(
+            "After %(time)s, %(share)s of the group “%(group)s” had no event, "
+            "against %(other_share)s of the group “%(other)s”.",
+            time=when,
+            share=percent(shares[0], 0),
+            group=names.level(by, groups[0].get("level")),
+            other_share=percent(shares[1], 0),
+            other=names.level(by, groups[1].get("level")),
+        )
+    else:
+        best = max(range(len(groups)), key=lambda i: shares[i])
+        worst = min(range(len(groups)), key=lambda i: shares[i])
+        words = _(
+            "After %(time)s, the share without event runs from %(low)s (%(low_group)s) "
+            "to %(high)s (%(high_group)s).",
+            time=when,
+            low=percent(shares[worst], 0),
+            low_group=names.level(by, groups[worst].get("level")),
+            high=percent(shares[best], 0),
+            high_group=names.level(by, groups[best].get("level")),
+        )
+    return f"{words} {_chance((result.get('logrank') or {}).get('p'))}".strip()
+
+
+def _last_shared(groups: Sequence[Mapping[str, Any]]) -> tuple[float | None, list[float]]:
+    """The latest time at which every group has a released share, and those shares."""
+    known = [
+        {p["t"]: p["s"] for p in group.get("at") or [] if p.get("s") is not None}
+        for group in groups
+    ]
+    days = set.intersection(*(set(k) for k in known)) if known else set()
+    if not days:
+        known = [
+            {p["t"]: p["s"] for p in group.get("curve") or [] if p.get("s") is not None}
+            for group in groups
+        ]
+        ends = [max(k, default=0.0) for k in known]
+        shared = min(ends)
+        if shared <= 0:
+            return None, []
+        return shared, [
+            k[max(t for t in k if t <= shared)] if any(t <= shared for t in k) else 1.0
+            for k in known
+        ]
+    day = max(days)
+    return day, [k[day] for k in known]
+
+
+def _time(days: float) -> str:
+    """Days in the unit people use: "5 years", "90 days"."""
+    years = days / YEAR
+    if abs(years - round(years)) < 0.02 and round(years) >= 1:
+        return translate_count("%(count)s year", "%(count)s years", round(years))
+    if days > 2 * YEAR:
+        return _("%(years)s years", years=number(years, 1))
+    return translate_count("%(count)s day", "%(count)s days", round(days))
+
+
+def _cox(result: Mapping[str, Any], _analysis: Mapping[str, Any], names: Names) -> str:
+    terms = [t for t in result.get("terms") or [] if t.get("exp") is not None]
+    clear = sorted(
+        (t for t in terms if t.get("p") is not None and t["p"] < CHANCE),
+        key=lambda t: float(t["p"]),
+    )
+    if not terms:
+        return _("No term can be shown.")
+    if not clear:
+        return _(
+            "For none of the %(terms)s terms does the hazard differ more than chance explains.",
+            terms=number(len(terms)),
+        )
+    first = clear[0]
+    low, high = ratio_bounds(first)
+    words = _(
+        "%(term)s stands out most: the event comes %(ratio)s times as fast "
+        "(95%% interval %(low)s to %(high)s), with the other terms held equal.",
+        term=names.term(first["term"]),
+        ratio=number(first["exp"], 2),
+        low=number(low, 2),
+        high=number(high, 2),
+    )
+    if len(clear) > 1:
+        words += " " + translate_count(
+            "%(count)s more term differs more than chance explains.",
+            "%(count)s more terms differ more than chance explains.",
+            len(clear) - 1,
+        )
+    return words
+
+
+def _describe(result: Mapping[str, Any], _analysis: Mapping[str, Any], names: Names) -> str:
+    rows = [r for r in describe_rows(result) if r.get("mean") is not None]
+    if not rows:
+        return _("%(patients)s are in this question.", patients=_patients(result.get("n")))
+    first = rows[0]
+    name = first["variable"]
+    words = _(
+        "The mean of %(variable)s is %(mean)s (95%% interval %(low)s to %(high)s)",
+        variable=names.with_unit(name).lower(),
+        mean=number(first["mean"], 1),
+        low=number(first.get("ci_low"), 1),
+        high=number(first.get("ci_high"), 1),
+    )
+    same = [r for r in rows if r["variable"] == name]
+    if len(same) > 1:
+        words += " " + _("in the group “%(group)s”", group=group_name(same[0], names))
+        words += _(
+            ", and %(mean)s in the group “%(group)s”",
+            mean=number(same[-1]["mean"], 1),
+            group=group_name(same[-1], names),
+        )
+    return words + "."
+
+
+def describe_rows(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a `describe` result, one per variable and group."""
+    return [
+        {**group, "variable": entry["variable"], "by": entry.get("by")}
+        for entry in result.get("variables") or []
+        for group in entry.get("groups") or []
+    ]
+
+
+def group_name(row: Mapping[str, Any], names: Names) -> str:
+    """The group of one row of `describe`."""
+    by = row.get("by")
+    return names.level(by, row.get("level")) if by else _("Everyone")
+
+
+def _other(result: Mapping[str, Any], _analysis: Mapping[str, Any], _names: Names) -> str:
+    return _("%(patients)s are in this question.", patients=_patients(result.get("n")))
+
+
+SENTENCES: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any], Names], str]] = {
+    "count": _count,
+    "survival": _survival,
+    "cox": _cox,
+    "describe": _describe,
+}

@@ -1,0 +1,221 @@
+"""A question that was sent: where it stands per hospital, its result, its files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, Response, g, redirect, render_template, request, url_for
+from sqlalchemy import select
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as BaseResponse
+
+from federation.query.codebook import Codebook
+from federation.query.refusals import REFUSALS
+from federation.runs import service
+from federation.runs.errors import RunError
+from federation.runs.models import Run
+from registry.access import rule
+from registry.pages.explaining import sentences, thresholds
+from registry.pages.figures import figure_of, svg_of
+from registry.pages.finding import finding
+from registry.pages.naming import Names
+from registry.pages.states import has_result, hidden_reason, is_final, run_state, site_state
+from registry.pages.tables import tables_of
+from registry.pages.tidy import Shown, to_csv
+from registry.transaction import current_session
+from registry.translate import language
+from registry.translate import translate as _
+from studies.events import announce
+from studies.models import Institution, Study
+
+blueprint = Blueprint("runs", __name__, url_prefix="/r/query")
+
+READERS = {"researcher", "committee", "coordinator"}
+POLL_SECONDS = 3
+
+
+@dataclass(frozen=True)
+class Part:
+    """A hospital's part in a question, in words."""
+
+    slug: str
+    name: str
+    label: str
+    tag: str
+    sentence: str
+
+
+def readable(run_id: str) -> Run:
+    """The run; the rule's scope has seen to it that this person may look."""
+    try:
+        return service.get_run(current_session(), run_id)
+    except RunError:
+        raise NotFound from None
+
+
+def names_of(run: Run) -> Names:
+    """The labels of the codebook the question was written for."""
+    return Names(Codebook.from_dict(run.codebook), language())
+
+
+def hospital_names() -> dict[str, str]:
+    """Slug to name of every institution."""
+    rows = current_session().execute(select(Institution.slug, Institution.name))
+    return {slug: name for slug, name in rows}
+
+
+def parts_of(run: Run) -> list[Part]:
+    """Each asked hospital's part; empty before the question is opened."""
+    names = hospital_names()
+    found = []
+    for site in service.progress(current_session(), run)["sites"]:
+        words = site_state(site["state"])
+        name = names.get(site["site"], site["site"])
+        found.append(Part(site["site"], name, words.label, words.tag, words.sentence))
+    return found
+
+
+def refusal_words(code: str | None) -> str:
+    """What a public code means, in the language of the page."""
+    if not code:
+        return ""
+    if code in REFUSALS:
+        return REFUSALS[code].message(language())
+    return {
+        "CANCELLED": _("The question was withdrawn before it was answered."),
+        "EXPIRED": _("Nobody decided on this question in time. Submit it again."),
+    }.get(code, _("The hub could not work out an answer. Nothing was released."))
+
+
+@blueprint.get("/<uuid:id>")
+@rule(roles=READERS, scope="query")
+def show(id: Any) -> str:  # noqa: A002 - the name in the address
+    """Where the question stands; it renews itself until there is an answer."""
+    run = readable(str(id))
+    study = current_session().get_one(Study, run.study)
+    query = service.query_of(run)
+    codebook = Codebook.from_dict(run.codebook)
+    terms = thresholds(current_session(), run.study, query)
+    return render_template(
+        "runs/show.html",
+        run=run,
+        study=study,
+        state=run_state(run.state),
+        final=is_final(run.state),
+        released=has_result(run.state),
+        parts=parts_of(run),
+        step=service.progress(current_session(), run)["step"],
+        refusal=refusal_words(run.code) if not has_result(run.state) else "",
+        explained=sentences(query, codebook, terms, language()),
+        json=json.dumps(run.query, indent=2, ensure_ascii=False),
+        poll=POLL_SECONDS,
+        just_sent=request.args.get("sent") == "1",
+    )
+
+
+@blueprint.get("/<uuid:id>/status.json")
+@rule(roles=READERS, scope="query")
+def status(id: Any) -> BaseResponse:  # noqa: A002
+    """What the page's small module asks for every few seconds; 304 while nothing changed."""
+    run = readable(str(id))
+    words = run_state(run.state)
+    body = {
+        "id": run.id,
+        "status": run.state,
+        "final": is_final(run.state),
+        "label": words.label,
+        "sentence": words.sentence,
+        "step": service.progress(current_session(), run)["step"],
+        "sites": [
+            {"site": p.slug, "label": p.label, "tag": p.tag, "sentence": p.sentence}
+            for p in parts_of(run)
+        ],
+    }
+    text = json.dumps(body, ensure_ascii=False)
+    response = Response(text, mimetype="application/json")
+    response.set_etag(hashlib.sha256(text.encode()).hexdigest()[:32])
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response.make_conditional(request)
+
+
+@blueprint.post("/<uuid:id>/cancel")
+@rule(roles=READERS, scope="query")
+def cancel(id: Any) -> BaseResponse:  # noqa: A002
+    """Withdraw a question that is not answered yet; a second time changes nothing."""
+    run = readable(str(id))
+    if not is_final(run.state):
+        service.cancel(current_session(), run, g.actor, g.now)
+    return redirect(url_for("runs.show", id=run.id), 303)
+
+
+@blueprint.get("/<uuid:id>/result")
+@rule(roles=READERS, scope="query")
+def result(id: Any) -> str | BaseResponse:  # noqa: A002
+    """The finding, the picture, the table, and where it came from."""
+    run = readable(str(id))
+    if not has_result(run.state) or run.outcome is None:
+        return redirect(url_for("runs.show", id=run.id), 303)
+    _announce_reading(run, "run.viewed")
+    envelope, names = run.outcome, names_of(run)
+    shown = Shown(envelope, names)
+    hospitals = hospital_names()
+    reasons = list(
+        dict.fromkeys(hidden_reason(str(h.get("why"))) for h in envelope.get("hidden") or [])
+    )
+    return render_template(
+        "runs/result.html",
+        run=run,
+        study=current_session().get_one(Study, run.study),
+        envelope=envelope,
+        outcome=envelope["result"],
+        finding=finding(envelope, run.query, names),
+        figure=figure_of(envelope, run.query, names),
+        tables=tables_of(envelope, run.query, names),
+        small=shown.small,
+        reasons=[reason.replace("%(threshold)s", str(shown.threshold)) for reason in reasons],
+        sites=envelope["sites"],
+        missing=[
+            hospitals.get(slug, slug)
+            for slug in [*envelope["sites"]["refused"], *envelope["sites"]["silent"]]
+        ],
+        provenance=envelope["provenance"],
+        warnings=[_(str(w)) for w in envelope.get("warnings") or []],
+        state=run_state(run.state),
+        json=json.dumps(run.query, indent=2, ensure_ascii=False),
+    )
+
+
+@blueprint.get("/<uuid:id>/result.<any(csv, json, svg):form>")
+@rule(roles=READERS, scope="query")
+def download(id: Any, form: str) -> Response:  # noqa: A002
+    """The result as a file, with the same numbers as the page."""
+    run = readable(str(id))
+    if not has_result(run.state) or run.outcome is None:
+        raise NotFound
+    names = names_of(run)
+    if form == "csv":
+        body, kind = to_csv(tables_of(run.outcome, run.query, names)), "text/csv; charset=utf-8"
+    elif form == "json":
+        body, kind = json.dumps(run.outcome, indent=2, ensure_ascii=False), "application/json"
+    else:
+        drawn = svg_of(run.outcome, run.query, names)
+        if drawn is None:
+            raise NotFound
+        body, kind = drawn, "image/svg+xml"
+    _announce_reading(run, "run.exported", form)
+    response = Response(body, content_type=kind)
+    response.headers["Content-Disposition"] = f'attachment; filename="result-{run.id[:8]}.{form}"'
+    return response
+
+
+def _announce_reading(run: Run, action: str, form: str = "page") -> None:
+    announce(
+        current_session(),
+        actor=g.actor,
+        action=action,
+        about=f"run:{run.id}",
+        facts={"study": run.study, "form": form},
+    )

@@ -1,0 +1,153 @@
+"""What every page shares: navigation, language, the start page and the pages of the footer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, Flask, g, redirect, render_template, request, url_for
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from registry import translate
+from registry.access import ANONYMOUS, rule
+from registry.app import hub
+from registry.forms.query_form import kinds, pretty
+from registry.pages.connections import hospitals_of_network, network_drawings, state_words
+from registry.pages.states import has_result, run_state
+from registry.transaction import current_session
+from studies.models import Study
+
+blueprint = Blueprint("shell", __name__)
+
+
+@dataclass(frozen=True)
+class NavItem:
+    """One word in the header. `here` is the page itself, `current` also a page below it."""
+
+    label: str
+    address: str
+    current: bool
+    here: bool
+
+
+#: Role (empty: everybody), label, endpoint. Order is the order in the header.
+NAVIGATION: tuple[tuple[str, str, str], ...] = (
+    ("", "Studies", "public.studies"),
+    ("researcher", "My questions", "researcher.overview"),
+    ("committee", "Approvals", "committee.waiting"),
+    ("coordinator", "Coordination", "coordinator.overview"),
+    ("auditor", "Audit log", "auditor.log"),
+)
+
+
+def navigation() -> list[NavItem]:
+    """The header for whoever is signed in."""
+    items = []
+    for role, label, endpoint in NAVIGATION:
+        if role and role not in g.actor.roles:
+            continue
+        address = url_for(endpoint)
+        below = request.path == address or request.path.startswith(address + "/")
+        items.append(NavItem(label, address, below, request.path == address))
+    return items
+
+
+def home() -> str:
+    """Where a signed-in person starts: the first page of their role."""
+    for role, _label, endpoint in NAVIGATION:
+        if role and role in g.actor.roles:
+            return url_for(endpoint)
+    if "patient" in g.actor.roles:
+        return url_for("patient.choices")
+    return url_for("public.studies")
+
+
+def local(address: str | None) -> str | None:
+    """An address on this site, or None: a form never sends the reader elsewhere."""
+    if not address or not address.startswith("/") or address.startswith(("//", "/\\")):
+        return None
+    if any(ord(letter) < 32 for letter in address):
+        return None
+    return address
+
+
+def here() -> str:
+    """The page to come back to after a change of language; a form's answer has no address."""
+    if request.method == "GET":
+        return request.full_path.rstrip("?")
+    return local(request.form.get("here")) or request.path
+
+
+def init_app(app: Flask) -> None:
+    """Texts and the few functions every template may call."""
+    translate.install(app)
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(
+        navigation=navigation,
+        here=here,
+        home=home,
+        signed_in=lambda: g.actor.id != ANONYMOUS.id,
+        state_words=state_words,
+        run_state=run_state,
+        has_result=has_result,
+        kind_words=lambda kind: {code: name for code, name, _why in kinds()}.get(kind, kind),
+    )
+    app.jinja_env.filters.update(pretty=pretty, iso_moment=iso_moment)
+
+
+def iso_moment(text: str | None) -> str:
+    """A UTC moment as results write it (2026-03-05T09:12:45Z), for the reader."""
+    return translate.moment(datetime.fromisoformat(text) if text else None)
+
+
+@blueprint.get("/")
+@rule("public")
+def start() -> str:
+    """Three doors: patient, researcher, hospital; and the network as it stands now."""
+    session = current_session()
+    hospitals = hospitals_of_network(session, g.now)
+    open_studies = list(
+        session.scalars(select(Study).where(Study.state == "open").order_by(Study.created_at))
+    )
+    return render_template(
+        "public/start.html",
+        hospitals=hospitals,
+        drawings=network_drawings(hospitals),
+        studies=open_studies,
+    )
+
+
+@blueprint.post("/language")
+@rule("public")
+def change_language() -> Response:
+    """Keep the chosen language and go back to the page it was chosen on."""
+    response = redirect(local(request.form.get("next")) or url_for("shell.start"), 303)
+    chosen = request.form.get("language", "")
+    if chosen in translate.LANGUAGES:
+        made: Any = response
+        translate.remember(made, chosen, secure=hub().settings.secure_cookies)
+    return response
+
+
+@blueprint.get("/privacy")
+@rule("public")
+def privacy() -> str:
+    """What happens with data, in plain words."""
+    return render_template("public/privacy.html")
+
+
+@blueprint.get("/accessibility")
+@rule("public")
+def accessibility() -> str:
+    """What was tested and what is known not to be good yet."""
+    return render_template("public/accessibility.html")
+
+
+@blueprint.get("/help")
+@rule("public")
+def help_page() -> str:
+    """Who to call, per reader."""
+    return render_template("public/help.html")
