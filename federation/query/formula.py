@@ -228,6 +228,11 @@ class _Parser:
             self._take("sign", ")", "A ')'")
             self._code(variable, ref)
             return variable.name
+        if self._peek() == ("sign", "("):
+            raise self._wrong(
+                f"'{shown(name)}(...)' is not possible; no functions but C(). "
+                "Ask for the variable in the codebook."
+            )
         variable = self._variable(name)
         self.plain.add(variable.name)
         if variable.type == "date":

@@ -79,6 +79,7 @@ class _Open:
         self.value = value
         self.key: Any = None
         self.has_key = False
+        self.spelled: set[str] = set()
 
     def put(self, item: Any, line: int) -> None:
         if isinstance(self.value, list):
@@ -91,14 +92,15 @@ class _Open:
                 raise YamlError("a key must be a plain word, not a list or mapping.", line)
             if isinstance(item, str) and _GLUED.match(item):
                 raise yaml.YAMLError("a brace is glued to a key")  # load_yaml tries once more
-            # 1 and True, 1 and 1.0 are equal to Python, but not to the author
-            if any(
-                key == item or str(key) == str(item)
-                for key in (item, str(item))
-                if key in self.value
-            ):
+            # 1, 1.0 and True are one key to Python; 1 and "1" are one code to a codebook
+            if item in self.value or _spelled(item) in self.spelled:
                 raise YamlError(f"the key '{str(item)[:60]}' stands here twice. Remove one.", line)
+            self.spelled.add(_spelled(item))
             self.key, self.has_key = item, True
+
+
+def _spelled(key: Any) -> str:
+    return str(key).lower() if isinstance(key, bool) else str(key)
 
 
 def _build(events: Iterator[Any], max_depth: int) -> Any:
