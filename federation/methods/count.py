@@ -20,6 +20,7 @@ from federation.methods.base import (
     Step,
     Sums,
 )
+from federation.methods.grouping import counts_by
 from federation.methods.release import Release, number, seen
 from federation.query.codebook import Codebook
 from federation.query.parameters import Parameter, VariablesParam
@@ -107,11 +108,11 @@ class Count:
         index = cell_index(rows, dims)
         shape = tuple(len(labels) for _, labels in dims)
         inside = index[index >= 0]
-        cells = np.bincount(inside, minlength=int(np.prod(shape)))
+        cells = counts_by(inside, int(np.prod(shape)))
         return {
             "n": np.array([inside.size]),
             "missing": np.array([rows.n - inside.size]),
-            "cells": cells.astype(np.int64).reshape(shape or (1,)),
+            "cells": cells.reshape(shape or (1,)),
         }
 
     def combine(self, ask: Ask, step: Step, pooled: Sums) -> Finished:

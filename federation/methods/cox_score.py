@@ -18,6 +18,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from federation.methods.grouping import counts_by, sums_by
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -115,16 +117,16 @@ def risk_sums(rows: RiskRows, weight: Floats) -> RiskSums:
     """This site's sums for weights exp(eta) (n,) in the order of `rows`."""
     p = rows.z.shape[1]
     weighted = rows.z * weight[:, None]
-    s0 = _per_cell(rows.cell, weight, rows.cells)
+    s0 = sums_by(rows.cell, weight, rows.cells)
     s1 = np.zeros((rows.cells, p))
     if rows.starts.size:
         s1[rows.present] = np.add.reduceat(weighted, rows.starts, axis=0)
     dead = rows.cell[rows.event]
-    e0 = _per_cell(dead, weight[rows.event], rows.cells)
+    e0 = sums_by(dead, weight[rows.event], rows.cells)
     e1 = np.zeros((rows.cells, p))
     for j in range(p):
-        e1[:, j] = _per_cell(dead, weighted[rows.event, j], rows.cells)
-    deaths = np.bincount(dead, minlength=rows.cells).astype(np.int64)
+        e1[:, j] = sums_by(dead, weighted[rows.event, j], rows.cells)
+    deaths = counts_by(dead, rows.cells)
     return RiskSums(
         deaths,
         _from_the_end(s0[:, None], rows.first)[:, 0],
@@ -133,11 +135,6 @@ def risk_sums(rows: RiskRows, weight: Floats) -> RiskSums:
         e1,
         rows.z[rows.event].sum(axis=0),
     )
-
-
-def _per_cell(cell: Ints, values: Floats, cells: int) -> Floats:
-    """Sums of `values` by cell, (cells,)."""
-    return np.bincount(cell, values, minlength=cells).astype(np.float64, copy=False)
 
 
 def _from_the_end(values: Floats, first: Ints) -> Floats:
@@ -176,7 +173,7 @@ def profile(sums: RiskSums, first: Ints, beta: Floats, *, efron: bool) -> Profil
     inverse = 1.0 / rest
 
     def per_cell(values: Floats) -> Floats:
-        return _per_cell(cell, values, cells)
+        return sums_by(cell, values, cells)
 
     once, shared = per_cell(inverse), per_cell(inverse * share)
     twice, mixed = per_cell(inverse**2), per_cell(inverse**2 * share)

@@ -64,7 +64,7 @@ def complete_rows(ask: Ask, design: Design, rows: Rows) -> Mask:
 
 
 def cox_sums(ask: Ask, step: Step, rows: Rows) -> Sums:
-    """The sums of one step; see the method of the same name below."""
+    """The sums of one step: counts, times, score, risk, information or concordance."""
     if step.name == "cox.counts":
         return _counts(ask, rows)
     if step.name == "cox.times":

@@ -6,6 +6,7 @@ squares loses digits when the mean is large against the spread.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,8 @@ from federation.methods.base import (
     Step,
     Sums,
 )
-from federation.methods.design import reach
+from federation.methods.design import origin, span
+from federation.methods.grouping import counts_by, sums_by
 from federation.methods.quantiles import quantile_bins
 from federation.methods.release import Release, seen
 from federation.query.parameters import Parameter, VariableParam, VariablesParam
@@ -101,7 +103,8 @@ class Describe:
         return np.asarray(usable)
 
     def site(self, ask: Ask, step: Step, rows: Rows) -> Sums:
-        """Per variable V and group: n.V, sum.V (in units of `reach`), bins.V; then the spread."""
+        """Per variable V and group n.V, bins.V, sum.V of (x - origin) / span, and size.V, the
+        sum of its absolute values; then off.V and square.V, deviations from the pooled mean."""
         plan = plan_of(ask)
         usable = self._usable(ask, plan, rows)
         group = self._groups(plan, rows)
@@ -109,26 +112,29 @@ class Describe:
         if step.name == "describe.counts":
             sums["n"] = np.array([np.count_nonzero(usable)])
             sums["missing"] = np.array([rows.n]) - sums["n"]
-            sums["groups"] = np.bincount(group[usable], minlength=plan.groups)
+            sums["groups"] = counts_by(group[usable], plan.groups)
         for variable in plan.variables:
             column = rows.column(variable.name)
             known = usable & column.known
             mine = group[known]
             if step.name == "describe.counts":
-                sums[f"n.{variable.name}"] = np.bincount(mine, minlength=plan.groups)
+                sums[f"n.{variable.name}"] = counts_by(mine, plan.groups)
                 if variable.group_labels is not None:
                     sums[f"bins.{variable.name}"] = _bins(
                         column.codes()[known], mine, plan.groups, len(variable.group_labels)
                     )
             if not variable.is_numeric:
                 continue
-            scaled = column.values[known] / reach(variable)
+            values = column.values[known]
             if step.name == "describe.counts":
-                sums[f"sum.{variable.name}"] = np.bincount(mine, scaled, minlength=plan.groups)
+                moved = (values - origin(variable)) / span(variable)
+                sums[f"sum.{variable.name}"] = sums_by(mine, moved, plan.groups)
+                sums[f"size.{variable.name}"] = np.array([np.abs(moved).sum()])
             else:
-                off = scaled - np.asarray(step.params["means"][variable.name])[mine]
-                sums[f"off.{variable.name}"] = np.bincount(mine, off, minlength=plan.groups)
-                sums[f"square.{variable.name}"] = np.bincount(mine, off**2, minlength=plan.groups)
+                mean = np.asarray(step.params["means"][variable.name])
+                off = (values - mean[mine]) / step.params["units"][variable.name]
+                sums[f"off.{variable.name}"] = sums_by(mine, off, plan.groups)
+                sums[f"square.{variable.name}"] = sums_by(mine, off**2, plan.groups)
         return sums
 
     def combine(self, ask: Ask, step: Step, pooled: Sums) -> Step | Finished:
@@ -136,13 +142,16 @@ class Describe:
         plan = plan_of(ask)
         if step.name == "describe.counts":
             counts = {name: values.tolist() for name, values in pooled.items()}
-            means = {}
+            means, units = {}, {}
             for variable in plan.numeric:
-                n = pooled[f"n.{variable.name}"]
-                means[variable.name] = (pooled[f"sum.{variable.name}"] / np.maximum(n, 1)).tolist()
+                n = np.maximum(pooled[f"n.{variable.name}"], 1)
+                shift = pooled[f"sum.{variable.name}"] / n
+                means[variable.name] = (origin(variable) + span(variable) * shift).tolist()
+                size = span(variable) * float(pooled[f"size.{variable.name}"][0]) / int(n.sum())
+                units[variable.name] = fine_unit(size)
             if means:
-                return Step("describe.spread", {"means": means, "counts": counts})
-            return Finished({}, {"means": means, "counts": counts})
+                return Step("describe.spread", {"means": means, "units": units, "counts": counts})
+            return Finished({}, {"counts": counts})
         return Finished(pooled, dict(step.params))
 
     def sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
@@ -227,6 +236,15 @@ class Describe:
         return said
 
 
+def fine_unit(size: float) -> float:
+    """The unit in which deviations travel, from the mean distance to the origin.
+
+    A power of two about a thousandth of it: squares of spreads far smaller than the values
+    keep their digits in fixed point, and those of far outliers stay inside it.
+    """
+    return 2.0 ** (math.floor(math.log2(size)) - 10) if size > 0 else 1.0
+
+
 def _per(by: str | None, lang: str) -> str:
     if by is None:
         return ""
@@ -237,7 +255,7 @@ def _bins(codes: Array, group: Array, groups: int, bins: int) -> Array:
     """Counts (groups, bins) of codes; a code of -1 (a value off the grid) is left out."""
     inside = codes >= 0
     flat = group[inside] * bins + codes[inside]
-    return np.bincount(flat, minlength=groups * bins).reshape(groups, bins)
+    return counts_by(flat, groups * bins).reshape(groups, bins)
 
 
 @dataclass(frozen=True)
@@ -299,13 +317,14 @@ class _Describing:
         from scipy import special
 
         names = ("mean", "sd", "se", "ci_low", "ci_high")
-        name, unit = self.variable.name, reach(self.variable)
+        name = self.variable.name
         mean = sd = se = low = high = None
         if n > 0:
+            unit = self.finished.facts["units"][name]
             # The deviations do not add to exactly 0: their own mean corrects the rounded mean.
             off = float(self.finished.pooled[f"off.{name}"][k]) / n
             square = float(self.finished.pooled[f"square.{name}"][k])
-            mean = (self.finished.facts["means"][name][k] + off) * unit
+            mean = self.finished.facts["means"][name][k] + off * unit
             if n > 1:
                 sd = float(np.sqrt(max(square - n * off**2, 0.0) / (n - 1))) * unit
                 se = sd / float(np.sqrt(n))

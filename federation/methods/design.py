@@ -105,40 +105,51 @@ class Design:
     @cached_property
     def origin(self) -> Floats:
         """A public value near each column's data, (p,): the codebook's minimum, else 0."""
-        return np.array(
-            [
-                float(self.codebook.variables[c.parts[0].variable].min or 0)
-                if len(c.parts) == 1 and not c.is_dummy
-                else 0.0
-                for c in self.columns
-            ]
-        )
+        return np.array([origin(self._numbers(c)[0]) if _alone(c) else 0.0 for c in self.columns])
 
     @cached_property
     def reach(self) -> Floats:
-        """A power of two that bounds each column's codebook range, (p,); 1 where none is known.
+        """A power of two at or above |x - origin| of each column, (p,); 1 where none is known.
 
         Dividing by it is exact, and keeps sums of squares inside fixed point.
         """
-        return np.array(
-            [
-                np.prod(
-                    [
-                        reach(self.codebook.variables[part.variable])
-                        for part in column.parts
-                        if part.level is None
-                    ]
-                )
-                for column in self.columns
-            ]
-        )
+        reaches = []
+        for column in self.columns:
+            numbers = self._numbers(column)
+            each = [span(v) if _alone(column) else magnitude(v) for v in numbers]
+            reaches.append(math.prod(each))
+        return np.array(reaches, dtype=np.float64)
+
+    def _numbers(self, column: DesignColumn) -> list[Variable]:
+        parts = (part for part in column.parts if part.level is None)
+        return [self.codebook.variables[part.variable] for part in parts]
 
 
-def reach(variable: Variable) -> float:
-    """The power of two at or above every value the codebook allows; 1 where it sets no bounds."""
+def _alone(column: DesignColumn) -> bool:
+    """Whether the column is one numeric variable as it is."""
+    return len(column.parts) == 1 and not column.is_dummy
+
+
+def origin(variable: Variable) -> float:
+    """A public value near the data: the codebook's minimum, else 0."""
+    return float(variable.min or 0.0)
+
+
+def span(variable: Variable) -> float:
+    """The power of two at or above the codebook's range; 1 where it sets no bounds."""
     if variable.min is None or variable.max is None:
         return 1.0
-    bound = max(abs(variable.min), abs(variable.max))
+    return _power_of_two(variable.max - variable.min)
+
+
+def magnitude(variable: Variable) -> float:
+    """The power of two at or above every value the codebook allows; 1 without bounds."""
+    if variable.min is None or variable.max is None:
+        return 1.0
+    return _power_of_two(max(abs(variable.min), abs(variable.max)))
+
+
+def _power_of_two(bound: float) -> float:
     return 2.0 ** math.ceil(math.log2(bound)) if bound > 0 else 1.0
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from federation.methods.base import Array, Rows, Sums
 from federation.methods.cox_score import pack_symmetric, unpack_symmetric
 from federation.methods.design import Design
+from federation.methods.grouping import counts_by
 from federation.query.refusals import Refused
 from federation.query.terms import ModelTerms
 
@@ -32,7 +33,7 @@ def column_sums(design: Design, rows: Rows, matrix: Floats) -> Sums:
     }
     for name in design.factors:
         labels = design.codebook.variables[name].group_labels or ()
-        sums[f"levels.{name}"] = np.bincount(rows.column(name).codes(), minlength=len(labels))
+        sums[f"levels.{name}"] = counts_by(rows.column(name).codes(), len(labels))
     dummies = matrix[:, list(design.dummies)]
     sums["pairs"] = pack_symmetric(np.rint(dummies.T @ dummies)).astype(np.int64)
     return sums

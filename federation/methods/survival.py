@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from federation.methods.base import Ask, CountTable, Finished, Mask, Released, Rows, Step, Sums
 from federation.methods.cox_score import pack_symmetric
+from federation.methods.grouping import counts_by
 from federation.methods.logrank import logrank_sums
 from federation.methods.survival_plan import (
     OUTCOME,
@@ -80,8 +81,8 @@ class Survival:
         StrataParam(
             name="strata",
             default=None,
-            help_en="Stratify the log-rank test by hospital (site) or by a variable.",
-            help_nl="Stratificeer de log-ranktoets naar ziekenhuis (site) of naar een variabele.",
+            help_en="Strata of the log-rank test: site (on exact times), a variable, or null.",
+            help_nl="Strata van de log-ranktoets: site (op exacte tijden), een variabele, of null.",
         ),
     )
     bounded_rounds = 2
@@ -212,8 +213,7 @@ class Survival:
 def _table(line: Ints, place: Ints, shape: tuple[int, ...]) -> Ints:
     """Counts of (line, place) pairs; `shape` ends in the number of places."""
     size = int(np.prod(shape))
-    flat = np.bincount(line * shape[-1] + place, minlength=size)
-    return flat.astype(np.int64).reshape(shape)
+    return counts_by(line * shape[-1] + place, size).reshape(shape)
 
 
 def at_risk_of(leaving: Ints) -> Ints:

@@ -78,7 +78,7 @@ def release_survival(
         "missing": release.missing(int(finished.pooled["missing"][0])),
         "unit": variable.unit or "days",
         "ci": "log-log",
-        "at_risk": "just before t" if last is not None else "after t",
+        "at_risk_counted": "just before t" if last is not None else "after t",
         "groups": groups,
         "logrank": _logrank(ask, release, labels, finished, everything),
     }
