@@ -166,7 +166,11 @@ def _print(answers: Sequence[Mapping[str, Any]], asked: Sequence[Query], as_json
     if as_json:
         click.echo(_json(answers[0] if len(answers) == 1 else answers))
         return
-    console = Console(no_color="NO_COLOR" in os.environ or None, highlight=False, soft_wrap=True)
+    # In a file or a pipe there is no window that a table would have to fit into.
+    width = None if sys.stdout.isatty() else 160
+    console = Console(
+        no_color="NO_COLOR" in os.environ or None, highlight=False, soft_wrap=True, width=width
+    )
     for answer, query in zip(answers, asked, strict=True):
         show(console, answer, query.title or query.kind)
 

@@ -43,7 +43,8 @@ def with_lanes(pooled: Mapping[str, Any], lanes: Mapping[str, Outcome]) -> dict[
     for site, outcome in sorted(lanes.items()):
         found = outcome.envelope
         if outcome.status == "complete":
-            own[site] = {**found["result"], "hidden": found["hidden"]}
+            hidden = {"hidden": found["hidden"]} if found["hidden"] else {}
+            own[site] = {**found["result"], **hidden}
         else:
             own[site] = {key: found[key] for key in ("status", "code", "message")}
         if outcome.status == "insufficient":

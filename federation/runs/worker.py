@@ -4,6 +4,7 @@ It may be killed between any two statements: everything it knows is in the datab
 worker rebuilds the rest. No engine call happens inside a transaction.
 """
 
+import importlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -358,5 +359,7 @@ def run_forever(
 ) -> None:
     """Work until ``stop``: replies wake the worker at once, new runs within a fifth of a second."""
     tell = clock or (lambda: datetime.now(UTC))
+    # Half a second of import that the first test statistic would wait for.
+    importlib.import_module("scipy.special")
     while not stop.is_set():
         worker.step(tell(), wait=0.2)

@@ -1,6 +1,7 @@
 """A small network on this machine for ``oncokring try``: real site processes on temporary
 directories, a real signed snapshot in which everyone consents, the same driver as the hub's."""
 
+import importlib
 import shutil
 import tempfile
 import uuid
@@ -82,6 +83,9 @@ class TrialNetwork:
         for site in self._sites.values():
             pin_peers(site.path, peers)
         self._engine = EmbeddedEngine({slug: site.path for slug, site in self._sites.items()})
+        # Half a second of import that the first test statistic would wait for; the sites are
+        # still starting.
+        importlib.import_module("scipy.special")
         self._publish()
 
     def ask(self, query: Query) -> dict[str, Any]:

@@ -82,20 +82,28 @@ def _show_part(console: Console, part: Mapping[str, Any], name: str) -> None:
 def _show_list(console: Console, rows: Sequence[Mapping[str, Any]], name: str) -> None:
     flat = [_flat(row) for row in rows]
     columns = list(dict.fromkeys(key for row in flat for key in row))
+    holders = any(_nested(value) for row in rows for value in row.values())
+    if not holders or any(isinstance(row[c], int | float) for row in flat for c in row):
+        _show_table(console, flat, columns, name)
+    for row in rows:
+        label = next((str(v) for v in row.values() if isinstance(v, str)), "all")
+        for key, value in row.items():
+            if _nested(value) and isinstance(value, list):
+                _show_list(console, value, f"{label} {key}".strip())
+
+
+def _show_table(
+    console: Console, flat: Sequence[Mapping[str, Any]], columns: Sequence[str], name: str
+) -> None:
     table = Table(title=escape(name), title_justify="left", show_edge=False, pad_edge=False)
     for column in columns:
         words = any(isinstance(row.get(column), str) for row in flat)
-        table.add_column(escape(column), justify="left" if words else "right")
+        table.add_column(escape(column), justify="left" if words else "right", overflow="fold")
     for cells in flat[:ROWS_SHOWN]:
         table.add_row(*(escape(number(cells[c], c)) if c in cells else "" for c in columns))
     console.print(table)
     if len(flat) > ROWS_SHOWN:
         console.print(f"… {len(flat) - ROWS_SHOWN} more rows; --json shows all.")
-    for row in rows:
-        label = " ".join(str(v) for v in row.values() if isinstance(v, str))
-        for key, value in row.items():
-            if _nested(value) and isinstance(value, list):
-                _show_list(console, value, f"{label} {key}".strip())
 
 
 def _flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
