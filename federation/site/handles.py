@@ -28,6 +28,14 @@ def list_handles(directory: SiteDirectory) -> Handles:
     return np.unique(directory.handles.handles(sorted(numbers)))
 
 
+def is_known(directory: SiteDirectory, local_id: str) -> bool:
+    """Whether a patient in the data has this local number. Raises DataError."""
+    wanted = local_id.strip()
+    return wanted != "" and any(
+        wanted in block for mapped in directory.mappings.values() for block in local_ids(mapped)
+    )
+
+
 @dataclass(frozen=True)
 class Letter:
     """A letter to one patient. The hub gets `handle`, `code_id` and `verifier`; the patient gets

@@ -211,9 +211,15 @@ def _toml(value: object) -> str:
 def read_peers(path: Path) -> dict[str, PublicIdentity]:
     """The pinned public identities in peers.json, this site included. SetupError when wrong."""
     try:
-        value = json.loads((path / PEERS_FILE).read_text("utf-8"))
+        return parse_peers((path / PEERS_FILE).read_bytes())
     except OSError as error:
         raise SetupError("peers.json is missing; put the network's list of sites there.") from error
+
+
+def parse_peers(data: bytes) -> dict[str, PublicIdentity]:
+    """Public identities from a list of sites: site -> {sign, box}. SetupError when wrong."""
+    try:
+        value = json.loads(data.decode("utf-8"))
     except ValueError as error:
         raise SetupError("peers.json is not a JSON file in UTF-8; correct it.") from error
     if not isinstance(value, dict):

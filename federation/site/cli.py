@@ -1,0 +1,236 @@
+"""`oncokring site …`: what a hospital's administrator does on the hospital's own machine."""
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from federation.query.codebook import Codebook, load_codebook
+from federation.query.errors import QueryError
+from federation.site.errors import DataError, SetupError
+
+OK, FAILED, WRONG_USE = 0, 1, 2
+
+Made = TypeVar("Made")
+_FOLDER = click.Path(path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group("site")
+def site() -> None:
+    """Set up, check and run a hospital's site."""
+
+
+@site.command()
+@click.argument("directory", type=_FOLDER)
+@click.option("--slug", required=True, help="Short name of the hospital, as the network uses it.")
+@click.option("--name", required=True, help="Full name of the hospital.")
+@click.option("--network", required=True, help="Short name of the network.")
+@click.option("--hub", required=True, help="Public key of the hub, from the network office.")
+@click.option("--kind", type=click.Choice(["csv", "parquet", "sqlite"]), default="csv")
+@click.option("--data", required=True, help="The data file.")
+@click.option("--delimiter", default=None, help="Of a CSV file; a comma unless said otherwise.")
+@click.option("--table", "tables", multiple=True, help="Table of a SQLite file.")
+@click.option("--mapping", required=True, type=_FILE, help="How columns become variables.")
+@click.option("--policy", type=_FILE, default=None, help="Disclosure policy; strict without it.")
+@click.option("--study", required=True, help="Short name of the study that is agreed here.")
+@click.option("--codebook", required=True, type=_FILE, help="The study's codebook.")
+@click.option("--requires", required=True, multiple=True, help="Consent item that is needed.")
+@click.option("--approve", type=click.Choice(["committee", "here"]), default="committee")
+def init(**given: Any) -> None:
+    """Make DIRECTORY with fresh keys, and print what the network office needs to know."""
+    from federation.disclosure.policy import Policy
+    from federation.site.directory import init_site
+
+    source: dict[str, Any] = {"kind": given["kind"], "path": str(Path(given["data"]).resolve())}
+    if given["delimiter"] is not None:
+        source["delimiter"] = given["delimiter"]
+    if given["tables"]:
+        source["tables"] = list(given["tables"])
+    policy = Policy.strict().to_yaml() if given["policy"] is None else given["policy"].read_bytes()
+    directory = _or_stop(
+        lambda: init_site(
+            given["directory"],
+            slug=given["slug"],
+            name=given["name"],
+            network=given["network"],
+            hub_public=given["hub"],
+            source=source,
+            mapping=given["mapping"].read_bytes(),
+            policy=policy,
+            studies={
+                given["study"]: {
+                    "codebook": _codebook(given["codebook"]),
+                    "requires": list(given["requires"]),
+                    "approve": given["approve"],
+                }
+            },
+        )
+    )
+    _print({directory.slug: directory.identity.to_dict()})
+    click.echo("Send this to the network office; then pin its list of sites: site pin", err=True)
+
+
+@site.command()
+@click.argument("directory", type=_FOLDER)
+@click.argument("peers", type=_FILE)
+def pin(directory: Path, peers: Path) -> None:
+    """Pin the network's list of sites (PEERS, a JSON file) in DIRECTORY."""
+    from federation.site.directory import pin_peers
+    from federation.site.settings import parse_peers, read_settings
+
+    def checked() -> list[str]:
+        settings = read_settings(directory)
+        found = parse_peers(peers.read_bytes())
+        if settings.slug not in found:
+            raise SetupError(f"the list does not hold this site, {settings.slug}; ask for another.")
+        pin_peers(directory, found)
+        return sorted(found)
+
+    _print({"pinned": _or_stop(checked)})
+
+
+@site.command()
+@click.argument("directory", type=_FOLDER)
+@click.option("--codebook", type=_FILE, default=None, help="Check against this codebook instead.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def check(directory: Path, codebook: Path | None, as_json: bool) -> None:
+    """Show how well the data in DIRECTORY fit the codebook. Stays on this machine."""
+    from federation.site.report import sentence
+    from federation.site.tables import show_report
+
+    try:
+        reports = _or_stop(lambda: _reports(directory, codebook))
+    except DataError as error:
+        _stop(sentence(error), FAILED)
+    if as_json:
+        _print([report.to_dict() for report in reports])
+    else:
+        for report in reports:
+            show_report(report)
+    sys.exit(OK if all(report.usable for report in reports) else FAILED)
+
+
+def _reports(path: Path, codebook: Path | None) -> list[Any]:
+    from federation.site.directory import SiteDirectory, kept_codebook
+    from federation.site.report import check_data
+
+    directory = SiteDirectory.load(path)
+    books: dict[tuple[str, str], Codebook] = {}
+    for study in directory.settings.studies.values():
+        book = kept_codebook(path, study) if codebook is None else _codebook(codebook)
+        if book is None:
+            raise SetupError(f"the codebook of {study.slug} is not kept here; give --codebook.")
+        books[study.mapping, book.sha256] = book
+    return [
+        check_data(directory, book, directory.mappings[mapping], mapping)
+        for (mapping, _), book in books.items()
+    ]
+
+
+@site.command()
+@click.argument("directory", type=_FOLDER)
+def run(directory: Path) -> None:
+    """Serve DIRECTORY over stdin and stdout, as the embedded engine does."""
+    from federation.site.process import main
+
+    sys.exit(main([str(directory)]))
+
+
+@site.command()
+@click.argument("directory", type=_FOLDER)
+@click.option("--json", "as_json", is_flag=True, help="Print the state as JSON.")
+def status(directory: Path, as_json: bool) -> None:
+    """Show what DIRECTORY has answered, which consent it counts by, and whether its log holds."""
+    from federation.site.status import read_status
+    from federation.site.tables import show_status
+
+    found = _or_stop(lambda: read_status(directory, datetime.now(UTC)))
+    if as_json:
+        _print(found)
+    else:
+        show_status(found)
+    sys.exit(OK if found["audit_intact"] else FAILED)
+
+
+@site.command()
+@click.argument("directory", type=_FOLDER)
+@click.option("--number", prompt="Patient number", help="The local number; asked for without it.")
+@click.option("--study", "studies", multiple=True, required=True, help="Study in the letter.")
+@click.option("--language", type=click.Choice(["nl", "en"]), default="nl")
+@click.option("--any-number", is_flag=True, help="Also when the number is not in the data.")
+def invite(
+    directory: Path, number: str, studies: tuple[str, ...], language: str, any_number: bool
+) -> None:
+    """Make a letter code for one patient. `letter` goes to the patient, `hub` to the hub."""
+    from federation.site.directory import SiteDirectory
+    from federation.site.handles import is_known, new_letter
+    from federation.site.report import sentence
+
+    found = _or_stop(lambda: SiteDirectory.load(directory))
+    for study in studies:
+        if study not in found.settings.studies:
+            _stop("This study is not agreed here; see site.toml.", WRONG_USE)
+    try:
+        if not any_number and not is_known(found, number):
+            _stop("No patient in the data has this number; check it, or use --any-number.", FAILED)
+    except DataError as error:
+        _stop(sentence(error), FAILED)
+    letter = new_letter(found.handles, number.strip())
+    _print(
+        {
+            "letter": letter.printed,
+            "hub": {
+                "site": found.slug,
+                "handle": letter.handle,
+                "code_id": letter.code_id,
+                "verifier": letter.verifier,
+                "studies": sorted(studies),
+                "language": language,
+            },
+        }
+    )
+
+
+@site.command()
+@click.argument("directory", type=_FOLDER)
+@click.argument("query_sha256", required=False)
+@click.option("--by", default=None, help="Name or role of the person who approves.")
+def approve(directory: Path, query_sha256: str | None, by: str | None) -> None:
+    """List the queries that wait for this hospital's approval, or approve one by its hash."""
+    from federation.site.status import approve_query, waiting_queries
+
+    if query_sha256 is None:
+        _print(_or_stop(lambda: waiting_queries(directory)))
+        return
+    if not by:
+        _stop("Say who approves with --by.", WRONG_USE)
+    _or_stop(lambda: approve_query(directory, query_sha256, str(by), datetime.now(UTC)))
+    _print({"approved": query_sha256})
+
+
+def _codebook(path: Path) -> Codebook:
+    try:
+        return load_codebook(path)
+    except QueryError as error:
+        _stop(f"{path.name}: {error}", WRONG_USE)
+
+
+def _or_stop(make: Callable[[], Made]) -> Made:
+    try:
+        return make()
+    except SetupError as error:
+        _stop(error.sentence, WRONG_USE)
+
+
+def _stop(sentence: str, code: int) -> NoReturn:
+    click.echo(sentence, err=True)
+    sys.exit(code)
+
+
+def _print(value: object) -> None:
+    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
