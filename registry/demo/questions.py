@@ -105,19 +105,19 @@ COX = Question(
 )
 QUESTIONS = (COUNT, DESCRIBE, SURVIVAL, COX)
 
-AFTER_AGE = 55
+AFTER_NODES = 4  # a clearly different cohort at every hospital, see disclosure.md 4.7 W4
 AFTER = Question(
-    "describe, 55 and older",
+    "describe, four nodes or more",
     _query(
-        "Size and nodes at 55 and older",
-        "To know the older patients in this study.",
-        {"kind": "describe", "variables": ["tumour_size", "nodes"]},
-        cohort={"var": "age", "op": ">=", "value": AFTER_AGE},
+        "Age and tumour size with four nodes or more",
+        "To know the patients whose cancer had come further.",
+        {"kind": "describe", "variables": ["age", "tumour_size"]},
+        cohort={"var": "nodes", "op": ">=", "value": AFTER_NODES},
     ),
-    lambda rows, _: pooled.describe(older(rows), ["tumour_size", "nodes"]),
+    lambda rows, _: pooled.describe(further(rows), ["age", "tumour_size"]),
 )
 
 
-def older(rows: Rows) -> dict[str, list[Patient]]:
+def further(rows: Rows) -> dict[str, list[Patient]]:
     """The cohort of `AFTER`."""
-    return {slug: [p for p in mine if p.age >= AFTER_AGE] for slug, mine in rows.items()}
+    return {slug: [p for p in mine if p.nodes >= AFTER_NODES] for slug, mine in rows.items()}

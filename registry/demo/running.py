@@ -18,7 +18,7 @@ from registry.demo import network as demo_network
 from registry.demo.comparing import Line, compare, largest_difference
 from registry.demo.network import STUDY, DemoNetwork
 from registry.demo.patients import Patient
-from registry.demo.questions import AFTER, COUNT, GRID, Question, older, published_times
+from registry.demo.questions import AFTER, COUNT, GRID, Question, further, published_times
 from registry.transaction import unit_of_work
 from studies.actor import SYSTEM, Actor
 
@@ -66,8 +66,8 @@ class RunningDemo:
         self._stop = threading.Event()
 
     def __enter__(self) -> "RunningDemo":
-        folders = {slug: site.path for slug, site in self.network.sites.items()}
-        self._engine = EmbeddedEngine(folders)
+        ffurthers = {slug: site.path for slug, site in self.network.sites.items()}
+        self._engine = EmbeddedEngine(ffurthers)
         worker = Worker(self.network.factory, self._engine, self.network.hub_key)
         self._thread = threading.Thread(
             target=run_forever, args=(worker, self._stop), name="worker", daemon=True
@@ -127,7 +127,7 @@ class RunningDemo:
     def withdraw_one(self) -> "Withdrawal":
         """One patient of the later question's cohort withdraws; both halves of the promise."""
         before = self.network.consenting()
-        patient, slug = _somebody(older(before))
+        patient, slug = _somebody(further(before))
         with unit_of_work(self.network.factory, SYSTEM) as session:
             subject = session.get_one(Subject, self.network.subjects[patient.number])
             demo_network.withdraw(session, subject, datetime.now(UTC))
