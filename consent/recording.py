@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import func, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Select, func, insert, select
 from sqlalchemy.orm import Session
 
 from consent.errors import ConsentError
@@ -17,7 +16,7 @@ from consent.log import EMPTY_ROOT, Frontier, leaf_hash
 from consent.models import ConsentEvent, LogHead, LogLeaf, Receipt, Subject, TextVersion
 from consent.rule import ANY
 from consent.texts import text_for
-from studies.actor import Actor
+from studies.actor import SYSTEM, Actor
 from studies.base import canonical_json, new_id, to_ms
 from studies.events import announce
 from studies.models import Participation
@@ -203,17 +202,24 @@ def _locked_head(session: Session, network: str, now: datetime) -> LogHead:
     head = session.scalars(fresh).first()
     if head is not None:
         return head
-    try:
-        with session.begin_nested():
-            session.execute(
-                insert(LogHead).values(
-                    network=network, size=0, root=EMPTY_ROOT.hex(), frontier=[], at=now
-                )
-            )
-    except IntegrityError:
-        # Another transaction made it first; the lock below waits for that one.
-        pass
-    return session.scalars(fresh).one()
+    return _first_head(session, network, now, fresh)
+
+
+def _first_head(
+    session: Session, network: str, now: datetime, fresh: Select[LogHead]
+) -> LogHead:
+    if session.get_bind().dialect.name == "postgresql":
+        # No row to lock yet: whoever comes second waits here and then finds the row of the first.
+        # On SQLite a writing transaction is alone anyway.
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"log_head {network}"))))
+        made = session.scalars(fresh).first()
+        if made is not None:
+            return made
+    head = LogHead(network=network, size=0, root=EMPTY_ROOT.hex(), frontier=[], at=now)
+    session.add(head)
+    session.flush()
+    announce(session, actor=SYSTEM, action="consent.log_started", about=f"network:{network}")
+    return head
 
 
 def _write(

@@ -15,7 +15,7 @@ from consent.errors import ConsentError
 from consent.items import LANGUAGES
 from consent.models import Invitation, Subject
 from consent.snapshot import HANDLE_BYTES
-from studies.actor import Actor
+from studies.actor import SYSTEM, Actor
 from studies.events import announce
 from studies.models import Institution, Participation, Study
 
@@ -71,7 +71,13 @@ def patient(subject: Subject) -> Actor:
 
 
 def add_subject(
-    session: Session, *, site: str, handle: bytes, network: str, now: datetime
+    session: Session,
+    *,
+    site: str,
+    handle: bytes,
+    network: str,
+    now: datetime,
+    actor: Actor = SYSTEM,
 ) -> Subject:
     """The subject with this handle at `site`, made when it is new.
 
@@ -88,6 +94,7 @@ def add_subject(
     subject = Subject(site=site, handle=text, network=network, created_at=now)
     session.add(subject)
     session.flush()
+    announce(session, actor=actor, action="consent.subject_added", about=f"institution:{site}")
     return subject
 
 
@@ -119,7 +126,7 @@ def invite(
     if session.get(Invitation, code_id) is not None:
         raise ConsentError("invitation_not_valid")
     network = _common_network(session, site, studies)
-    subject = add_subject(session, site=site, handle=handle, network=network, now=now)
+    subject = add_subject(session, site=site, handle=handle, network=network, now=now, actor=actor)
     session.execute(
         update(Invitation)
         .where(Invitation.subject_id == subject.id, Invitation.replaced_at.is_(None))

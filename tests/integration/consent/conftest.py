@@ -1,0 +1,87 @@
+"""A network with its study and text on each real database, and patients to act in it."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy.orm import Session
+
+from consent import service as consent
+from consent.models import Receipt, Subject
+from registry.database import SessionFactory
+from studies import service as studies
+from studies.actor import SYSTEM
+from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
+
+NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+STUDY = HORMONE_THERAPY.slug
+YES = {item: "yes" for item in HORMONE_THERAPY.requires}
+
+
+@dataclass
+class Hub:
+    """A session on a loaded network; `text` is the id of the study's text."""
+
+    session: Session
+    text: str
+
+    def subject(self, site: str = "zuyderland") -> Subject:
+        return consent.add_subject(
+            self.session,
+            site=site,
+            handle=secrets.token_bytes(20),
+            network=ONCOZON.slug,
+            now=NOW,
+        )
+
+    def answer(
+        self, subject: Subject, at: datetime = NOW, key: str | None = None, **answers: str
+    ) -> Receipt:
+        """Answer yes to all but what is named, with _ for the dot in an item."""
+        given = YES | {item.replace("_", "."): answer for item, answer in answers.items()}
+        return consent.record(
+            self.session,
+            subject=subject,
+            study=STUDY,
+            answers=given,
+            text_version=self.text,
+            language="nl",
+            form_key=key or secrets.token_hex(8),
+            actor=consent.patient(subject),
+            now=at,
+        )
+
+    def stop(self, subject: Subject, at: datetime, study: str | None = STUDY) -> Receipt:
+        return consent.withdraw(
+            self.session,
+            subject=subject,
+            study=study,
+            language="nl",
+            form_key=secrets.token_hex(8),
+            actor=consent.patient(subject),
+            now=at,
+        )
+
+
+def load(session: Session) -> str:
+    """Write the network and its text; give the text's id."""
+    studies.load_network(session, ONCOZON, SYSTEM, now=NOW)
+    text = consent.publish_text(
+        session,
+        study=STUDY,
+        content=HORMONE_THERAPY.text,
+        approved_by=HORMONE_THERAPY.text_approved_by,
+        actor=SYSTEM,
+        now=NOW,
+    )
+    return text.id
+
+
+@pytest.fixture
+def hub(factory: SessionFactory) -> Iterator[Hub]:
+    with factory() as session:
+        text = load(session)
+        session.commit()
+        yield Hub(session, text)
