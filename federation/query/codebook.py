@@ -252,10 +252,11 @@ def _levels(value: object, where: str) -> tuple[Level, ...]:
                 levels.append(Level(code, Label(code)))
     if not 1 <= len(levels) <= MAX_LEVELS:
         raise _bad(f"A category needs 1 to {MAX_LEVELS} levels: codes, or code: label.", where)
-    codes = [level.code for level in levels]
-    for code in codes:
-        if codes.count(code) > 1:
-            raise _bad(f"The level '{shown(code)}' stands here twice. Remove one.", where)
+    seen: set[str] = set()
+    for level in levels:
+        if level.code in seen:
+            raise _bad(f"The level '{shown(level.code)}' stands here twice. Remove one.", where)
+        seen.add(level.code)
     return tuple(levels)
 
 

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from federation.disclosure.gate import check_outgoing
+from federation.protocol.encoding import pack_array
+from federation.protocol.sums import flatten
+from federation.query.refusals import Refused
+from federation.query.terms import Terms
+
+HASH = "0" * 64
+STRICT, OPEN = Terms.strict(), Terms.open_data()
+SUMS = {"_roster": np.array([1, 40, 1600]), "cells": np.arange(6).reshape(2, 3), "x": np.ones(2)}
+LAYOUT, VECTOR = flatten(SUMS)
+
+
+def reply(**more: Any) -> dict[str, Any]:
+    made = {
+        **{"v": 1, "iss": "site-a", "aud": "hub", "iat": 1_700_000_000, "exp": 1_700_000_600},
+        **{"jti": "a1b2-c3", "run": "3f0c9a52-1111-4222-8333-444455556666", "step": 0},
+        **{"query_sha256": HASH, "roster_sha256": HASH, "status": "ok", "code": None},
+        **{"terms_named": [], "layout": LAYOUT, "masked": pack_array(VECTOR), "snapshot": 3},
+        **{"policy_sha256": HASH, "software": "0.1.0", "replay_of": None},
+    }
+    return {**made, **more}
+
+
+REFUSAL = {"status": "refused", "code": "SMALL_GROUP", "masked": None, "layout": None}
+REPLAY = {"status": "replay", "replay_of": {"run": "a-b", "as_of": 1_700_000_000}, "masked": None}
+PLAIN = {name: pack_array(np.asarray(array)) for name, array in SUMS.items()}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        REFUSAL,
+        {**REFUSAL, "code": "MODEL_TOO_RICH", "terms_named": ["grade[3]", "age:hormone[yes]"]},
+        REPLAY,
+        {**REPLAY, "replay_of": {"run": "a-b", "as_of": "2026-01-01T00:00:00+00:00"}},
+    ],
+    ids=str,
+)
+def test_what_may_leave(change: dict[str, Any]) -> None:
+    check_outgoing(reply(**change), STRICT)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"extra": 1},
+        {"beta": [1.0]},
+        {"v": True},
+        {"iat": 1.5},
+        {"iss": "a b"},
+        {"iss": 3},
+        {"run": "x" * 101},
+        {"run": None},
+        {"step": -1},
+        {"status": "weird"},
+        {"status": None},
+        {"query_sha256": "F" * 64},
+        {"code": "SMALL_GROUP"},
+        {"terms_named": ["grade[3]"]},
+        {"masked": None},
+        {"masked": [1, 2]},
+        {"masked": {**pack_array(VECTOR), "note": "x"}},
+        {"masked": {**pack_array(VECTOR), "dtype": "<U9"}},
+        {"masked": {**pack_array(VECTOR), "shape": [1, 1, 1, 1, 1]}},
+        {"masked": {**pack_array(VECTOR), "b64": "jan jansen"}},
+        {"layout": [["name", [1], "s"]]},
+        {"layout": [["name", 1, "i"]]},
+        {"layout": [["naam\nregel", [1], "i"]]},
+        {"layout": [[3, [1], "i"]]},
+        {"layout": [["x", [1]]]},
+        {"layout": {"x": 1}},
+        {"snapshot": "3"},
+        {"software": "C:\\Users\\jan"},
+        {"plain": PLAIN, "masked": None},
+        {"plain": PLAIN},
+        {**REFUSAL, "masked": pack_array(VECTOR)},
+        {**REFUSAL, "code": None},
+        {**REFUSAL, "code": "KeyError: 'age'"},
+        {**REFUSAL, "terms_named": "grade"},
+        {**REFUSAL, "terms_named": ["x" * 201]},
+        {**REFUSAL, "terms_named": ["a\nb"]},
+        {**REPLAY, "code": "SMALL_GROUP"},
+        {**REPLAY, "replay_of": {"run": "a"}},
+        {**REPLAY, "replay_of": {"run": "a", "as_of": [1]}},
+        {**REPLAY, "replay_of": "a"},
+    ],
+    ids=lambda change: str(change)[:60],
+)
+def test_what_may_not_leave(change: dict[str, Any]) -> None:
+    with pytest.raises(Refused) as caught:
+        check_outgoing(reply(**change), STRICT)
+    assert caught.value.code == "INTERNAL_REFUSED"
+
+
+def test_unmasked_sums_leave_for_open_data_or_by_the_boards_leave() -> None:
+    open_reply = reply(masked=None, plain=PLAIN)
+    check_outgoing(open_reply, OPEN)
+    check_outgoing(open_reply, STRICT, plain_allowed=True)
+    check_outgoing(reply(masked=None, plain=pack_array(VECTOR)), OPEN)
+    for wrong in ({"a\n": pack_array(VECTOR)}, {"a": 1}, [1]):
+        with pytest.raises(Refused):
+            check_outgoing(reply(masked=None, plain=wrong), OPEN)
+    with pytest.raises(Refused):
+        check_outgoing(open_reply, OPEN, plain_allowed=False)
+
+
+def test_the_size_is_bounded() -> None:
+    large = pack_array(np.zeros(25_000))
+    with pytest.raises(Refused):
+        check_outgoing(reply(masked=large), STRICT)
+    check_outgoing(reply(masked=large), OPEN)
