@@ -114,14 +114,21 @@ def load_codebook(source: bytes | Path) -> Codebook:
     data = source.read_bytes() if isinstance(source, Path) else source
     if len(data) > MAX_BYTES:
         raise _bad(f"The codebook is larger than {MAX_BYTES} bytes. Make it smaller.", "")
+    return Codebook.from_dict(_plain_data(data))
+
+
+def _plain_data(data: bytes) -> object:
+    wrong_json: QueryError | None = None
+    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        try:
+            return load_json(data, MAX_BYTES, MAX_DEPTH)
+        except QueryError as error:
+            wrong_json = error  # unless it is YAML in braces
     try:
-        if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
-            return Codebook.from_dict(load_json(data, MAX_BYTES, MAX_DEPTH))
-        return Codebook.from_dict(load_yaml(data, MAX_BYTES, MAX_DEPTH))
+        return load_yaml(data, MAX_BYTES, MAX_DEPTH)
     except YamlError as error:
-        raise _bad(f"The codebook cannot be read: {error}", "") from None
-    except QueryError as error:
-        raise QueryError(BAD_CODEBOOK, error.message, error.where) from None
+        message = f"The codebook cannot be read: {wrong_json.message if wrong_json else error}"
+        raise _bad(message, "") from None
 
 
 def _bad(message: str, where: str) -> QueryError:

@@ -9,6 +9,7 @@ are recognised as the same question.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any as AnyType
@@ -43,12 +44,12 @@ Json = dict[str, AnyType]
 Value = str | bool | int | float | tuple[str | bool | int | float, ...]
 
 
-class _Tree:
+class _Tree(ABC):
     """What every node can tell about the leaves inside it."""
 
+    @abstractmethod
     def leaves(self) -> Iterator[Leaf]:
         """Yield the comparisons inside, in canonical order."""
-        raise NotImplementedError
 
     def variables(self) -> tuple[str, ...]:
         """Return the variables that are named inside, sorted, each once."""

@@ -126,8 +126,8 @@ def _leaves_of(codebook: Codebook) -> Schema:
             one = {"type": "integer" if variable.type == "integer" else "number"}
             if not variable.is_small_integer:
                 ops = ORDERING
-            if variable.edges is not None and not variable.is_small_integer:
-                one = {"enum": list(variable.edges)}
+                if variable.edges is not None:
+                    one = {"enum": list(variable.edges)}
         found += _comparison({"const": variable.name}, one, ops)
     return {"anyOf": found}
 

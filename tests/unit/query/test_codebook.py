@@ -121,6 +121,13 @@ def test_yaml_json_and_file_agree(gbsg: Codebook, gbsg_yaml: bytes, tmp_path: Pa
     assert load_codebook(b"\xef\xbb\xbf\n " + json.dumps(gbsg.to_dict()).encode()) == gbsg
 
 
+def test_yaml_in_braces_is_yaml_and_broken_json_is_told_as_json(gbsg_yaml: bytes) -> None:
+    braces = b"{codebook: x/1, variables: {v: {type: boolean}}}"
+    assert load_codebook(braces).id == "x/1"
+    with pytest.raises(QueryError, match="not valid JSON at line 1, column 9"):
+        load_codebook(b'{"a": 1 "b": 2}')
+
+
 def test_the_hash_follows_the_order_of_levels() -> None:
     forward = one({"type": "category", "levels": ["a", "b"]})
     backward = one({"type": "category", "levels": ["b", "a"]})

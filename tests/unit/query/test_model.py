@@ -173,3 +173,31 @@ def test_the_schema_accepts_what_is_read_and_names_what_exists(
     assert not jsonschema_rs.is_valid(schema, changed(analysis={"kind": "nothing"}))
     unknown = changed(cohort={"var": "agee", "op": ">=", "value": 40})
     assert jsonschema_rs.is_valid(schema, unknown) is not with_codebook
+
+
+def test_the_schema_knows_which_comparisons_a_variable_has() -> None:
+    book = Codebook.from_dict(
+        {
+            "codebook": "x/1",
+            "variables": {
+                "small": {"type": "integer", "min": 0, "max": 9},
+                "cut": {"type": "number", "min": 0, "max": 9, "cuts": [5]},
+                "free": {"type": "duration"},
+            },
+        }
+    )
+    validator = jsonschema_rs.validator_for(json_schema(KINDS, book))
+
+    def accepts(var: str, op: str, value: object) -> bool:
+        leaf = {"var": var, "op": op, "value": value}
+        asked = {"version": 1, "codebook": "x/1", "cohort": leaf, "analysis": {"kind": "count"}}
+        return bool(validator.is_valid(asked))
+
+    assert accepts("small", "=", 3)
+    assert accepts("small", "in", [1, 2])
+    assert not accepts("small", "=", 3.5)
+    assert accepts("cut", "<", 5)
+    assert not accepts("cut", "<", 4)
+    assert not accepts("cut", "=", 5)
+    assert accepts("free", "<", 4)
+    assert not accepts("free", "between", [1])
