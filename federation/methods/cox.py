@@ -25,13 +25,14 @@ from federation.methods.cox_score import (
 )
 from federation.methods.cox_site import (
     by_site,
+    columns_of,
     complete_rows,
     cox_sums,
     design_for,
     grid_of,
     is_efron,
 )
-from federation.methods.model_rules import check_richness, judge_columns
+from federation.methods.model_rules import centre_columns, check_richness, column_scale
 from federation.methods.newton import MOST_ROUNDS, Newton, inverse
 from federation.methods.survival_plan import (
     OUTCOME,
@@ -68,7 +69,7 @@ class Cox:
             help_nl="Hoe gelijke tijdstippen tellen.",
         ),
     )
-    bounded_rounds = 2 * MOST_ROUNDS + 3
+    bounded_rounds = 2 * MOST_ROUNDS + 4
 
     def start(self, ask: Ask) -> Step:
         """Counts first: nothing is fitted before the model is known to be small enough."""
@@ -83,6 +84,8 @@ class Cox:
         """The next step, or the end of the fit."""
         if step.name == "cox.counts":
             return self._after_counts(ask, pooled)
+        if step.name == "cox.spread":
+            return self._after_spread(ask, step, pooled)
         if step.name == "cox.times":
             return self._after_times(step, pooled)
         if step.name == "cox.concordance":
@@ -128,24 +131,31 @@ class Cox:
             check_richness(design, pooled, n, events, ask.terms.model)
         if events == 0:
             return Finished({}, {"counts": counts})
-        columns = judge_columns(design, pooled, n)
-        kept = list(columns.kept)
+        columns = centre_columns(design, pooled, n)
         params: dict[str, Any] = {
             "counts": counts,
-            "kept": kept,
-            "centre": columns.centre[kept].tolist(),
-            "scale": columns.scale[kept].tolist(),
+            "kept": list(columns.kept),
+            "centre": columns.centre.tolist(),
+            "unit": columns.unit.tolist(),
             "times": None,
             "strata": None,
-            "newton": Newton.start(len(kept)).to_json(),
+            "newton": Newton.start(len(columns.kept)).to_json(),
         }
+        grid = grid_of(ask)
+        if grid is not None:
+            stratum, place = np.nonzero(pooled["deaths"])
+            params.update(_cells(stratum, grid[place], pooled["deaths"][stratum, place]))
+        return Step("cox.spread", params)
+
+    def _after_spread(self, ask: Ask, step: Step, pooled: Sums) -> Step:
+        n = step.params["counts"]["n"]
+        scale = column_scale(design_for(ask), columns_of(step), pooled["square"], n)
+        params = {**step.params, "scale": scale.tolist()}
         if by_site(ask):
             return Step("cox.score", params)
-        grid = grid_of(ask)
-        if grid is None:
+        if params["times"] is None:
             return Step("cox.times", params, labelled=True)
-        stratum, place = np.nonzero(pooled["deaths"])
-        return _with_cells(params, stratum, grid[place], pooled["deaths"][stratum, place])
+        return Step("cox.risk", params)
 
     def _after_times(self, step: Step, pooled: Sums) -> Step:
         """Join the sites' deaths by stratum and time."""
@@ -153,7 +163,8 @@ class Cox:
         cells, which = np.unique(pairs, axis=0, return_inverse=True)
         deaths = np.zeros(cells.shape[0], dtype=np.int64)
         np.add.at(deaths, which.reshape(-1), pooled["deaths"])
-        return _with_cells(dict(step.params), cells[:, 0].astype(np.int64), cells[:, 1], deaths)
+        found = _cells(cells[:, 0].astype(np.int64), cells[:, 1], deaths)
+        return Step("cox.risk", {**step.params, **found})
 
     def _profile(
         self, ask: Ask, params: Mapping[str, Any], pooled: Sums, newton: Newton
@@ -237,14 +248,11 @@ def most_rounds(ask: Ask) -> int:
     return min(ask.terms.iter.max_rounds, MOST_ROUNDS)
 
 
-def _with_cells(
-    params: dict[str, Any],
-    strata: npt.NDArray[np.int64],
-    times: Floats,
-    deaths: npt.NDArray[np.int64],
-) -> Step:
-    cells = {"strata": strata.tolist(), "times": times.tolist(), "deaths": deaths.tolist()}
-    return Step("cox.risk", {**params, **cells})
+def _cells(
+    strata: npt.NDArray[np.int64], times: Floats, deaths: npt.NDArray[np.int64]
+) -> dict[str, Any]:
+    """The event times of each stratum, as parameters of the steps that sum over risk sets."""
+    return {"strata": strata.tolist(), "times": times.tolist(), "deaths": deaths.tolist()}
 
 
 METHOD = Cox()

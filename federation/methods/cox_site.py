@@ -18,7 +18,7 @@ from federation.methods.cox_score import (
     risk_sums,
 )
 from federation.methods.design import Design, design_of
-from federation.methods.model_rules import column_sums
+from federation.methods.model_rules import Columns, column_sums, spread_sums
 from federation.methods.survival_plan import (
     grid_times,
     on_grid,
@@ -57,6 +57,15 @@ def is_efron(ask: Ask) -> bool:
     return bool(ask.params["ties"] == "efron")
 
 
+def columns_of(step: Step) -> Columns:
+    """The fitted columns as earlier steps found them."""
+    return Columns(
+        tuple(step.params["kept"]),
+        np.asarray(step.params["centre"], dtype=np.float64),
+        np.asarray(step.params["unit"], dtype=np.float64),
+    )
+
+
 def complete_rows(ask: Ask, design: Design, rows: Rows) -> Mask:
     """Rows with an outcome, every term and a stratum, bool (n,)."""
     known = outcome_known(ask, rows) & design.complete(rows)
@@ -64,9 +73,12 @@ def complete_rows(ask: Ask, design: Design, rows: Rows) -> Mask:
 
 
 def cox_sums(ask: Ask, step: Step, rows: Rows) -> Sums:
-    """The sums of one step: counts, times, score, risk, information or concordance."""
+    """The sums of one step: counts, spread, times, score, risk, information or concordance."""
     if step.name == "cox.counts":
         return _counts(ask, rows)
+    if step.name == "cox.spread":
+        kept = rows.select(complete_rows(ask, design_for(ask), rows))
+        return spread_sums(columns_of(step), design_for(ask).matrix(kept))
     if step.name == "cox.times":
         return _times(ask, rows)
     ready = _arranged(ask, step, rows)

@@ -6,7 +6,6 @@ squares loses digits when the mean is large against the spread.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +24,7 @@ from federation.methods.base import (
     Sums,
 )
 from federation.methods.design import origin, span
-from federation.methods.grouping import counts_by, sums_by
+from federation.methods.grouping import counts_by, fine_unit, sums_by
 from federation.methods.quantiles import quantile_bins
 from federation.methods.release import Release, seen
 from federation.query.parameters import Parameter, VariableParam, VariablesParam
@@ -234,15 +233,6 @@ class Describe:
         if binned:
             said.append(f"The number of patients in each class of {binned}.")
         return said
-
-
-def fine_unit(size: float) -> float:
-    """The unit in which deviations travel, from the mean distance to the origin.
-
-    A power of two about a thousandth of it: squares of spreads far smaller than the values
-    keep their digits in fixed point, and those of far outliers stay inside it.
-    """
-    return 2.0 ** (math.floor(math.log2(size)) - 10) if size > 0 else 1.0
 
 
 def _per(by: str | None, lang: str) -> str:

@@ -1,6 +1,8 @@
-"""Sums and counts by group code, with shapes and number kinds that do not depend on the rows."""
+"""Sums and counts by group code, in shapes, kinds of numbers and units fit for fixed point."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 import numpy.typing as npt
@@ -20,3 +22,12 @@ def sums_by(code: Ints, values: Floats, size: int) -> Floats:
 def counts_by(code: Ints, size: int) -> Ints:
     """Number of rows with each code 0 .. size - 1, int64 (size,)."""
     return np.bincount(code, minlength=size).astype(np.int64, copy=False)
+
+
+def fine_unit(size: float) -> float:
+    """The unit in which deviations travel, from the mean distance to the origin.
+
+    A power of two about a thousandth of it: squares of spreads far smaller than the values
+    keep their digits in fixed point, and those of far outliers stay inside it.
+    """
+    return 2.0 ** (math.floor(math.log2(size)) - 10) if size > 0 else 1.0

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from federation.methods.base import Array, Rows, Sums
 from federation.methods.cox_score import pack_symmetric, unpack_symmetric
 from federation.methods.design import Design
-from federation.methods.grouping import counts_by
+from federation.methods.grouping import counts_by, fine_unit
 from federation.query.refusals import Refused
 from federation.query.terms import ModelTerms
 
@@ -23,14 +23,11 @@ Ints = npt.NDArray[np.int64]
 
 
 def column_sums(design: Design, rows: Rows, matrix: Floats) -> Sums:
-    """Sums of complete rows: total and square (p,) of (x - origin) / reach, level counts
-    `levels.V` per factor V, and `pairs`, the packed counts of each pair of 0/1 columns."""
+    """Sums of complete rows: `total` and `size` (p,) of (x - origin) / reach and its absolute
+    value, level counts `levels.V` per factor V, and `pairs`, the packed counts of each pair of
+    0/1 columns."""
     moved = (matrix - design.origin) / design.reach
-    zeros = np.zeros(design.size)
-    sums: Sums = {
-        "total": moved.sum(axis=0) if rows.n else zeros,
-        "square": (moved**2).sum(axis=0) if rows.n else zeros,
-    }
+    sums: Sums = {"total": moved.sum(axis=0), "size": np.abs(moved).sum(axis=0)}
     for name in design.factors:
         labels = design.codebook.variables[name].group_labels or ()
         sums[f"levels.{name}"] = counts_by(rows.column(name).codes(), len(labels))
@@ -41,37 +38,44 @@ def column_sums(design: Design, rows: Rows, matrix: Floats) -> Sums:
 
 @dataclass(frozen=True)
 class Columns:
-    """Pooled facts about the columns: `kept` are fitted, `empty` belong to levels nobody has.
+    """Pooled facts about the fitted columns, those of `kept`; each (kept,), in raw units.
 
-    A fitted column travels as (x - centre) / scale; centre and scale (p,) are in raw units.
+    Columns of a level that nobody has are left out, as other packages do. `unit` is fine
+    enough for the spread about `centre` to keep its digits in fixed point.
     """
 
     kept: tuple[int, ...]
-    empty: tuple[int, ...]
     centre: Floats
-    scale: Floats
+    unit: Floats
 
 
-def judge_columns(design: Design, pooled: Sums, n: int) -> Columns:
-    """Centre and scale of each column for n > 0 patients.
-
-    Refused MODEL_TOO_RICH names columns without any variation. Columns of a level that nobody
-    has are left out of the fit, as other packages do.
-    """
-    mean = pooled["total"] / n
-    spread = np.maximum(pooled["square"] / n - mean**2, 0.0)
+def centre_columns(design: Design, pooled: Sums, n: int) -> Columns:
+    """Mean of each column over n > 0 patients; Refused MODEL_TOO_RICH when none can be fitted."""
     empty = _empty_columns(design, pooled)
-    kept = tuple(i for i in range(design.size) if i not in empty)
-    flat = [i for i in kept if spread[i] <= 1e-12 * max(mean[i] ** 2, 1e-30)]
-    if flat or not kept:
-        names = flat or list(range(design.size))
-        raise Refused("MODEL_TOO_RICH", tuple(design.names[i] for i in names))
-    return Columns(
-        kept,
-        tuple(sorted(empty)),
-        design.origin + design.reach * mean,
-        design.reach * np.sqrt(np.where(spread > 0, spread, 1.0)),
-    )
+    kept = [i for i in range(design.size) if i not in empty]
+    if not kept:
+        raise Refused("MODEL_TOO_RICH", design.names)
+    centre = design.origin + design.reach * pooled["total"] / n
+    size = design.reach * pooled["size"] / n
+    units = [fine_unit(float(size[i])) for i in kept]
+    return Columns(tuple(kept), centre[kept], np.array(units))
+
+
+def spread_sums(columns: Columns, matrix: Floats) -> Sums:
+    """`square` (kept,): squared deviations from the centre in squared units."""
+    moved = (matrix[:, list(columns.kept)] - columns.centre) / columns.unit
+    return {"square": (moved**2).sum(axis=0)}
+
+
+def column_scale(design: Design, columns: Columns, square: Floats, n: int) -> Floats:
+    """Standard deviation of each fitted column; Refused MODEL_TOO_RICH names constant ones."""
+    deviation = columns.unit * np.sqrt(square / n)
+    # The deviations of a constant are the rounding of its mean.
+    noise = 1e-13 * np.maximum(np.abs(columns.centre), columns.unit)
+    flat = [i for i, d, e in zip(columns.kept, deviation, noise, strict=True) if not d > e]
+    if flat:
+        raise Refused("MODEL_TOO_RICH", tuple(design.names[i] for i in flat))
+    return np.asarray(deviation)
 
 
 def _pair_counts(design: Design, pooled: Sums) -> Array:
