@@ -21,6 +21,7 @@ from studies.actor import Actor
 from studies.base import Base, Json, UtcTime, canonical_json, to_ms
 
 START = "0" * 64
+PAGE = 500
 LABEL = b"oncokring-audit-1\0"
 ADVISORY_LOCK = 0x6F6E636F  # "onco": one writer at the end of the chain on PostgreSQL
 
@@ -197,5 +198,11 @@ def verify(session: Session, known: Head | None = None) -> Broken | Head:
 
 def lines(session: Session, after: int = 0) -> Iterator[AuditLine]:
     """All lines after number ``after``, in order, read in pieces."""
-    query = select(AuditLine).where(AuditLine.seq > after).order_by(AuditLine.seq)
-    yield from session.execute(query.execution_options(yield_per=500)).scalars()
+    while True:
+        page = session.scalars(
+            select(AuditLine).where(AuditLine.seq > after).order_by(AuditLine.seq).limit(PAGE)
+        ).all()
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = page[-1].seq

@@ -8,8 +8,6 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from .conftest import Run
-
 Run = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
 SITE_HAS_NOT = (
     "alembic",

@@ -7,6 +7,7 @@ copying the file, PostgreSQL by ``CREATE DATABASE ... TEMPLATE``, which takes mi
 from __future__ import annotations
 
 import shutil
+import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -70,10 +71,14 @@ def text(url: sa.URL) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    server = PostgresServer(tmp_path_factory.mktemp("pg"))
+def postgres_server() -> Iterator[PostgresServer]:
+    # Not in pytest's own folder: the server runs as another user when we are root, and every
+    # start of pytest closes that folder to others.
+    folder = Path(tempfile.mkdtemp(prefix="oncokring-pg-"))
+    server = PostgresServer(folder)
     yield server
     server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -76,7 +76,7 @@ def ask(
 
 
 def wants_json(route: Route) -> bool:
-    return route.rule.startswith("/api/") or route.rule.endswith(".json")
+    return route.rule.startswith("/api/") or route.rule.endswith((".json", ":form>"))
 
 
 def shape(response: TestResponse, values: dict[str, str]) -> tuple[int, str]:

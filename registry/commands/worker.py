@@ -1,0 +1,36 @@
+"""``oncokring worker``: carries questions and consent between hub and sites."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+
+import click
+
+from registry import settings
+from registry import worker as program
+from registry.commands.opening import open_hub_database
+
+
+@click.command()
+@click.option("--public-key", is_flag=True, help="Only print the hub's public key, for site init.")
+def worker(public_key: bool) -> None:
+    """Carry questions and consent, until SIGTERM."""
+    chosen = settings.from_environ()
+    key = program.hub_key(chosen)
+    if public_key:
+        click.echo(key.public)
+        return
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    factory = open_hub_database()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    engine = program.make_engine(chosen)
+    click.echo("The worker runs.", err=True)
+    try:
+        program.run(factory, engine, key, stop)
+    finally:
+        engine.close()
