@@ -63,7 +63,8 @@ variables:
   diagnosed: {column: HDR_DIAG, format: "%d-%m-%Y"}
 """
 HEADER = (
-    "HDR_PATIENT_NO HDR_AGE HDR_SEX HDR_STAGE HDR_HIST HDR_TRT HDR_CA125 HDR_DIAG HDR_LAST HDR_DEATH"
+    "HDR_PATIENT_NO HDR_AGE HDR_SEX HDR_STAGE HDR_HIST HDR_TRT HDR_CA125 HDR_DIAG HDR_LAST "
+    "HDR_DEATH"
 ).split()
 
 Row = dict[str, str]
@@ -71,7 +72,7 @@ Row = dict[str, str]
 
 def patients(slug: str, count: int, seed: int) -> list[Row]:
     """Synthetic patients of one hospital, the same on each run."""
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311  test data
     rows = []
     for number in range(count):
         diagnosed = datetime(2015, 1, 1, tzinfo=UTC) + timedelta(days=chance.randrange(2000))
@@ -286,8 +287,10 @@ def build(tmp_path: Path, five: dict[str, list[Row]]) -> Iterator[Build]:
     """Make a network; closed at the end of the test."""
     made: list[Net] = []
 
-    def make(rows: Mapping[str, list[Row]] | None = None, **more: Any) -> Net:
-        net = Net(tmp_path / f"net{len(made)}" if made else tmp_path, rows or five, **more)
+    def make(rows: Mapping[str, list[Row]] | None = None, name: str = "net", **more: Any) -> Net:
+        folder = tmp_path / f"{name}{len(made)}"
+        folder.mkdir()
+        net = Net(folder, rows or five, **more)
         made.append(net)
         return net
 

@@ -1,4 +1,4 @@
-"""The path that must work: questions get answers, each once, and the same bytes when asked again."""
+"""The path that must work: each question is answered once, and asked again gets the same bytes."""
 
 import pytest
 
