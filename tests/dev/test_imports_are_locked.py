@@ -17,6 +17,9 @@ OURS = ("registry", "federation", "consent", "studies", "migrations")
 #: packages that the code asks for only where they happen to be
 OPTIONAL = {"matplotlib", "pandas", "IPython"}
 
+#: what a test starts from a file beside it
+BESIDE = {path.stem for path in (ROOT / "tests").rglob("*.py")}
+
 
 def imported(folder: Path) -> Iterator[tuple[Path, str]]:
     """(file, top-level package) of every import that is not ours and not Python's own."""
@@ -29,7 +32,7 @@ def imported(folder: Path) -> Iterator[tuple[Path, str]]:
                 names = [node.module]
             for name in names:
                 first = name.split(".")[0]
-                if first not in OURS and first not in sys.stdlib_module_names:
+                if first not in OURS and first not in BESIDE | sys.stdlib_module_names:
                     yield path, first
 
 
