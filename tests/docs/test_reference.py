@@ -20,8 +20,9 @@ from federation.query.codebook import load_codebook
 from federation.query.errors import CODES
 from federation.query.refusals import REFUSALS
 from federation.query.terms import terms_to_dict
+from registry.app import create_app
 from registry.cli import cli
-from registry.settings import VARIABLES
+from registry.settings import VARIABLES, Settings
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -157,3 +158,18 @@ def test_every_command_is_described_with_its_own_words() -> None:
     found = {typed: cells[0] for typed, cells in rows("command-line.md").items() if " " in typed}
     shown = {typed: words for typed, words in found.items() if typed.startswith("oncokring ")}
     assert shown == expected, f"docs/reference/command-line.md must hold this table:\n{table}"
+
+
+def test_every_request_of_the_api_is_described_with_its_own_words(tmp_path: Path) -> None:
+    settings = Settings(
+        secret_key="x" * 40, data=tmp_path, database_url=f"sqlite:///{tmp_path / 'hub.sqlite'}"
+    )
+    app = create_app(settings)
+    expected = {}
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith("/api/v1/") and not rule.rule.endswith("openapi.json"):
+            words = (app.view_functions[rule.endpoint].__doc__ or "").strip().splitlines()[0]
+            for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+                expected[f"{method} {rule.rule.removeprefix('/api/v1')}"] = [words]
+    table = "\n".join(f"| `{what}` | {words} |" for what, (words,) in sorted(expected.items()))
+    assert rows("api.md") == expected, f"docs/reference/api.md must hold this table:\n{table}"
