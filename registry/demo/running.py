@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -10,6 +10,7 @@ from typing import Any
 
 from consent.models import Subject
 from federation.engines.embedded import EmbeddedEngine
+from federation.engines.interface import Engine
 from federation.runs import service as runs
 from federation.runs.states import FINAL
 from federation.runs.worker import Worker, run_forever
@@ -61,13 +62,17 @@ class DemoFailed(Exception):
 class RunningDemo:
     """Ten site processes and a worker thread, from `__enter__` to `__exit__`."""
 
-    def __init__(self, network: DemoNetwork) -> None:
+    def __init__(
+        self, network: DemoNetwork, carried_by: Callable[[Engine], Engine] = lambda engine: engine
+    ) -> None:
+        """`carried_by` may put something around the embedded engine, to look at what it carries."""
         self.network = network
+        self._carried_by = carried_by
         self._stop = threading.Event()
 
     def __enter__(self) -> "RunningDemo":
-        ffurthers = {slug: site.path for slug, site in self.network.sites.items()}
-        self._engine = EmbeddedEngine(ffurthers)
+        folders = {slug: site.path for slug, site in self.network.sites.items()}
+        self._engine = self._carried_by(EmbeddedEngine(folders))
         worker = Worker(self.network.factory, self._engine, self.network.hub_key)
         self._thread = threading.Thread(
             target=run_forever, args=(worker, self._stop), name="worker", daemon=True
