@@ -10,7 +10,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from federation.methods.grouping import stable_order
+
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 
@@ -25,48 +28,65 @@ def concordance_counts(time: Floats, event: Bools, risk: Floats) -> tuple[int, i
         return 0, 0, 0
     # One integer per exit: events of a time before the censored of that time.
     exits = np.unique(time, return_inverse=True)[1].astype(np.int64) * 2 + ~event
-    ranks = np.unique(risk, return_inverse=True)[1].astype(np.int64)
+    by_risk = np.argsort(risk, kind="stable")
     # Inside one exit the rows go up in risk, so that the strict count below finds none there.
-    order = np.lexsort((ranks, exits))
-    exits, ranks, dead = exits[order], ranks[order], event[order]
-
+    order = by_risk[stable_order(exits[by_risk])]
+    place = np.empty(n, dtype=np.int32)
+    place[order] = np.arange(n, dtype=np.int32)
+    exits, dead = exits[order], event[order]
     later = n - np.searchsorted(exits, exits, side="right")
     pairs = int(later[dead].sum())
-    return _lower_and_later(ranks, dead), _equal_and_later(exits, ranks, dead), pairs
+    # Rows from low to high risk, by place; equal risks in order of place.
+    level = np.zeros(n, dtype=np.int64)
+    level[1:] = np.cumsum(np.diff(risk[by_risk]) != 0)
+    ranked = by_risk[_ties_by_place(level, place[by_risk])]
+    climbing = place[ranked]
+    return _lower_and_later(climbing, dead), _equal_and_later(level, climbing, exits, dead), pairs
 
 
-def _equal_and_later(
-    exits: npt.NDArray[np.int64], ranks: npt.NDArray[np.int64], dead: Bools
-) -> int:
-    """Pairs (i, j) with i an event, exit j after exit i and the same rank."""
-    # (rank, exit) as one integer: both are below 2n, so the product fits in int64.
-    key = ranks * (exits[-1] + 2) + exits
-    ordered = np.sort(key)
-    ends = np.searchsorted(ordered, (ranks + 1) * (exits[-1] + 2), side="left")
-    after = ends - np.searchsorted(ordered, key, side="right")
-    return int(after[dead].sum())
+def _ties_by_place(level: Ints, place: npt.NDArray[np.int32]) -> Ints:
+    """The order that sorts rows of equal `level` (ascending) by place."""
+    if level.size and level[-1] == level.size - 1:
+        return np.arange(level.size)
+    return np.lexsort((place, level))
 
 
-def _lower_and_later(ranks: npt.NDArray[np.int64], dead: Bools) -> int:
-    """Pairs (i, j) with i an event, i < j and ranks[j] < ranks[i].
+def _equal_and_later(level: Ints, climbing: npt.NDArray[np.int32], exits: Ints, dead: Bools) -> int:
+    """Pairs of equal risk of which the first is an event with the earlier exit.
 
-    A merge count from the top down: rows are kept in order of (segment, rank); in each segment
-    the rows of the right half that precede a row of the left half are its pairs, and a stable
-    partition by half gives the next, smaller segments.
+    `level` ascends along `climbing`, the places in order of risk and then of place.
     """
-    n = ranks.size
-    order = np.argsort(ranks, kind="stable")
-    index = np.arange(n)
+    n = level.size
+    if level[-1] == n - 1:
+        return 0
+    # (level, exit) ascends too, and both are below 2n: the product fits in int64.
+    width = int(exits[-1]) + 2
+    key = level * width + exits[climbing]
+    ends = np.searchsorted(level, level, side="right")
+    after = ends - np.searchsorted(key, key, side="right")
+    return int(after[dead[climbing]].sum())
+
+
+def _lower_and_later(climbing: npt.NDArray[np.int32], dead: Bools) -> int:
+    """Pairs (i, j) with i an event, place i before place j, and j of lower risk.
+
+    `climbing` holds the places in ascending order of risk, equal risks in order of place. A
+    merge count from the top down: rows are kept in order of (segment, risk); in each segment
+    the rows of the right half that come before a row of the left half are its pairs, and a
+    stable partition by half gives the next, smaller segments.
+    """
+    n = climbing.size
+    index = np.arange(n, dtype=np.int32)
     total = 0
     for bit in range(max(n - 1, 1).bit_length() - 1, -1, -1):
-        right = (order >> bit) & 1 == 1
-        before = np.cumsum(right) - right
-        start = (order >> (bit + 1)) << (bit + 1)
-        before = before - before[start]
-        left = ~right
-        total += int(before[left & dead[order]].sum())
-        moved = np.empty_like(order)
-        goal = np.where(right, start + (1 << bit) + before, index - before)
-        moved[goal] = order
-        order = moved
+        right = (climbing >> bit) & 1
+        before = np.cumsum(right, dtype=np.int32) - right
+        start = (climbing >> (bit + 1)) << (bit + 1)
+        before -= before[start]
+        left = right == 0
+        total += int(before[left & dead[climbing]].sum(dtype=np.int64))
+        goal = np.where(left, index - before, start + np.int32(1 << bit) + before)
+        moved = np.empty_like(climbing)
+        moved[goal] = climbing
+        climbing = moved
     return total

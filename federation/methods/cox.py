@@ -88,7 +88,7 @@ class Cox:
             return self._after_spread(ask, step, pooled)
         if step.name == "cox.times":
             return self._after_times(step, pooled)
-        if step.name == "cox.concordance":
+        if step.name in ("cox.concordance", "cox.leverage"):
             return Finished(pooled, dict(step.params))
         params = dict(step.params)
         newton = Newton.from_json(params["newton"])
@@ -103,6 +103,8 @@ class Cox:
             params["outer"] = found.outer.tolist()
             params["at_risk"] = found.at_risk.tolist()
             params["at_death"] = found.at_death.tolist()
+            params["hazard"] = found.hazard.tolist()
+            params["means"] = (pooled["s1"] / pooled["s0"][:, None]).tolist()
             return Step("cox.information", params)
         information = unpack_symmetric(pooled["information"], p)
         if step.name == "cox.score":
@@ -112,7 +114,6 @@ class Cox:
         else:
             loglik, score = params.pop("loglik"), np.asarray(params.pop("score"))
             information = information - np.asarray(params.pop("outer"))
-            del params["at_risk"], params["at_death"]
         names = tuple(design_for(ask).names[i] for i in params["kept"])
         newton = newton.accept(loglik, score, information, names, most)
         params["newton"] = newton.to_json()
@@ -121,7 +122,7 @@ class Cox:
         params["covariance"] = inverse(information).tolist()
         if by_site(ask) or not ask.strict:
             return Step("cox.concordance", params, labelled=not by_site(ask))
-        return Finished({}, params)
+        return Step("cox.leverage", params)
 
     def _after_counts(self, ask: Ask, pooled: Sums) -> Step | Finished:
         n, events = int(pooled["n"][0]), int(pooled["events"][0])

@@ -18,7 +18,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from federation.methods.grouping import counts_by, sums_by
+from federation.methods.grouping import counts_by, stable_order, sums_by
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -29,21 +29,49 @@ _BLOCK = 4096
 
 
 @dataclass(frozen=True)
-class RiskRows:
-    """Rows in order of cell, where a cell is one event time of one stratum.
-
-    A row's `cell` is the last event time of its stratum at or before its own time: it is at
-    risk in that cell and in every earlier one of the stratum. Rows never at risk are left out.
-    z (n, p); cell, event (n,); `present` the cells that hold rows and `starts` where each begins;
-    `first` (cells,) the first cell of each cell's stratum.
-    """
+class Block:
+    """Rows in ascending order of cell: z (n, p), cell (n,), which cells are `present` and where
+    each of those `starts`."""
 
     z: Floats
     cell: Ints
-    event: Bools
     present: Ints
     starts: Ints
+
+    def sums(self, values: Floats, cells: int) -> Floats:
+        """Sums of `values` (n, ...) by cell, (cells, ...)."""
+        total = np.zeros((cells, *values.shape[1:]))
+        if self.starts.size:
+            total[self.present] = np.add.reduceat(values, self.starts, axis=0)
+        return total
+
+
+def _block(z: Floats, cell: Ints) -> Block:
+    begins = np.ones(cell.size, dtype=bool)
+    begins[1:] = cell[1:] != cell[:-1]
+    starts = np.flatnonzero(begins)
+    return Block(z, cell, cell[starts], starts)
+
+
+@dataclass(frozen=True)
+class RiskRows:
+    """Rows in order of cell, where a cell is one event time of one stratum.
+
+    A row's cell is the last event time of its stratum at or before its own time: it is at risk
+    in that cell and in every earlier one of the stratum. Rows never at risk are left out.
+    `dead` are the places in `all` of the rows with the event; `deaths` is that block, `number`
+    (cells,) how many there are. `first` (cells,) is the first cell of each cell's stratum.
+    """
+
+    all: Block
+    dead: Ints
+    deaths: Block
+    number: Ints
     first: Ints
+
+    @property
+    def z(self) -> Floats:
+        return self.all.z
 
     @property
     def cells(self) -> int:
@@ -64,18 +92,13 @@ def arrange(
         mine = stratum == code
         place = np.searchsorted(times[low:high], time[mine], side="right") - 1
         cell[mine] = np.where(place >= 0, place + low, -1)
-    order = np.argsort(cell, kind="stable")
+    order = stable_order(cell + 1)
     order = order[np.count_nonzero(cell < 0) :]
-    cell = cell[order]
-    present, starts = np.unique(cell, return_index=True)
-    return RiskRows(
-        np.ascontiguousarray(z[order]),
-        cell,
-        event[order],
-        present.astype(np.int64),
-        starts.astype(np.int64),
-        stratum_starts(strata),
-    )
+    dead = np.flatnonzero(event[order])
+    everyone = _block(np.ascontiguousarray(z[order]), cell[order])
+    deaths = _block(everyone.z[dead], everyone.cell[dead])
+    number = counts_by(deaths.cell, times.size)
+    return RiskRows(everyone, dead, deaths, number, stratum_starts(strata))
 
 
 def stratum_starts(strata: Ints) -> Ints:
@@ -115,25 +138,14 @@ class RiskSums:
 
 def risk_sums(rows: RiskRows, weight: Floats) -> RiskSums:
     """This site's sums for weights exp(eta) (n,) in the order of `rows`."""
-    p = rows.z.shape[1]
-    weighted = rows.z * weight[:, None]
-    s0 = sums_by(rows.cell, weight, rows.cells)
-    s1 = np.zeros((rows.cells, p))
-    if rows.starts.size:
-        s1[rows.present] = np.add.reduceat(weighted, rows.starts, axis=0)
-    dead = rows.cell[rows.event]
-    e0 = sums_by(dead, weight[rows.event], rows.cells)
-    e1 = np.zeros((rows.cells, p))
-    for j in range(p):
-        e1[:, j] = sums_by(dead, weighted[rows.event, j], rows.cells)
-    deaths = counts_by(dead, rows.cells)
+    lost = weight[rows.dead]
     return RiskSums(
-        deaths,
-        _from_the_end(s0[:, None], rows.first)[:, 0],
-        _from_the_end(s1, rows.first),
-        e0,
-        e1,
-        rows.z[rows.event].sum(axis=0),
+        rows.number,
+        _from_the_end(rows.all.sums(weight, rows.cells), rows.first),
+        _from_the_end(rows.all.sums(rows.z * weight[:, None], rows.cells), rows.first),
+        rows.deaths.sums(lost, rows.cells),
+        rows.deaths.sums(rows.deaths.z * lost[:, None], rows.cells),
+        rows.deaths.z.sum(axis=0),
     )
 
 
@@ -152,13 +164,15 @@ class Profile:
 
     `at_risk` (cells,): what a weight counts for in each cell it is at risk, summed from the
     start of the stratum; `at_death` (cells,): what is taken off again for a death in the cell.
-    `outer` (p, p) is the product term. Information = sum of local_information - outer.
+    `hazard` (cells,) are the steps behind `at_risk`. `outer` (p, p) is the product term:
+    information = sum of local_information - outer.
     """
 
     loglik: float
     score: Floats
     at_risk: Floats
     at_death: Floats
+    hazard: Floats
     outer: Floats
 
 
@@ -185,22 +199,27 @@ def profile(sums: RiskSums, first: Ints, beta: Floats, *, efron: bool) -> Profil
         - cross.T
         + sums.e1.T @ (both[:, None] * sums.e1)
     )
-    # A row at risk in its cell is at risk in every earlier cell of its stratum.
-    running = np.cumsum(once)
-    before = np.concatenate(([0.0], running))[first] if cells else running
     return Profile(
         float(sums.z_deaths @ beta - np.log(rest).sum()),
         sums.z_deaths - once @ sums.s1 + shared @ sums.e1,
-        running - before,
+        _running(once[:, None], first)[:, 0],
         shared,
+        once,
         outer,
     )
 
 
+def _running(values: Floats, first: Ints) -> Floats:
+    """Sums along axis 0 from the start of each stratum up to and including each cell."""
+    total = np.cumsum(values, axis=0)
+    before = np.concatenate((np.zeros((1, values.shape[1])), total))[first]
+    return np.asarray(total - before)
+
+
 def local_information(rows: RiskRows, weight: Floats, at_risk: Floats, at_death: Floats) -> Floats:
     """This site's part (p, p) of the first term of the information."""
-    v = weight * at_risk[rows.cell]
-    v[rows.event] -= weight[rows.event] * at_death[rows.cell[rows.event]]
+    v = weight * at_risk[rows.all.cell]
+    v[rows.dead] -= weight[rows.dead] * at_death[rows.deaths.cell]
     p = rows.z.shape[1]
     total = np.zeros((p, p))
     for low in range(0, v.size, _BLOCK):
@@ -212,7 +231,7 @@ def local_information(rows: RiskRows, weight: Floats, at_risk: Floats, at_death:
 def local_sums(rows: RiskRows, beta: Floats, *, efron: bool) -> tuple[float, Floats, Floats]:
     """Log likelihood, score (p,) and information (p, p) of one site as its own stratum."""
     p = beta.size
-    if rows.cell.size == 0:
+    if rows.z.shape[0] == 0:
         return 0.0, np.zeros(p), np.zeros((p, p))
     eta = rows.z @ beta
     # A constant in eta cancels within a stratum; taking off the largest keeps exp() finite.
@@ -223,6 +242,25 @@ def local_sums(rows: RiskRows, beta: Floats, *, efron: bool) -> tuple[float, Flo
     information = local_information(rows, weight, found.at_risk, found.at_death) - found.outer
     deaths = int(sums.deaths.sum())
     return found.loglik - deaths * top, found.score, information
+
+
+def largest_leverage(
+    rows: RiskRows, weight: Floats, hazard: Floats, means: Floats, covariance: Floats
+) -> float:
+    """The largest share (0 to about 1) that one patient has in the information of the fit.
+
+    A patient's leverage is the sum over the cells at risk of w * hazard times the squared
+    distance, in the metric of `covariance` (p, p), to the risk set's mean (`means`, (cells, p)).
+    All leverages add up to p, as in a generalised linear model (Breslow's form of the hazard).
+    """
+    if rows.z.shape[0] == 0:
+        return 0.0
+    moved = means @ covariance
+    flat = np.column_stack((hazard, hazard[:, None] * moved, hazard * (moved * means).sum(axis=1)))
+    along = _running(flat, rows.first)[rows.all.cell]
+    own = (rows.z @ covariance * rows.z).sum(axis=1)
+    distance = own * along[:, 0] - 2 * (rows.z * along[:, 1:-1]).sum(axis=1) + along[:, -1]
+    return float(np.max(weight * distance))
 
 
 def pack_symmetric(matrix: Floats) -> Floats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,16 +12,19 @@ from federation.methods.concordance import concordance_counts
 from federation.methods.cox_score import (
     RiskRows,
     arrange,
+    largest_leverage,
     linear_predictor,
     local_information,
     local_sums,
     own_cells,
     pack_symmetric,
+    profile,
     risk_sums,
 )
 from federation.methods.design import Design, design_of
 from federation.methods.model_rules import Columns, column_sums, spread_sums
 from federation.methods.survival_plan import (
+    Outcome,
     grid_times,
     on_grid,
     outcome,
@@ -31,6 +36,7 @@ from federation.query.formula import parse_formula
 from federation.query.refusals import Refused
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 # exp() of more would leave fixed point once summed over many patients.
 _LARGEST_ETA = 25.0
@@ -72,16 +78,38 @@ def complete_rows(ask: Ask, design: Design, rows: Rows) -> Mask:
     return np.asarray(known & (stratum_codes(ask, rows) >= 0))
 
 
+@dataclass(frozen=True)
+class _Basis:
+    """What every step starts from: complete rows, their raw columns, outcome and stratum."""
+
+    rows: Rows
+    matrix: Floats
+    outcome: Outcome
+    stratum: Ints
+
+
+def _basis(ask: Ask, rows: Rows) -> _Basis:
+    """Made once for all rounds on the same rows."""
+    key = ("cox", ask.params["formula"])
+    if key not in rows.cache:
+        design = design_for(ask)
+        kept = rows.select(complete_rows(ask, design, rows))
+        found = outcome(ask, kept)
+        rows.cache[key] = _Basis(kept, design.matrix(kept), found, stratum_codes(ask, kept))
+    return rows.cache[key]  # type: ignore[no-any-return]
+
+
 def cox_sums(ask: Ask, step: Step, rows: Rows) -> Sums:
-    """The sums of one step: counts, spread, times, score, risk, information or concordance."""
+    """The sums of one step: counts, spread, times, score, risk, information, concordance or
+    leverage. Raises Refused MODEL_UNSTABLE by rules O8 and O9."""
+    basis = _basis(ask, rows)
     if step.name == "cox.counts":
-        return _counts(ask, rows)
+        return _counts(ask, basis, rows.n)
     if step.name == "cox.spread":
-        kept = rows.select(complete_rows(ask, design_for(ask), rows))
-        return spread_sums(columns_of(step), design_for(ask).matrix(kept))
+        return spread_sums(columns_of(step), basis.matrix)
     if step.name == "cox.times":
-        return _times(ask, rows)
-    ready = _arranged(ask, step, rows)
+        return _times(basis)
+    ready = _arranged(ask, step, basis, rows)
     beta = np.asarray(step.params["newton"]["beta"])
     _guard(ask, ready, beta)
     if step.name == "cox.score":
@@ -91,8 +119,13 @@ def cox_sums(ask: Ask, step: Step, rows: Rows) -> Sums:
             "score": score,
             "information": pack_symmetric(information),
         }
+    if step.name == "cox.concordance":
+        if ask.strict:
+            _guard_own_leverage(ask, step, ready, beta)
+        return _concordance(ask, step, basis, beta)
+    weight = np.exp(ready.z @ beta)
     if step.name == "cox.risk":
-        sums = risk_sums(ready, np.exp(ready.z @ beta))
+        sums = risk_sums(ready, weight)
         return {
             "s0": sums.s0,
             "s1": sums.s1,
@@ -100,65 +133,74 @@ def cox_sums(ask: Ask, step: Step, rows: Rows) -> Sums:
             "e1": sums.e1,
             "z_deaths": sums.z_deaths,
         }
+    at_risk, at_death, hazard, means = (
+        np.asarray(step.params[k]) for k in ("at_risk", "at_death", "hazard", "means")
+    )
     if step.name == "cox.information":
-        at_risk, at_death = (np.asarray(step.params[k]) for k in ("at_risk", "at_death"))
-        part = local_information(ready, np.exp(ready.z @ beta), at_risk, at_death)
+        part = local_information(ready, weight, at_risk, at_death)
         return {"information": pack_symmetric(part)}
-    return _concordance(ask, step, rows, beta)
+    _guard_leverage(ask, _largest(ready, weight, hazard, means, step))
+    return {"checked": np.array([1])}
 
 
-def _counts(ask: Ask, rows: Rows) -> Sums:
+def _counts(ask: Ask, basis: _Basis, n: int) -> Sums:
     """n, missing, events, the columns' sums, and with a grid the deaths (S, T) on it."""
-    design = design_for(ask)
-    complete = complete_rows(ask, design, rows)
-    kept = rows.select(complete)
-    found = outcome(ask, kept)
-    sums = column_sums(design, kept, design.matrix(kept))
-    sums["n"] = np.array([kept.n])
-    sums["missing"] = np.array([rows.n - kept.n])
-    sums["events"] = np.array([np.count_nonzero(found.event)])
+    time, event = basis.outcome.time, basis.outcome.event
+    sums = column_sums(design_for(ask), basis.rows, basis.matrix)
+    sums["n"] = np.array([basis.rows.n])
+    sums["missing"] = np.array([n - basis.rows.n])
+    sums["events"] = np.array([np.count_nonzero(event)])
     grid = grid_of(ask)
     if grid is not None:
         deaths = np.zeros((len(stratum_labels(ask)), grid.size), dtype=np.int64)
-        place = np.searchsorted(grid, on_grid(found.time[found.event], grid))
-        np.add.at(deaths, (stratum_codes(ask, kept)[found.event], place), 1)
+        place = np.searchsorted(grid, on_grid(time[event], grid))
+        np.add.at(deaths, (basis.stratum[event], place), 1)
         sums["deaths"] = deaths
     return sums
 
 
-def _times(ask: Ask, rows: Rows) -> Sums:
+def _times(basis: _Basis) -> Sums:
     """Labelled: this site's deaths by stratum and exact time."""
-    kept = rows.select(complete_rows(ask, design_for(ask), rows))
-    found = outcome(ask, kept)
-    pairs = np.column_stack((stratum_codes(ask, kept), found.time))[found.event]
-    cells, deaths = np.unique(pairs, axis=0, return_counts=True)
+    event = basis.outcome.event
+    strata, times, deaths = [], [], []
+    for code in np.unique(basis.stratum[event]):
+        found, count = np.unique(
+            basis.outcome.time[event & (basis.stratum == code)], return_counts=True
+        )
+        strata.append(np.full(found.size, code))
+        times.append(found)
+        deaths.append(count)
     return {
-        "stratum": cells[:, 0].astype(np.int64),
-        "time": cells[:, 1],
-        "deaths": deaths.astype(np.int64),
+        "stratum": np.concatenate([np.zeros(0, dtype=np.int64), *strata]),
+        "time": np.concatenate([np.zeros(0), *times]),
+        "deaths": np.concatenate([np.zeros(0, dtype=np.int64), *deaths]),
     }
 
 
-def _arranged(ask: Ask, step: Step, rows: Rows) -> RiskRows:
+def _scaled(step: Step, basis: _Basis) -> Floats:
+    """Fitted columns of complete rows, (x - centre) / scale, (n, kept)."""
+    chosen = basis.matrix[:, step.params["kept"]]
+    centre, scale = np.asarray(step.params["centre"]), np.asarray(step.params["scale"])
+    return np.asarray((chosen - centre) / scale)
+
+
+def _arranged(ask: Ask, step: Step, basis: _Basis, rows: Rows) -> RiskRows:
     """Scaled columns, sorted once for all rounds."""
     fixed = {k: step.params[k] for k in ("kept", "centre", "scale", "times", "strata")}
-    cached = rows.cache.get("cox")
+    cached = rows.cache.get("cox.arranged")
     if cached is not None and cached[0] == fixed:
         return cached[1]  # type: ignore[no-any-return]
-    design = design_for(ask)
-    kept = rows.select(complete_rows(ask, design, rows))
-    found = outcome(ask, kept)
-    z = _scaled(design, step, kept)
+    z = _scaled(step, basis)
+    time, event, stratum = basis.outcome.time, basis.outcome.event, basis.stratum
     if by_site(ask):
-        times, strata = own_cells(found.time, found.event)
-        ready = arrange(z, found.time, found.event, np.zeros(kept.n, dtype=np.int64), times, strata)
+        times, strata = own_cells(time, event)
     else:
         grid = grid_of(ask)
-        time = found.time if grid is None else on_grid(found.time, grid)
+        time = time if grid is None else on_grid(time, grid)
         times = np.asarray(step.params["times"], dtype=np.float64)
         strata = np.asarray(step.params["strata"], dtype=np.int64)
-        ready = arrange(z, time, found.event, stratum_codes(ask, kept), times, strata)
-    rows.cache["cox"] = (fixed, ready)
+    ready = arrange(z, time, event, stratum, times, strata)
+    rows.cache["cox.arranged"] = (fixed, ready)
     return ready
 
 
@@ -173,24 +215,37 @@ def _guard(ask: Ask, ready: RiskRows, beta: Floats) -> None:
         raise Refused("MODEL_UNSTABLE")
 
 
-def _concordance(ask: Ask, step: Step, rows: Rows, beta: Floats) -> Sums:
+def _guard_own_leverage(ask: Ask, step: Step, ready: RiskRows, beta: Floats) -> None:
+    """The leverage of this site's patients in its own risk sets."""
+    if ready.z.shape[0] == 0:
+        return
+    eta = ready.z @ beta
+    weight = np.exp(eta - eta.max())
+    sums = risk_sums(ready, weight)
+    hazard = profile(sums, ready.first, beta, efron=is_efron(ask)).hazard
+    means = sums.s1 / sums.s0[:, None]
+    _guard_leverage(ask, _largest(ready, weight, hazard, means, step))
+
+
+def _largest(ready: RiskRows, weight: Floats, hazard: Floats, means: Floats, step: Step) -> float:
+    return largest_leverage(ready, weight, hazard, means, np.asarray(step.params["covariance"]))
+
+
+def _guard_leverage(ask: Ask, largest: float) -> None:
+    """Refused MODEL_UNSTABLE when one patient carries too much of the fit (rule O8)."""
+    if largest > ask.terms.model.max_leverage:
+        raise Refused("MODEL_UNSTABLE")
+
+
+def _concordance(ask: Ask, step: Step, basis: _Basis, beta: Floats) -> Sums:
     """Concordant, tied and comparable pairs; or labelled outcomes and scores."""
-    design = design_for(ask)
-    kept = rows.select(complete_rows(ask, design, rows))
-    found = outcome(ask, kept)
-    risk = linear_predictor(_scaled(design, step, kept), beta)
+    time, event = basis.outcome.time, basis.outcome.event
+    risk = linear_predictor(_scaled(step, basis), beta)
     if by_site(ask):
-        return {"pairs": np.array(concordance_counts(found.time, found.event, risk))}
+        return {"pairs": np.array(concordance_counts(time, event, risk))}
     return {
-        "stratum": stratum_codes(ask, kept),
-        "time": found.time,
-        "event": found.event.astype(np.int64),
+        "stratum": basis.stratum,
+        "time": time,
+        "event": event.astype(np.int64),
         "risk": risk,
     }
-
-
-def _scaled(design: Design, step: Step, kept: Rows) -> Floats:
-    """Fitted columns of complete rows, (x - centre) / scale, (n, kept)."""
-    chosen = design.matrix(kept)[:, step.params["kept"]]
-    centre, scale = np.asarray(step.params["centre"]), np.asarray(step.params["scale"])
-    return np.asarray((chosen - centre) / scale)

@@ -24,6 +24,15 @@ def counts_by(code: Ints, size: int) -> Ints:
     return np.bincount(code, minlength=size).astype(np.int64, copy=False)
 
 
+def stable_order(code: Ints) -> Ints:
+    """The order that sorts non-negative codes and keeps equal ones in place, int64 (n,).
+
+    NumPy sorts 16-bit integers by radix, several times faster than wider ones.
+    """
+    small = code.size > 0 and int(code.max()) < 2**16
+    return np.argsort(code.astype(np.uint16) if small else code, kind="stable")
+
+
 def fine_unit(size: float) -> float:
     """The unit in which deviations travel, from the mean distance to the origin.
 
