@@ -154,6 +154,8 @@ def install(app: Flask) -> None:
         "clock": clock,
     }
     app.jinja_env.filters.update(filters)
-    app.jinja_env.globals.update(language=language, LANGUAGES=LANGUAGES, OWN_NAMES=OWN_NAMES)
+    app.jinja_env.globals.update(
+        say=translate, language=language, LANGUAGES=LANGUAGES, OWN_NAMES=OWN_NAMES
+    )
     for name in LANGUAGES:  # a broken catalogue stops the start, not a page
         catalogue(name)

@@ -108,7 +108,7 @@ def _control(parameter: Parameter, codebook: Codebook, names: Names) -> Control:
         return made("check")
     choices = getattr(parameter, "choices", ())
     if choices:
-        return made("select", tuple((c, _(c)) for c in choices))
+        return made("select", tuple((c, c.capitalize()) for c in choices))
     return made("text")
 
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from registry.pictures.canvas import SHAPES
+from registry.pictures.canvas import PHONE, Shape
 from registry.pictures.network import Hospital, network
 from registry.translate import translate as _
 from registry.translate import translate_count
@@ -18,6 +18,8 @@ from studies.models import Institution, Membership, SiteNode
 
 #: A site that has not been heard for this long is shown as silent.
 SILENT_AFTER = timedelta(minutes=10)
+#: The drawing beside the words of the start page.
+HERO = Shape("wide", 560, 14.5)
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,19 @@ def network_drawings(hospitals: Sequence[Connection]) -> Markup:
     title = translate_count(
         "The network: %(count)s hospital", "The network: %(count)s hospitals", len(hospitals)
     )
-    description = _("%(up)s of them are connected now. The list beside it says which.", up=up)
-    marks = [Hospital(each.name, each.state) for each in hospitals]
+    description = _("%(up)s of them are connected now. The list on this page says which.", up=up)
+    marks = [Hospital(short_name(each.name), each.state) for each in hospitals]
     # network() escapes every word itself.
     return Markup(  # noqa: S704
         "".join(
-            network(marks, title=title, description=description, shape=shape) for shape in SHAPES
+            network(marks, title=title, description=description, shape=shape)
+            for shape in (HERO, PHONE)
         )
     )
+
+
+def short_name(name: str) -> str:
+    """The part of a hospital's name that tells it apart, for a label in the picture."""
+    for word in (" Ziekenhuis", " Medisch Centrum", " Ziekenhuizen"):
+        name = name.removesuffix(word)
+    return name

@@ -141,33 +141,27 @@ def _time(days: float) -> str:
 
 
 def _cox(result: Mapping[str, Any], _analysis: Mapping[str, Any], names: Names) -> str:
+    """The first term of the model is what the question is about; the others are adjusted for."""
     terms = [t for t in result.get("terms") or [] if t.get("exp") is not None]
-    clear = sorted(
-        (t for t in terms if t.get("p") is not None and t["p"] < CHANCE),
-        key=lambda t: float(t["p"]),
-    )
     if not terms:
         return _("No term can be shown.")
-    if not clear:
-        return _(
-            "For none of the %(terms)s terms does the hazard differ more than chance explains.",
-            terms=number(len(terms)),
-        )
-    first = clear[0]
+    first, others = terms[0], terms[1:]
     low, high = ratio_bounds(first)
     words = _(
-        "%(term)s stands out most: the event comes %(ratio)s times as fast "
-        "(95%% interval %(low)s to %(high)s), with the other terms held equal.",
+        "%(term)s: the event comes at %(ratio)s times the rate "
+        "(95%% interval %(low)s to %(high)s), other terms held equal.",
         term=names.term(first["term"]),
         ratio=number(first["exp"], 2),
         low=number(low, 2),
         high=number(high, 2),
     )
-    if len(clear) > 1:
-        words += " " + translate_count(
-            "%(count)s more term differs more than chance explains.",
-            "%(count)s more terms differ more than chance explains.",
-            len(clear) - 1,
+    words = f"{words} {_chance(first.get('p'))}".strip()
+    clear = sum(1 for t in others if t.get("p") is not None and t["p"] < CHANCE)
+    if others:
+        words += " " + _(
+            "Of the %(others)s other terms, %(clear)s differ more than chance explains.",
+            others=number(len(others)),
+            clear=number(clear),
         )
     return words
 

@@ -34,6 +34,13 @@ class Names:
         found = self.codebook.variables.get(name)
         return _(found.unit) if found is not None and found.unit else ""
 
+    def one_unit(self, name: str) -> str:
+        """The unit in the singular, as in "per year"."""
+        found = self.codebook.variables.get(name)
+        unit = found.unit if found is not None else ""
+        singular = {"years": _("year"), "months": _("month"), "days": _("day"), "nodes": _("node")}
+        return singular.get(unit, self.unit(name))
+
     def with_unit(self, name: str) -> str:
         unit = self.unit(name)
         return f"{self.variable(name)} ({unit})" if unit else self.variable(name)
@@ -68,10 +75,12 @@ class Names:
         for match in _FACTOR.finditer(name):
             label = self.variable(match["name"])
             if match["level"] is None:
-                unit = self.unit(match["name"])
+                unit = self.one_unit(match["name"])
                 parts.append(_("%(name)s, per %(unit)s", name=label, unit=unit) if unit else label)
-            else:
-                parts.append(f"{label}: {self.level(match['name'], match['level'])}")
+                continue
+            level = self.level(match["name"], match["level"])
+            same = level.casefold() == label.casefold()
+            parts.append(label if same else f"{label}: {level}")
         return " × ".join(parts)
 
     def group(self, by: Sequence[str], levels: Sequence[object]) -> str:

@@ -25,6 +25,7 @@ from registry.pages.naming import Names
 from registry.pages.states import has_result, hidden_reason, is_final, run_state, site_state
 from registry.pages.tables import tables_of
 from registry.pages.tidy import Shown, to_csv
+from registry.pages.warning_words import warning_words
 from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
@@ -181,8 +182,9 @@ def result(id: Any) -> str | BaseResponse:  # noqa: A002
             hospitals.get(slug, slug)
             for slug in [*envelope["sites"]["refused"], *envelope["sites"]["silent"]]
         ],
+        hospitals=hospitals,
         provenance=envelope["provenance"],
-        warnings=[_(str(w)) for w in envelope.get("warnings") or []],
+        warnings=[warning_words(str(w)) for w in envelope.get("warnings") or []],
         state=run_state(run.state),
         json=json.dumps(run.query, indent=2, ensure_ascii=False),
     )

@@ -94,6 +94,10 @@ def hidden_reason(why: str) -> str:
         ),
         "no_spread": _("All patients have the same value, so the mean would be each one’s value."),
         "no_cuts": _("The codebook has no cut-points for this variable."),
+        "complete_cases": _(
+            "A rate needs the same patients throughout; patients without a value were left out."
+        ),
+        "follow_up_too_small": _("Too few patients were followed that long."),
         "grid": _("It can only be worked out from exact times, which do not leave a hospital."),
     }.get(why, _("The hospitals’ rules do not allow this number to be shown."))
 

@@ -49,7 +49,7 @@ class Shape:
 
 
 WIDE = Shape("wide", 880, 14)
-PHONE = Shape("phone", 340, 12.5)
+PHONE = Shape("phone", 340, 13.5)
 SHAPES = (WIDE, PHONE)
 
 

@@ -73,7 +73,7 @@ def forest(
         raise ValueError("no released estimate to draw")
     wide = shape.name == "wide"
     left, right, top = (250.0, 170.0, 14.0) if wide else (10.0, 10.0, 8.0)
-    line = 40.0 if wide else 62.0
+    line = 40.0 if wide else 74.0
     bottom = top + line * len(estimates)
     low = min(k[1] for k in known)
     high = max(k[2] for k in known)
@@ -125,12 +125,12 @@ def _estimate(
     digits: int,
 ) -> None:
     wide = canvas.shape.name == "wide"
-    middle = top + line / 2 if wide else top + line * 0.68
+    middle = top + line / 2 if wide else top + line * 0.76
     known = estimate.known
     if wide:
         canvas.text(0, middle + 5, cut(estimate.label, 36), bold=True)
     else:
-        canvas.text(0, top + 19, cut(estimate.label, 30), bold=True, halo=True)
+        canvas.text(0, top + 18, cut(estimate.label, 46), bold=True, halo=True)
     if known is None:
         at = canvas.shape.width if wide else x.start
         canvas.text(
@@ -174,7 +174,7 @@ def _estimate(
     if wide:
         canvas.text(canvas.shape.width, middle + 5, numbers, anchor="end")
     else:
-        canvas.text(canvas.shape.width, top + 19, numbers, anchor="end", colour=SECOND, halo=True)
+        canvas.text(0, top + 36, numbers, colour=SECOND, halo=True)
 
 
 def _foot(

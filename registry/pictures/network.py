@@ -32,7 +32,7 @@ def network(hospitals: Sequence[Hospital], *, title: str, description: str, shap
     wide = shape.name == "wide"
     width, height = shape.width, 390.0 if wide else 330.0
     centre_x, centre_y = width / 2, height / 2
-    radius_x, radius_y = (width / 2 - 205, 142.0) if wide else (72.0, 118.0)
+    radius_x, radius_y = (width / 2 - 168, 142.0) if wide else (72.0, 118.0)
     canvas = Canvas(shape)
     canvas.element("rect", width=width, height=height, rx=10, fill=DEEP)
     for ring in (0.42, 0.72, 1.0):
