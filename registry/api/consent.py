@@ -45,10 +45,10 @@ def my_choices() -> list[Mapping[str, Any]]:
 @blueprint.get("/me/history")
 @rule(roles={"patient"})
 @blueprint.gives(200, schemas.Said(many=True))
-def my_history() -> tuple[service.HistoryLine, ...]:
+def my_history() -> list[service.HistoryLine]:
     """Everything you ever said, newest first."""
     session, subject = _me("consent.read")
-    return service.history(session, subject)
+    return list(service.history(session, subject))  # a tuple would be body, status, headers
 
 
 @blueprint.get("/me/receipts/<receipt_id>")
