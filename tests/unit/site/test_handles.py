@@ -1,0 +1,89 @@
+"""Handles, letters and the numbers behind them."""
+
+import base64
+import hashlib
+import hmac
+import re
+
+import numpy as np
+import pytest
+
+from consent import letters
+from consent.snapshot import build_claims
+from federation.site.handles import is_known, list_handles, new_letter
+from federation.site.pseudonyms import HandleMaker, handle_text
+
+KEY = b"k" * 32
+
+
+def test_a_handle_is_what_the_design_says():
+    """consent.md 3.2, written out."""
+    expected = hmac.new(KEY, b"oncoreg/v1|portal|net|h0|P1", hashlib.sha256).digest()[:20]
+
+    assert HandleMaker(KEY, "net", "h0").handle("P1") == expected
+    assert handle_text(expected) == base64.urlsafe_b64encode(expected).decode().rstrip("=")
+    assert len(handle_text(expected)) == 27
+
+
+def test_sites_networks_and_keys_do_not_share_handles():
+    makers = [
+        HandleMaker(KEY, "net", "h0"),
+        HandleMaker(KEY, "net", "h1"),
+        HandleMaker(KEY, "ten", "h0"),
+        HandleMaker(b"j" * 32, "net", "h0"),
+    ]
+    assert len({maker.handle("P1") for maker in makers}) == 4
+
+
+def test_many_handles_are_the_single_ones_in_order():
+    maker = HandleMaker(KEY, "net", "h0")
+    ids = [f"P{n}" for n in range(1000)]
+
+    assert maker.handles(ids).tobytes() == b"".join(map(maker.handle, ids))
+    assert maker.handles([]).shape == (0,)
+
+
+def test_list_handles_are_fit_for_a_snapshot(make_site):
+    data = "nr,leeftijd,graad,hormoon\nP2,1,1,ja\nP1,1,1,ja\nP1,1,1,ja\n,1,1,ja\n P3 ,1,1,ja\n"
+    site = make_site(data=data)
+    handles = list_handles(site)
+
+    assert {h.tobytes() for h in handles.reshape(-1, 1)} == {
+        site.handles.handle(number) for number in ("P1", "P2", "P3")
+    }
+    from datetime import UTC, datetime, timedelta
+
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    build_claims(
+        network="net",
+        seq=1,
+        issued=now,
+        valid_until=now + timedelta(hours=1),
+        columns=[("onco", "use.network")],
+        handles=handles,
+        granted=[np.ones(3, np.bool_)],
+    )
+
+
+def test_a_letter_is_one_the_hub_understands(site):
+    letter = new_letter(site.handles, "P1")
+    code = letters.read_code(letter.printed.lower())
+
+    assert re.fullmatch(r"[0-9A-Z]{6}(-[0-9A-Z]{4}){4}", letter.printed)
+    assert code is not None
+    assert code.code_id == letter.code_id
+    assert letters.is_verifier(letter.verifier)
+    assert letters.proves(letter.verifier, code.secret)
+    assert not letters.proves(letter.verifier, code.secret[:-1] + "?")
+    assert letter.handle == handle_text(site.handles.handle("P1"))
+
+
+def test_letters_differ(site):
+    assert new_letter(site.handles, "P1").printed != new_letter(site.handles, "P1").printed
+
+
+@pytest.mark.parametrize(
+    ("number", "known"), [("P1", True), (" P1 ", True), ("P99", False), ("", False)]
+)
+def test_a_number_is_known_when_it_is_in_the_data(site, number, known):
+    assert is_known(site, number) is known
