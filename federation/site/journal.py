@@ -80,7 +80,9 @@ class Journal:
 
     def keep_seen(self, jti: str, message_sha256: str, expires: int, now: datetime) -> None:
         """Remember a message number until the message has expired (epoch seconds) and a day."""
-        self._database.execute("DELETE FROM seen WHERE expires < ?", (now.timestamp() - 86_400,))
+        self._database.execute(
+            "DELETE FROM seen WHERE expires < ?", (int(now.timestamp()) - 86_400,)
+        )
         self._database.execute(
             "INSERT INTO seen (jti, message_sha256, expires) VALUES (?, ?, ?)"
             " ON CONFLICT (jti) DO NOTHING",

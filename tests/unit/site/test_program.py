@@ -1,0 +1,213 @@
+"""Frames, the loop around them, and one program per directory."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from federation.site import faults, program
+from federation.site.errors import SetupError
+from federation.site.frames import FrameError, read_frame, write_frame
+from federation.site.pipeline import Outgoing
+from federation.site.program import SiteProgram, serve
+
+ROOT = Path(__file__).parents[3]
+
+
+class Slow(io.RawIOBase):
+    """A pipe that gives one byte at a time."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def read(self, size=-1):
+        taken, self.data = self.data[:1], self.data[1:]
+        return taken
+
+
+@pytest.mark.parametrize("body", [b"", b"x", b"y" * 100_000])
+def test_a_frame_comes_back(body):
+    pipe = io.BytesIO()
+    write_frame(pipe, body)
+    write_frame(pipe, b"next")
+    pipe.seek(0)
+
+    assert [read_frame(pipe), read_frame(pipe), read_frame(pipe)] == [body, b"next", None]
+
+
+def test_a_frame_in_pieces():
+    assert read_frame(Slow(b"\0\0\0\3abc")) == b"abc"
+
+
+@pytest.mark.parametrize("data", [b"\0", b"\0\0\0\3", b"\0\0\0\3ab", b"\xff\xff\xff\xff"])
+def test_half_a_frame_or_too_long_a_one(data):
+    with pytest.raises(FrameError):
+        read_frame(io.BytesIO(data))
+
+
+def test_too_long_a_frame_is_not_written(monkeypatch):
+    monkeypatch.setattr("federation.site.frames.MAX_FRAME_BYTES", 3)
+    with pytest.raises(FrameError):
+        write_frame(io.BytesIO(), b"abcd")
+
+
+class Answers:
+    """Stands in for a SiteProgram where only the loop is tested."""
+
+    def __init__(self, code):
+        self.code = code
+
+    def handle(self, message, now):
+        return Outgoing(message.upper(), self.code)
+
+
+def run(code, bucket=5, at=datetime(2026, 1, 1, 0, 0, 3, tzinfo=UTC)):
+    incoming, outgoing, log, slept = io.BytesIO(), io.BytesIO(), io.StringIO(), []
+    write_frame(incoming, b"abc")
+    incoming.seek(0)
+    serve(
+        Answers(code),
+        incoming,
+        outgoing,
+        log,
+        bucket_seconds=bucket,
+        clock=lambda: at,
+        sleep=slept.append,
+    )
+    outgoing.seek(0)
+    assert read_frame(outgoing) == b"ABC"
+    return log.getvalue(), slept
+
+
+@pytest.mark.parametrize("code", ["OK", "REPLAY", "APPLIED"])
+def test_an_answer_leaves_at_once_and_is_not_logged(code):
+    assert run(code) == ("", [])
+
+
+@pytest.mark.parametrize("code", sorted(program.HELD))
+def test_a_refusal_about_patients_leaves_at_the_tick(code):
+    assert run(code) == (code + "\n", [2.0])
+    assert run(code, bucket=0) == (code + "\n", [])
+
+
+def test_other_refusals_leave_at_once():
+    assert run("PROTOCOL") == ("PROTOCOL\n", [])
+
+
+def test_garbage_gets_a_signed_refusal(site):
+    found = SiteProgram(site)
+    for message in (b"", b"x", b"a.b.c", b"e30.e30.e30", b"\xff" * 2000, b"." * 10):
+        assert found.handle(message, datetime(2026, 1, 1, tzinfo=UTC)).code == "PROTOCOL"
+    found.close()
+
+
+def test_one_directory_has_one_program(site, monkeypatch):
+    monkeypatch.setattr(program, "LOCK_SECONDS", 0.1)
+    first = SiteProgram(site)
+    with pytest.raises(SetupError, match="another program"):
+        SiteProgram(site)
+
+    first.close()
+    SiteProgram(site).close()
+
+
+def process(*arguments, **more):
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "federation.site.process", *map(str, arguments)],
+        capture_output=True,
+        env={"PYTHONPATH": str(ROOT), "PATH": os.defpath, **more},
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_process_ends_when_its_pipe_does(site):
+    found = process(site.path)
+
+    assert (found.returncode, found.stdout, found.stderr) == (0, b"", b"")
+
+
+def test_without_a_directory_it_says_what_to_give():
+    found = process()
+
+    assert found.returncode == 2
+    assert b"directory" in found.stderr
+
+
+def test_a_directory_that_is_none(tmp_path):
+    found = process(tmp_path / "nothing")
+
+    assert found.returncode == 2
+    assert found.stderr.startswith(b"SETUP site.toml is missing")
+
+
+def test_the_site_imports_no_heavy_library(site):
+    """No DuckDB before a Parquet file is read, and no library of the hub at all."""
+    code = (
+        "import sys, federation.site.program, federation.site.directory\n"
+        "heavy = {'duckdb','scipy','flask','sqlalchemy','pandas','rich','click','vantage6'}\n"
+        "sys.exit(repr(sorted(heavy & set(sys.modules))) if heavy & set(sys.modules) else 0)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, cwd=ROOT, check=False, timeout=60
+    )
+
+    assert found.returncode == 0, found.stderr
+
+
+def test_an_idle_site_needs_little_memory(site):
+    with subprocess.Popen(
+        [sys.executable, "-P", "-m", "federation.site.process", str(site.path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={"PYTHONPATH": str(ROOT), "PATH": os.defpath},
+    ) as running:
+        write_frame(running.stdin, b"x")
+        assert read_frame(running.stdout)
+        resident = int(Path(f"/proc/{running.pid}/statm").read_text().split()[1]) * 4096
+        running.stdin.close()
+
+    assert resident < 120e6
+
+
+def test_a_crash_point_kills_at_its_passage():
+    code = (
+        "from federation.site.faults import point\n"
+        "for n in range(3): point('N5'); print(n, flush=True)"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        cwd=ROOT,
+        env={"ONCOKRING_CRASH": "N5:2", "PATH": os.defpath},
+        check=False,
+        timeout=60,
+    )
+    assert found.returncode == -signal.SIGKILL
+    assert found.stdout.split() == [b"0"]
+
+
+def test_a_crash_point_does_nothing_by_itself(monkeypatch):
+    monkeypatch.delenv("ONCOKRING_CRASH", raising=False)
+    faults.point("N5")
+    monkeypatch.setenv("ONCOKRING_CRASH", "N4:1")
+    faults.point("N5")
+
+
+def test_the_software_version_is_the_packages():
+    from importlib.metadata import version
+
+    from federation.site.replies import SOFTWARE
+
+    assert f"oncokring/{version('oncokring')}" == SOFTWARE
+
+
+def test_time_is_utc():
+    assert program.utc_now().utcoffset() == timedelta(0)

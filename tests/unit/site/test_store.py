@@ -1,0 +1,257 @@
+"""One local database: durable settings, all-or-nothing writing, history that cannot be changed."""
+
+import sqlite3
+import stat
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from federation.methods.base import Step
+from federation.site import audit
+from federation.site.errors import SetupError
+from federation.site.journal import Journal, RunState
+from federation.site.ledger import SiteLedger
+from federation.site.store import SCHEMA_VERSION, milliseconds, moment, open_store, transaction
+
+NOW = datetime(2026, 11, 22, 12, 0, 0, 123000, tzinfo=UTC)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "site.sqlite"
+
+
+@pytest.fixture
+def database(path):
+    found = open_store(path)
+    yield found
+    found.close()
+
+
+def pragma(database, name):
+    return database.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+def test_the_database_is_durable_and_private(database, path):
+    assert pragma(database, "journal_mode") == "wal"
+    assert pragma(database, "synchronous") == 2  # FULL
+    assert pragma(database, "foreign_keys") == 1
+    assert pragma(database, "user_version") == SCHEMA_VERSION
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_it_opens_again(database, path):
+    open_store(path).close()
+
+
+def test_a_newer_or_damaged_database_stops_the_start(path):
+    database = open_store(path)
+    database.execute("PRAGMA user_version = 9")
+    database.close()
+    with pytest.raises(SetupError, match="another version"):
+        open_store(path)
+
+    path.write_bytes(b"this is no database" * 100)
+    with pytest.raises(SetupError, match=r"site\.sqlite cannot be opened"):
+        open_store(path)
+
+
+def test_a_transaction_is_whole_or_nothing(database):
+    def broken():
+        with transaction(database):
+            database.execute("INSERT INTO approval VALUES ('x', 'y', 1)")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        broken()
+    assert database.execute("SELECT count(*) FROM approval").fetchone() == (0,)
+    assert not database.in_transaction
+
+
+def test_moments_survive(database):
+    assert moment(milliseconds(NOW)) == NOW
+
+
+def state(**more):
+    given = {
+        "run": "r1",
+        "study": "onco",
+        "question_sha256": "q",
+        "run_sha256": "s",
+        "roster": ("h0", "h1"),
+        "sets_sha256": "sets",
+        "analysis_sha256": "analysis",
+        "contributes": True,
+        "number": 0,
+        "step": Step("first", {"beta": [0.1, 1e-300, -2.5]}),
+        "snapshot": 3,
+        "started_at": NOW,
+    }
+    return RunState(**{**given, **more})
+
+
+def test_a_run_state_reads_back_exactly(database):
+    journal = Journal(database)
+    journal.keep_run(state())
+    assert journal.run("r1") == state()
+    assert journal.run("r2") is None
+
+    later = state(number=1, step=Step("second", {"n": 1}, labelled=True), snapshot=4)
+    journal.keep_run(later)
+    assert journal.run("r1") == later
+
+
+def test_the_latest_run_of_a_question_in_its_own_study(database):
+    journal = Journal(database)
+    for n, (study, question) in enumerate([("a", "q"), ("a", "q"), ("b", "q"), ("a", "z")]):
+        journal.keep_run(state(run=f"r{n}", study=study, question_sha256=question, started_at=NOW))
+
+    found = [journal.latest(q, s) for q, s in [("q", "a"), ("q", "b"), ("z", "a"), ("z", "b")]]
+    assert [f and f.run for f in found] == ["r1", "r2", "r3", None]
+
+
+def test_rosters_of_an_analysis_set(database):
+    journal = Journal(database)
+    journal.keep_run(state(run="r1"))
+    journal.keep_run(state(run="r2", roster=("h0", "h2"), started_at=NOW - timedelta(days=9)))
+    journal.keep_run(state(run="r3", roster=("h9",), contributes=False))
+    journal.keep_run(state(run="r4", roster=("h8",), analysis_sha256="other"))
+
+    found = journal.rosters("analysis", NOW - timedelta(days=8))
+    assert found == [frozenset({"h0", "h1"})]
+    assert len(journal.rosters("analysis", NOW - timedelta(days=10))) == 2
+
+
+def test_a_reply_is_kept_once(database):
+    journal = Journal(database)
+    journal.keep_reply("r1", 0, "c", "OK", b"bytes", NOW)
+
+    kept = journal.reply("r1", 0)
+    assert (kept.content_sha256, kept.code, kept.reply) == ("c", "OK", b"bytes")
+    assert journal.reply("r1", 1) is None
+    with pytest.raises(sqlite3.IntegrityError):
+        journal.keep_reply("r1", 0, "c", "OK", b"other", NOW)
+
+
+def test_message_numbers_are_remembered_until_a_day_after_they_expire(database):
+    journal = Journal(database)
+    expires = int(NOW.timestamp())
+    journal.keep_seen("old", "sha", expires, NOW)
+    journal.keep_seen("old", "another", expires, NOW)
+    assert journal.message_of("old") == "sha"
+
+    journal.keep_seen("new", "sha", expires, NOW + timedelta(days=1))
+    assert journal.message_of("old") == "sha"
+
+    journal.keep_seen("newer", "sha", expires, NOW + timedelta(days=1, seconds=1))
+    assert journal.message_of("old") is None
+
+
+def test_queries_wait_until_they_are_approved(database):
+    journal = Journal(database)
+    journal.asked("abc", "onco", {"kind": "count"}, NOW)
+    journal.asked("abc", "onco", {"kind": "other"}, NOW)
+    assert journal.waiting() == [("abc", "onco", {"kind": "count"}, NOW)]
+    assert not journal.approved_here("abc")
+
+    journal.approve("abc", "steward", NOW)
+    assert journal.waiting() == []
+    assert journal.approved_here("abc")
+
+
+def charge(ledger, run, *sets, question="q"):
+    ledger.record(question, sets, run=run, study="onco", now=NOW)
+
+
+def test_the_ledger_gives_back_every_set(database):
+    ledger = SiteLedger(database)
+    big = (1 << 100_000) | 1
+    charge(ledger, "r1", ("analysis", big), ("age=[40,45)", 0b1010))
+    charge(ledger, "r2", ("analysis", 0))
+
+    for found in (ledger.answered(), SiteLedger(database).answered()):
+        assert [entry.sets for entry in found] == [
+            (("analysis", big), ("age=[40,45)", 0b1010)),
+            (("analysis", 0),),
+        ]
+    charge(ledger, "r3", ("analysis", 7))
+    assert len(ledger.answered()) == 3
+
+
+def test_a_run_is_charged_once(database):
+    """The journal prevents it too; this is the second line."""
+    ledger = SiteLedger(database)
+    charge(ledger, "r1", ("analysis", 1))
+    with pytest.raises(sqlite3.IntegrityError):
+        charge(ledger, "r1", ("analysis", 1))
+
+
+def test_a_charge_that_is_rolled_back_is_not_remembered(database):
+    ledger = SiteLedger(database)
+    ledger.answered()
+
+    def broken():
+        with transaction(database):
+            charge(ledger, "r1", ("analysis", 1))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        broken()
+    assert list(ledger.answered()) == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE audit SET event = 'X'",
+        "DELETE FROM audit",
+        "UPDATE ledger_set SET bits = x'00'",
+        "DELETE FROM ledger_set",
+    ],
+)
+def test_history_cannot_be_changed(database, statement):
+    charge(SiteLedger(database), "r1", ("analysis", 1))
+    audit.record(database, "STEP", {"code": "OK"}, NOW)
+
+    with pytest.raises(sqlite3.IntegrityError):
+        database.execute(statement)
+
+
+def test_the_audit_is_a_chain(database):
+    for step in range(4):
+        audit.record(database, "STEP", {"code": "OK", "step": step, "run": "r-1"}, NOW)
+    assert audit.first_break(database) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE audit SET facts = '{}' WHERE seq = 2",
+        "UPDATE audit SET at = 0 WHERE seq = 2",
+        "DELETE FROM audit WHERE seq = 2",
+        "UPDATE audit SET hash = previous WHERE seq = 2",
+    ],
+)
+def test_a_changed_line_is_found(database, change):
+    for step in range(4):
+        audit.record(database, "STEP", {"code": "OK", "step": step}, NOW)
+    database.execute("DROP TRIGGER audit_no_update")
+    database.execute("DROP TRIGGER audit_no_delete")
+    database.execute(change)
+
+    assert audit.first_break(database) == 2
+
+
+@pytest.mark.parametrize(
+    ("event", "facts"),
+    [
+        ("step", {}),
+        ("STEP", {"patient": 1}),
+        ("STEP", {"code": "two words"}),
+        ("STEP", {"reason": "value\n"}),
+        ("STEP", {"reason": "x" * 81}),
+    ],
+)
+def test_the_audit_takes_codes_only(database, event, facts):
+    with pytest.raises(ValueError, match="audit"):
+        audit.record(database, event, facts, NOW)
