@@ -1,6 +1,7 @@
 """A choice becomes event, leaf and receipt at once, and stays as it was said."""
 
 import json
+import sys
 import threading
 import time
 from datetime import timedelta
@@ -273,10 +274,12 @@ def test_many_at_once_get_their_numbers_in_turn(factory: SessionFactory) -> None
 
 def test_seven_hundred_patients_within_five_seconds(hub: Hub) -> None:
     subjects = [hub.subject(each.slug) for each in ONCOZON.institutions for _ in range(70)]
-    # Time on the processor: what another program does at the same time is not our cost.
+    # Time on the processor: what another program does at the same time is not our cost, and what
+    # measuring coverage costs is not either.
+    limit = 5 if sys.gettrace() is None else 15
     begin = time.process_time()
     for subject in subjects:
         hub.answer(subject)
     hub.session.commit()
-    assert time.process_time() - begin < 5
+    assert time.process_time() - begin < limit
     assert count(hub.session, ConsentEvent) == 2100

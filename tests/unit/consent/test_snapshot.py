@@ -228,7 +228,7 @@ def test_fifty_thousand_patients_within_a_second() -> None:
     chance = np.random.default_rng(1)
     granted = [chance.random(50_000) < 0.7 for _ in range(24)]
     columns = [("x", str(number)) for number in range(24)]
-    begin = time.perf_counter()
+    begin = time.process_time()
     told = build_claims(
         network="net",
         seq=1,
@@ -240,5 +240,5 @@ def test_fifty_thousand_patients_within_a_second() -> None:
     )
     snapshot = parse_claims({**told, "aud": "here"}, audience="here")
     mask = snapshot.permits(handles, "x", ["3", "4"])
-    assert time.perf_counter() - begin < 1.0
+    assert time.process_time() - begin < 1.0
     assert np.array_equal(mask, granted[3] & granted[4])
