@@ -186,18 +186,18 @@ def profile(sums: RiskSums, first: Ints, beta: Floats, *, efron: bool) -> Profil
     rest = sums.s0[cell] - share * sums.e0[cell]
     inverse = 1.0 / rest
 
-    def per_cell(values: Floats) -> Floats:
-        return sums_by(cell, values, cells)
-
-    once, shared = per_cell(inverse), per_cell(inverse * share)
-    twice, mixed = per_cell(inverse**2), per_cell(inverse**2 * share)
-    both = per_cell(inverse**2 * share**2)
-    cross = sums.s1.T @ (mixed[:, None] * sums.e1)
+    once, shared = sums_by(cell, inverse, cells), sums_by(cell, inverse * share, cells)
+    # Means instead of sums, and denominators as a share of s0: no square can overflow.
+    part = sums.s0[cell] * inverse
+    risk_mean, death_mean = sums.s1 / sums.s0[:, None], sums.e1 / sums.s0[:, None]
+    twice, mixed = sums_by(cell, part**2, cells), sums_by(cell, part**2 * share, cells)
+    both = sums_by(cell, part**2 * share**2, cells)
+    cross = risk_mean.T @ (mixed[:, None] * death_mean)
     outer = (
-        sums.s1.T @ (twice[:, None] * sums.s1)
+        risk_mean.T @ (twice[:, None] * risk_mean)
         - cross
         - cross.T
-        + sums.e1.T @ (both[:, None] * sums.e1)
+        + death_mean.T @ (both[:, None] * death_mean)
     )
     return Profile(
         float(sums.z_deaths @ beta - np.log(rest).sum()),

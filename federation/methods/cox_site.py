@@ -40,6 +40,8 @@ Ints = npt.NDArray[np.int64]
 
 # exp() of more would leave fixed point once summed over many patients.
 _LARGEST_ETA = 25.0
+# Within a site only differences count: exp() of this one is still a float.
+_WIDEST_ETA = 600.0
 
 
 def design_for(ask: Ask) -> Design:
@@ -211,7 +213,11 @@ def _guard(ask: Ask, ready: RiskRows, beta: Floats) -> None:
     eta = ready.z @ beta
     if ask.strict and float(np.max(np.abs(eta))) > ask.terms.iter.max_abs_eta:
         raise Refused("MODEL_UNSTABLE")
-    if not by_site(ask) and float(eta.max()) > _LARGEST_ETA:
+    if by_site(ask):
+        runaway = float(eta.max() - eta.min()) > _WIDEST_ETA
+    else:
+        runaway = float(eta.max()) > _LARGEST_ETA
+    if runaway:
         raise Refused("MODEL_UNSTABLE")
 
 

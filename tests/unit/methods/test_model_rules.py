@@ -1,0 +1,74 @@
+"""Rule O7 at its edges: one below the threshold is refused by name, the threshold passes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from federation.methods.base import Rows
+from federation.methods.design import Design, design_of
+from federation.methods.model_rules import check_richness, column_sums
+from federation.query.codebook import Codebook
+from federation.query.formula import parse_formula
+from federation.query.refusals import Refused
+from federation.query.terms import Terms
+
+MODEL = Terms.strict().model
+
+
+def _design(text: str, codebook: Codebook) -> Design:
+    return design_of(parse_formula(text, codebook, two_sided=False), codebook)
+
+
+def _refused(design: Design, made: Rows, events: int) -> tuple[str, ...] | None:
+    sums = column_sums(design, made, design.matrix(made))
+    try:
+        check_richness(design, sums, made.n, events, MODEL)
+    except Refused as refusal:
+        return refusal.terms if refusal.code == "MODEL_TOO_RICH" else ("wrong code",)
+    return None
+
+
+@pytest.mark.parametrize(("events", "refused"), [(19, True), (20, False)])
+def test_events_per_parameter(events: int, refused: bool, codebook: Codebook, rows: Any) -> None:
+    made = rows(age=np.arange(30, 80), x=np.arange(50))
+    found = _refused(_design("age + x", codebook), made, events)
+    assert found == (("age", "x") if refused else None)
+
+
+@pytest.mark.parametrize(("n", "refused"), [(19, True), (20, False)])
+def test_patients_per_parameter(n: int, refused: bool, codebook: Codebook, rows: Any) -> None:
+    made = rows(age=np.arange(30, 30 + n), x=np.arange(n))
+    found = _refused(_design("age + x", codebook), made, 100)
+    assert found == (("age", "x") if refused else None)
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11])
+@pytest.mark.parametrize("level", ["a", "b", "c"])
+def test_each_level_the_reference_too(
+    level: str, count: int, codebook: Codebook, rows: Any
+) -> None:
+    labels = [name for name in ("a", "b", "c") if name != level]
+    made = rows(g=labels * 40 + [level] * count)
+    found = _refused(_design("g", codebook), made, 100)
+    if count >= 10:
+        assert found is None
+    else:
+        assert found is not None
+        assert found[0] == f"g[{level}]"
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11])
+def test_each_pair_that_can_occur(count: int, codebook: Codebook, rows: Any) -> None:
+    g = ["b"] * 40 + ["b"] * count + ["a"] * 40 + ["c"] * 40
+    h = ["no"] * 40 + ["yes"] * count + ["yes"] * 80
+    found = _refused(_design("g + h", codebook), rows(g=g, h=h), 100)
+    assert found == (None if count >= 10 else ("g[b]", "h[yes]"))
+
+
+def test_a_refusal_holds_names_only(codebook: Codebook, rows: Any) -> None:
+    found = _refused(_design("g + h", codebook), rows(g=["a"] * 40, h=["no", "yes"] * 20), 100)
+    assert found is not None
+    assert set(found) <= {"g[b]", "g[c]", "h[yes]"}
