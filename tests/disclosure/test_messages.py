@@ -1,0 +1,231 @@
+"""What a site makes of messages that are not what they should be, and of those it must approve."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from joserfc import jws
+
+from federation.protocol.encoding import canonical
+from federation.protocol.keys import SigningKey
+from federation.protocol.messages import TYP_REPLY, TYP_STEP, sign
+from federation.site.status import approve_query, read_status, waiting_queries
+
+COUNT = {"kind": "count", "by": ["stage"]}
+MEAN = {"kind": "describe", "variables": ["ca125"]}
+COMMON = ("v", "iss", "aud", "iat", "exp", "jti")
+
+
+@pytest.fixture
+def claims(net, read):
+    return read(net.driver(net.plan(net.query(COUNT))).messages(net.now)["h0"])
+
+
+def signed(net, claims, key=None, typ=TYP_STEP, **more):
+    own = {k: v for k, v in claims.items() if k not in COMMON}
+    settings = {
+        "issuer": "hub",
+        "audience": "h0",
+        "now": net.now,
+        "lifetime": timedelta(minutes=5),
+    }
+    return sign(typ, own, key or net.hub, **{**settings, **more})
+
+
+def verdict(net, message):
+    reply = net.claims("h0", message)
+    return reply["status"], reply.get("code")
+
+
+REFUSED = ("refused", "PROTOCOL")
+
+
+def test_a_good_message_is_answered(net, claims):
+    assert verdict(net, signed(net, claims)) == ("ok", None)
+
+
+def test_someone_elses_signature(net, claims):
+    assert verdict(net, signed(net, claims, key=SigningKey.generate())) == REFUSED
+
+
+def test_a_sites_own_key_is_not_the_hubs(net, claims):
+    assert verdict(net, signed(net, claims, key=net.directories["h1"].sign)) == REFUSED
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"audience": "h1"},
+        {"issuer": "h1"},
+        {"typ": TYP_REPLY},
+        {"lifetime": timedelta(minutes=-5)},
+    ],
+)
+def test_a_message_for_another_or_out_of_time(net, claims, more):
+    assert verdict(net, signed(net, claims, **more)) == REFUSED
+
+
+def test_a_message_from_the_future(net, claims):
+    message = signed(net, claims, now=net.now + timedelta(minutes=5))
+
+    assert verdict(net, message) == REFUSED
+
+
+@pytest.mark.parametrize("key", [
+    "run", "step", "step_name", "query", "query_sha256", "codebook", "roster", "terms",
+    "min_snapshot", "approval", "again", "previous",
+])  # fmt: skip
+def test_each_key_is_needed_and_typed(net, claims, key):
+    without = {k: v for k, v in claims.items() if k != key}
+    assert verdict(net, signed(net, without)) == REFUSED
+
+    for wrong in (None, [1], "x y", -1, 1.5):
+        assert verdict(net, signed(net, {**claims, key: wrong}))[0] == "refused"
+    assert net.ledger("h0") == 0
+
+
+def test_an_unknown_key(net, claims):
+    assert verdict(net, signed(net, {**claims, "debug": True})) == REFUSED
+
+
+@pytest.mark.parametrize("key", ["t_cell", "km"])
+def test_terms_must_be_complete(net, claims, key):
+    terms = {k: v for k, v in claims["terms"].items() if k != key}
+    assert verdict(net, signed(net, {**claims, "terms": terms})) == REFUSED
+    assert verdict(net, signed(net, {**claims, "terms": {**claims["terms"], "x": 1}})) == REFUSED
+
+
+def test_a_message_number_used_for_other_content(net, claims):
+    """The hub's key, but an old number."""
+
+    def with_jti(own, jti):
+        header = {"alg": "Ed25519", "typ": TYP_STEP, "kid": net.hub.kid}
+        payload = canonical({**claims, **own, "jti": jti})
+        return jws.serialize_compact(header, payload, net.hub.jwk, algorithms=["Ed25519"]).encode()
+
+    assert verdict(net, with_jti({}, "one"))[0] == "ok"
+    other = {"run": "another-run"}
+    assert verdict(net, with_jti(other, "one")) == REFUSED
+    assert verdict(net, with_jti({**other, "again": True}, "two"))[0] == "ok"
+
+
+def test_the_same_step_with_other_content(net, claims):
+    assert verdict(net, signed(net, claims))[0] == "ok"
+    other = net.query(MEAN)
+    changed = {
+        **claims,
+        "query": other.to_dict(),
+        "query_sha256": other.sha256,
+        "approval": {**claims["approval"], "query_sha256": other.sha256},
+    }
+
+    assert verdict(net, signed(net, changed)) == REFUSED
+    assert net.ledger("h0") == 1
+
+
+@pytest.mark.parametrize("step", [1, 2, 999, 1000, 10**9])
+def test_a_step_out_of_turn(net, claims, step):
+    assert verdict(net, signed(net, {**claims, "step": step})) == REFUSED
+
+
+def test_a_first_step_with_a_past(net, claims):
+    assert verdict(net, signed(net, {**claims, "previous": ["x"]})) == REFUSED
+
+
+def test_a_step_after_the_last(net, read):
+    driver = net.driver(net.plan(net.query(COUNT)))
+    claims = read(driver.messages(net.now)["h0"])
+    previous = [net.send(s, m).decode() for s, m in driver.messages(net.now).items()]
+
+    assert verdict(net, signed(net, {**claims, "step": 1, "previous": previous})) == REFUSED
+
+
+def test_a_refusal_about_patients_stays_the_same_bytes(net):
+    plan = net.plan(net.query(COUNT, cohort={"var": "hist", "op": "!=", "value": "8502"}))
+    net.withdrawn.update(r["HDR_PATIENT_NO"] for r in net.rows["h0"][:5])
+    net.ask(COUNT)
+    net.publish()
+    message = net.driver(plan).messages(net.now)["h0"]
+
+    first = net.send("h0", message)
+    net.withdrawn.clear()
+    net.publish()
+
+    assert verdict(net, message) == ("refused", "SMALL_GROUP")
+    assert net.send("h0", message) == first
+
+
+def test_the_hospitals_own_switch(net, claims):
+    stop = net.folder / "h0" / "STOP"
+    stop.touch()
+    assert verdict(net, signed(net, claims)) == ("refused", "STUDY_NOT_OPEN")
+
+    stop.unlink()
+    assert verdict(net, signed(net, claims))[0] == "ok"
+
+
+def test_kinds_and_variables_that_the_hospital_closed(build, read):
+    net = build(study={"kinds": ["count"], "variables": ["stage", "age"]})
+    claims = read(net.driver(net.plan(net.query(MEAN))).messages(net.now)["h0"])
+    assert verdict(net, signed(net, claims)) == ("refused", "NOT_IN_CATALOGUE")
+
+    query = net.query({"kind": "count", "by": ["sex"]})
+    reply = net.claims("h0", net.driver(net.plan(query)).messages(net.now)["h0"])
+    assert (reply["code"], reply["terms_named"]) == ("NOT_IN_CATALOGUE", ["sex"])
+    assert net.ask(COUNT).status == "complete"
+
+
+def test_a_variable_that_is_not_mapped_here(net, claims):
+    path = net.folder / "h0" / "mapping.yaml"
+    path.write_text(path.read_text().replace("  stage: {column: HDR_STAGE}\n", ""))
+    net.start("h0")
+
+    assert verdict(net, signed(net, claims)) == ("refused", "DATA_MISMATCH")
+
+
+def test_a_hospital_that_approves_itself(build):
+    net = build(study={"approve": "here"})
+    query = net.query(COUNT)
+    assert net.ask(COUNT).code == "QUERY_NOT_APPROVED"
+
+    for slug in net.programs:
+        path = net.folder / slug
+        (waiting,) = waiting_queries(path)
+        assert waiting["query_sha256"] == query.sha256
+        assert waiting["query"] == query.to_dict()
+        approve_query(path, query.sha256, "steward", net.now)
+        assert waiting_queries(path) == []
+
+    assert net.ask(COUNT).status == "complete"
+    assert net.ask(MEAN).code == "QUERY_NOT_APPROVED"
+
+
+def test_a_query_the_committee_did_not_approve_is_not_even_shown(build):
+    net = build(study={"approve": "here"})
+    other = net.query(MEAN).sha256
+    net.ask(COUNT, plan={"approval": {"by": "x", "at": "x", "query_sha256": other}})
+
+    assert waiting_queries(net.folder / "h0") == []
+
+
+def test_a_query_under_the_hash_of_another_is_not_shown(build, read):
+    """Else people would approve one text and the hub would ask the other."""
+    net = build(study={"approve": "here"})
+    claims = read(net.driver(net.plan(net.query(COUNT))).messages(net.now)["h0"])
+    harmless = net.query(MEAN).to_dict()
+
+    assert verdict(net, signed(net, {**claims, "query": harmless})) == REFUSED
+    assert waiting_queries(net.folder / "h0") == []
+
+
+def test_the_state_of_a_site(net):
+    net.ask(COUNT)
+    net.ask(COUNT)
+    found = read_status(net.folder / "h0", net.now + timedelta(minutes=3))
+
+    assert found["answers"] == {"OK": 1, "REPLAY": 1}
+    assert (found["ledger_entries"], found["snapshot"]) == (1, net.seq)
+    assert found["snapshot_age_minutes"] == 3.0
+    assert found["audit_intact"]
+    assert found["sites_pinned"] == sorted(net.programs)
+    json.dumps(found)
