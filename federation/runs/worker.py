@@ -78,7 +78,7 @@ class Worker:
         self._timing = timing or Timing()
         self._owner = owner or new_id()
         self._active: dict[str, _Active] = {}
-        self._sent: dict[str, tuple[str, str, int]] = {}
+        self._sent: dict[str, tuple[str, str, int, str]] = {}
         self._snapshots = Snapshots(factory, engine, hub_key)
 
     @property
@@ -131,10 +131,13 @@ class Worker:
             active = None if target is None else self._active.get(target[0])
             if target is None or active is None:
                 continue
-            if target[1:] != (active.context, active.driver.number):
+            if target[1:3] != (active.context, active.driver.number):
                 continue
             try:
-                self._take_reply(active, reply, now)
+                if target[3] == reply.site:
+                    self._take_reply(active, reply, now)
+                else:
+                    self._failed(active, target[3], "WRONG_SITE", now, security=True)
             except LeaseLost:
                 self._active.pop(active.run_id, None)
         return bool(replies)
@@ -295,7 +298,7 @@ class Worker:
             except EngineError as error:
                 self._failed(active, site, error.code, now)
                 continue
-            self._sent[handle] = (active.run_id, active.context, active.driver.number)
+            self._sent[handle] = (active.run_id, active.context, active.driver.number, site)
         if due:
             with self._factory() as session:
                 progress.hold(session, active.run_id, self._owner, now, self._timing.lease)

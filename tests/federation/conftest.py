@@ -1,0 +1,139 @@
+"""A hub with three real sites, built once and copied for each test; an engine that misbehaves."""
+
+import base64
+import importlib.util
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from federation.engines.embedded import EmbeddedEngine
+from federation.engines.interface import Engine, Reply, SiteStatus
+from federation.protocol.messages import TYP_STEP
+from federation.runs.worker import Timing, Worker
+
+
+def _load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules.setdefault(name, importlib.util.module_from_spec(spec))
+    spec.loader.exec_module(module)
+    return module
+
+
+hub_with_sites = _load("hub_with_sites")
+TIMING = Timing(
+    lease=timedelta(seconds=30),
+    resend=timedelta(seconds=5),
+    back_off=timedelta(milliseconds=50),
+)
+
+
+def is_step(message: bytes) -> bool:
+    """Whether a message is a step, by its header."""
+    header = message.split(b".")[0]
+    return TYP_STEP.encode() in base64.urlsafe_b64decode(header + b"=" * (-len(header) % 4))
+
+
+class Carrier:
+    """An engine between the worker and a real one, that drops, doubles, swaps or alters.
+
+    ``bend`` gets each batch of replies and gives the batch that the worker sees.
+    """
+
+    def __init__(self, inner: Engine) -> None:
+        self.inner = inner
+        self.dropped: set[str] = set()
+        self.steps_held = False
+        self.send_twice = False
+        self.bend: Callable[[list[Reply]], list[Reply]] = lambda replies: replies
+
+    def send(self, site: str, message: bytes) -> str:
+        if site in self.dropped or (self.steps_held and is_step(message)):
+            return f"dropped-{time.monotonic_ns()}"
+        if self.send_twice:
+            self.inner.send(site, message)
+        return self.inner.send(site, message)
+
+    def replies(self, timeout: float) -> list[Reply]:
+        return self.bend(self.inner.replies(timeout))
+
+    def cancel(self, handle: str) -> None:
+        self.inner.cancel(handle)
+
+    def status(self, site: str) -> SiteStatus:
+        return self.inner.status(site)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+class Bench:
+    """A hub, its sites, an engine that can be bent, and a worker."""
+
+    def __init__(self, folder: Path) -> None:
+        self.hub: Any = hub_with_sites.HubWithSites(folder)
+        self.real: EmbeddedEngine = self.hub.engine()
+        self.carrier = Carrier(self.real)
+        self.worker = self.new_worker()
+
+    def new_worker(self, **changes: Any) -> Worker:
+        timing = replace(TIMING, **changes)
+        return Worker(self.hub.factory, self.carrier, self.hub.key, timing=timing)
+
+    def work(
+        self,
+        until: Callable[[], bool],
+        *,
+        seconds: float = 60,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Step the worker until ``until()``; fails when that takes too long."""
+        end = time.monotonic() + seconds
+        while not until():
+            assert time.monotonic() < end, "the worker did not get there in time"
+            self.worker.step(clock(), wait=0.05)
+
+    def finish(self, run_id: str, **more: Any) -> Any:
+        """Work until the run is final; the run."""
+        self.work(lambda: self.hub.run(run_id).outcome is not None, **more)
+        return self.hub.run(run_id)
+
+    def rows(self, statement: str) -> list[Any]:
+        from sqlalchemy import text
+
+        with self.hub.factory() as session:
+            return list(session.execute(text(statement)).all())
+
+    def close(self) -> None:
+        self.real.close()
+        self.hub.close()
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("network")
+    hub_with_sites.build(folder)
+    return folder
+
+
+@pytest.fixture
+def bench(built: Path, tmp_path: Path) -> Iterator[Bench]:
+    shutil.copytree(built, tmp_path / "copy")
+    made = Bench(tmp_path / "copy")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def questions() -> Any:
+    """The ready questions of hub_with_sites."""
+    return hub_with_sites
