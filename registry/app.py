@@ -27,6 +27,7 @@ from typing import Any, cast
 
 from flask import Flask, Response, current_app, g, request
 from flask.typing import ResponseReturnValue
+from flask_limiter import Limiter
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -49,6 +50,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
+UNLIMITED = ("static", "health.live", "health.ready")
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9-]{8,36}$")
 
 
@@ -100,6 +102,15 @@ def create_app(
     )
     csrf = CSRFProtect(app)
     app.before_request(_begin)
+    # Sign-in and letter codes have their own limits in the database (registry/accounts); this one
+    # only keeps one caller from taking all threads.
+    Limiter(
+        _caller,
+        app=app,
+        default_limits=[settings.rate_limit],
+        storage_uri="memory://",
+        default_limits_exempt_when=lambda: request.endpoint in UNLIMITED,
+    )
     app.before_request(lambda: _check(csrf))
     app.after_request(_finish)
     errors.init_app(app)
@@ -163,6 +174,11 @@ def _refuse_other_origin() -> None:
     # valid form token.
     if request.headers.get("Sec-Fetch-Site", "same-origin") in ("cross-site", "same-site"):
         raise access.NotAllowed
+
+
+def _caller() -> str:
+    actor = g.get("actor", access.ANONYMOUS)
+    return actor.id if actor.id != access.ANONYMOUS.id else request.remote_addr or "unknown"
 
 
 def _language(default: str) -> str:

@@ -29,11 +29,21 @@ ADVISORY_LOCK = 0x6F6E636F  # "onco": one writer at the end of the chain on Post
 EVENT_CODES: Mapping[str, str] = {
     **dict.fromkeys(("read", "viewed", "listed", "exported", "searched"), "R"),
     **dict.fromkeys(
-        ("created", "added", "invited", "submitted", "recorded", "granted", "given", "published"),
+        (
+            *("created", "added", "invited", "submitted", "recorded", "granted", "given"),
+            *("published", "started", "enrolled"),
+        ),
         "C",
     ),
     **dict.fromkeys(("deleted", "removed", "revoked", "erased"), "D"),
-    **dict.fromkeys(("changed", "moved", "renamed", "withdrawn", "updated", "decided"), "U"),
+    **dict.fromkeys(
+        (
+            *("changed", "moved", "renamed", "withdrawn", "updated", "decided", "suspended"),
+            *("resumed", "acknowledged", "feasibility", "approved", "refused", "open", "opened"),
+            *("hold", "closed", "complete", "partial", "insufficient", "cancelled", "expired"),
+        ),
+        "U",
+    ),
 }
 
 

@@ -121,6 +121,7 @@ TEXTS: Mapping[int, tuple[str, str, str]] = {
         "Try again in a minute.",
     ),
 }
+RETRY_AFTER_S = 60
 CSRF_TEXT = (
     "FORM_EXPIRED",
     "This form is no longer valid, because the page was open for long or you signed in again.",
@@ -169,10 +170,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(OperationalError, _database)
     app.register_error_handler(Exception, _unexpected)
     for module_name, class_name, status in DOMAIN_ERRORS:
-        try:
-            found = getattr(importlib.import_module(module_name), class_name)
-        except (ImportError, AttributeError):
-            continue
+        found = getattr(importlib.import_module(module_name), class_name)
         app.register_error_handler(
             found, lambda error, status=status: answer(domain_problem(error, status))
         )
@@ -196,7 +194,8 @@ def domain_problem(error: Any, status: int) -> Problem:
         return standard(404)
     what, todo = _words_of(error, code)
     headers = {}
-    if wait := getattr(error, "retry_after", None):
+    if status == 429:
+        wait = getattr(error, "retry_after", None) or RETRY_AFTER_S
         headers["Retry-After"] = str(int(wait))
     terms = tuple(getattr(error, "terms", ()))
     extra = {"terms": list(terms)} if terms else {}
@@ -260,6 +259,8 @@ def _http(error: HTTPException) -> Problem:
         for name, value in error.get_headers(request.environ)
         if name in ("Allow", "Retry-After", "WWW-Authenticate", "Content-Range")
     }
+    if status == 429:
+        headers.setdefault("Retry-After", str(RETRY_AFTER_S))
     # flask-smorest puts marshmallow's messages per field into ``data``.
     messages = (getattr(error, "data", None) or {}).get("messages")
     extra = {"errors": messages} if messages else {}

@@ -7,6 +7,7 @@ is no silent default for a secret.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ VARIABLES: Mapping[str, str] = {
     "ONCOKRING_SITES": "for the embedded engine: directory with one site directory per hospital; "
     "default sites in ONCOKRING_DATA",
     "ONCOKRING_MAX_BODY": "largest accepted request body in bytes; default 10485760",
+    "ONCOKRING_RATE_LIMIT": "requests that one person or address may make; default 900/minute",
     "ONCOKRING_DEBUG": "1 only while developing on 127.0.0.1; default 0",
     "ONCOKRING_PROXIES": "number of reverse proxies in front that set X-Forwarded-*; default 0",
 }
@@ -52,6 +54,7 @@ class Settings:
     engine: str = "embedded"
     sites: Path | None = None
     max_body: int = DEFAULT_MAX_BODY
+    rate_limit: str = "900/minute"
     debug: bool = False
     proxies: int = 0
 
@@ -75,6 +78,8 @@ class Settings:
             raise SettingsError("ONCOKRING_DEBUG=1 is refused on an address other than 127.0.0.1.")
         if self.language not in LANGUAGES:
             raise SettingsError("ONCOKRING_LANGUAGE must be nl or en.")
+        if not re.fullmatch(r"[1-9]\d{0,6}/(second|minute|hour)", self.rate_limit):
+            raise SettingsError("ONCOKRING_RATE_LIMIT must look like 900/minute.")
         if self.engine not in ENGINES:
             raise SettingsError("ONCOKRING_ENGINE must be embedded, vantage6 or none.")
 
@@ -119,6 +124,7 @@ def from_environ(environ: Mapping[str, str] | None = None) -> Settings:
         engine=env.get("ONCOKRING_ENGINE", "") or "embedded",
         sites=Path(sites) if sites else None,
         max_body=_whole("ONCOKRING_MAX_BODY", env, DEFAULT_MAX_BODY),
+        rate_limit=env.get("ONCOKRING_RATE_LIMIT", "") or "900/minute",
         debug=env.get("ONCOKRING_DEBUG", "0") == "1",
         proxies=_whole("ONCOKRING_PROXIES", env, 0),
     )

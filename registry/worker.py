@@ -31,7 +31,7 @@ MAX_FAILURES = 20
 LONGEST_PAUSE_S = 30.0
 TIDY_EVERY = timedelta(minutes=10)
 BEAT_EVERY = timedelta(seconds=30)
-KEY_FILE = "hub.sign.key"
+KEY_FILE = "hub.key"
 
 
 def hub_key(settings: Settings) -> SigningKey:

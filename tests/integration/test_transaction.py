@@ -7,10 +7,17 @@ from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlalchemy.orm import Session
 
+from migrations.tables import METADATA
 from registry import audit
 from registry.audit import AuditFailure, AuditLine
 from registry.database import SessionFactory
-from registry.transaction import UnannouncedChange, reading, unit_of_work
+from registry.transaction import (
+    AUDITED,
+    UNAUDITED,
+    UnannouncedChange,
+    reading,
+    unit_of_work,
+)
 from studies.actor import SYSTEM, Actor
 from studies.events import announce
 from studies.models import Network
@@ -155,3 +162,22 @@ def test_an_announced_reading_is_audited(factory: SessionFactory) -> None:
         announce(session, actor=SYSTEM, action="consent.read", about="subject:1")
     (line,) = _lines(factory)
     assert line.event_code == "R"
+
+
+def _change_and_say_something_else(session: Session) -> None:
+    _by_orm(session)
+    announce(session, actor=ANNA, action="study.created", about="study:x")
+
+
+def test_an_announcement_of_something_else_does_not_cover_a_change(
+    factory: SessionFactory,
+) -> None:
+    with pytest.raises(UnannouncedChange, match="network"), unit_of_work(factory, ANNA) as session:
+        _change_and_say_something_else(session)
+    assert _networks(factory) == 0
+
+
+def test_each_table_is_audited_or_says_why_not() -> None:
+    assert AUDITED.keys() & UNAUDITED.keys() == set()
+    assert AUDITED.keys() | UNAUDITED.keys() == METADATA.tables.keys() | {"alembic_version"}
+    assert all(len(reason) > 10 for reason in UNAUDITED.values())

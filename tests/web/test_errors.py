@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,9 +17,10 @@ from federation.query.refusals import Refused
 from federation.runs.errors import RunError
 from registry import audit
 from registry.access import rule
-from registry.app import CONTENT_SECURITY_POLICY
+from registry.app import CONTENT_SECURITY_POLICY, create_app
 from registry.audit import AuditFailure
 from registry.database import SessionFactory
+from registry.settings import Settings
 from registry.transaction import UnannouncedChange, current_session
 from studies.actor import SYSTEM
 from studies.events import announce
@@ -223,3 +225,15 @@ def test_health_says_ok_and_not_ok(
     response: Any = browser.get("/health/ready")
     assert response.status_code == 503
     assert response.get_json() == {"status": "not ok"}
+
+
+def test_one_caller_cannot_take_all_the_room(
+    settings: Settings, factory: SessionFactory, clock: Any
+) -> None:
+    app = create_app(replace(settings, rate_limit="5/minute"), factory=factory, clock=clock)
+    client = app.test_client()
+    answers = [client.get("/api/v1/sites") for _ in range(6)]
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+    assert int(answers[-1].headers["Retry-After"]) > 0
+    assert answers[-1].get_json()["code"] == "TOO_MANY_ATTEMPTS"
+    assert client.get("/health/live").status_code == 200

@@ -1,0 +1,82 @@
+"""Each look at a patient's choices and each act is exactly one audit line, without secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from registry import audit
+from registry.access import rule_of
+from registry.audit import AuditLine
+from registry.database import SessionFactory
+
+SignedIn = Callable[..., FlaskClient]
+
+
+def lines_after(factory: SessionFactory, seq: int) -> list[AuditLine]:
+    with factory() as session:
+        return list(audit.lines(session, seq))
+
+
+def end(factory: SessionFactory) -> int:
+    with factory() as session:
+        return audit.head(session).seq
+
+
+def test_each_look_at_choices_is_one_line(
+    app: Flask, signed_in: SignedIn, factory: SessionFactory, world: Any
+) -> None:
+    client = signed_in("mine")
+    looked = 0
+    for route in app.url_map.iter_rules():
+        rule = rule_of(app, route.endpoint, "GET")
+        if "GET" not in (route.methods or set()) or rule is None or rule.roles != {"patient"}:
+            continue
+        known = {"study": "hormone-therapy", "n": "1"}
+        receipts = dict.fromkeys(("receipt", "receipt_id"), world.receipts["mine"])
+        values = {name: {**known, **receipts}[name] for name in route.arguments}
+        with app.test_request_context():
+            path = app.url_map.bind("localhost").build(route.endpoint, values)
+        before = end(factory)
+        response = client.get(path)
+        assert response.status_code in (200, 302, 303), path
+        written = lines_after(factory, before)
+        if response.status_code != 200 and not written:
+            continue  # sent on before anything was looked at
+        looked += 1
+        assert [line.action for line in written] == ["consent.read"], path
+        (line,) = written
+        assert (line.actor_kind, line.actor_id) == ("patient", world.patients["mine"])
+        assert line.about == f"subject:{world.patients['mine']}"
+        assert line.event_code == "R"
+        assert line.request_id == response.headers["X-Request-ID"]
+        assert line.rule == "patient"
+        assert line.actor_name == ""
+    assert looked >= 6
+
+
+def test_what_anybody_may_see_leaves_no_line(
+    app: Flask, browser: FlaskClient, factory: SessionFactory
+) -> None:
+    before = end(factory)
+    for path in ("/", "/studies", "/studies/hormone-therapy", "/api/v1/studies", "/mijn"):
+        assert browser.get(path).status_code == 200
+    assert lines_after(factory, before) == []
+
+
+def test_looking_at_a_result_or_the_log_is_a_line(
+    signed_in: SignedIn, factory: SessionFactory
+) -> None:
+    before = end(factory)
+    assert signed_in("auditor").get("/audit").status_code == 200
+    assert [line.action for line in lines_after(factory, before)] == ["audit.read"]
+
+
+def test_no_line_holds_a_secret(factory: SessionFactory, world: Any) -> None:
+    with factory() as session:
+        written = str([audit.as_json(line) for line in audit.lines(session)])
+    for secret in (*world.codes.values(), *world.totp.values(), "argon2", "een lange zin"):
+        assert secret not in written
