@@ -132,6 +132,10 @@ def text(value: Any, variable: Variable) -> str:
     """One value of a file in the codebook's spelling; "" for what is absent."""
     plain = _plain(value)
     codes = {level.code for level in variable.levels}
+    if isinstance(value, bool) and variable.type == "category":
+        # Programs that write Parquet take a column of yes and no for truth values.
+        words = ("true", "yes", "1") if value else ("false", "no", "0")
+        return next((word for word in words if word in codes), plain)
     if plain in codes:
         return plain
     if plain.lower() in _MISSING:

@@ -1,0 +1,495 @@
+"""``oncokring try`` from files to printed result, over real site processes."""
+
+import csv
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from studies.loading import shipped_codebook
+
+DATA = Path(os.environ.get("ONCOKRING_SHARED_DATA", "/work/shared/data"))
+Row = dict[str, Any]
+
+GBSG = {
+    "codebook": "gbsg/1",
+    "key": "patient_id",
+    "variables": {
+        "age": {"type": "integer", "unit": "years", "min": 18, "max": 110, "cuts": {"step": 5}},
+        "grade": {"type": "category", "levels": {"1": "well", "2": "moderate", "3": "poor"}},
+        "hormone": {"type": "category", "levels": {"no": "without", "yes": "with"}},
+        "rfs_days": {"type": "duration", "unit": "days", "min": 0, "max": 10000},
+        "relapse": {"type": "boolean"},
+    },
+}
+BASE = {"version": 1, "study": "demo", "title": "A question", "codebook": "gbsg/1"}
+COUNT = {**BASE, "analysis": {"kind": "count", "by": ["hormone", "grade"]}}
+SURVIVAL = {
+    **BASE,
+    "analysis": {
+        "kind": "survival",
+        "time": "rfs_days",
+        "event": "relapse",
+        "by": "hormone",
+        "at": [365, 1095],
+    },
+}
+COX = {
+    **BASE,
+    "analysis": {"kind": "cox", "time": "rfs_days", "event": "relapse", "formula": "age + hormone"},
+}
+
+
+def patients() -> list[Row]:
+    """686 invented patients: every value from the row number, so that any test can count them."""
+    made = []
+    for number in range(686):
+        made.append(
+            {
+                "patient_id": f"P{number}",
+                "age": 30 + (number * 7) % 55,
+                "grade": str(1 + (number * 5) % 3),
+                "hormone": "yes" if (number * 3) % 8 < 3 else "no",
+                "rfs_days": 40 + (number * 131) % 2400,
+                "relapse": (number * 11) % 5 < 2,
+            }
+        )
+    return made
+
+
+def write_csv(path: Path, rows: Sequence[Row], separator: str = ",") -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter=separator)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "codebook.json").write_text(json.dumps(GBSG))
+    return tmp_path
+
+
+def split(folder: Path, sites: int, rows: Sequence[Row] | None = None) -> None:
+    everyone = patients() if rows is None else rows
+    for number in range(sites):
+        write_csv(folder / "data" / f"h{number:02}.csv", everyone[number::sites])
+
+
+class Tried:
+    """What one call printed, and its exit code."""
+
+    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
+        self.code = done.returncode
+        self.out = done.stdout
+        self.words = done.stderr
+
+    @property
+    def answer(self) -> Any:
+        return json.loads(self.out)
+
+
+Try = Callable[..., Tried]
+
+
+@pytest.fixture
+def tried(folder: Path) -> Try:
+    def call(*queries: Mapping[str, Any] | str, options: Sequence[str] = ("--json",)) -> Tried:
+        names = []
+        for number, query in enumerate(queries):
+            path = folder / f"q{number}.json"
+            path.write_text(query if isinstance(query, str) else json.dumps(query))
+            names.append(str(path))
+        given = ["--codebook", str(folder / "codebook.json"), "--data", str(folder / "data")]
+        command = [sys.executable, "-m", "registry.cli", "try", *names, *given, *options]
+        temporary = folder / "tmp"
+        temporary.mkdir(exist_ok=True)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env={**os.environ, "TMPDIR": str(temporary)},
+        )
+        assert "Traceback" not in done.stderr
+        assert list(temporary.iterdir()) == []
+        return Tried(done)
+
+    return call
+
+
+def cells(answer: Any) -> dict[tuple[str, str], int]:
+    return {(c["by"]["hormone"], c["by"]["grade"]): c["n"] for c in answer["result"]["cells"]}
+
+
+def expected_cells() -> dict[tuple[str, str], int]:
+    found: dict[tuple[str, str], int] = {}
+    for row in patients():
+        key = (row["hormone"], row["grade"])
+        found[key] = found.get(key, 0) + 1
+    return found
+
+
+class TestAnyNumberOfSites:
+    @pytest.mark.parametrize("sites", [3, 10])
+    def test_strict(self, sites: int, folder: Path, tried: Try) -> None:
+        split(folder, sites)
+        done = tried(COUNT)
+        assert done.code == 0
+        assert done.answer["status"] == "complete"
+        assert done.answer["sites"]["asked"] == sites
+        assert cells(done.answer) == expected_cells()
+
+    @pytest.mark.parametrize("sites", [1, 2])
+    def test_too_few_sites_for_a_protected_answer(
+        self, sites: int, folder: Path, tried: Try
+    ) -> None:
+        split(folder, sites)
+        done = tried(COUNT)
+        assert (done.code, done.answer["code"]) == (3, "ROSTER")
+
+    @pytest.mark.parametrize("sites", [1, 2, 3, 10])
+    def test_open_data_equals_the_pooled_rows(self, sites: int, folder: Path, tried: Try) -> None:
+        lifelines = pytest.importorskip("lifelines")
+        import pandas
+
+        split(folder, sites)
+        done = tried(COUNT, SURVIVAL, COX, options=("--json", "--policy", "open-data"))
+        count, survival, cox = done.answer
+        frame = pandas.DataFrame(patients())
+        frame["hormone"] = (frame["hormone"] == "yes").astype(int)
+        frame["site"] = frame.index % sites
+
+        assert done.code == 0
+        assert all(answer["protection"] == "none" for answer in done.answer)
+        assert cells(count) == expected_cells()
+        for level, group in frame.groupby("hormone"):
+            curve = lifelines.KaplanMeierFitter().fit(group["rfs_days"], group["relapse"])
+            ours = survival["result"]["groups"][level]
+            assert math.isclose(ours["at"][0]["s"], curve.predict(365), rel_tol=1e-9)
+            assert ours["median"] == curve.median_survival_time_
+        fit = lifelines.CoxPHFitter().fit(
+            frame[["age", "hormone", "rfs_days", "relapse", "site"]],
+            "rfs_days",
+            "relapse",
+            strata=["site"],
+        )
+        estimates = {term["term"]: term["estimate"] for term in cox["result"]["terms"]}
+        assert math.isclose(estimates["age"], fit.params_["age"], abs_tol=1e-6)
+        assert math.isclose(estimates["hormone[yes]"], fit.params_["hormone"], abs_tol=1e-6)
+
+    def test_fifty(self, folder: Path, tried: Try) -> None:
+        split(folder, 50)
+        done = tried(COUNT)
+        assert (done.code, done.answer["sites"]["answered"]) == (0, 50)
+        assert cells(done.answer) == expected_cells()
+
+    def test_fifty_one_is_too_many(self, folder: Path, tried: Try) -> None:
+        split(folder, 51)
+        done = tried(COUNT)
+        assert done.code == 2
+        assert "51" in done.words
+
+
+class TestPublishedData:
+    """The German breast cancer trial and the North Central lung trial, split over sites."""
+
+    pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"no public data in {DATA}")
+
+    def test_lung_medians(self, folder: Path, tried: Try) -> None:
+        truth = json.loads((DATA / "published_truth.json").read_text())["lung"]
+        with (DATA / "survival_cancer.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        book = {
+            "codebook": "lung/1",
+            "key": "rownames",
+            "variables": {
+                "time": {"type": "duration", "unit": "days", "min": 0, "max": 5000},
+                "status": {"type": "category", "levels": ["1", "2"]},
+                "dead": {"type": "boolean"},
+                "ph_ecog": {"type": "category", "levels": ["0", "1", "2", "3"]},
+            },
+        }
+        (folder / "codebook.json").write_text(json.dumps(book))
+        for number in range(4):
+            write_csv(folder / "data" / f"Lung site {number}.csv", rows[number::4])
+        mapping = folder / "mapping.yaml"
+        mapping.write_text(
+            "codebook: lung/1\nkey: rownames\nvariables:\n"
+            "  time: {column: time}\n"
+            "  dead: {column: status, map: {'1': false, '2': true}}\n"
+            "  ph_ecog: {column: ph.ecog}\n"
+        )
+        query = {
+            "version": 1,
+            "codebook": "lung/1",
+            "analysis": {"kind": "survival", "time": "time", "event": "dead", "by": "ph_ecog"},
+        }
+        done = tried(query, options=("--json", "--policy", "open-data", "--mapping", str(mapping)))
+        assert done.code == 0, done.words
+        groups = {group["level"]: group for group in done.answer["result"]["groups"]}
+        for level, (n, events, median, *_) in truth["km_median_by_ph.ecog"]["published"].items():
+            found = groups[level]
+            assert (found["n"], found["events"], found["median"]) == (n, events, median)
+
+    def test_shipped_codebook_and_lymph_node_data(self, folder: Path, tried: Try) -> None:
+        """The files as a hospital would have them: other names, dates, decimals, separators."""
+        (folder / "codebook.json").write_text(json.dumps(shipped_codebook("gbsg")))
+        with (DATA / "lifelines_lymph_node.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        for number in range(3):
+            write_csv(folder / "data" / f"s{number}.csv", rows[number::3], ";")
+        mapping = folder / "mapping.yaml"
+        mapping.write_text(
+            "codebook: gbsg/1\nkey: id\nvariables:\n"
+            "  age: {column: age}\n"
+            "  hormone: {column: hormone, map: {'1': 'no', '2': 'yes'}}\n"
+        )
+        query = {**BASE, "analysis": {"kind": "count", "by": ["hormone"]}}
+        done = tried(query, options=("--json", "--mapping", str(mapping)))
+        assert done.code == 0, done.words
+        counted = {c["by"]["hormone"]: c["n"] for c in done.answer["result"]["cells"]}
+        assert counted == {"no": 440, "yes": 246}
+
+
+class TestFiles:
+    def test_spellings_of_the_same_values(self, folder: Path, tried: Try) -> None:
+        spelled = [
+            {**row, "grade": f"{row['grade']}.0", "relapse": word, "age": f"{row['age']}.0"}
+            for row, word in zip(
+                patients()[:300], ["1", "0", "true", "FALSE", "yes", "No"] * 50, strict=True
+            )
+        ]
+        write_csv(folder / "data" / "Eén.csv", spelled[0::3], ";")
+        write_csv(folder / "data" / "two.csv", spelled[1::3], "\t")
+        write_csv(folder / "data" / "three.CSV", spelled[2::3])
+        query = {**BASE, "analysis": {"kind": "count", "by": ["relapse", "grade"]}}
+        answer = tried(query, options=("--json", "--policy", "open-data")).answer
+        assert (answer["result"]["n"], answer["result"]["missing"]) == (300, 0)
+        relapsed = sum(
+            cell["n"] for cell in answer["result"]["cells"] if cell["by"]["relapse"] == "true"
+        )
+        assert relapsed == 150
+
+    def test_parquet(self, folder: Path, tried: Try) -> None:
+        duckdb = pytest.importorskip("duckdb")
+        for number in range(3):
+            write_csv(folder / "one.csv", patients()[number::3])
+            target = folder / "data" / f"h{number}.parquet"
+            duckdb.sql(f"COPY (FROM '{folder / 'one.csv'}') TO '{target}'")
+        done = tried(COUNT)
+        assert done.code == 0
+        assert cells(done.answer) == expected_cells()
+
+    def test_without_a_key_the_row_number_serves_and_that_is_said(
+        self, folder: Path, tried: Try
+    ) -> None:
+        rows = [{k: v for k, v in row.items() if k != "patient_id"} for row in patients()]
+        split(folder, 3, rows)
+        done = tried(COUNT)
+        assert done.code == 0
+        assert "number of the row" in done.words
+        assert cells(done.answer) == expected_cells()
+
+    def test_a_column_of_no_variable_is_left_alone(self, folder: Path, tried: Try) -> None:
+        split(folder, 3, [{**row, "BSN": "canary-123456782"} for row in patients()])
+        done = tried(COUNT)
+        assert done.code == 0
+        assert "canary" not in done.out + done.words
+
+
+class TestWrongUse:
+    @pytest.fixture(autouse=True)
+    def _three_sites(self, folder: Path) -> None:
+        split(folder, 3)
+
+    def test_a_missing_column_is_named_with_its_file(self, folder: Path, tried: Try) -> None:
+        rows = [{k: v for k, v in row.items() if k != "grade"} for row in patients()[:50]]
+        write_csv(folder / "data" / "h01.csv", rows)
+        done = tried(COUNT)
+        assert (done.code, done.out) == (2, "")
+        assert "'grade'" in done.words
+        assert "h01.csv" in done.words
+
+    def test_a_missing_column_that_no_query_needs_is_no_matter(
+        self, folder: Path, tried: Try
+    ) -> None:
+        rows = [{k: v for k, v in row.items() if k != "rfs_days"} for row in patients()[:50]]
+        write_csv(folder / "data" / "h01.csv", rows)
+        assert tried(COUNT).code == 0
+
+    @pytest.mark.parametrize(
+        ("query", "words"),
+        [
+            ({**COUNT, "analysis": {"kind": "count", "by": ["hormon"]}}, "hormone"),
+            ({**COUNT, "analysis": {"kind": "cuont"}}, "count"),
+            ({**COUNT, "cohrt": {}}, "cohort"),
+            ({**COUNT, "sites": ["h00", "h09"]}, "h09"),
+            ("{not json", "q0.json"),
+            ("[1]", "q0.json"),
+        ],
+    )
+    def test_a_wrong_query(self, query: Any, words: str, tried: Try) -> None:
+        done = tried(query)
+        assert (done.code, done.out) == (2, "")
+        assert words in done.words
+
+    def test_two_files_of_one_site(self, folder: Path, tried: Try) -> None:
+        write_csv(folder / "data" / "H 00.csv", patients()[:20])
+        write_csv(folder / "data" / "h-00.csv", patients()[20:40])
+        done = tried(COUNT)
+        assert (done.code, done.out) == (2, "")
+        assert "rename" in done.words
+
+    def test_the_same_patient_twice_in_a_file(self, folder: Path, tried: Try) -> None:
+        write_csv(folder / "data" / "h00.csv", [patients()[0], patients()[0]])
+        done = tried(COUNT)
+        assert (done.code, done.out) == (2, "")
+        assert "h00.csv" in done.words
+        assert "P0" not in done.words
+
+    @pytest.mark.parametrize("content", [b"", b"\x00\x01PAR1", "age\nä\n".encode("latin-1")])
+    def test_an_unreadable_file(self, content: bytes, folder: Path, tried: Try) -> None:
+        (folder / "data" / "h00.csv").write_bytes(content)
+        done = tried(COUNT)
+        assert (done.code, done.out) == (2, "")
+        assert "h00.csv" in done.words
+
+    def test_no_folder(self, folder: Path, tried: Try) -> None:
+        done = tried(COUNT, options=("--data", str(folder / "nowhere")))
+        assert (done.code, done.out) == (2, "")
+
+    def test_a_policy_below_the_floor(self, folder: Path, tried: Try) -> None:
+        (folder / "policy.yaml").write_text("policy_version: 1\nt_cell: 1\n")
+        done = tried(COUNT, options=("--policy", str(folder / "policy.yaml")))
+        assert (done.code, done.out) == (2, "")
+
+
+class TestSeveralQueries:
+    @pytest.fixture(autouse=True)
+    def _three_sites(self, folder: Path) -> None:
+        split(folder, 3)
+
+    def test_sites_remember_what_they_answered(self, tried: Try) -> None:
+        older = {"var": "age", "op": ">=", "value": 60}
+        done = tried(COUNT, COUNT, {**COUNT, "cohort": {"all": [older]}})
+        first, again, other = done.answer
+        assert first["replayed"] is False
+        assert again["replayed"] is True
+        assert (again["result"], again["as_of"]) == (first["result"], first["as_of"])
+        assert other["status"] == "complete"
+
+    def test_differencing_is_refused_in_its_place_in_the_list(
+        self, folder: Path, tried: Try
+    ) -> None:
+        """All, then all but four patients of one site: the second answer would single them out."""
+        rows = [
+            {**row, "age": 92 if n in (0, 3, 6, 9) else row["age"]}
+            for n, row in enumerate(patients())
+        ]
+        split(folder, 3, rows)
+        most = {
+            **COUNT,
+            "analysis": {"kind": "count"},
+            "cohort": {"all": [{"var": "age", "op": "<", "value": 90}]},
+        }
+        done = tried({**COUNT, "analysis": {"kind": "count"}}, most, COUNT)
+        assert [answer["status"] for answer in done.answer] == ["complete", "refused", "complete"]
+        assert done.answer[1]["code"] == "SMALL_GROUP"
+        assert done.answer[1]["message"]
+        assert done.code == 3
+
+
+class TestOutput:
+    @pytest.fixture(autouse=True)
+    def _three_sites(self, folder: Path) -> None:
+        split(folder, 3)
+
+    def test_a_readable_table(self, tried: Try) -> None:
+        done = tried(COUNT, SURVIVAL, COX, options=())
+        assert done.code == 0
+        for words in ("A question", "hormone", "Hospitals: 3 asked, 3 answered", "Thresholds:"):
+            assert words in done.out
+        assert "\x1b" not in done.out
+
+    def test_a_refusal_in_words(self, tried: Try) -> None:
+        nobody = {**COUNT, "cohort": {"all": [{"var": "age", "op": ">=", "value": 85}]}}
+        done = tried(nobody, options=())
+        assert done.code == 3
+        assert "SMALL_GROUP" in done.out
+        assert "broader categories" in done.out
+
+    def test_by_site_where_the_policy_allows_it(self, tried: Try) -> None:
+        query = {**COUNT, "output": "by_site"}
+        open_data = tried(query, options=("--json", "--policy", "open-data"))
+        assert open_data.code == 0
+        own = open_data.answer["by_site"]
+        assert sorted(own) == ["h00", "h01", "h02"]
+        assert sum(site["n"] for site in own.values()) == open_data.answer["result"]["n"] == 686
+
+        strict = tried(query)
+        assert (strict.code, strict.answer["code"]) == (3, "INSTITUTION_HIDDEN")
+
+    def test_only_some_sites(self, tried: Try) -> None:
+        done = tried(
+            {**COUNT, "sites": ["h02", "h00"]}, options=("--json", "--policy", "open-data")
+        )
+        assert done.answer["sites"]["asked"] == 2
+        assert sorted(done.answer["provenance"]["snapshots"]) == ["h00", "h02"]
+
+
+class TestExplainAndSchema:
+    def call(self, *arguments: str) -> Tried:
+        command = [sys.executable, "-m", "registry.cli", *arguments]
+        return Tried(subprocess.run(command, capture_output=True, text=True, timeout=60))
+
+    @pytest.mark.parametrize("lang", ["en", "nl"])
+    def test_explain(self, lang: str, folder: Path) -> None:
+        (folder / "q.json").write_text(json.dumps(COX))
+        book = str(folder / "codebook.json")
+        done = self.call("explain", str(folder / "q.json"), "--codebook", book, "--lang", lang)
+        assert done.code == 0, done.words
+        assert "10" in done.out
+        assert "rfs_days" in done.out
+
+    def test_explain_a_wrong_query(self, folder: Path) -> None:
+        (folder / "q.json").write_text(json.dumps({**COX, "codebook": "other/1"}))
+        book = str(folder / "codebook.json")
+        done = self.call("explain", str(folder / "q.json"), "--codebook", book)
+        assert (done.code, done.out) == (2, "")
+
+    def test_schema(self) -> None:
+        done = self.call("schema")
+        assert done.code == 0
+        assert "analysis" in done.answer["properties"]
+
+
+def test_nothing_is_left_when_it_is_interrupted(folder: Path) -> None:
+    assert tempfile.gettempdir()
+    split(folder, 3)
+    (folder / "q.json").write_text(json.dumps(COUNT))
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "registry.cli", "try", str(folder / "q.json")),
+            *("--codebook", str(folder / "codebook.json"), "--data", str(folder / "data")),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    )
+    while not list(temporary.iterdir()):
+        assert process.poll() is None
+    process.terminate()
+    out, _ = process.communicate(timeout=30)
+    assert (process.returncode, out) == (143, b"")
+    assert list(temporary.iterdir()) == []
