@@ -26,18 +26,23 @@ EVERYTHING = [
 ]
 ROOT = Path(__file__).parents[2]
 
-# HDR_ stands in every header, cnry in every planted value, number and path.
-CANARIES = ("hdr_", "cnry", "vrouw", "31-02-")
+# Every header, and what stands in every planted value, number and path. Long enough not to turn
+# up in random base64 by chance.
+HEADERS = (
+    "hdr_patient_no hdr_age hdr_sex hdr_stage hdr_hist hdr_trt hdr_ca125 hdr_diag hdr_last"
+    " hdr_death hdr_cnryplant"
+).split()
+CANARIES = ("cnryplant", "31-02-2016", *HEADERS)
 
 
 def plant(rows):
     """A value without a meaning in each column, in some rows of each hospital."""
     for slug, found in rows.items():
         for place, row in enumerate(found):
-            row["HDR_PATIENT_NO"] = f"CNRY{slug}{place:05d}"
+            row["HDR_PATIENT_NO"] = f"CNRYPLANT{slug}{place:05d}"
         columns = [name for name in found[0] if name != "HDR_PATIENT_NO"]
         for place, name in enumerate(columns):
-            found[place][name] = f"CNRY free text in {name}"
+            found[place][name] = f"CNRYPLANT free text in {name}"
         found[20]["HDR_DIAG"] = "31-02-2016"
         found[21]["HDR_AGE"] = "250"
     return rows
@@ -58,7 +63,7 @@ def assert_clean(text):
 
 @pytest.fixture
 def planted(build, five):
-    return build(plant(five), name="CNRYPATH")
+    return build(plant(five), name="CNRYPLANTpath")
 
 
 def test_nothing_planted_leaves_a_site(planted):
@@ -81,25 +86,25 @@ def test_nothing_planted_is_in_the_audit_or_the_journal(planted):
 
 
 def test_the_search_finds_what_is_planted(planted):
-    assert "hdr_" in (planted.folder / "h0" / "data.csv").read_text().lower()
+    assert "hdr_age" in (planted.folder / "h0" / "data.csv").read_text().lower()
     with pytest.raises(AssertionError):
-        assert_clean(readable(b"e30." + base64.urlsafe_b64encode(b"CNRY value") + b".AA"))
+        assert_clean(readable(b"e30." + base64.urlsafe_b64encode(b"CNRYPLANT value") + b".AA"))
 
 
 def broken_row(text):
-    return text.replace("\n", "\nCNRY,too,few\n", 2)
+    return text.replace("\n", "\nCNRYPLANT,too,few\n", 2)
 
 
 def in_latin(text):
-    return text.replace("VROUW", "CNRYé", 1).encode("latin-1")
+    return text.replace("VROUW", "CNRYPLANTé", 1).encode("latin-1")
 
 
 BROKEN = {
     "ragged": broken_row,
-    "quote": lambda text: text + '"CNRY never closed',
+    "quote": lambda text: text + '"CNRYPLANT never closed',
     "latin": in_latin,
     "empty": lambda text: "",
-    "header gone": lambda text: text.replace("HDR_STAGE", "HDR_CNRY", 1),
+    "header gone": lambda text: text.replace("HDR_STAGE", "HDR_CNRYPLANT", 1),
     "header twice": lambda text: text.replace("HDR_SEX", "HDR_AGE", 1),
     "number twice": lambda text: text + text.splitlines()[1] + "\n",
 }
@@ -141,7 +146,7 @@ def test_a_method_that_fails_says_only_that_it_failed(planted, monkeypatch, read
     from federation.methods.registry import KINDS
 
     def site(self, ask, step, rows):
-        raise KeyError("CNRY value from a row")
+        raise KeyError("CNRYPLANT value from a row")
 
     monkeypatch.setattr(type(KINDS["count"]), "site", site)
     planted.bodies.clear()
@@ -203,7 +208,7 @@ def test_the_process_writes_codes_only(planted, read):
     good = planted.driver(planted.plan(planted.query(COUNT))).messages(planted.now)["h0"]
     path = planted.folder / "h0" / "data.csv"
 
-    fine = run_process(planted.folder / "h0", [snapshot, good, b"CNRY garbage", b""])
+    fine = run_process(planted.folder / "h0", [snapshot, good, b"CNRYPLANT garbage", b""])
     path.write_text(BROKEN["ragged"](path.read_text()))
     plan = planted.plan(planted.query(EVERYTHING[1]))
     message = planted.driver(plan).messages(planted.now)["h0"]
@@ -222,11 +227,11 @@ def test_the_process_writes_codes_only(planted, read):
 @pytest.mark.parametrize(
     ("file", "change"),
     [
-        ("site.toml", lambda text: text.replace("HDR", "").replace("csv", "CNRY")),
-        ("site.toml", lambda text: "CNRY = = broken"),
-        ("policy.yaml", lambda text: text.replace("t_cell: 10", "t_cell: CNRY")),
-        ("mapping.yaml", lambda text: text + "\n  x: [CNRY"),
-        ("peers.json", lambda text: '{"CNRY": 1}'),
+        ("site.toml", lambda text: text.replace("HDR", "").replace("csv", "CNRYPLANT")),
+        ("site.toml", lambda text: "CNRYPLANT = = broken"),
+        ("policy.yaml", lambda text: text.replace("t_cell: 10", "t_cell: CNRYPLANT")),
+        ("mapping.yaml", lambda text: text + "\n  x: [CNRYPLANT"),
+        ("peers.json", lambda text: '{"CNRYPLANT": 1}'),
     ],
 )
 def test_a_wrong_setup_stops_with_a_sentence_and_no_traceback(planted, file, change):
