@@ -130,7 +130,7 @@ class Cox:
         counts = {"n": n, "events": events, "missing": int(pooled["missing"][0])}
         if ask.strict:
             check_richness(design, pooled, n, events, ask.terms.model)
-        if events == 0:
+        if min(n, events) <= 0:
             return Finished({}, {"counts": counts})
         columns = centre_columns(design, pooled, n)
         params: dict[str, Any] = {

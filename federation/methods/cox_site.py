@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -92,7 +93,7 @@ class _Basis:
 
 def _basis(ask: Ask, rows: Rows) -> _Basis:
     """Made once for all rounds on the same rows."""
-    key = ("cox", ask.params["formula"])
+    key = ("cox", *(ask.params[name] for name in ("time", "event", "formula", "strata")))
     if key not in rows.cache:
         design = design_for(ask)
         kept = rows.select(complete_rows(ask, design, rows))
@@ -188,7 +189,10 @@ def _scaled(step: Step, basis: _Basis) -> Floats:
 
 def _arranged(ask: Ask, step: Step, basis: _Basis, rows: Rows) -> RiskRows:
     """Scaled columns, sorted once for all rounds."""
-    fixed = {k: step.params[k] for k in ("kept", "centre", "scale", "times", "strata")}
+    fixed: dict[str, Any] = {
+        k: step.params[k] for k in ("kept", "centre", "scale", "times", "strata")
+    }
+    fixed["params"] = dict(ask.params)
     cached = rows.cache.get("cox.arranged")
     if cached is not None and cached[0] == fixed:
         return cached[1]  # type: ignore[no-any-return]

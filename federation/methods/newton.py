@@ -85,6 +85,8 @@ class Newton:
         first round shows to be constant or collinear; MODEL_UNSTABLE when the likelihood has no
         maximum or `most` rounds pass.
         """
+        if not (np.isfinite(score).all() and np.isfinite(information).all()):
+            raise Refused("MODEL_UNSTABLE")
         first = self.loglik is None
         scale = _scale(information)
         if first:

@@ -57,6 +57,7 @@ def test_a_step_too_far_is_halved() -> None:
         lambda b: (-np.exp(-b), np.exp(-b), np.exp(-b)),  # no top: rises for ever
         lambda b: (np.nan, 1.0, 1.0),
         lambda b: (-(b**2), np.inf, 1.0),
+        lambda b: (-(b**2), 1.0, np.nan),
     ],
 )
 def test_no_top_is_refused(function: Function) -> None:
