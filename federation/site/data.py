@@ -14,6 +14,8 @@ from federation.site.mapping import Mapped
 from federation.site.pseudonyms import HandleMaker, Handles
 from federation.site.sources import Block, Source, open_source
 
+_ATTEMPTS = 2
+
 
 @dataclass(frozen=True)
 class Table:
@@ -46,13 +48,17 @@ class DataStore:
     def table(self, codebook: Codebook) -> Table:
         """The rows as `codebook` describes them. Raises DataError."""
         version = self._version(codebook)
-        if self._table is None or self._table.version != version:
-            self._table = None  # not two tables in memory at once
+        if self._table is not None and self._table.version == version:
+            return self._table
+        self._table = None  # not two tables in memory at once
+        for _ in range(_ATTEMPTS):
             table = read_table(codebook, self.mapped, self._handles, version)
-            if self._version(codebook) != version:
-                raise DataError("SOURCE_CHANGED")
-            self._table = table
-        return self._table
+            before, version = version, self._version(codebook)
+            if version == before:
+                self._table = table
+                return table
+        # Half an old file and half a new one is no data of this hospital.
+        raise DataError("SOURCE_CHANGED")
 
     def _version(self, codebook: Codebook) -> str:
         parts = [self._source.version(), codebook.sha256]

@@ -205,9 +205,10 @@ class Pipeline:
         selection = select(question, store, self._consenting)
         counted = count_sets(question, selection, self._slots)
         prepared = _Prepared(self._consenting.seq, version, selection, counted)
-        self._prepared[asked.run] = prepared
-        while len(self._prepared) > _RUNS_IN_MEMORY:
+        self._prepared.pop(asked.run, None)
+        while len(self._prepared) >= _RUNS_IN_MEMORY:
             self._prepared.popitem(last=False)
+        self._prepared[asked.run] = prepared
         return prepared
 
     def _step(self, question: Question, asked: StepMessage, state: RunState | None) -> Step:

@@ -229,3 +229,56 @@ def test_the_state_of_a_site(net):
     assert found["audit_intact"]
     assert found["sites_pinned"] == sorted(net.programs)
     json.dumps(found)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"cohort": {"var": "age", "op": ">=", "value": 41}}, "TOO_FINE"),
+        ({"cohort": {"var": "age", "op": "=", "value": 40}}, "TOO_FINE"),
+        ({"cohort": {"var": "stage", "op": "=", "value": "V"}}, "NOT_IN_CATALOGUE"),
+        ({"cohort": {"var": "name", "op": "=", "value": "x"}}, "NOT_IN_CATALOGUE"),
+        ({"analysis": {"kind": "rows"}}, "NOT_IN_CATALOGUE"),
+        ({"analysis": {"kind": "count", "by": ["stage"], "seed": 1}}, "NOT_IN_CATALOGUE"),
+        ({"vector": [1, 0, 0]}, "NOT_IN_CATALOGUE"),
+    ],
+)
+def test_a_query_the_language_does_not_have(net, claims, change, code):
+    """Whatever the hub let through, the site reads the query itself."""
+    query = {**claims["query"], **change}
+
+    assert verdict(net, signed(net, {**claims, "query": query})) == ("refused", code)
+
+
+def test_a_codebook_that_is_none(net, claims):
+    for codebook in ({}, {"codebook": "onco/1"}, {**claims["codebook"], "codebook": "onco/2"}):
+        message = signed(net, {**claims, "codebook": codebook})
+        assert verdict(net, message) == ("refused", "DATA_MISMATCH")
+
+
+def test_a_coarser_grid_than_the_codebook_has(build):
+    """The hospital wants ages in steps of ten and dates by year."""
+    from dataclasses import replace
+
+    from federation.disclosure.policy import Policy
+
+    net = build(policy=replace(Policy.strict(), age_grid_years=10, date_grid="year"))
+    old = {"var": "age", "op": ">=", "value": 60}
+    recent = {"var": "diagnosed", "op": ">=", "value": "2018-01"}
+
+    assert net.ask(COUNT, cohort=old).code == "TOO_FINE"
+    assert net.ask(COUNT, cohort=recent).code == "TOO_FINE"
+    assert net.ask(COUNT).status == "complete"
+
+
+def test_plain_sums_are_replayed_too(build):
+    """Without protection a method may send sums per hospital; each site adds them up itself."""
+    from federation.disclosure.policy import Policy
+
+    net = build(policy=Policy.open_data())
+    exact = {"kind": "survival", "time": "fu_days", "event": "death", "by": "trt"}
+
+    assert net.ask(exact).status == "complete"
+    assert net.ask({"kind": "describe", "variables": ["ca125"]}, output="by_site").status == (
+        "complete"
+    )
