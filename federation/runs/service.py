@@ -24,6 +24,8 @@ from federation.runs.states import (
     EXPIRED,
     FINAL,
     REFUSED,
+    SITE_ANSWERED,
+    SITE_REFUSED,
     SUBMITTED,
     TRANSITIONS,
 )
@@ -253,8 +255,18 @@ def progress(session: Session, run: Run) -> dict[str, Any]:
         "query_sha256": run.query_sha256,
         "analysis": run.kind,
         "step": at_step.step if at_step is not None else 0,
-        "sites": [{"site": s.site, "state": s.state, "attempts": s.attempts} for s in sites],
+        "sites": [
+            {"site": s.site, "state": _told(run, s.state), "attempts": s.attempts} for s in sites
+        ],
     }
+
+
+def _told(run: Run, state: str) -> str:
+    """A hospital's state as people may see it: who refused says something about its patients,
+    unless the reason does not."""
+    if state == SITE_REFUSED and run.code not in envelope.NOT_ABOUT_PATIENTS:
+        return SITE_ANSWERED
+    return state
 
 
 def list_runs(
