@@ -5,20 +5,19 @@ The hub's worker (worker.py) does the same over stored state, so that it survive
 
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from federation.engines.interface import Engine, Reply
 from federation.protocol.errors import ProtocolError
-from federation.protocol.keys import SigningKey
-from federation.runs import envelope
-from federation.runs.driver import Driver, Outcome, RunPlan
-from federation.runs.lanes import lane_plans, with_lanes
+from federation.runs.driver import Outcome
+from federation.runs.lanes import Drives
 
 #: Seconds between a failed delivery and the next attempt, and how many attempts at one step.
 RETRY_SECONDS = 0.2
 ATTEMPTS = 5
+#: A site and the step it is asked.
+Place = tuple[str, int]
 
 
 def utc_now() -> datetime:
@@ -26,7 +25,7 @@ def utc_now() -> datetime:
 
 
 def drive(
-    driver: Driver,
+    driver: Drives,
     engine: Engine,
     *,
     seconds: float,
@@ -40,64 +39,36 @@ def drive(
     be released.
     """
     until = time.monotonic() + seconds
+    asked: dict[str, Place] = {}
+    attempts: Counter[Place] = Counter()
     while True:
         messages = driver.messages(clock())
-        attempts = Counter(messages.keys())
-        asked = {engine.send(site, message): site for site, message in messages.items()}
+        for site, message in messages.items():
+            place = (site, driver.number_of(site))
+            if place not in attempts:
+                attempts[place] = 1
+                asked[engine.send(site, message)] = place
         while (after := driver.advance(clock())) is None:
             left = until - time.monotonic()
             if left <= 0:
                 _forget(engine, asked)
-                return insufficient(driver)
+                return driver.at_deadline()
             for reply in engine.replies(min(left, 1.0)):
-                if asked.pop(reply.handle, None) is None or _taken(driver, reply, clock()):
+                place = asked.pop(reply.handle, ("", -1))
+                if place[0] != reply.site or _taken(driver, reply, clock()):
                     continue
-                if attempts[reply.site] >= ATTEMPTS:
+                if attempts[place] >= ATTEMPTS:
                     _forget(engine, asked)
-                    return insufficient(driver)
-                attempts[reply.site] += 1
+                    return driver.at_deadline()
+                attempts[place] += 1
                 time.sleep(min(RETRY_SECONDS, left))
-                asked[engine.send(reply.site, messages[reply.site])] = reply.site
-        _forget(engine, asked)
+                asked[engine.send(reply.site, messages[reply.site])] = place
         if after != "step":
+            _forget(engine, asked)
             return after
 
 
-def drive_plan(
-    plan: RunPlan,
-    engine: Engine,
-    hub_key: SigningKey,
-    *,
-    seconds: float,
-    clock: Callable[[], datetime] = utc_now,
-) -> Outcome:
-    """``drive`` for a whole plan, with the results per hospital when the query asks for them."""
-    pooled = drive(Driver(plan, hub_key), engine, seconds=seconds, clock=clock)
-    if pooled.status != "complete" or not (plans := lane_plans(plan)):
-        return pooled
-    own = {
-        site: drive(Driver(lane, hub_key), engine, seconds=seconds, clock=clock)
-        for site, lane in plans.items()
-    }
-    return replace(pooled, envelope=with_lanes(pooled.envelope, own))
-
-
-def insufficient(driver: Driver) -> Outcome:
-    """The outcome when the deadline passed while sites were silent: they are named, since silence
-    says nothing about patients."""
-    plan = driver.plan
-    report = envelope.site_report(
-        len(plan.roster), len(plan.roster) - len(driver.waiting), silent=sorted(driver.waiting)
-    )
-    code = "SITE_UNREACHABLE"
-    return Outcome(
-        "insufficient",
-        envelope.withheld(plan.run_id, "insufficient", code, plan.query, sites=report),
-        code=code,
-    )
-
-
-def _taken(driver: Driver, reply: Reply, now: datetime) -> bool:
+def _taken(driver: Drives, reply: Reply, now: datetime) -> bool:
     if reply.body is None:
         return False
     try:
@@ -107,6 +78,6 @@ def _taken(driver: Driver, reply: Reply, now: datetime) -> bool:
     return True
 
 
-def _forget(engine: Engine, asked: dict[str, str]) -> None:
+def _forget(engine: Engine, asked: Mapping[str, Place]) -> None:
     for handle in asked:
         engine.cancel(handle)

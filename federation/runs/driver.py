@@ -34,6 +34,9 @@ REPLY_ALLOWANCE = 65_536
 LIFETIME = timedelta(minutes=30)
 
 
+Status = Literal["complete", "partial", "refused", "replay", "insufficient"]
+
+
 @dataclass(frozen=True)
 class RunPlan:
     """All that is fixed when a run opens.
@@ -66,12 +69,14 @@ class RunPlan:
 class Outcome:
     """How a run ended.
 
-    ``complete``: ``envelope`` may be shown. ``refused``: ``code`` says why, ``envelope`` says it
-    in words. ``replay``: sites answered this question before, in the runs ``replay_of``; the
-    caller shows the stored result of one of them or, if there is none, asks with ``again``.
+    ``complete``: ``envelope`` may be shown. ``partial``: so may this, with results per hospital of
+    which some are missing. ``refused``: ``code`` says why, ``envelope`` says it in words.
+    ``insufficient``: a site was silent until the deadline, so the masks did not vanish.
+    ``replay``: sites answered this question before, in the runs ``replay_of``; the caller shows
+    the stored result of one of them or, if there is none, asks with ``again``.
     """
 
-    status: Literal["complete", "refused", "replay", "insufficient"]
+    status: Status
     envelope: dict[str, Any]
     code: str | None = None
     replay_of: tuple[str, ...] = ()
@@ -111,6 +116,10 @@ class Driver:
         """The sites whose reply to the present step is not there yet; none when the method
         refused the question before anybody was asked."""
         return set() if self._step is None else set(self.plan.roster) - set(self._answers)
+
+    def number_of(self, site: str) -> int:
+        """The step that ``site`` is asked; the same for all sites of a pooled run."""
+        return self.number
 
     def refused_by(self, site: str) -> bool:
         """Whether this site's reply to the present step is a refusal."""
@@ -282,6 +291,19 @@ class Driver:
                 sites=envelope.site_report(total, total),
                 origin=origin,
             ),
+        )
+
+    def at_deadline(self) -> Outcome:
+        """The outcome when the deadline passed while sites were silent: nothing is released. They
+        are named, since silence says nothing about patients."""
+        plan = self.plan
+        asked = len(plan.roster)
+        report = envelope.site_report(asked, asked - len(self.waiting), silent=sorted(self.waiting))
+        code = "SITE_UNREACHABLE"
+        return Outcome(
+            "insufficient",
+            envelope.withheld(plan.run_id, "insufficient", code, plan.query, sites=report),
+            code=code,
         )
 
     def _signatures(self) -> list[dict[str, str]]:

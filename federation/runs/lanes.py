@@ -7,15 +7,126 @@ Sites agree to this only where their policy allows results per hospital.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
 
-from federation.runs.driver import Outcome, RunPlan
+from federation.protocol.keys import SigningKey
+from federation.runs.driver import LIFETIME, Driver, Outcome, RunPlan, Status
+
+
+class Drives(Protocol):
+    """What worker and trial need of a driver; see ``Driver`` for each promise.
+
+    ``number_of`` a site counts the steps that it has been asked in the whole run; its replies are
+    kept under it. ``number`` is the highest of them.
+    """
+
+    @property
+    def plan(self) -> RunPlan: ...
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def waiting(self) -> set[str]: ...
+
+    def number_of(self, site: str) -> int: ...
+
+    def refused_by(self, site: str) -> bool: ...
+
+    def messages(self, now: datetime, lifetime: timedelta = LIFETIME) -> dict[str, bytes]: ...
+
+    def receive(self, site: str, body: bytes, now: datetime | None) -> None: ...
+
+    def advance(self, now: datetime) -> Literal["step"] | Outcome | None: ...
+
+    def at_deadline(self) -> Outcome: ...
+
+
+def driver_for(plan: RunPlan, hub_key: SigningKey) -> Drives:
+    """The driver that gives the output which the question asks for."""
+    pooled = Driver(plan, hub_key)
+    return pooled if plan.query.output == "pooled" else ByHospital(pooled, hub_key)
+
+
+class ByHospital:
+    """The pooled run first; then all lanes side by side, each at its own pace."""
+
+    def __init__(self, pooled: Driver, hub_key: SigningKey) -> None:
+        self.plan = pooled.plan
+        self._key = hub_key
+        self._pooled = pooled
+        self._done: Outcome | None = None
+        self._lanes: dict[str, Driver] = {}
+        self._ended: dict[str, Outcome] = {}
+
+    @property
+    def number(self) -> int:
+        return max((self.number_of(site) for site in self._lanes), default=self._pooled.number)
+
+    @property
+    def waiting(self) -> set[str]:
+        if self._done is None:
+            return self._pooled.waiting
+        return {site for site, lane in self._lanes.items() if lane.waiting}
+
+    def number_of(self, site: str) -> int:
+        """Lanes count on where the pooled run ended."""
+        lane = self._lanes.get(site)
+        return self._pooled.number if lane is None else self._pooled.number + 1 + lane.number
+
+    def refused_by(self, site: str) -> bool:
+        return self._of(site).refused_by(site)
+
+    def messages(self, now: datetime, lifetime: timedelta = LIFETIME) -> dict[str, bytes]:
+        if self._done is None:
+            return self._pooled.messages(now, lifetime)
+        return {
+            site: message
+            for lane in self._lanes.values()
+            for site, message in lane.messages(now, lifetime).items()
+        }
+
+    def receive(self, site: str, body: bytes, now: datetime | None) -> None:
+        self._of(site).receive(site, body, now)
+
+    def _of(self, site: str) -> Driver:
+        return self._pooled if self._done is None else self._lanes.get(site, self._pooled)
+
+    def advance(self, now: datetime) -> Literal["step"] | Outcome | None:
+        """As ``Driver.advance``; a lane that is refused ends alone."""
+        if self._done is None:
+            after = self._pooled.advance(now)
+            if not isinstance(after, Outcome) or after.status != "complete":
+                return after
+            self._done = after
+            self._lanes = {s: Driver(p, self._key) for s, p in lane_plans(self.plan).items()}
+            return "step"
+        went_on = False
+        for site, lane in list(self._lanes.items()):
+            own = lane.advance(now)
+            went_on |= own is not None
+            if isinstance(own, Outcome):
+                self._ended[site] = own
+                del self._lanes[site]
+        if not self._lanes:
+            return self._together(self._done, "complete")
+        return "step" if went_on else None
+
+    def at_deadline(self) -> Outcome:
+        """Before the pooled result: as ``Driver``. After it: ``partial`` with the lanes that
+        have ended."""
+        if self._done is None:
+            return self._pooled.at_deadline()
+        self._ended |= {site: lane.at_deadline() for site, lane in self._lanes.items()}
+        return self._together(self._done, "partial")
+
+    def _together(self, pooled: Outcome, status: Status) -> Outcome:
+        return replace(pooled, status=status, envelope=with_lanes(pooled.envelope, self._ended))
 
 
 def lane_plans(plan: RunPlan) -> dict[str, RunPlan]:
-    """One plan per site of the roster; none unless the query asks for output by site."""
-    if plan.query.output != "by_site":
-        return {}
+    """One plan per site of the roster."""
     return {site: _lane(plan, site, number) for number, site in enumerate(sorted(plan.roster))}
 
 

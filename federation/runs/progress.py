@@ -16,8 +16,9 @@ from federation.protocol.keys import PublicIdentity, SigningKey
 from federation.query.codebook import Codebook
 from federation.query.terms import Terms
 from federation.runs import envelope
-from federation.runs.driver import Driver, Outcome, RunPlan
+from federation.runs.driver import Outcome, RunPlan
 from federation.runs.errors import ReplyConflict, RunError
+from federation.runs.lanes import Drives, driver_for
 from federation.runs.models import Run, RunProgress, RunReply, RunSite
 from federation.runs.service import asked_sites, move, query_of
 from federation.runs.states import (
@@ -26,6 +27,7 @@ from federation.runs.states import (
     FAILED,
     INSUFFICIENT,
     OPEN,
+    PARTIAL,
     REFUSED,
     RELEASED,
     SITE_ANSWERED,
@@ -189,37 +191,41 @@ def plan_of(run: Run) -> RunPlan:
     )
 
 
-def rebuild(session: Session, run: Run, hub_key: SigningKey, now: datetime) -> Driver:
+def rebuild(session: Session, run: Run, hub_key: SigningKey, now: datetime) -> Drives:
     """The driver of an open run, brought to where the stored replies end.
 
     When the last reply is there, ``advance`` is left to the caller.
     """
-    driver = Driver(plan_of(run), hub_key)
-    stored: dict[int, list[RunReply]] = {}
-    for reply in session.scalars(
-        select(RunReply).where(RunReply.run_id == run.id, RunReply.context == run.context)
-    ):
-        stored.setdefault(reply.step, []).append(reply)
-    while True:
-        for reply in stored.get(driver.number, []):
-            driver.receive(reply.site, reply.body, None)
-        if driver.number + 1 not in stored:
-            return driver
+    driver = driver_for(plan_of(run), hub_key)
+    stored = {
+        (reply.site, reply.step): reply.body
+        for reply in session.scalars(
+            select(RunReply).where(RunReply.run_id == run.id, RunReply.context == run.context)
+        )
+    }
+    while stored:
+        here = {site: (site, driver.number_of(site)) for site in sorted(driver.waiting)}
+        known = {site: stored.pop(place) for site, place in here.items() if place in stored}
+        for site, body in known.items():
+            driver.receive(site, body, None)
+        if not stored or not known:
+            break
         driver.advance(now)
+    return driver
 
 
 def record_messages(
     session: Session,
     run: Run,
-    step: int,
+    driver: Drives,
     messages: Mapping[str, bytes],
     expires: datetime,
 ) -> None:
     """Keep what is about to be sent, so that a repeat after a crash is the same bytes."""
-    session.get_one(RunProgress, run.id).step = step
+    session.get_one(RunProgress, run.id).step = driver.number
     for site in sites_of(session, run):
         if site.site in messages:
-            site.step, site.state, site.attempts = step, SITE_WAITING, 0
+            site.step, site.state, site.attempts = driver.number_of(site.site), SITE_WAITING, 0
             site.message, site.message_expires = messages[site.site], expires
             site.next_send_at = None
     session.flush()
@@ -306,11 +312,16 @@ def earlier_result(session: Session, run: Run, contexts: Sequence[str]) -> Run |
 
 def finish(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:
     """open -> the final state of ``outcome``; its envelope gets the run's own id."""
-    state = {"complete": COMPLETE, "refused": REFUSED, "insufficient": INSUFFICIENT}[outcome.status]
+    state = {
+        "complete": COMPLETE,
+        "partial": PARTIAL,
+        "refused": REFUSED,
+        "insufficient": INSUFFICIENT,
+    }[outcome.status]
     _end(session, run, state, outcome.code, {**outcome.envelope, "id": run.id}, now)
     for site in sites_of(session, run):
         site.message = None
-        if state == INSUFFICIENT and site.state in (SITE_WAITING, SITE_ASKED):
+        if state in (INSUFFICIENT, PARTIAL) and site.state in (SITE_WAITING, SITE_ASKED):
             site.state = SITE_SILENT
 
 

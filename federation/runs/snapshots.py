@@ -16,7 +16,8 @@ from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import SigningKey, key_id
 from federation.protocol.messages import TYP_ACK, TYP_SNAPSHOT, sign, verify
 from federation.runs.driver import HUB
-from studies.events import announced
+from studies.actor import Actor
+from studies.events import announce
 from studies.models import SiteNode
 
 #: How old a snapshot may be for a site that is being asked, and for one that is not.
@@ -26,6 +27,7 @@ VALID = timedelta(minutes=60)
 #: Between two looks for new choices, and before an unconfirmed snapshot is sent again.
 LOOK = timedelta(seconds=2)
 RESEND = timedelta(seconds=30)
+SEEN_EVERY = timedelta(hours=1)
 
 
 class Snapshots:
@@ -132,9 +134,20 @@ class Snapshots:
                 applied_at=_moment(applied) if status == "applied" else None,
                 now=now,
             )
-            if announced(session):  # a repeated word is no act, and changes nothing
-                node.last_seen = now
+            self._note_seen(session, node, now)
             session.commit()
+
+    def _note_seen(self, session: Session, node: SiteNode, now: datetime) -> None:
+        """Keep, about once an hour, that the site was heard from; each confirmation says so too."""
+        if node.last_seen is not None and now - node.last_seen < SEEN_EVERY:
+            return
+        node.last_seen = now
+        announce(
+            session,
+            actor=Actor(kind="site", id=node.institution),
+            action="site.seen",
+            about=f"institution:{node.institution}",
+        )
 
     def confirmed(self, site: str, seq: int, now: datetime) -> bool:
         """Whether the site has said that it uses snapshot ``seq`` or a later one."""

@@ -17,10 +17,10 @@ from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import SigningKey
 from federation.query.errors import QueryError
 from federation.runs import progress, service
-from federation.runs.direct import insufficient
-from federation.runs.driver import Driver, Outcome
+from federation.runs.driver import Outcome
 from federation.runs.errors import ReplyConflict, RunError
 from federation.runs.faults import point
+from federation.runs.lanes import Drives
 from federation.runs.models import Run
 from federation.runs.progress import LeaseLost
 from federation.runs.snapshots import Snapshots
@@ -43,16 +43,24 @@ class Timing:
     open_runs: int = 4
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """A message as it is stored: for which step, its bytes, until when a site takes it."""
+
+    step: int
+    message: bytes
+    expires: datetime
+
+
 @dataclass
 class _Active:
     """A run this worker holds the lease of. ``ready``: sites whose snapshot will do."""
 
     run_id: str
     context: str
-    driver: Driver
+    driver: Drives
     deadline: datetime
-    messages: dict[str, bytes] = field(default_factory=dict)
-    expires: datetime | None = None
+    messages: dict[str, _Kept] = field(default_factory=dict)
     due: dict[str, datetime] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)
     ready: set[str] = field(default_factory=set)
@@ -131,7 +139,7 @@ class Worker:
             active = None if target is None else self._active.get(target[0])
             if target is None or active is None:
                 continue
-            if target[1:3] != (active.context, active.driver.number):
+            if target[1:3] != (active.context, active.driver.number_of(target[3])):
                 continue
             try:
                 if target[3] == reply.site:
@@ -146,7 +154,7 @@ class Worker:
         if reply.body is None:
             self._failed(active, reply.site, reply.failure or SITE_UNREACHABLE, now)
             return
-        step = active.driver.number
+        step = active.driver.number_of(reply.site)
         try:
             active.driver.receive(reply.site, reply.body, now)
         except ProtocolError as error:
@@ -243,10 +251,11 @@ class Worker:
             driver = progress.rebuild(session, run, self._key, now)
             active = _Active(run.id, run.context or "", driver, run.deadline or now, renewed=now)
             for site in progress.sites_of(session, run):
-                kept = site.message is not None and site.step == driver.number
+                kept = site.message is not None and site.step == driver.number_of(site.site)
                 if kept and site.site in driver.waiting and site.message_expires is not None:
-                    active.messages[site.site] = site.message or b""
-                    active.expires = site.message_expires
+                    active.messages[site.site] = _Kept(
+                        site.step, site.message or b"", site.message_expires
+                    )
             session.commit()
         self._active[run_id] = active
 
@@ -254,12 +263,11 @@ class Worker:
         """Carry one run as far as it goes without waiting."""
         happened = False
         while (after := active.driver.advance(now)) == "step":
-            active.messages.clear()
             happened = True
         if isinstance(after, Outcome):
             return self._finish(active, after, now)
         if now >= active.deadline:
-            return self._finish(active, insufficient(active.driver), now)
+            return self._finish(active, active.driver.at_deadline(), now)
         happened |= self._prepare(active, now)
         happened |= self._send_due(active, now)
         if active.renewed is None or now - active.renewed > self._timing.lease / 4:
@@ -268,19 +276,28 @@ class Worker:
 
     def _prepare(self, active: _Active, now: datetime) -> bool:
         """Sign and keep the messages of a step before the first of them is sent."""
-        waiting = active.driver.waiting
-        fresh = active.expires is not None and active.expires > now + self._timing.resend
-        if fresh and waiting <= set(active.messages):
+        driver = active.driver
+        soon = now + self._timing.resend
+        lacking = {
+            site
+            for site in driver.waiting
+            if (kept := active.messages.get(site)) is None
+            or kept.step != driver.number_of(site)
+            or kept.expires <= soon
+        }
+        if not lacking:
             return False
-        active.messages = active.driver.messages(now, self._timing.message)
-        active.expires = now + self._timing.message
-        active.due, active.attempts = {}, {}
+        expires = now + self._timing.message
+        made = driver.messages(now, self._timing.message)
+        fresh = {site: made[site] for site in lacking}
+        for site, message in fresh.items():
+            active.messages[site] = _Kept(driver.number_of(site), message, expires)
+            active.due.pop(site, None)
+            active.attempts.pop(site, None)
         with self._factory() as session:
             progress.hold(session, active.run_id, self._owner, now, self._timing.lease)
             run = service.get_run(session, active.run_id)
-            progress.record_messages(
-                session, run, active.driver.number, active.messages, active.expires
-            )
+            progress.record_messages(session, run, driver, fresh, expires)
             session.commit()
         return True
 
@@ -294,11 +311,12 @@ class Worker:
             active.attempts[site] = active.attempts.get(site, 0) + 1
             active.due[site] = now + self._timing.resend
             try:
-                handle = self._engine.send(site, active.messages[site])
+                handle = self._engine.send(site, active.messages[site].message)
             except EngineError as error:
                 self._failed(active, site, error.code, now)
                 continue
-            self._sent[handle] = (active.run_id, active.context, active.driver.number, site)
+            step = active.messages[site].step
+            self._sent[handle] = (active.run_id, active.context, step, site)
         if due:
             with self._factory() as session:
                 progress.hold(session, active.run_id, self._owner, now, self._timing.lease)

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from federation.disclosure.policy import Policy
 from federation.engines.embedded import EmbeddedEngine
 from federation.engines.interface import Engine, Reply, SiteStatus
-from federation.protocol.messages import TYP_STEP
+from federation.protocol.messages import TYP_REPLY, TYP_STEP
 from federation.runs.worker import Timing, Worker
 
 
@@ -37,16 +38,17 @@ TIMING = Timing(
 )
 
 
-def is_step(message: bytes) -> bool:
-    """Whether a message is a step, by its header."""
-    header = message.split(b".")[0]
-    return TYP_STEP.encode() in base64.urlsafe_b64decode(header + b"=" * (-len(header) % 4))
+def is_kind(typ: str, message: bytes | None) -> bool:
+    """Whether a message is of this kind, by its header."""
+    header = (message or b"").split(b".")[0]
+    return typ.encode() in base64.urlsafe_b64decode(header + b"=" * (-len(header) % 4))
 
 
 class Carrier:
     """An engine between the worker and a real one, that drops, doubles, swaps or alters.
 
-    ``bend`` gets each batch of replies and gives the batch that the worker sees.
+    ``bend`` gets each batch of replies to steps and gives the batch that the worker sees;
+    confirmations of snapshots pass as they are.
     """
 
     def __init__(self, inner: Engine) -> None:
@@ -57,14 +59,17 @@ class Carrier:
         self.bend: Callable[[list[Reply]], list[Reply]] = lambda replies: replies
 
     def send(self, site: str, message: bytes) -> str:
-        if site in self.dropped or (self.steps_held and is_step(message)):
+        if site in self.dropped or (self.steps_held and is_kind(TYP_STEP, message)):
             return f"dropped-{time.monotonic_ns()}"
         if self.send_twice:
             self.inner.send(site, message)
         return self.inner.send(site, message)
 
     def replies(self, timeout: float) -> list[Reply]:
-        return self.bend(self.inner.replies(timeout))
+        found = self.inner.replies(timeout)
+        steps = [reply for reply in found if is_kind(TYP_REPLY, reply.body)]
+        others = [reply for reply in found if not is_kind(TYP_REPLY, reply.body)]
+        return others + (self.bend(steps) if steps else [])
 
     def cancel(self, handle: str) -> None:
         self.inner.cancel(handle)
@@ -123,6 +128,22 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp("network")
     hub_with_sites.build(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def built_open(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("open")
+    hub_with_sites.build(folder, policy=Policy.open_data())
+    return folder
+
+
+@pytest.fixture
+def open_bench(built_open: Path, tmp_path: Path) -> Iterator[Bench]:
+    """As ``bench``, with a policy for public data."""
+    shutil.copytree(built_open, tmp_path / "copy")
+    made = Bench(tmp_path / "copy")
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -87,14 +87,16 @@ class HubWithSites:
 
 
 def build(folder: Path, *, sites: int = 3, rows: int = 60, policy: Policy | None = None) -> None:
-    """Fill ``folder``; open it with ``HubWithSites``. Every patient consents."""
+    """Fill ``folder``; open it with ``HubWithSites``. Every patient consents. With an open-data
+    policy the study allows results per hospital."""
     policy = policy or Policy.strict()
     url = f"sqlite:///{folder / 'hub.sqlite'}"
     migrations.upgrade(url)
     key = SigningKey.generate()
     key.save(folder / "hub.key")
     names = sorted(each.slug for each in ONCOZON.institutions)[:sites]
-    study = replace(HORMONE_THERAPY, sites=dict.fromkeys(names, "open"))
+    by_site = policy.terms().protection == "none"
+    study = replace(HORMONE_THERAPY, sites=dict.fromkeys(names, "open"), output_by_site=by_site)
     factory = open_database(url)
     now = datetime.now(UTC)
     with factory() as session:
@@ -147,7 +149,7 @@ def _site(
         hub_public=key.public,
         source={"kind": "csv", "path": "data.csv"},
         mapping=repr(mapping).replace("'", '"').encode(),
-        policy=policy.to_yaml().encode() if isinstance(policy.to_yaml(), str) else policy.to_yaml(),
+        policy=policy.to_yaml().encode(),
         studies={STUDY: {"codebook": codebook, "requires": list(HORMONE_THERAPY.requires)}},
     )
 
