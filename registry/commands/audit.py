@@ -6,10 +6,12 @@ import json
 
 import click
 
+from consent.verifying import LogBroken, verify_log
 from registry import audit as log
 from registry.commands.opening import open_hub_database, operator
 from registry.transaction import reading
 from studies.events import announce
+from studies.service import list_networks
 
 
 @click.group()
@@ -20,11 +22,19 @@ def audit() -> None:
 @audit.command()
 @click.option("--known", metavar="SEQ:HASH", help="A head kept elsewhere; the log must contain it.")
 def verify(known: str | None) -> None:
-    """Check every line against the line before; exit code 1 when the chain is broken."""
+    """Check the audit log and the log of choices; exit code 1 when one of them is broken."""
     with reading(open_hub_database()) as session:
         found = log.verify(session, None if known is None else _head(known))
+        choices = {each.slug: verify_log(session, each.slug) for each in list_networks(session)}
     if isinstance(found, log.Broken):
         raise click.ClickException(f"The audit log does not hold at line {found.seq}: {found.why}.")
+    for network, kept in choices.items():
+        if isinstance(kept, LogBroken):
+            at = "its head" if kept.leaf is None else f"leaf {kept.leaf}"
+            raise click.ClickException(
+                f"The log of choices of {network} does not hold at {at}: {kept.why}. Stop the "
+                "worker, keep the database as it is and tell the network office."
+            )
     click.echo(f"{found.seq}:{found.hash}")
     click.echo(
         f"All {found.seq} lines hold. Keep the printed head elsewhere and give it as --known next "

@@ -1,10 +1,13 @@
 """One real network for the invariants: the demo's ten sites, everything carried is kept."""
 
-import base64
+import shutil
+import sqlite3
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from federation.engines.embedded import EmbeddedEngine
 from federation.engines.interface import Engine, Reply, SiteStatus
 from federation.protocol.keys import SigningKey
 from migrations.run import upgrade
@@ -41,12 +44,6 @@ class Overheard:
         self.inner.close()
 
 
-def opened(message: bytes) -> bytes:
-    """The JSON inside a signed message."""
-    payload = message.split(b".")[1]
-    return base64.urlsafe_b64decode(payload + b"=" * (-len(payload) % 4))
-
-
 class Watched:
     """A running demo with what was carried, where its files are, and its first four answers."""
 
@@ -73,3 +70,25 @@ def watched(tmp_path_factory):
     with RunningDemo(network, overhear) as running:
         yield Watched(running, carried[0], folder)
     engine_of(factory).dispose()
+
+
+@pytest.fixture
+def stopped(watched):
+    """The watched network's sites and hub key, over an engine that no worker listens to.
+
+    The sites themselves are other processes on copies of the directories.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="oncokring-copies-"))
+    paths = {}
+    for slug, site in watched.running.network.sites.items():
+        paths[slug] = folder / slug
+        shutil.copytree(
+            site.path, paths[slug], ignore=shutil.ignore_patterns("*.lock", "site.sqlite*")
+        )
+        with sqlite3.connect(site.path / "site.sqlite") as source:
+            with sqlite3.connect(paths[slug] / "site.sqlite") as target:
+                source.backup(target)
+    engine = EmbeddedEngine(paths)
+    yield watched.running.network, engine
+    engine.close()
+    shutil.rmtree(folder)

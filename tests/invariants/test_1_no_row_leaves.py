@@ -2,7 +2,7 @@
 
 The demo's hospitals hold patient numbers, dates and local words that exist nowhere else: each is
 a canary. Everything the engine carried up and the hub's whole database is searched. Canaries in
-refusals, in errors of broken data and in the process's own words: tests/disclosure/test_canaries.py.
+refusals, broken data and what the process itself says: tests/disclosure/test_canaries.py.
 """
 
 import base64
