@@ -65,7 +65,6 @@ class _Active:
     attempts: dict[str, int] = field(default_factory=dict)
     ready: set[str] = field(default_factory=set)
     renewed: datetime | None = None
-    outcome: Outcome | None = None
 
 
 class Worker:
@@ -119,10 +118,10 @@ class Worker:
             return self._drive(active, now)
         except (LeaseLost, RunError):
             # Another worker has it, or somebody cancelled it in the meantime.
-            self._active.pop(active.run_id, None)
+            self._forget(active)
         except (ArithmeticError, ValueError, LookupError, TypeError):
             # Sums that are well-formed but make no sense must not stop the other runs.
-            self._active.pop(active.run_id, None)
+            self._forget(active)
             with self._factory() as session:
                 progress.fail(session, service.get_run(session, active.run_id), now)
                 session.commit()
@@ -147,7 +146,7 @@ class Worker:
                 else:
                     self._failed(active, target[3], "WRONG_SITE", now, security=True)
             except LeaseLost:
-                self._active.pop(active.run_id, None)
+                self._forget(active)
         return bool(replies)
 
     def _take_reply(self, active: _Active, reply: Reply, now: datetime) -> None:
@@ -178,7 +177,7 @@ class Worker:
         except ReplyConflict:
             # Only another worker can have stored it: what is stored counts.
             self._failed(active, reply.site, "CONFLICT", now, security=True)
-            self._active.pop(active.run_id, None)
+            self._forget(active)
             return
         point("H4")
         active.due.pop(reply.site, None)
@@ -348,8 +347,15 @@ class Worker:
             point("H5")
             session.commit()
         point("H6")
-        self._active.pop(active.run_id, None)
+        self._forget(active)
         return True
+
+    def _forget(self, active: _Active) -> None:
+        """Let go of a run; late replies to it mean nothing any more."""
+        self._active.pop(active.run_id, None)
+        for handle in [h for h, target in self._sent.items() if target[0] == active.run_id]:
+            self._engine.cancel(handle)
+            del self._sent[handle]
 
     def _settle(self, session: Session, run: Run, outcome: Outcome, now: datetime) -> bool:
         """Write what ``outcome`` means for the run. False: it means waiting for an earlier run."""
