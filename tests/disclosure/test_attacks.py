@@ -1,11 +1,16 @@
 """Attacks on a real pipeline (design: disclosure.md section 6; numbers in names are its rows)."""
 
+import csv
 import dataclasses
 import json
+from datetime import timedelta
 
 import pytest
 
 from federation.disclosure.policy import Policy
+from federation.protocol.encoding import pack_array, unpack_array
+from federation.protocol.keys import BoxKey, SigningKey
+from federation.protocol.messages import TYP_REPLY, TYP_STEP, sign
 
 COUNT = {"kind": "count", "by": ["stage"]}
 MEAN = {"kind": "describe", "variables": ["ca125"]}
@@ -171,8 +176,6 @@ def test_a_new_variable_in_the_mapping_hides_nobody_from_the_auditor(build, five
 
 
 def rewrite(net, slug):
-    import csv
-
     with (net.folder / slug / "data.csv").open("w", newline="", encoding="utf-8") as file:
         out = csv.DictWriter(file, list(net.rows[slug][0]))
         out.writeheader()
@@ -189,15 +192,11 @@ def test_21_a_question_with_a_coefficient_of_the_hub(net, read):
         assert (reply["status"], reply["code"]) == ("refused", "PROTOCOL")
 
 
-def signed(net, slug, claims, **more):
-    """The hub signs whatever it likes."""
-    from datetime import timedelta
-
-    from federation.protocol.messages import TYP_STEP, sign
-
+def signed(net, slug, claims, typ=TYP_STEP, key=None, **more):
+    """The hub (or whose key it is) signs whatever it likes."""
     own = {k: v for k, v in claims.items() if k not in ("v", "iss", "aud", "iat", "exp", "jti")}
     settings = {"issuer": "hub", "audience": slug, "now": net.now, "lifetime": timedelta(hours=1)}
-    return sign(TYP_STEP, own, net.hub, **{**settings, **more})
+    return sign(typ, own, key or net.hub, **{**settings, **more})
 
 
 def test_22_forged_sums_of_the_step_before(net, read):
@@ -224,6 +223,34 @@ def test_22_forged_sums_of_the_step_before(net, read):
     assert net.claims("h0", signed(net, "h0", claims))["status"] == "ok"
 
 
+@pytest.mark.parametrize("signer", ["hub", "h1", "h2"])
+@pytest.mark.parametrize("victim", [0, 1])
+def test_22_other_sums_under_a_signature(net, read, signer, victim):
+    """A whole and consistent forgery of one reply: only its own hospital's signature will do, and
+    one's own reply must be the journaled one even under one's own key."""
+    driver = net.driver(net.plan(net.query(COX)))
+    assert net.round(driver) == "step"
+    claims = read(driver.messages(net.now)["h0"])
+    reply = read(claims["previous"][victim].encode())
+    sums = unpack_array(reply["masked"])
+    sums[1, 1] += 1  # sixteen patients more, still a whole number
+    reply["masked"] = pack_array(sums)
+    slug = f"h{victim}"
+    key = net.hub if signer == "hub" else net.directories[signer].sign
+    if victim == 0 and signer == "h1":
+        key = net.directories["h0"].sign
+    forged = signed(
+        net, slug, reply, typ=TYP_REPLY, key=key, issuer=reply["iss"], audience="hub"
+    ).decode()
+    previous = [*claims["previous"]]
+    previous[victim] = forged
+
+    found = net.claims("h0", signed(net, "h0", {**claims, "previous": previous}))
+
+    genuine = victim == 1 and signer == "h1"  # h1 itself may say what it likes
+    assert found["status"] == ("ok" if genuine else "refused"), found
+
+
 def tampered(reply):
     head, payload, signature = reply.split(".")
     return f"{head}.{payload[:-6]}AAAAAA.{signature}"
@@ -244,8 +271,6 @@ def test_35_too_few_hospitals(net, keep):
 
 
 def test_35_invented_hospitals(net, read):
-    from federation.protocol.keys import BoxKey, SigningKey
-
     claims = read(net.driver(net.plan(net.query(COUNT))).messages(net.now)["h0"])
     own = {"h0": claims["roster"]["h0"]}
     fakes = {
