@@ -23,8 +23,9 @@ from federation.protocol.messages import TYP_ACK, TYP_SNAPSHOT, sign, verify
 from federation.query.codebook import Codebook
 from federation.query.model import Query
 from federation.runs import envelope
-from federation.runs.direct import drive_plan
+from federation.runs.direct import drive
 from federation.runs.driver import HUB, Outcome, RunPlan
+from federation.runs.lanes import driver_for
 from federation.site.directory import SiteDirectory, init_site, pin_peers
 from federation.site.handles import list_handles
 from registry.trial.files import WrongUse
@@ -126,7 +127,7 @@ class TrialNetwork:
         return outcome.envelope
 
     def _drive(self, plan: RunPlan) -> Outcome:
-        return drive_plan(plan, self._running(), self._key, seconds=SECONDS)
+        return drive(driver_for(plan, self._key), self._running(), seconds=SECONDS)
 
     def _running(self) -> EmbeddedEngine:
         if self._engine is None:
