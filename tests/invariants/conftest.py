@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hospitals import build as hospitals
+from hospitals import five
 
 from federation.engines.embedded import EmbeddedEngine
 from federation.engines.interface import Engine, Reply, SiteStatus
@@ -15,6 +17,8 @@ from registry.database import engine_of, open_database
 from registry.demo.network import build
 from registry.demo.questions import QUESTIONS
 from registry.demo.running import RunningDemo
+
+__all__ = ["five", "hospitals", "stopped", "watched"]
 
 
 class Overheard:
