@@ -73,7 +73,8 @@ def parts_of(run: Run) -> list[Part]:
     names = hospital_names()
     found = []
     for site in service.progress(current_session(), run)["sites"]:
-        words = site_state(site["state"])
+        waits = site["state"] in ("waiting", "asked")
+        words = site_state("needless" if waits and is_final(run.state) else site["state"])
         name = names.get(site["site"], site["site"])
         found.append(Part(site["site"], name, words.label, words.tag, words.sentence))
     return found

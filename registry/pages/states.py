@@ -72,6 +72,7 @@ def site_state(state: str) -> StateWords:
         "asked": (_("computing"), "busy", _("Sent; the hospital has not answered this step.")),
         "answered": (_("answered"), "good", _("Its signed sums for this step are in.")),
         "refused": (_("refused"), "stop", _("The hospital said no to this question.")),
+        "needless": (_("not needed"), "", _("The question ended before this hospital answered.")),
         "silent": (_("silent"), "warn", _("No answer for a while; the hub keeps trying.")),
     }
     return StateWords(*known.get(state, (state, "", "")))
