@@ -5,7 +5,7 @@ import importlib
 import shutil
 import tempfile
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ import numpy as np
 from consent.snapshot import build_claims
 from federation.disclosure.policy import Policy
 from federation.engines.embedded import EmbeddedEngine
+from federation.engines.interface import Engine
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import PublicIdentity, SigningKey, key_id
 from federation.protocol.messages import TYP_ACK, TYP_SNAPSHOT, sign, verify
@@ -40,14 +41,23 @@ VALID = timedelta(days=1)
 class TrialNetwork:
     """Sites that run until ``close``, and remember what they answered, as in production."""
 
-    def __init__(self, codebook: Codebook, policy: Policy, studies: Sequence[str]) -> None:
+    def __init__(
+        self,
+        codebook: Codebook,
+        policy: Policy,
+        studies: Sequence[str],
+        *,
+        carried_by: Callable[[Engine], Engine] = lambda engine: engine,
+    ) -> None:
+        """`carried_by` may put something around the embedded engine, to look at what it carries."""
         self.codebook = codebook
         self.policy = policy
         self._studies = sorted(set(studies))
         self._key = SigningKey.generate()
         self._folder = Path(tempfile.mkdtemp(prefix="oncokring-try-"))
         self._sites: dict[str, SiteDirectory] = {}
-        self._engine: EmbeddedEngine | None = None
+        self._carried_by = carried_by
+        self._engine: Engine | None = None
         self._seq = 0
         self._released: dict[str, dict[str, Any]] = {}
 
@@ -83,7 +93,8 @@ class TrialNetwork:
         peers = {slug: site.identity for slug, site in self._sites.items()}
         for site in self._sites.values():
             pin_peers(site.path, peers)
-        self._engine = EmbeddedEngine({slug: site.path for slug, site in self._sites.items()})
+        paths = {slug: site.path for slug, site in self._sites.items()}
+        self._engine = self._carried_by(EmbeddedEngine(paths))
         # Half a second of import that the first test statistic would wait for; the sites are
         # still starting.
         importlib.import_module("scipy.special")
@@ -129,7 +140,7 @@ class TrialNetwork:
     def _drive(self, plan: RunPlan) -> Outcome:
         return drive(driver_for(plan, self._key), self._running(), seconds=SECONDS)
 
-    def _running(self) -> EmbeddedEngine:
+    def _running(self) -> Engine:
         if self._engine is None:
             raise RuntimeError("start() comes before the first question")
         return self._engine
