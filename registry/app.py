@@ -87,6 +87,8 @@ def create_app(
     prefix = "__Host-" if settings.secure_cookies else ""
     app.config.update(
         SECRET_KEY=settings.secret_key,
+        # A page that points a name of its own at this machine reaches nothing.
+        TRUSTED_HOSTS=[settings.host, "localhost"] if settings.is_local else [settings.host],
         MAX_CONTENT_LENGTH=settings.max_body,
         MAX_FORM_MEMORY_SIZE=settings.max_body,
         SESSION_COOKIE_NAME=f"{prefix}oncokring-form",
@@ -149,7 +151,8 @@ def _register_api(app: Flask) -> None:
 
 def _begin() -> None:
     parts = hub()
-    given = request.headers.get("X-Request-ID", "")
+    # Only a proxy of ours may number requests; else a caller could choose what the audit says.
+    given = request.headers.get("X-Request-ID", "") if parts.settings.proxies else ""
     g.request_id = given if _REQUEST_ID.match(given) else str(uuid.uuid4())
     g.factory = parts.factory
     g.now = parts.clock()

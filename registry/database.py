@@ -86,6 +86,19 @@ def open_database(url: str, clock: Clock = utc_now) -> SessionFactory:
     return session_factory(make_engine(url), clock)
 
 
+def check_durable(engine: Engine) -> None:
+    """Raise ValueError when PostgreSQL is set to forget what it said was written."""
+    if engine.dialect.name != "postgresql":
+        return
+    with engine.connect() as connection:
+        for name in ("fsync", "full_page_writes", "synchronous_commit"):
+            if connection.exec_driver_sql(f"SHOW {name}").scalar() == "off":
+                raise ValueError(
+                    f"The database has {name}=off, so a power cut could lose a patient's choice. "
+                    f"Set {name}=on in postgresql.conf."
+                )
+
+
 def engine_of(factory: SessionFactory) -> Engine:
     """The engine behind a session factory."""
     engine = factory.kw["bind"]

@@ -163,7 +163,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, lambda error: answer(_http(error)))
     app.register_error_handler(CSRFError, lambda error: answer(_fixed(400, CSRF_TEXT)))
     app.register_error_handler(SignInNeeded, _sign_in)
-    app.register_error_handler(NotAllowed, lambda error: answer(standard(403)))
+    app.register_error_handler(NotAllowed, _not_allowed)
     app.register_error_handler(NoRule, _no_rule)
     app.register_error_handler(FreshSignInNeeded, _fresh)
     app.register_error_handler(AuditFailure, _audit)
@@ -286,6 +286,18 @@ def _fresh(_error: Exception) -> BaseResponse:
         following = request.form.get("here", "") or request.path
         return redirect(url_for("accounts.confirm", next=following), 303)
     return answer(_fixed(403, FRESH_TEXT))
+
+
+def _not_allowed(_error: Exception) -> BaseResponse:
+    actor = g.get("actor")
+    log.warning(
+        "not allowed: %s %s for %s request=%s",
+        request.method,
+        request.endpoint,
+        actor.id if actor else "anonymous",
+        g.get("request_id", ""),
+    )
+    return answer(standard(403))
 
 
 def _no_rule(_error: Exception) -> BaseResponse:

@@ -86,7 +86,12 @@ class Settings:
     @property
     def is_local(self) -> bool:
         """Whether the hub is only for this machine, the one place where http is accepted."""
-        return urlsplit(self.address).hostname == "127.0.0.1"
+        return self.host == "127.0.0.1"
+
+    @property
+    def host(self) -> str:
+        """The host name that requests must be for."""
+        return urlsplit(self.address).hostname or ""
 
     @property
     def secure_cookies(self) -> bool:

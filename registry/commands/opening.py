@@ -9,13 +9,17 @@ import click
 
 from migrations import run as migrations
 from registry import settings
-from registry.database import SessionFactory, engine_of, open_database
+from registry.database import SessionFactory, check_durable, engine_of, open_database
 from studies.actor import Actor
 
 
 def open_hub_database() -> SessionFactory:
     """The database that the environment names; stops with a sentence when it is not up to date."""
     factory = open_database(settings.database_url_from_environ())
+    try:
+        check_durable(engine_of(factory))
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
     if not migrations.at_head(engine_of(factory)):
         raise click.ClickException(
             "The database is not up to date with this version. Run: oncokring migrate"

@@ -203,15 +203,28 @@ def test_nothing_of_a_signed_in_person_is_kept_by_the_browser(
         assert signed_in(name).get(path).headers["Cache-Control"] == "no-store"
 
 
-def test_a_request_number_from_outside_is_only_taken_when_harmless(browser: FlaskClient) -> None:
+def test_only_our_proxy_may_number_requests_and_only_harmlessly(
+    browser: FlaskClient, settings: Settings, factory: SessionFactory, clock: Any
+) -> None:
+    def number(client: FlaskClient, given: str) -> str:
+        answer = client.get("/health/live", headers={"X-Request-ID": given})
+        return str(answer.headers["X-Request-ID"])
+
+    behind = create_app(replace(settings, proxies=1), factory=factory, clock=clock).test_client()
     given = "0123abcd-from-proxy"
-    assert (
-        browser.get("/health/live", headers={"X-Request-ID": given}).headers["X-Request-ID"]
-        == given
-    )
+    assert number(behind, given) == given
+    assert number(browser, given) != given
     for bad in ("x", "<script>alert(1)</script>", "a" * 100):
-        got = browser.get("/health/live", headers={"X-Request-ID": bad}).headers["X-Request-ID"]
-        assert got != bad
+        assert number(behind, bad) != bad
+
+
+@pytest.mark.parametrize(
+    ("host", "status"), [("localhost", 200), ("127.0.0.1:8000", 200), ("evil.example", 400)]
+)
+def test_a_name_that_is_not_ours_is_refused(browser: FlaskClient, host: str, status: int) -> None:
+    response = browser.get("/studies", headers={"Host": host})
+    assert response.status_code == status
+    assert response.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
 
 
 def test_health_says_ok_and_not_ok(

@@ -1,0 +1,113 @@
+"""What each connection promises: foreign keys, durability, one writer at a time."""
+
+from __future__ import annotations
+
+from threading import Barrier, Thread
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from registry.database import (
+    SessionFactory,
+    check_durable,
+    engine_of,
+    make_engine,
+    open_database,
+    read_only,
+)
+from studies.actor import SYSTEM
+from studies.events import announce
+from studies.models import Network
+
+
+def test_sqlite_connections_are_set_for_safety(factory: SessionFactory) -> None:
+    if engine_of(factory).dialect.name != "sqlite":
+        return
+    with engine_of(factory).connect() as connection:
+        told = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("foreign_keys", "journal_mode", "synchronous", "busy_timeout")
+        }
+    assert told == {
+        "foreign_keys": 1,
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "busy_timeout": 10_000,
+    }
+
+
+def test_foreign_keys_hold(factory: SessionFactory) -> None:
+    with factory() as session:
+        announce(session, actor=SYSTEM, action="participation.invited", about="x")
+        insert = text(
+            "INSERT INTO participation (id, study, institution, state, since, contact) "
+            "VALUES ('1', 'none', 'none', 'invited', 0, '')"
+        )
+        with pytest.raises(IntegrityError):
+            session.execute(insert)
+
+
+def test_writers_wait_for_each_other_instead_of_failing(factory: SessionFactory) -> None:
+    """Each reads and then writes: a deferred SQLite transaction would say "database is locked"."""
+    start, failures = Barrier(6), list[BaseException]()
+
+    def write(number: int) -> None:
+        start.wait()
+        try:
+            for turn in range(5):
+                with factory() as session:
+                    session.query(Network).count()
+                    slug = f"n{number}-{turn}"
+                    session.add(Network(slug=slug, name="N"))
+                    announce(session, actor=SYSTEM, action="network.created", about=slug)
+                    session.commit()
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [Thread(target=write, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    with factory() as session:
+        assert session.query(Network).count() == 30
+
+
+def test_readers_do_not_wait_for_a_writer(factory: SessionFactory) -> None:
+    with factory() as writing, factory() as looking:
+        writing.add(Network(slug="n", name="N"))
+        writing.flush()
+        read_only(looking)
+        assert looking.query(Network).count() == 0
+
+
+def test_a_database_that_forgets_is_refused(factory: SessionFactory) -> None:
+    engine = engine_of(factory)
+    check_durable(engine)
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("SHOW timezone").scalar() == "UTC"
+            connection.exec_driver_sql("SET synchronous_commit TO off")
+            connection.commit()
+        with pytest.raises(ValueError, match="synchronous_commit=off"):
+            check_durable(engine)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("sqlite://", "in memory"),
+        ("sqlite:///:memory:", "in memory"),
+        ("mysql://x/y", "SQLite or PostgreSQL"),
+    ],
+)
+def test_other_databases_are_refused(url: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        make_engine(url)
+
+
+def test_a_plain_postgresql_url_gets_the_driver_we_install() -> None:
+    factory = open_database("postgresql://hub@127.0.0.1/hub")
+    assert engine_of(factory).url.drivername == "postgresql+psycopg"
