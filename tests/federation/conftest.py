@@ -1,7 +1,9 @@
 """A hub with three real sites, built once and copied for each test; an engine that misbehaves."""
 
 import base64
+import functools
 import importlib.util
+import json
 import shutil
 import sys
 import time
@@ -158,3 +160,20 @@ def bench(built: Path, tmp_path: Path) -> Iterator[Bench]:
 def questions() -> Any:
     """The ready questions of hub_with_sites."""
     return hub_with_sites
+
+
+trying = _load("trying")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a codebook and an empty data folder, for ``oncokring try``."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "codebook.json").write_text(json.dumps(trying.GBSG))
+    return tmp_path
+
+
+@pytest.fixture
+def tried(folder: Path) -> Callable[..., Any]:
+    """``tried(query, …, options=…)``: what one call printed, and its exit code."""
+    return functools.partial(trying.run_try, folder)

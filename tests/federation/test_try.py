@@ -6,136 +6,27 @@ import math
 import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from trying import (
+    BASE,
+    COUNT,
+    COX,
+    SURVIVAL,
+    Tried,
+    cells,
+    expected_cells,
+    patients,
+    split,
+    write_csv,
+)
 
 from studies.loading import shipped_codebook
 
 DATA = Path(os.environ.get("ONCOKRING_SHARED_DATA", "/work/shared/data"))
-Row = dict[str, Any]
-
-GBSG = {
-    "codebook": "gbsg/1",
-    "key": "patient_id",
-    "variables": {
-        "age": {"type": "integer", "unit": "years", "min": 18, "max": 110, "cuts": {"step": 5}},
-        "grade": {"type": "category", "levels": {"1": "well", "2": "moderate", "3": "poor"}},
-        "hormone": {"type": "category", "levels": {"no": "without", "yes": "with"}},
-        "rfs_days": {"type": "duration", "unit": "days", "min": 0, "max": 10000},
-        "relapse": {"type": "boolean"},
-    },
-}
-BASE = {"version": 1, "study": "demo", "title": "A question", "codebook": "gbsg/1"}
-COUNT = {**BASE, "analysis": {"kind": "count", "by": ["hormone", "grade"]}}
-SURVIVAL = {
-    **BASE,
-    "analysis": {
-        "kind": "survival",
-        "time": "rfs_days",
-        "event": "relapse",
-        "by": "hormone",
-        "at": [365, 1095],
-    },
-}
-COX = {
-    **BASE,
-    "analysis": {"kind": "cox", "time": "rfs_days", "event": "relapse", "formula": "age + hormone"},
-}
-
-
-def patients() -> list[Row]:
-    """686 invented patients: every value from the row number, so that any test can count them."""
-    made = []
-    for number in range(686):
-        made.append(
-            {
-                "patient_id": f"P{number}",
-                "age": 30 + (number * 7) % 55,
-                "grade": str(1 + (number * 5) % 3),
-                "hormone": "yes" if (number * 3) % 8 < 3 else "no",
-                "rfs_days": 40 + (number * 131) % 2400,
-                "relapse": (number * 11) % 5 < 2,
-            }
-        )
-    return made
-
-
-def write_csv(path: Path, rows: Sequence[Row], separator: str = ",") -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), delimiter=separator)
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "codebook.json").write_text(json.dumps(GBSG))
-    return tmp_path
-
-
-def split(folder: Path, sites: int, rows: Sequence[Row] | None = None) -> None:
-    everyone = patients() if rows is None else rows
-    for number in range(sites):
-        write_csv(folder / "data" / f"h{number:02}.csv", everyone[number::sites])
-
-
-class Tried:
-    """What one call printed, and its exit code."""
-
-    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
-        self.code = done.returncode
-        self.out = done.stdout
-        self.words = done.stderr
-
-    @property
-    def answer(self) -> Any:
-        return json.loads(self.out)
-
-
 Try = Callable[..., Tried]
-
-
-@pytest.fixture
-def tried(folder: Path) -> Try:
-    def call(*queries: Mapping[str, Any] | str, options: Sequence[str] = ("--json",)) -> Tried:
-        names = []
-        for number, query in enumerate(queries):
-            path = folder / f"q{number}.json"
-            path.write_text(query if isinstance(query, str) else json.dumps(query))
-            names.append(str(path))
-        given = ["--codebook", str(folder / "codebook.json"), "--data", str(folder / "data")]
-        command = [sys.executable, "-m", "registry.cli", "try", *names, *given, *options]
-        temporary = folder / "tmp"
-        temporary.mkdir(exist_ok=True)
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            env={**os.environ, "TMPDIR": str(temporary)},
-        )
-        assert "Traceback" not in done.stderr
-        assert list(temporary.iterdir()) == []
-        return Tried(done)
-
-    return call
-
-
-def cells(answer: Any) -> dict[tuple[str, str], int]:
-    return {(c["by"]["hormone"], c["by"]["grade"]): c["n"] for c in answer["result"]["cells"]}
-
-
-def expected_cells() -> dict[tuple[str, str], int]:
-    found: dict[tuple[str, str], int] = {}
-    for row in patients():
-        key = (row["hormone"], row["grade"])
-        found[key] = found.get(key, 0) + 1
-    return found
 
 
 class TestAnyNumberOfSites:
@@ -260,119 +151,6 @@ class TestPublishedData:
         assert counted == {"no": 440, "yes": 246}
 
 
-class TestFiles:
-    def test_spellings_of_the_same_values(self, folder: Path, tried: Try) -> None:
-        spelled = [
-            {**row, "grade": f"{row['grade']}.0", "relapse": word, "age": f"{row['age']}.0"}
-            for row, word in zip(
-                patients()[:300], ["1", "0", "true", "FALSE", "yes", "No"] * 50, strict=True
-            )
-        ]
-        write_csv(folder / "data" / "Eén.csv", spelled[0::3], ";")
-        write_csv(folder / "data" / "two.csv", spelled[1::3], "\t")
-        write_csv(folder / "data" / "three.CSV", spelled[2::3])
-        query = {**BASE, "analysis": {"kind": "count", "by": ["relapse", "grade"]}}
-        answer = tried(query, options=("--json", "--policy", "open-data")).answer
-        assert (answer["result"]["n"], answer["result"]["missing"]) == (300, 0)
-        relapsed = sum(
-            cell["n"] for cell in answer["result"]["cells"] if cell["by"]["relapse"] == "true"
-        )
-        assert relapsed == 150
-
-    def test_parquet(self, folder: Path, tried: Try) -> None:
-        duckdb = pytest.importorskip("duckdb")
-        for number in range(3):
-            write_csv(folder / "one.csv", patients()[number::3])
-            target = folder / "data" / f"h{number}.parquet"
-            duckdb.sql(f"COPY (FROM '{folder / 'one.csv'}') TO '{target}'")
-        done = tried(COUNT)
-        assert done.code == 0
-        assert cells(done.answer) == expected_cells()
-
-    def test_without_a_key_the_row_number_serves_and_that_is_said(
-        self, folder: Path, tried: Try
-    ) -> None:
-        rows = [{k: v for k, v in row.items() if k != "patient_id"} for row in patients()]
-        split(folder, 3, rows)
-        done = tried(COUNT)
-        assert done.code == 0
-        assert "number of the row" in done.words
-        assert cells(done.answer) == expected_cells()
-
-    def test_a_column_of_no_variable_is_left_alone(self, folder: Path, tried: Try) -> None:
-        split(folder, 3, [{**row, "BSN": "canary-123456782"} for row in patients()])
-        done = tried(COUNT)
-        assert done.code == 0
-        assert "canary" not in done.out + done.words
-
-
-class TestWrongUse:
-    @pytest.fixture(autouse=True)
-    def _three_sites(self, folder: Path) -> None:
-        split(folder, 3)
-
-    def test_a_missing_column_is_named_with_its_file(self, folder: Path, tried: Try) -> None:
-        rows = [{k: v for k, v in row.items() if k != "grade"} for row in patients()[:50]]
-        write_csv(folder / "data" / "h01.csv", rows)
-        done = tried(COUNT)
-        assert (done.code, done.out) == (2, "")
-        assert "'grade'" in done.words
-        assert "h01.csv" in done.words
-
-    def test_a_missing_column_that_no_query_needs_is_no_matter(
-        self, folder: Path, tried: Try
-    ) -> None:
-        rows = [{k: v for k, v in row.items() if k != "rfs_days"} for row in patients()[:50]]
-        write_csv(folder / "data" / "h01.csv", rows)
-        assert tried(COUNT).code == 0
-
-    @pytest.mark.parametrize(
-        ("query", "words"),
-        [
-            ({**COUNT, "analysis": {"kind": "count", "by": ["hormon"]}}, "hormone"),
-            ({**COUNT, "analysis": {"kind": "cuont"}}, "count"),
-            ({**COUNT, "cohrt": {}}, "cohort"),
-            ({**COUNT, "sites": ["h00", "h09"]}, "h09"),
-            ("{not json", "q0.json"),
-            ("[1]", "q0.json"),
-        ],
-    )
-    def test_a_wrong_query(self, query: Any, words: str, tried: Try) -> None:
-        done = tried(query)
-        assert (done.code, done.out) == (2, "")
-        assert words in done.words
-
-    def test_two_files_of_one_site(self, folder: Path, tried: Try) -> None:
-        write_csv(folder / "data" / "H 00.csv", patients()[:20])
-        write_csv(folder / "data" / "h-00.csv", patients()[20:40])
-        done = tried(COUNT)
-        assert (done.code, done.out) == (2, "")
-        assert "rename" in done.words
-
-    def test_the_same_patient_twice_in_a_file(self, folder: Path, tried: Try) -> None:
-        write_csv(folder / "data" / "h00.csv", [patients()[0], patients()[0]])
-        done = tried(COUNT)
-        assert (done.code, done.out) == (2, "")
-        assert "h00.csv" in done.words
-        assert "P0" not in done.words
-
-    @pytest.mark.parametrize("content", [b"", b"\x00\x01PAR1", "age\nä\n".encode("latin-1")])
-    def test_an_unreadable_file(self, content: bytes, folder: Path, tried: Try) -> None:
-        (folder / "data" / "h00.csv").write_bytes(content)
-        done = tried(COUNT)
-        assert (done.code, done.out) == (2, "")
-        assert "h00.csv" in done.words
-
-    def test_no_folder(self, folder: Path, tried: Try) -> None:
-        done = tried(COUNT, options=("--data", str(folder / "nowhere")))
-        assert (done.code, done.out) == (2, "")
-
-    def test_a_policy_below_the_floor(self, folder: Path, tried: Try) -> None:
-        (folder / "policy.yaml").write_text("policy_version: 1\nt_cell: 1\n")
-        done = tried(COUNT, options=("--policy", str(folder / "policy.yaml")))
-        assert (done.code, done.out) == (2, "")
-
-
 class TestSeveralQueries:
     @pytest.fixture(autouse=True)
     def _three_sites(self, folder: Path) -> None:
@@ -473,7 +251,6 @@ class TestExplainAndSchema:
 
 
 def test_nothing_is_left_when_it_is_interrupted(folder: Path) -> None:
-    assert tempfile.gettempdir()
     split(folder, 3)
     (folder / "q.json").write_text(json.dumps(COUNT))
     temporary = folder / "tmp"

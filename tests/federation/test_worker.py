@@ -68,9 +68,7 @@ def test_an_approved_question_is_answered_as_the_contract_says(bench: Any) -> No
 
 def test_every_act_is_audited_once(bench: Any) -> None:
     run = bench.finish(bench.hub.approved())
-    actions = bench.rows(
-        f"SELECT action FROM audit_line WHERE about = 'run:{run.id}' ORDER BY seq"
-    )
+    actions = bench.rows(f"SELECT action FROM audit_line WHERE about = 'run:{run.id}' ORDER BY seq")
     assert [action for (action,) in actions] == [
         "run.submitted",
         "run.approved",
