@@ -11,6 +11,7 @@ from registry.accounts import secrets, service
 from registry.database import SessionFactory
 from registry.transaction import unit_of_work
 from studies.actor import SYSTEM
+from studies.events import announce
 from studies.models import Institution
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -30,7 +31,7 @@ def _quick_hash(monkeypatch: pytest.MonkeyPatch) -> None:
 def _anna(_quick_hash: None, factory: SessionFactory) -> None:
     with unit_of_work(factory, SYSTEM) as session:
         session.add(Institution(slug="catharina", name="Catharina", kind="top_clinical"))
-        session.flush()
+        announce(session, actor=SYSTEM, action="institution.added", about="institution:catharina")
         account = service.add_account(
             session,
             name=" Anna ",

@@ -215,6 +215,7 @@ def test_each_act_left_one_line_without_any_secret(factory: SessionFactory) -> N
         lines = [audit.as_json(line) for line in audit.lines(session)]
         hashed = session.scalars(select(Account.password_hash)).one()
     assert [line["action"] for line in lines] == [
+        "institution.added",
         "account.added",
         "account.role-granted",
         "account.signed-in",
