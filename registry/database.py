@@ -21,6 +21,9 @@ Clock = Callable[[], datetime]
 
 BUSY_TIMEOUT_MS = 10_000
 STATEMENT_TIMEOUT_MS = 30_000
+# One connection for each of the server's threads (registry/commands/serve.py) and some to spare:
+# a thread that waits for a connection looks to its visitor like a hub that is down.
+POOL: dict[str, Any] = {"pool_size": 16, "max_overflow": 24, "pool_timeout": 10}
 READ_ONLY = "oncokring_read_only"
 
 
@@ -44,7 +47,7 @@ def make_engine(url: str) -> Engine:
                 "Give a path, such as sqlite:////var/lib/oncokring/hub.sqlite."
             )
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+        engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **POOL)
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
         return _watched(engine)
@@ -52,6 +55,7 @@ def make_engine(url: str) -> Engine:
         engine = create_engine(
             parsed,
             pool_pre_ping=True,
+            **POOL,
             connect_args={
                 "options": f"-c timezone=UTC -c statement_timeout={STATEMENT_TIMEOUT_MS} "
                 "-c idle_in_transaction_session_timeout=60000 -c synchronous_commit=on"
