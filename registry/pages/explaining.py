@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -31,6 +33,9 @@ def thresholds(session: Session, study: str, query: Query) -> Terms:
 
 
 def sentences(query: Query, codebook: Codebook, terms: Terms, lang: str) -> list[str]:
-    """Who is asked, what leaves each hospital, and which thresholds apply."""
+    """Who is asked, what leaves each hospital, and which thresholds apply.
+
+    Title and purpose are left out: the pages show them above.
+    """
     words = KINDS[query.kind].words(Ask(query, codebook, terms), lang)
-    return explain(query, codebook, terms, words, lang=lang)
+    return explain(replace(query, title="", purpose=""), codebook, terms, words, lang=lang)
