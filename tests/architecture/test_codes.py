@@ -8,6 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
 
 from consent import errors as consent_errors
 from federation.query.refusals import REFUSALS
@@ -71,6 +72,16 @@ def test_each_status_we_answer_has_texts() -> None:
     for status, texts in errors.TEXTS.items():
         assert HTTPStatus(status).phrase
         assert all(text.strip() for text in texts)
+
+
+def test_each_sentence_a_page_can_show_has_a_dutch_one(root: Path) -> None:
+    with (root / "registry" / "translations" / "nl.po").open("rb") as file:
+        dutch = {message.id for message in read_po(file) if message.string}
+    fixed = (errors.CSRF_TEXT, errors.FRESH_TEXT, errors.AUDIT_TEXT)
+    said = [text for texts in (*errors.TEXTS.values(), *fixed) for text in texts[1:]]
+    said += [text for code in ("WRONG_SIGN_IN", "LOCKED") for text in ACCOUNT_ERRORS[code]]
+    said += run_errors.CODES.values()
+    assert [text for text in said if text not in dutch] == []
 
 
 def test_each_code_with_a_status_of_its_own_exists() -> None:

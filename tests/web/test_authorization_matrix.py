@@ -1,7 +1,7 @@
 """Every route × method × role × own, foreign and absent object, over the whole url_map.
 
-Who may reach what is written in authorization_matrix.txt, so that a changed rule shows in review;
-write it anew with: ONCOKRING_WRITE_GOLDEN=1 pytest tests/web/test_authorization_matrix.py
+Who may reach what is docs/reference/who-may-what.md, so that a changed rule shows in review and a
+hospital can read it; write it anew by running this file with ONCOKRING_WRITE_GOLDEN=1.
 """
 
 from __future__ import annotations
@@ -23,7 +23,16 @@ from registry.access import ROLES, Rule, rule_of
 from registry.accounts.models import Account, AccountRole
 from registry.database import SessionFactory
 
-GOLDEN = Path(__file__).with_name("authorization_matrix.txt")
+GOLDEN = Path(__file__).parents[2] / "docs" / "reference" / "who-may-what.md"
+HEAD = """# Who may reach what
+
+Every address of the hub, made from its rules and compared with them in each test run. `own study`
+and `own query` mean: only of a study the role is held for; anybody else's is answered like one that
+does not exist (404). `fresh` means: password and one-time code of less than ten minutes ago.
+
+| request | who |
+|---|---|
+"""
 OWN, FOREIGN, ABSENT = "own", "foreign", "absent"
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 # Reaching the view but not doing the act: nothing was sent in the body.
@@ -96,6 +105,22 @@ def shape(response: TestResponse, values: dict[str, str]) -> tuple[int, str]:
     return response.status_code, re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "*", body)
 
 
+def shown(route: Route) -> str:
+    """The address as people read it: without converters."""
+    return re.sub(r"<(?:[^:<>]+:)?(\w+)>", r"<\1>", route.rule)
+
+
+def words(rule: Rule) -> str:
+    if rule.public:
+        return "everybody"
+    parts = [", ".join(sorted(rule.roles))]
+    if rule.scope is not None:
+        parts.append(f"own {rule.scope}")
+    if rule.fresh:
+        parts.append("fresh")
+    return "; ".join(parts)
+
+
 def test_every_route_has_a_rule(app: Flask) -> None:
     without = [
         f"{method} {route.rule}"
@@ -114,10 +139,10 @@ def test_a_route_without_a_rule_is_shut_at_run_time(app: Flask) -> None:
 
 def test_the_matrix_is_the_reviewed_one(app: Flask) -> None:
     lines = [
-        f"{method:6} {route.rule:60} {found_rule(app, route, method)}".rstrip()
+        f"| `{method} {shown(route)}` | {words(found_rule(app, route, method))} |"
         for route, method in cells(app)
     ]
-    text = "\n".join(lines) + "\n"
+    text = HEAD + "\n".join(lines) + "\n"
     if os.environ.get("ONCOKRING_WRITE_GOLDEN") == "1":
         GOLDEN.write_text(text)
     assert text == GOLDEN.read_text()
