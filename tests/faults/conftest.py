@@ -51,15 +51,18 @@ class Disturbed:
     folder: Path
     run_id: str
 
-    def finish(self, hub_crash: str = "", site_crash: str = "", seconds: float = 60) -> Ending:
+    def finish(
+        self, hub_crash: str = "", site_crash: str = "", planted: str = "", seconds: float = 60
+    ) -> Ending:
         """Start the worker until the run is final; the crashes happen at its first start only."""
         kills = 0
-        environment = {"ONCOKRING_HUB_CRASH": hub_crash, "SITE_CRASH": site_crash}
+        always = {"PLANTED": planted}
+        environment = {**always, "ONCOKRING_HUB_CRASH": hub_crash, "SITE_CRASH": site_crash}
         until = time.monotonic() + seconds
         while True:
             process = self.start(environment)
             code = process.wait(timeout=max(1.0, until - time.monotonic()))
-            environment = {}
+            environment = always
             if code == 0:
                 break
             assert code == -signal.SIGKILL, (self.folder / "stderr").read_text()

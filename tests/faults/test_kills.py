@@ -8,6 +8,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,6 +78,40 @@ def test_worker_killed_at_any_moment(
     ending = disturbed.finish()
     ending.kills += kills
     check(ending, undisturbed["COX"])
+
+
+@pytest.mark.parametrize(
+    ("planted", "point"),
+    [
+        # Without stored replies a new worker has nothing, wherever the old one died after H3.
+        ("forget_replies", "H4:4"),
+        # Sites then say "replay": no second charge, but the worker needs one more attempt.
+        ("charge_anew", "H4:1"),
+    ],
+)
+def test_the_harness_sees_planted_faults(
+    planted: str, point: str, asked: Callable[[str], Any], undisturbed: Mapping[str, Any]
+) -> None:
+    ending = asked("QUESTION").finish(hub_crash=point, planted=planted)
+    assert ending.kills == 1
+    with pytest.raises(AssertionError):
+        check(ending, undisturbed["QUESTION"])
+
+
+def test_sites_end_with_their_hub(asked: Callable[[str], Any]) -> None:
+    disturbed = asked("QUESTION")
+    process = disturbed.start({})
+    until = time.monotonic() + 30
+    children: list[int] = []
+    while len(children) < 3 and time.monotonic() < until:
+        tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
+        children = [int(pid) for task in tasks for pid in task.read_text().split()]
+    assert len(children) == 3
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    while any(Path(f"/proc/{pid}").exists() for pid in children):
+        assert time.monotonic() < until, "a site outlived its hub"
+        time.sleep(0.05)
 
 
 def test_the_harness_sees_that_nobody_died(undisturbed: Mapping[str, Any]) -> None:

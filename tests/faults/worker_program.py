@@ -4,19 +4,22 @@
 
 FOLDER is one of tests/federation/hub_with_sites. Ends with 0 when the run is final. The
 environment says who dies where: ONCOKRING_HUB_CRASH=H3:1 for this process; SITE_CRASH=N5:1 for
-the first start of every site (each kill is a line in FOLDER/kills).
+the first start of every site. PLANTED=name plants a fault that the harness must see.
 """
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "federation"))
 
 from hub_with_sites import HubWithSites
 
+from federation.runs import progress
+from federation.runs.lanes import driver_for
 from federation.runs.worker import Timing, Worker
 
 TIMING = Timing(
@@ -31,7 +34,26 @@ def site_environment(site: str, starts: int) -> Mapping[str, str]:
     return {"ONCOKRING_CRASH": crash} if crash and starts == 0 else {}
 
 
+def forget_replies(*_: object, **__: object) -> bool:
+    """Planted: a reply counts although it was never stored."""
+    return True
+
+
+def charge_anew(session: Any, run: Any, hub_key: Any, now: datetime) -> Any:
+    """Planted: a worker that takes over begins a new run at the sites instead of going on."""
+    progress.restart(session, run, snapshots=run.min_snapshots, again=False, stale=False)
+    return driver_for(progress.plan_of(run), hub_key)
+
+
+PLANTS: Mapping[str, tuple[str, Callable[..., Any]]] = {
+    "forget_replies": ("store_reply", forget_replies),
+    "charge_anew": ("rebuild", charge_anew),
+}
+
+
 def main(folder: str, run_id: str) -> None:
+    if planted := os.environ.get("PLANTED"):
+        setattr(progress, *PLANTS[planted])
     hub = HubWithSites(Path(folder))
     engine = hub.engine(site_environment)
     try:
