@@ -205,9 +205,7 @@ def _locked_head(session: Session, network: str, now: datetime) -> LogHead:
     return _first_head(session, network, now, fresh)
 
 
-def _first_head(
-    session: Session, network: str, now: datetime, fresh: Select[LogHead]
-) -> LogHead:
+def _first_head(session: Session, network: str, now: datetime, fresh: Select[LogHead]) -> LogHead:
     if session.get_bind().dialect.name == "postgresql":
         # No row to lock yet: whoever comes second waits here and then finds the row of the first.
         # On SQLite a writing transaction is alone anyway.
