@@ -39,8 +39,13 @@ def forget_replies(*_: object, **__: object) -> bool:
     return True
 
 
+REBUILD = progress.rebuild
+
+
 def charge_anew(session: Any, run: Any, hub_key: Any, now: datetime) -> Any:
     """Planted: a worker that takes over begins a new run at the sites instead of going on."""
+    if run.again:
+        return REBUILD(session, run, hub_key, now)
     progress.restart(session, run, snapshots=run.min_snapshots, again=False, stale=False)
     return driver_for(progress.plan_of(run), hub_key)
 
