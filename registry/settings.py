@@ -42,6 +42,17 @@ class SettingsError(ValueError):
 
 
 @dataclass(frozen=True)
+class DemoPerson:
+    """An account of the demo, which its sign-in page may show as a whole."""
+
+    name: str
+    shown: str
+    role: str
+    password: str = field(repr=False)
+    totp_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of the hub. Build with :func:`from_environ`; tests build it directly."""
 
@@ -57,6 +68,8 @@ class Settings:
     rate_limit: str = "900/minute"
     debug: bool = False
     proxies: int = 0
+    # Only the demo command fills this in; there is no variable for it.
+    demo_people: tuple[DemoPerson, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.secret_key) < MIN_SECRET_CHARACTERS:
@@ -73,6 +86,10 @@ class Settings:
             raise SettingsError(
                 "ONCOKRING_ADDRESS uses http on an address other than 127.0.0.1. "
                 "Cookies would travel unprotected; use https."
+            )
+        if self.demo_people and not self.is_local:
+            raise SettingsError(
+                "The demo's accounts are refused on an address other than 127.0.0.1."
             )
         if self.debug and not self.is_local:
             raise SettingsError("ONCOKRING_DEBUG=1 is refused on an address other than 127.0.0.1.")

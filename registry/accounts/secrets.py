@@ -62,6 +62,12 @@ def totp_address(secret: str, name: str) -> str:
     return address
 
 
+def totp_code(secret: str, now: datetime) -> str:
+    """The code that an authenticator app shows at `now`."""
+    code: str = pyotp.TOTP(secret).at(now)
+    return code
+
+
 def totp_counter(secret: str, code: str, now: datetime) -> int | None:
     """The time step whose code was given, or None. The caller must refuse a used step."""
     digits = "".join(code.split())

@@ -93,7 +93,7 @@ def print_sign_in(out: Console, network: DemoNetwork, address: str) -> None:
     for account in network.accounts:
         table.add_row(account.name, account.role, account.password)
     out.print(table)
-    out.print("The sign-in page of the demo shows the one-time code of each account.\n")
+    out.print("The sign-in page shows them too, each with its one-time code.\n")
     table = Table(title="Letters to patients", title_justify="left")
     for head in ("Hospital", "Code in the letter", "Answer so far"):
         table.add_column(head)

@@ -8,6 +8,8 @@ from werkzeug.wrappers import Response
 from registry.access import PROFESSIONAL, rule
 from registry.accounts import visitor
 from registry.accounts.errors import AccountError
+from registry.accounts.secrets import totp_code
+from registry.app import hub
 from registry.pages.shell import home, local
 from registry.translate import translate as _
 
@@ -20,7 +22,9 @@ def sign_in() -> str | Response:
     """The form; somebody who is signed in already goes to their first page."""
     if g.actor.kind == "user" and "public" not in g.actor.roles:
         return redirect(local(request.args.get("next")) or home(), 303)
-    return render_template("accounts/sign_in.html", next=request.args.get("next", ""), errors={})
+    return render_template(
+        "accounts/sign_in.html", next=request.args.get("next", ""), errors={}, demo=demo_people()
+    )
 
 
 @blueprint.post("/sign-in")
@@ -44,6 +48,7 @@ def sign_in_post() -> tuple[str, int] | Response:
         next=request.form.get("next", ""),
         errors=errors,
         name=request.form.get("name", ""),
+        demo=demo_people(),
     )
     return page, status
 
@@ -52,7 +57,9 @@ def sign_in_post() -> tuple[str, int] | Response:
 @rule(roles=PROFESSIONAL)
 def confirm() -> str:
     """Password and code again, before an act that needs a fresh sign-in."""
-    return render_template("accounts/confirm.html", next=request.args.get("next", ""), errors={})
+    return render_template(
+        "accounts/confirm.html", next=request.args.get("next", ""), errors={}, demo=demo_people()
+    )
 
 
 @blueprint.post("/sign-in/confirm")
@@ -70,7 +77,10 @@ def confirm_post() -> tuple[str, int] | Response:
         else:
             return redirect(local(request.form.get("next")) or home(), 303)
     page = render_template(
-        "accounts/confirm.html", next=request.form.get("next", ""), errors=errors
+        "accounts/confirm.html",
+        next=request.form.get("next", ""),
+        errors=errors,
+        demo=demo_people(),
     )
     return page, status
 
@@ -85,6 +95,20 @@ def sign_out() -> Response:
     if was_patient:
         response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
+
+
+def demo_people() -> list[dict[str, str]]:
+    """The demo's accounts with their present code; empty everywhere but in the demo."""
+    return [
+        {
+            "name": person.name,
+            "shown": person.shown,
+            "role": person.role,
+            "password": person.password,
+            "code": totp_code(person.totp_secret, g.now),
+        }
+        for person in hub().settings.demo_people
+    ]
 
 
 def digits(code: str) -> str:

@@ -83,6 +83,10 @@ class Names:
             parts.append(label if same else f"{label}: {level}")
         return " × ".join(parts)
 
+    def value(self, value: float) -> str:
+        """A number of the codebook: a limit or a cut-point."""
+        return _short(value)
+
     def group(self, by: Sequence[str], levels: Sequence[object]) -> str:
         """The levels of one group, joined."""
         return ", ".join(self.level(v, c) for v, c in zip(by, levels, strict=True))

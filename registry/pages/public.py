@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 
 from consent.errors import ConsentError
 from consent.texts import text_for
-from federation.query.codebook import Codebook, Variable, number_text
+from federation.query.codebook import Codebook, Variable
 from federation.runs.models import Run
 from federation.runs.states import RELEASED
 from registry.access import rule
@@ -87,7 +87,6 @@ def codebook(slug: str) -> str:
         study=found,
         book=book,
         rows=[(variable, names, kind_words(variable)) for variable in book.variables.values()],
-        number_text=number_text,
     )
 
 
