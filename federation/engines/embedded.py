@@ -68,7 +68,7 @@ class EmbeddedEngine:
         self._lock = threading.Lock()
         self._closed = False
         self._sites = {
-            site: _Site(site, Path(path), self._replies, environment)
+            site: _Site(site, Path(path), self._replies, self._is_cancelled, environment)
             for site, path in directories.items()
         }
 
@@ -106,6 +106,10 @@ class EmbeddedEngine:
         with self._lock:
             if handle in self._open:
                 self._cancelled.add(handle)
+
+    def _is_cancelled(self, handle: str) -> bool:
+        with self._lock:
+            return handle in self._cancelled
 
     def status(self, site: str) -> SiteStatus:
         """Whether the site's process runs; see ``Engine``."""
@@ -152,6 +156,7 @@ class _Site:
         slug: str,
         path: Path,
         replies: SimpleQueue[Reply],
+        is_cancelled: Callable[[str], bool],
         environment: Environment | None,
     ) -> None:
         self.slug = slug
@@ -160,6 +165,7 @@ class _Site:
         self.starts = 0
         self._path = path
         self._replies = replies
+        self._is_cancelled = is_cancelled
         self._environment = environment
         self._ended = False
         self._lock = threading.Lock()
@@ -192,7 +198,9 @@ class _Site:
         self._start()
         while (job := self.outbox.get()) is not None and not self._ended:
             handle, message = job
-            body, failure = self._ask(message)
+            # A site does not work on what nobody waits for any more.
+            cancelled = self._is_cancelled(handle)
+            body, failure = (None, "CANCELLED") if cancelled else self._ask(message)
             self._replies.put(Reply(handle, self.slug, body, failure))
         self._stop()
 

@@ -72,6 +72,8 @@ def submit(
     if found.state != "open":
         raise RunError("STUDY_NOT_OPEN")
     codebook = Codebook.from_dict(found.codebook)
+    if not isinstance(query, Mapping):
+        raise QueryError(BAD_VALUE, "A question is an object with named keys.")
     parsed = parse({**query, "study": query.get("study") or study}, codebook)
     if parsed.study != study:
         raise QueryError(BAD_VALUE, f"This question is asked in the study '{study}'.", "study")

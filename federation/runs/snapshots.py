@@ -26,7 +26,7 @@ REFRESH_IDLE = timedelta(minutes=40)
 VALID = timedelta(minutes=60)
 #: Between two looks for new choices, and before an unconfirmed snapshot is sent again.
 LOOK = timedelta(seconds=2)
-RESEND = timedelta(seconds=30)
+RESEND = timedelta(minutes=2)
 SEEN_EVERY = timedelta(hours=1)
 
 
@@ -95,12 +95,19 @@ class Snapshots:
                 continue
             self._again = {k: v for k, v in self._again.items() if k[0] != site}
             self._again[site, seq] = now + RESEND
+            self._cancel_older(site)
             try:
                 self._sent[self._engine.send(site, body)] = (site, seq)
                 sent = True
             except EngineError:
                 continue
         return sent
+
+    def _cancel_older(self, site: str) -> None:
+        """Only the newest snapshot of a site is worth waiting for."""
+        for handle in [h for h, target in self._sent.items() if target[0] == site]:
+            self._engine.cancel(handle)
+            del self._sent[handle]
 
     def take(self, reply: Reply, now: datetime) -> bool:
         """Whether ``reply`` answers a snapshot; then what it says is stored.

@@ -168,6 +168,17 @@ class TestEmbedded:
             assert 2 <= engine.starts("a") <= 5
             assert engine.status("a").state == "down"
 
+    def test_a_site_does_not_work_on_what_was_cancelled(
+        self, folders: dict[str, tuple[Path, PublicIdentity]]
+    ) -> None:
+        with EmbeddedEngine({"a": folders["a"][0]}) as engine:
+            for handle in [engine.send("a", JUNK) for _ in range(50)]:
+                engine.cancel(handle)
+            engine.send("a", JUNK)
+            collect(engine, 1)
+            # One line of stderr per message that reached the site.
+            assert len(engine.codes("a")) < 50
+
     def test_no_site_outlives_its_engine(
         self, folders: dict[str, tuple[Path, PublicIdentity]]
     ) -> None:

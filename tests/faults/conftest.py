@@ -52,7 +52,7 @@ class Disturbed:
     run_id: str
 
     def finish(
-        self, hub_crash: str = "", site_crash: str = "", planted: str = "", seconds: float = 60
+        self, hub_crash: str = "", site_crash: str = "", planted: str = "", seconds: float = 120
     ) -> Ending:
         """Start the worker until the run is final; the crashes happen at its first start only."""
         kills = 0
@@ -61,7 +61,12 @@ class Disturbed:
         until = time.monotonic() + seconds
         while True:
             process = self.start(environment)
-            code = process.wait(timeout=max(1.0, until - time.monotonic()))
+            try:
+                code = process.wait(timeout=max(1.0, until - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise
             environment = always
             if code == 0:
                 break
