@@ -6,6 +6,7 @@ Nothing but the result goes to stdout; every other word goes to stderr. Exit cod
 
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +40,7 @@ SEVERITY = (0, 4, 3, 1)
 
 Read = TypeVar("Read")
 _FILE = click.Path(path_type=Path)
+_SHIPPED = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 
 
 @click.command("try")
@@ -82,14 +84,16 @@ def try_command(
 
 @click.command("explain")
 @click.argument("query", type=_FILE)
-@click.option("--codebook", required=True, type=_FILE, help="The codebook, YAML or JSON.")
+@click.option("--codebook", type=_FILE, help="The codebook; else the shipped one it names.")
 @click.option("--policy", default="strict", help="strict, open-data or a policy file.")
 @click.option("--lang", type=click.Choice(["en", "nl"]), default="en")
 @click.option("--json", "as_json", is_flag=True, help="Print the sentences as JSON.")
-def explain_command(query: Path, codebook: Path, policy: str, lang: str, as_json: bool) -> None:
+def explain_command(
+    query: Path, codebook: Path | None, policy: str, lang: str, as_json: bool
+) -> None:
     """Say in words who is asked, what would leave each hospital and which thresholds apply."""
     try:
-        book = _codebook(codebook)
+        book = _shipped(query) if codebook is None else _codebook(codebook)
         asked = _query(query, book)
         terms = _policy(policy).terms()
     except (WrongUse, QueryError, PolicyError) as error:
@@ -136,6 +140,27 @@ def _bytes(path: Path) -> bytes:
 
 def _codebook(path: Path) -> Codebook:
     return _named(path, lambda: load_codebook(_bytes(path)))
+
+
+def _shipped(query: Path) -> Codebook:
+    """The codebook that comes with the program under the name that the query in a file gives."""
+    # Only here: the trial itself needs nothing of the hub's data model.
+    from studies.loading import shipped_codebook
+
+    value = _named(query, lambda: load_json(_bytes(query)))
+    wanted = value.get("codebook") if isinstance(value, dict) else None
+    name = wanted.partition("/")[0] if isinstance(wanted, str) else ""
+    if _SHIPPED.fullmatch(name):
+        try:
+            book = Codebook.from_dict(shipped_codebook(name))
+        except FileNotFoundError:
+            book = None
+        if book is not None and book.id == wanted:
+            return book
+    raise WrongUse(
+        f"{query.name} names a codebook that does not come with this program; "
+        "give its file with --codebook."
+    )
 
 
 def _query(path: Path, book: Codebook) -> Query:

@@ -237,6 +237,14 @@ class TestExplainAndSchema:
         assert "10" in done.out
         assert "rfs_days" in done.out
 
+    def test_explain_with_a_shipped_codebook(self, folder: Path) -> None:
+        (folder / "q.json").write_text(json.dumps(COUNT))
+        assert self.call("explain", str(folder / "q.json")).code == 0
+        (folder / "q.json").write_text(json.dumps({**COUNT, "codebook": "../gbsg/1"}))
+        done = self.call("explain", str(folder / "q.json"))
+        assert (done.code, done.out) == (2, "")
+        assert "--codebook" in done.words
+
     def test_explain_a_wrong_query(self, folder: Path) -> None:
         (folder / "q.json").write_text(json.dumps({**COX, "codebook": "other/1"}))
         book = str(folder / "codebook.json")
