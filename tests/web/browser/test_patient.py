@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
+
+Visit = Seen = Callable[..., Any]
 
 
 def answer_all(page: Page, answer: str = "yes") -> None:
@@ -21,7 +25,9 @@ def answer_all(page: Page, answer: str = "yes") -> None:
 
 
 @pytest.mark.parametrize(("javascript", "width"), [(True, 390), (False, 1280)])
-def test_gives_and_withdraws_consent(patient, seen, javascript: bool, width: int) -> None:
+def test_gives_and_withdraws_consent(
+    patient: Visit, seen: Seen, javascript: bool, width: int
+) -> None:
     page = patient("/mijn/keuzes", javascript=javascript, width=width)
     seen(page, "keuzes-start")
     page.click("main .card a.button")
@@ -74,7 +80,7 @@ def test_gives_and_withdraws_consent(patient, seen, javascript: bool, width: int
     expect(page.locator("#code")).to_be_visible()
 
 
-def test_two_windows_lose_nothing(patient, seen) -> None:
+def test_two_windows_lose_nothing(patient: Visit, seen: Seen) -> None:
     page = patient("/mijn/hormone-therapy/vraag/1")
     answer_all(page, "no")
     other = page.context.new_page()
@@ -96,7 +102,7 @@ def test_two_windows_lose_nothing(patient, seen) -> None:
     expect(page.locator("h1")).to_have_text("Uw keuzes zijn vastgelegd")
 
 
-def test_a_wrong_code_tells_nothing_and_keeps_what_was_typed(visit, seen) -> None:
+def test_a_wrong_code_tells_nothing_and_keeps_what_was_typed(visit: Visit, seen: Seen) -> None:
     page = visit("/mijn", width=390)
     page.fill("#code", "abc123 0000-0000-0000-0000")
     page.click("main button.button")
@@ -105,7 +111,7 @@ def test_a_wrong_code_tells_nothing_and_keeps_what_was_typed(visit, seen) -> Non
     seen(page, "mijn-fout")
 
 
-def test_the_language_changes_on_the_spot(patient) -> None:
+def test_the_language_changes_on_the_spot(patient: Visit) -> None:
     page = patient("/mijn/hormone-therapy/vraag/2")
     page.click("header >> text=English")
     assert page.url.endswith("/mijn/hormone-therapy/vraag/2")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.browser
+
+Visit = Seen = Callable[..., Any]
+Place = Any
 
 PATIENCE = 60_000
 
@@ -28,7 +33,7 @@ def fill_question(page: Page, title: str, *, by: str, low: str = "") -> None:
         page.select_option('select[name$="-low"]', low)
 
 
-def test_sign_in_ask_approve_and_see_the_result(visit, place, seen) -> None:
+def test_sign_in_ask_approve_and_see_the_result(visit: Visit, place: Place, seen: Seen) -> None:
     page = visit("/sign-in")
     page.fill("#name", "researcher")
     page.fill("#password", place.account("researcher").password)
@@ -69,7 +74,7 @@ def test_sign_in_ask_approve_and_see_the_result(visit, place, seen) -> None:
     assert waiting.value.suggested_filename == f"result-{run_id[:8]}.csv"
 
 
-def test_the_same_without_javascript_on_a_phone(visit, place, seen) -> None:
+def test_the_same_without_javascript_on_a_phone(visit: Visit, place: Place, seen: Seen) -> None:
     page = visit(
         "/r/query/new?study=hormone-therapy", who="researcher", width=390, javascript=False
     )
@@ -94,7 +99,7 @@ def test_the_same_without_javascript_on_a_phone(visit, place, seen) -> None:
     seen(page, "result-no-js")
 
 
-def test_errors_keep_what_was_filled_in_and_take_the_focus(visit, seen) -> None:
+def test_errors_keep_what_was_filled_in_and_take_the_focus(visit: Visit, seen: Seen) -> None:
     page = visit("/r/query/new?study=hormone-therapy", who="researcher", width=390)
     page.fill("#purpose", "Een doel dat niet verloren gaat.")
     page.click('main .button[value="check"]')
@@ -107,7 +112,7 @@ def test_errors_keep_what_was_filled_in_and_take_the_focus(visit, seen) -> None:
     seen(page, "new-errors")
 
 
-def test_sending_twice_is_sending_once(visit, place) -> None:
+def test_sending_twice_is_sending_once(visit: Visit, place: Place) -> None:
     page = visit("/r/query/new?study=hormone-therapy&kind=count", who="researcher")
     fill_question(page, "Twee keer gestuurd", by="grade", low="10")
     page.click('main .button[value="check"]')
@@ -126,7 +131,7 @@ def test_sending_twice_is_sending_once(visit, place) -> None:
     expect(page.locator("#progress .tag").first).to_have_text("Ingetrokken")
 
 
-def test_pasted_json_is_checked_with_its_place(visit, seen) -> None:
+def test_pasted_json_is_checked_with_its_place(visit: Visit, seen: Seen) -> None:
     page = visit("/r/query/new/json?study=hormone-therapy", who="researcher", language="en")
     page.fill("#json", '{"version": 1, "codebook": "gbsg/1", "analysis": {"kind": "cuont"}}')
     page.click("text=Check this question")
@@ -135,7 +140,7 @@ def test_pasted_json_is_checked_with_its_place(visit, seen) -> None:
     seen(page, "paste-error")
 
 
-def test_a_decision_needs_a_fresh_sign_in(visit, place, seen) -> None:
+def test_a_decision_needs_a_fresh_sign_in(visit: Visit, place: Place, seen: Seen) -> None:
     page = visit("/r/query/new?study=hormone-therapy&kind=count", who="researcher")
     fill_question(page, "Vers inloggen", by="grade", low="4")
     page.click('main .button[value="check"]')
