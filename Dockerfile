@@ -45,8 +45,9 @@ USER 10001:10001
 ENV ONCOKRING_DATA=/data
 VOLUME /data
 EXPOSE 8000
+# The hub answers to its own name only, so the check asks by that name.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/health/live', timeout=4)"]
+    CMD ["python", "-c", "import os, urllib.parse as p, urllib.request as r; own = p.urlsplit(os.environ.get('ONCOKRING_ADDRESS') or 'http://127.0.0.1:8000').netloc; r.urlopen(r.Request('http://127.0.0.1:8000/health/live', headers={'Host': own}), timeout=4)"]
 ENTRYPOINT ["oncokring"]
 CMD ["serve", "--host", "0.0.0.0", "--port", "8000"]
 

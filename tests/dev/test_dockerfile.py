@@ -7,10 +7,14 @@ of the listed folders, and the tests below look at exactly those.
 from __future__ import annotations
 
 import ast
+import json
+import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
 import tomllib
 import zipfile
 from collections.abc import Iterator
@@ -175,6 +179,46 @@ def test_the_wheel_holds_every_file_of_the_packages(tmp_path: Path) -> None:
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert sorted(wanted - held) == []
+
+
+def listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize("address", ["https://hub.example", "http://127.0.0.1:{port}"])
+def test_the_health_check_of_the_hub_passes_on_a_real_hub(tmp_path: Path, address: str) -> None:
+    """Run as it stands in the Dockerfile, but for the port; a hub refuses any other name."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (check,) = of("hub", "HEALTHCHECK")
+    command = json.loads(check.partition("CMD")[2])
+    code = command[-1].replace("8000", str(port))
+    environment = {
+        **os.environ,
+        "ONCOKRING_DATA": str(tmp_path),
+        "ONCOKRING_SECRET_KEY": "k" * 40,
+        "ONCOKRING_ADDRESS": address.format(port=port),
+    }
+    hub = [sys.executable, "-c", "from registry.cli import main; main()"]
+    subprocess.run([*hub, "migrate"], cwd=ROOT, env=environment, check=True, capture_output=True)
+    server = subprocess.Popen(
+        [*hub, "serve", "--port", str(port)],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not listening(port) and time.monotonic() < deadline:
+            assert server.poll() is None, "the hub ended"
+            time.sleep(0.1)
+        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
+        assert done.returncode == 0, done.stderr.decode()
+    finally:
+        server.terminate()
+        server.wait(60)
 
 
 def test_the_version_is_said_once() -> None:
