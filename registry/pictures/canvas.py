@@ -202,22 +202,19 @@ def spread(places: Sequence[float], room: float, low: float, high: float) -> lis
         low, high: edges that no label passes while there is room.
     """
     order = sorted(range(len(places)), key=lambda i: places[i])
-    moved = [places[i] for i in order]
-    for _ in range(50):
-        for i in range(1, len(moved)):
-            gap = room - (moved[i] - moved[i - 1])
-            if gap > 0:
-                moved[i - 1] -= gap / 2
-                moved[i] += gap / 2
-        if moved:
-            under, over = low - moved[0], moved[-1] - high
-            if under > 0:
-                moved[0] += under
-            if over > 0:
-                moved[-1] -= over
+    # Without the room that each label takes, the places must only not fall back: neighbours
+    # that do share their mean (isotonic regression), which moves them least.
+    blocks: list[tuple[float, int]] = []
+    for rank, i in enumerate(order):
+        blocks.append((places[i] - rank * room, 1))
+        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
+            (a, n), (b, m) = blocks[-2:]
+            blocks[-2:] = [((a * n + b * m) / (n + m), n + m)]
+    flat = [value for value, count in blocks for _ in range(count)]
+    most = max(high - (len(places) - 1) * room, low)
     out = [0.0] * len(places)
-    for position, i in zip(moved, order, strict=True):
-        out[i] = position
+    for rank, (value, i) in enumerate(zip(flat, order, strict=True)):
+        out[i] = min(max(value, low), most) + rank * room
     return out
 
 
