@@ -55,10 +55,14 @@ class LazyGroup(click.Group):
         try:
             module = importlib.import_module(module_name)
         except ModuleNotFoundError as error:
-            if (error.name or "").partition(".")[0] in ("registry", "federation"):
-                raise
+            missing = error.name or ""
+            if missing.partition(".")[0] in ("registry", "federation"):
+                if not f"{module_name}.".startswith(f"{missing}."):
+                    raise
+                # The site's image leaves the hub's rooms out, and the hub's image the site's.
+                missing = f"oncokring[{extra}]"
             raise click.ClickException(
-                f"'oncokring {cmd_name}' needs the package {error.name}, which is not installed. "
+                f"'oncokring {cmd_name}' needs the package {missing}, which is not installed. "
                 f"Install it with: pip install 'oncokring[{extra}]'"
             ) from error
         command = getattr(module, attribute)

@@ -17,6 +17,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, g, json, redirect, render_template, request, url_for
+from flask.globals import request_ctx
 from flask_wtf.csrf import CSRFError
 from jinja2 import TemplateNotFound
 from markupsafe import escape
@@ -227,13 +228,15 @@ def answer(problem: Problem) -> Response:
 
 
 def _page(problem: Problem) -> str:
-    try:
-        return render_template("errors/problem.html", problem=problem)
-    except TemplateNotFound:
-        pass
-    except Exception as error:
-        # The error page itself must not fail; the plain one below cannot.
-        _log(error)
+    # A host name that is not ours has no addresses to link to: the plain page must do.
+    if request_ctx.url_adapter is not None:
+        try:
+            return render_template("errors/problem.html", problem=problem)
+        except TemplateNotFound:
+            pass
+        except Exception as error:
+            # The error page itself must not fail; the plain one below cannot.
+            _log(error)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         f"<title>{escape(problem.title)}</title>"

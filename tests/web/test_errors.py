@@ -250,3 +250,12 @@ def test_one_caller_cannot_take_all_the_room(
     assert int(answers[-1].headers["Retry-After"]) > 0
     assert answers[-1].get_json()["code"] == "TOO_MANY_ATTEMPTS"
     assert client.get("/health/live").status_code == 200
+
+
+def test_another_host_name_gets_the_plain_page_and_logs_no_failure(
+    browser: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = browser.get("/", headers={"Host": "evil.example"})
+    assert answer.status_code == 400
+    assert b"BAD_REQUEST" in answer.data
+    assert not any("AttributeError" in record.getMessage() for record in caplog.records)
