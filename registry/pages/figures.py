@@ -121,10 +121,12 @@ def _cox(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) ->
     )
 
 
-def _describe(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) -> Figure:
+def _describe(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) -> Figure | None:
     rows = describe_rows(envelope["result"])
     first = rows[0]["variable"] if rows else ""
     same = [r for r in rows if r["variable"] == first]
+    if len(same) < 2:
+        return None  # one mean is a line in the table, not a picture
     lines = [
         Estimate(group_name(r, names), r.get("mean"), r.get("ci_low"), r.get("ci_high"))
         for r in same
