@@ -130,3 +130,13 @@ def test_a_picture_fits_the_screen_it_is_on(visit: Visit, place: Place) -> None:
     box = page.locator(".picture svg:visible").bounding_box()
     assert box is not None
     assert box["width"] / 340 * 13.5 >= 12, "letters smaller than 12 px"
+
+
+def test_in_the_dark(visit: Visit, place: Place, seen: Seen) -> None:
+    page = visit("/", who="researcher")
+    page.emulate_media(color_scheme="dark")
+    for path in ("/", f"/studies/{STUDY}", "/r", f"/r/query/new?study={STUDY}", "/help"):
+        page.goto(place.address + path)
+        seen(page, "dark" + path.split("?")[0].replace("/", "-"))
+    page.goto(f"{place.address}/r/query/{place.runs['survival']}/result")
+    seen(page, "dark-result")
