@@ -272,7 +272,8 @@ def serve(environment: Environment, arguments: Sequence[str]) -> None:
 def test(environment: Environment, arguments: Sequence[str]) -> None:
     environment.ready("test")
     os.chdir(environment.root)
-    whole_suite = ["--cov", "--cov-report=term-missing:skip-covered"]
+    # Two processes, files kept together so that what a file sets up is set up once.
+    whole_suite = ["-n", "2", "--dist", "loadfile", "--cov", "--cov-report=term:skip-covered"]
     environment.run(["-m", "pytest", *(arguments or whole_suite)])
 
 

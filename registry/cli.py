@@ -24,6 +24,12 @@ COMMANDS: Mapping[str, tuple[str, str, str, str]] = {
         "hub",
     ),
     "migrate": ("registry.commands.migrate", "migrate", "Bring the database up to date.", "hub"),
+    "network": (
+        "registry.commands.network",
+        "network",
+        "Networks, the keys of their sites, letters to patients.",
+        "hub",
+    ),
     "user": ("registry.commands.user", "user", "Accounts and roles.", "hub"),
     "token": ("registry.commands.token", "token", "Tokens for programs that use the API.", "hub"),
     "audit": ("registry.commands.audit", "audit", "Check and export the audit log.", "hub"),

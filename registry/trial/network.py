@@ -2,6 +2,7 @@
 directories, a real signed snapshot in which everyone consents, the same driver as the hub's."""
 
 import importlib
+import secrets
 import shutil
 import tempfile
 import uuid
@@ -54,7 +55,8 @@ class TrialNetwork:
         self.policy = policy
         self._studies = sorted(set(studies))
         self._key = SigningKey.generate()
-        self._folder = Path(tempfile.mkdtemp(prefix="oncokring-try-"))
+        # Named here and made in `__enter__`: a signal in between finds nothing to leave behind.
+        self._folder = Path(tempfile.gettempdir(), f"oncokring-try-{secrets.token_hex(16)}")
         self._sites: dict[str, SiteDirectory] = {}
         self._carried_by = carried_by
         self._engine: Engine | None = None
@@ -197,6 +199,11 @@ class TrialNetwork:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> "TrialNetwork":
+        try:
+            self._folder.mkdir(mode=0o700)
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(

@@ -1,0 +1,173 @@
+"""``oncokring network``: set up a network, accept its sites' keys, take in letters for patients."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from consent import service as consent
+from consent.errors import ConsentError
+from consent.subjects import handle_bytes
+from federation.disclosure.policy import PolicyError, load_policy
+from federation.protocol.errors import ProtocolError
+from federation.protocol.keys import key_id
+from registry.commands.opening import now, open_hub_database, operator
+from registry.transaction import reading, unit_of_work
+from studies import service as studies
+from studies.errors import StudiesError
+from studies.seeds.oncozon import ONCOZON
+from studies.seeds.shape import NetworkSeed
+
+SEEDS: Mapping[str, NetworkSeed] = {ONCOZON.slug: ONCOZON}
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+_MAX_BYTES = 1_000_000
+
+
+@click.group()
+def network() -> None:
+    """Networks, the keys of their sites, letters to patients."""
+
+
+@network.command()
+@click.argument("name", type=click.Choice(sorted(SEEDS)))
+def load(name: str) -> None:
+    """Write the network NAME with its hospitals, groups and studies; what is there stays."""
+    seed, by, moment = SEEDS[name], operator(), now()
+    with unit_of_work(open_hub_database(), by) as session:
+        studies.load_network(session, seed, by, now=moment)
+        for study in seed.studies:
+            consent.publish_text(
+                session,
+                study=study.slug,
+                content=study.text,
+                approved_by=study.text_approved_by,
+                actor=by,
+                now=moment,
+            )
+    click.echo(f"{name}: {len(seed.institutions)} hospitals, {len(seed.studies)} studies")
+
+
+@network.command()
+@click.argument("identity", type=_FILE)
+@click.option("--policy", type=_FILE, required=True, help="The policy.yaml of this hospital.")
+def enrol(identity: Path, policy: Path) -> None:
+    """Accept a hospital's program: IDENTITY is the file that `oncokring site init` printed.
+
+    Compare the printed key numbers with the hospital by phone before you go on.
+    """
+    try:
+        terms = load_policy(policy.read_bytes())
+    except PolicyError as error:
+        raise click.UsageError(f"{policy.name}: {error}") from error
+    by, moment = operator(), now()
+    with unit_of_work(open_hub_database(), by) as session:
+        for slug, keys in _identities(identity).items():
+            try:
+                node = studies.enrol_node(
+                    session,
+                    institution=slug,
+                    sign_pub=keys["sign"],
+                    box_pub=keys["box"],
+                    engine="embedded",
+                    actor=by,
+                    now=moment,
+                )
+            except StudiesError as error:
+                raise click.UsageError(
+                    f"There is no hospital '{slug}' in this hub; see the names with: "
+                    "oncokring network sites"
+                ) from error
+            studies.note_node(
+                session,
+                node,
+                terms=terms.terms().to_dict(),
+                policy_sha256=terms.sha256,
+                software="",
+                actor=by,
+                now=moment,
+            )
+            click.echo(f"{slug}\tsign {key_id(keys['sign'])}\tbox {key_id(keys['box'])}")
+
+
+@network.command()
+def sites() -> None:
+    """The hospitals and whether the program of each is accepted."""
+    with reading(open_hub_database()) as session:
+        nodes = studies.list_nodes(session)
+        for each in studies.list_networks(session):
+            for institution in studies.list_institutions(session, each.slug, now()):
+                state = "accepted" if institution.slug in nodes else "no program"
+                click.echo(f"{institution.slug}\t{state}\t{institution.name}")
+
+
+@network.command()
+def peers() -> None:
+    """Print the public keys of all accepted programs: the list for `oncokring site pin`."""
+    with reading(open_hub_database()) as session:
+        found = {
+            slug: {"sign": node.sign_pub, "box": node.box_pub}
+            for slug, node in studies.list_nodes(session).items()
+        }
+    click.echo(json.dumps(found, indent=1))
+
+
+@network.command()
+@click.argument("letter", type=_FILE)
+def invite(letter: Path) -> None:
+    """Take in a letter: LETTER holds the part `hub` of what `oncokring site invite` printed."""
+    given = _object(letter)
+    # The whole output is accepted by mistake only as far as its hub part; the code is not read.
+    given = given.get("hub", given)
+    wanted = {"site", "handle", "code_id", "verifier", "studies", "language"}
+    if not isinstance(given, dict) or set(given) != wanted:
+        raise click.UsageError(f"{letter.name} is not the hub's part of a letter; make it anew.")
+    by = operator()
+    try:
+        with unit_of_work(open_hub_database(), by) as session:
+            consent.invite(
+                session,
+                site=str(given["site"]),
+                handle=handle_bytes(str(given["handle"])),
+                code_id=str(given["code_id"]),
+                verifier=str(given["verifier"]),
+                studies=[str(study) for study in given["studies"]],
+                language=str(given["language"]),
+                actor=by,
+                now=now(),
+            )
+    except (ConsentError, ValueError) as error:
+        why = getattr(error, "code", "not_valid")
+        raise click.ClickException(
+            f"The letter was not taken in ({why}); nothing was changed. Check that the hospital "
+            "takes part in the study, and make a new letter with: oncokring site invite"
+        ) from error
+    click.echo("taken in")
+
+
+def _identities(path: Path) -> dict[str, dict[str, str]]:
+    given = _object(path)
+    for slug, keys in given.items():
+        try:
+            if set(keys) != {"sign", "box"} or not all(key_id(key) for key in keys.values()):
+                raise ProtocolError("BAD_KEY")
+        except (ProtocolError, TypeError, AttributeError) as error:
+            raise click.UsageError(
+                f"{path.name} does not hold the public keys of '{slug}'; ask for the file that "
+                "'oncokring site init' printed."
+            ) from error
+    return given
+
+
+def _object(path: Path) -> dict[str, Any]:
+    data = path.read_bytes()[: _MAX_BYTES + 1]
+    try:
+        value = json.loads(data) if len(data) <= _MAX_BYTES else None
+    except ValueError:
+        value = None
+    if not isinstance(value, dict) or not value:
+        raise click.UsageError(f"{path.name} is not a JSON object; ask for the file again.")
+    return value
