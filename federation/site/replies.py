@@ -12,12 +12,12 @@ from federation.methods.base import Ask, Sums
 from federation.protocol.encoding import canonical, pack_array
 from federation.protocol.masks import mask
 from federation.protocol.messages import TYP_ACK, TYP_REPLY, sign
+from federation.protocol.pooling import CONTRIBUTION
 from federation.protocol.sums import flatten
 from federation.query.refusals import Refused
 from federation.query.terms import Terms
 from federation.site.directory import SiteDirectory
 from federation.site.journal import RunState
-from federation.site.replaying import CONTRIBUTION
 from federation.site.selection import Counted
 from federation.site.step_message import HUB, StepMessage
 
@@ -143,6 +143,10 @@ def _wide(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _context(asked: StepMessage) -> bytes:
-    """Unique to run, step, question and roster: a mask is never used twice."""
-    text = canonical([asked.run, asked.step, asked.query_sha256, asked.roster_sha256])
+    """Unique to run, step, question, roster and terms: a mask is never used twice.
+
+    All that must be the same at every site is in it. A hub that tells one hospital something else
+    than the others (terms under which only that one contributes) gets sums that never add up.
+    """
+    text = canonical([asked.run, asked.step, asked.run_sha256])
     return hashlib.sha256(text).digest()
