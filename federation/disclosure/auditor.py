@@ -16,6 +16,9 @@ from typing import Final, Protocol
 from federation.query.refusals import Refused
 
 CODE: Final = "SMALL_GROUP"  # every rule here has the same public code (P6)
+COHORT: Final = "cohort"
+"""The label of the set of everyone in the cohort. An answer gives n and the number of patients with
+a missing value, so the cohort is a released set beside the analysis set."""
 
 Bitmap = int
 NamedSet = tuple[str, Bitmap]
@@ -32,6 +35,11 @@ class Answered:
     def analysis(self) -> Bitmap:
         """Return the patients that the answer was about."""
         return self.sets[0][1]
+
+    @property
+    def cohort(self) -> Bitmap:
+        """Return the patients that the answer was about, and those with a missing value."""
+        return _cohort(self.sets)
 
 
 class Ledger(Protocol):
@@ -79,10 +87,14 @@ def judge(
         return Verdict(False, "analysis_set_small", label)
     if _is_small(population & ~analysis, t if t_complement is None else t_complement):
         return Verdict(False, "complement_small", label)
+    cohort = _cohort(new_sets)
     large = [(name, bits) for name, bits in new_sets if bits.bit_count() >= t]
     for earlier in history:
         if _is_small(analysis ^ earlier.analysis, t):
             return Verdict(False, "analysis_sets_differ_little", label)
+        if _is_small(cohort ^ earlier.cohort, t):
+            # The same complete cases, or nearly so, but one patient less among the missing.
+            return Verdict(False, "cohorts_differ_little", COHORT)
         if analysis == earlier.analysis:
             continue  # the same patients, divided otherwise: the release gate judges the cells
         for _, old in earlier.sets:
@@ -92,6 +104,11 @@ def judge(
                 if _is_small(bits ^ old, t):
                     return Verdict(False, "sets_differ_little", name)
     return OK
+
+
+def _cohort(sets: Sequence[NamedSet]) -> Bitmap:
+    """The set called COHORT; without one nobody has a missing value."""
+    return next((bits for label, bits in sets if label == COHORT), sets[0][1])
 
 
 def _is_small(bits: Bitmap, t: int) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.disclosure.auditor import NamedSet
+from federation.disclosure.auditor import COHORT, NamedSet
 from federation.methods.base import Column, Rows
 from federation.query.refusals import Refused
 from federation.site.checks import Question
@@ -77,7 +77,10 @@ def count_sets(question: Question, selection: Selection, slots: Slots) -> Counte
         return Counted(True, n, (), 0, exact, exact)
     if n < ask.terms.t_cohort_site:
         return Counted(False, 0, (), 0, _sha256(b"too few"), _sha256(b"too few"))
-    named = tuple((label, slots.bitmap(table, selection.places[mask])) for label, mask in masks)
+    named = (
+        *((label, slots.bitmap(table, selection.places[mask])) for label, mask in masks),
+        (COHORT, slots.bitmap(table, selection.places)),
+    )
     analysis = named[0][1]
     outside = slots.bitmap(table, selection.outside)
     return Counted(

@@ -121,3 +121,19 @@ def test_no_two_answers_ever_differ_in_a_few_patients(chance: random.Random, t: 
                     for _, b in other.sets:
                         both_large = min(a.bit_count(), b.bit_count()) >= t
                         assert not (both_large and 0 < (a ^ b).bit_count() < t)
+
+
+def test_a_cohort_that_lost_one_patient_without_a_value() -> None:
+    # the same complete cases: only the number of missing would differ
+    then = [answered(("analysis", OLD), ("cohort", patients(range(120))))]
+    new = [("analysis", OLD), ("cohort", patients(range(119)))]
+    verdict = judge(new, then, POPULATION, 10)
+    assert (verdict.rule, verdict.label) == ("cohorts_differ_little", "cohort")
+    assert judge([new[0], ("cohort", patients(range(120)))], then, POPULATION, 10) == OK
+
+
+def test_complete_cases_that_nearly_fill_an_earlier_cohort() -> None:
+    # 120 were in the cohort then, of whom 100 complete; 115 complete now would give 5 missing
+    then = [answered(("analysis", OLD), ("cohort", patients(range(120))))]
+    new = [("analysis", patients(range(115))), ("cohort", patients(range(120)))]
+    assert judge(new, then, POPULATION, 10).rule == "sets_differ_little"

@@ -1,0 +1,102 @@
+"""Attacks found in review, on real pipelines: each is a sequence of a few questions.
+
+What they have in common: every single answer is harmless, and two together would not be.
+"""
+
+from datetime import timedelta
+
+import pytest
+
+from federation.protocol.encoding import unpack_array
+from federation.protocol.errors import ProtocolError
+from federation.protocol.messages import TYP_STEP, sign
+from federation.protocol.sums import check_layout, total, unflatten
+
+COMMON = {"v", "iss", "aud", "iat", "exp", "jti"}
+MEAN = {"kind": "describe", "variables": ["ca125"]}
+OLD = {"var": "age", "op": ">=", "value": 60}
+RARE = {
+    "all": [
+        {"var": "stage", "op": "=", "value": "III"},
+        {"var": "hist", "op": "=", "value": "8502"},
+    ]
+}
+
+
+def refused(outcome, code="SMALL_GROUP"):
+    assert (outcome.status, outcome.code) == ("refused", code), outcome
+    return True
+
+
+@pytest.fixture
+def gaps(five):
+    """Fifteen old patients of each hospital have no value of ca125; one of them is rare."""
+    for rows in five.values():
+        old = [row for row in rows if int(row["HDR_AGE"]) >= 60]
+        for row in old[:15]:
+            row["HDR_CA125"] = ""
+    planted = next(row for row in five["h2"] if row["HDR_CA125"] == "")
+    planted |= {"HDR_STAGE": "III", "HDR_HIST": "8502"}
+    return five, planted["HDR_PATIENT_NO"]
+
+
+def test_a_patient_without_a_value_cannot_be_subtracted_from_the_missing(build, gaps):
+    rows, _ = gaps
+    net = build(rows)
+    first = net.ask(MEAN, cohort=OLD)
+    assert first.envelope["result"]["missing"] == 75
+
+    assert refused(net.ask(MEAN, cohort={"all": [OLD, {"not": RARE}]}))
+
+
+def test_a_withdrawal_does_not_show_in_the_number_of_missing(build, gaps):
+    rows, gone = gaps
+    net = build(rows)
+    net.ask(MEAN, cohort=OLD)
+    net.withdrawn.add(gone)
+    net.publish()
+
+    assert refused(net.ask({**MEAN, "by": "sex"}, cohort=OLD))
+    assert refused(net.ask(MEAN, cohort=OLD, plan={"again": True}))
+
+
+def test_a_hidden_number_of_missing_is_not_the_rest_of_two_answers(build, gaps):
+    rows, _ = gaps
+    for found in rows.values():
+        old = [row for row in found if int(row["HDR_AGE"]) >= 60]
+        old[20]["HDR_LAST"] = ""
+    net = build(rows)
+    first = net.ask(MEAN, cohort=OLD).envelope["result"]
+
+    # the second would say, with the first: n + missing - n = 5
+    assert (first["n"], first["missing"]) != (None, None)
+    assert refused(net.ask({"kind": "survival", "time": "fu_days", "event": "death"}, cohort=OLD))
+
+
+COUNT = {"kind": "count", "by": ["stage"]}
+
+
+def test_no_hospital_stands_alone_because_the_others_were_told_otherwise(net, read):
+    """Told to count cohorts of 1,000 only, four send zeros: the sum would be the fifth's alone."""
+    messages = net.driver(net.plan(net.query(COUNT))).messages(net.now)
+    replies = []
+    for slug, message in messages.items():
+        claims = read(message)
+        terms = {**claims["terms"], "t_cohort_site": 10 if slug == "h4" else 1000}
+        own = {k: v for k, v in claims.items() if k not in COMMON}
+        message = sign(
+            TYP_STEP,
+            {**own, "terms": terms},
+            net.hub,
+            issuer="hub",
+            audience=slug,
+            now=net.now,
+            lifetime=timedelta(hours=1),
+        )
+        replies.append(net.claims(slug, message))
+
+    assert {reply["status"] for reply in replies} == {"ok"}
+    layout = check_layout(replies[0]["layout"])
+    pooled = total([unpack_array(reply["masked"]) for reply in replies])
+    with pytest.raises(ProtocolError):
+        unflatten(layout, pooled)
