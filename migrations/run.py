@@ -108,9 +108,12 @@ def _check_known(engine: Engine) -> None:
 
 
 def _copy_first(engine: Engine) -> None:
+    from registry.database import make_private
+
     if engine.dialect.name != "sqlite" or not inspect(engine).get_table_names():
         return
     path = Path(str(engine.url.database))
     kept = path.with_name(f"{path.name}.before-{current(engine)}")
+    make_private(kept)
     with closing(sqlite3.connect(path)) as old, closing(sqlite3.connect(kept)) as copy:
         old.backup(copy)

@@ -8,6 +8,7 @@ so with :func:`read_only` and cannot write on either database.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ def make_engine(url: str) -> Engine:
                 "The hub needs a SQLite file; a database in memory would lose consent. "
                 "Give a path, such as sqlite:////var/lib/oncokring/hub.sqlite."
             )
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        make_private(Path(parsed.database))
         engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **POOL)
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
@@ -64,6 +65,17 @@ def make_engine(url: str) -> Engine:
         event.listen(engine, "begin", _postgresql_begin)
         return _watched(engine)
     raise ValueError("The database must be SQLite or PostgreSQL; check ONCOKRING_DATABASE.")
+
+
+def make_private(path: Path) -> None:
+    """Let only the service's user read the file: it holds choices, password hashes and the seeds
+    of one-time codes. SQLite gives the files beside it the same mode."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # A file that cannot be made or is another user's is for the connection to complain about.
+    with suppress(OSError):
+        path.touch(0o600)
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
 
 
 def _watched(engine: Engine) -> Engine:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from migrations import run as migrations
 from registry.database import (
     SessionFactory,
     check_durable,
@@ -111,3 +113,29 @@ def test_other_databases_are_refused(url: str, why: str) -> None:
 def test_a_plain_postgresql_url_gets_the_driver_we_install() -> None:
     factory = open_database("postgresql://hub@127.0.0.1/hub")
     assert engine_of(factory).url.drivername == "postgresql+psycopg"
+
+
+@pytest.mark.parametrize("mode", [None, 0o644])
+def test_only_the_services_user_can_read_the_file(tmp_path: Path, mode: int | None) -> None:
+    path = tmp_path / "data" / "hub.sqlite"
+    if mode is not None:
+        path.parent.mkdir()
+        path.touch(mode)
+        path.chmod(mode)
+    engine = make_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (x INTEGER)")
+        modes = {each.name: each.stat().st_mode & 0o777 for each in path.parent.iterdir()}
+    engine.dispose()
+
+    assert len(modes) == 3, "the file, its log and its index"
+    assert set(modes.values()) == {0o600}
+
+
+def test_nor_the_copy_that_a_migration_keeps(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'hub.sqlite'}"
+    migrations.upgrade(url, "0001")
+    migrations.upgrade(url)
+
+    (kept,) = tmp_path.glob("hub.sqlite.before-*")
+    assert kept.stat().st_mode & 0o777 == 0o600
