@@ -17,12 +17,12 @@ from federation.protocol.encoding import canonical
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import PublicIdentity, SigningKey, key_id
 from federation.protocol.messages import TYP_REPLY, TYP_STEP, sign, verify
+from federation.protocol.pooling import pool, take_contribution
 from federation.query.codebook import Codebook
 from federation.query.model import Query
 from federation.query.refusals import REFUSALS, Refused
 from federation.query.terms import Terms
 from federation.runs import envelope
-from federation.runs.pooling import pool, take_contribution
 
 #: The name under which the hub signs and is addressed.
 HUB = "hub"

@@ -8,19 +8,13 @@ coefficient, a forged sum or a left-out hospital ends the run (design: disclosur
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from federation.disclosure.gate import check_contribution
 from federation.methods.base import Ask, Finished, Method, Step, Sums
-from federation.protocol.encoding import unpack_array
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import PublicIdentity, key_id
 from federation.protocol.messages import TYP_REPLY, verify
-from federation.protocol.sums import check_layout, total, unflatten
+from federation.protocol.pooling import pool, take_contribution
 from federation.site.step_message import HUB, StepMessage
-
-CONTRIBUTION = "_roster"
-"""In every reply: [1 if the site contributes, its n, its n squared]."""
 
 _REPLY_ALLOWANCE = 65_536  # names, base64 and signature beside the sums
 
@@ -48,21 +42,13 @@ def pooled_replies(asked: StepMessage, own_reply: bytes, ask: Ask, *, labelled: 
     if len(asked.previous) != len(slugs):
         raise ProtocolError("PREVIOUS")
     limit = 2 * ask.terms.max_response_bytes + _REPLY_ALLOWANCE
-    claims = []
+    claims = {}
     for slug, text in zip(slugs, asked.previous, strict=True):
         reply = text.encode("ascii", "replace")
         if slug == ask.site and reply != own_reply:
             raise ProtocolError("PREVIOUS")
-        claims.append(_claims(reply, asked.roster[slug], asked, limit))
-    if labelled or "plain" in claims[0]:
-        return _plain(claims, labelled)
-    layouts = [check_layout(claim.get("layout")) for claim in claims]
-    if any(layout != layouts[0] for layout in layouts):
-        raise ProtocolError("BAD_LAYOUT")
-    vectors = [unpack_array(claim.get("masked")) for claim in claims]
-    if any(vector.dtype != np.uint64 or vector.ndim != 2 for vector in vectors):
-        raise ProtocolError("BAD_ARRAY")
-    return unflatten(layouts[0], total(vectors))
+        claims[slug] = _claims(reply, asked.roster[slug], asked, limit)
+    return pool(claims, labelled=labelled)
 
 
 def _claims(
@@ -82,35 +68,3 @@ def _claims(
     if any(claims.get(name) != value for name, value in expected.items()):
         raise ProtocolError("PREVIOUS")
     return claims
-
-
-def _plain(claims: list[Mapping[str, Any]], labelled: bool) -> Sums:
-    """Unmasked replies: joined over the sites in order of slug for a labelled step, else added."""
-    parts: list[Sums] = []
-    for claim in claims:
-        packed = claim.get("plain")
-        if not isinstance(packed, Mapping):
-            raise ProtocolError("BAD_REPLY")
-        parts.append({str(name): unpack_array(value) for name, value in packed.items()})
-    if any(set(part) != set(parts[0]) for part in parts):
-        raise ProtocolError("BAD_LAYOUT")
-    return {name: _joined([part[name] for part in parts], labelled) for name in sorted(parts[0])}
-
-
-def _joined(arrays: list[Any], labelled: bool) -> Any:
-    first = arrays[0]
-    skip = 1 if labelled else 0
-    if any(a.dtype != first.dtype or a.shape[skip:] != first.shape[skip:] for a in arrays):
-        raise ProtocolError("BAD_LAYOUT")
-    if labelled:
-        return np.concatenate(arrays, axis=0)
-    return np.sum(np.stack(arrays), axis=0, dtype=first.dtype)
-
-
-def take_contribution(pooled: Sums) -> tuple[int, int, int]:
-    """Remove the contribution from `pooled`: (contributing sites, n, sum of n squared)."""
-    found = pooled.pop(CONTRIBUTION, None)
-    if found is None or found.dtype.kind != "i" or found.size == 0 or found.size % 3:
-        raise ProtocolError("BAD_REPLY")
-    sites, n, squares = (int(value) for value in found.reshape(-1, 3).sum(axis=0))
-    return sites, n, squares
