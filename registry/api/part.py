@@ -5,15 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask_smorest import Blueprint  # type: ignore[import-untyped]
+from flask import Request
+from flask_smorest import Blueprint, abort  # type: ignore[import-untyped]
+from webargs.core import missing
+from webargs.flaskparser import FlaskParser, is_json_request
 
+from federation.protocol.encoding import parse_json
+from federation.protocol.errors import ProtocolError
 from registry.api.schemas import Problem
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 
+class StrictParser(FlaskParser):
+    """Reads JSON as the rest of the hub does: no depth, number or double key that Python's own
+    reader fails on, or that two readers would read differently."""
+
+    def _raw_load_json(self, req: Request) -> Any:
+        if not is_json_request(req):
+            return missing
+        try:
+            return parse_json(req.get_data(cache=True))
+        except ProtocolError:
+            abort(400, messages={"json": ["Invalid JSON body."]})
+
+
 class Part(Blueprint):  # type: ignore[misc]
     """A part of the API. Decorators from outside to inside: get/post, rule, the rest."""
+
+    ARGUMENTS_PARSER = StrictParser()
 
     def get(self, path: str) -> Callable[[View], View]:  # type: ignore[override, unused-ignore]
         """Answer GET at ``path``."""

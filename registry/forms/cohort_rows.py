@@ -18,6 +18,7 @@ from registry.translate import number
 from registry.translate import translate as _
 
 MAX_ROWS = 20
+MAX_KEY = 6  # digits
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def rows_of(form: MultiDict[str, str]) -> list[Row]:
     """The rows in the order of the page."""
     found = []
     for key in form.getlist("row")[:MAX_ROWS]:
-        if not key.isdigit():
+        if not (key.isascii() and key.isdigit() and len(key) <= MAX_KEY):
             continue
         found.append(
             Row(

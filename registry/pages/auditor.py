@@ -8,6 +8,7 @@ from sqlalchemy import select
 from registry import audit
 from registry.access import rule
 from registry.audit import AuditLine
+from registry.pages.shell import whole
 from registry.transaction import current_session
 from studies.events import announce
 
@@ -25,9 +26,9 @@ def log() -> str:
         name: request.args.get(name, "").strip()[:200] for name in ("actor", "action", "about")
     }
     wanted = select(AuditLine).order_by(AuditLine.seq.desc()).limit(PER_PAGE + 1)
-    before = request.args.get("before", "")
-    if before.isdigit():
-        wanted = wanted.where(AuditLine.seq < int(before))
+    before = whole(request.args.get("before", ""))
+    if before is not None:
+        wanted = wanted.where(AuditLine.seq < before)
     if asked["actor"]:
         wanted = wanted.where(
             (AuditLine.actor_id == asked["actor"]) | (AuditLine.actor_name == asked["actor"])

@@ -25,6 +25,7 @@ from registry.access import rule
 from registry.forms import answers as drafts
 from registry.forms.answers import Answers
 from registry.pages.patient import arrivals, me, my_hospital
+from registry.pages.shell import whole
 from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
@@ -135,7 +136,6 @@ def record(study: str) -> Response | tuple[str, int]:
     if form.answers.receipt and not form.answers.given:
         return _to_receipt(study, form.answers.receipt)
     subject = me(session)
-    based_on = request.form.get("based_on", "")
     try:
         receipt = consent.record(
             session,
@@ -147,7 +147,7 @@ def record(study: str) -> Response | tuple[str, int]:
             form_key=form.answers.key,
             actor=g.actor,
             now=g.now,
-            based_on=int(based_on) if based_on.isdigit() else None,
+            based_on=whole(request.form.get("based_on", "")),
             circumstances=consent.Circumstances(page_sha256=_page_sha256(form)),
         )
     except ConsentError as error:

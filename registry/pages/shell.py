@@ -32,6 +32,7 @@ class NavItem:
     here: bool
 
 
+MAX_DIGITS = 18
 #: Role (empty: everybody), label, endpoint. Order is the order in the header.
 NAVIGATION: tuple[tuple[str, str, str], ...] = (
     ("", "Studies", "public.studies"),
@@ -71,6 +72,14 @@ def local(address: str | None) -> str | None:
     if any(ord(letter) < 32 for letter in address):
         return None
     return address
+
+
+def whole(text: str) -> int | None:
+    """The whole number that a form or address holds, or None. `int` alone fails on figures such as
+    a superscript two and on thousands of digits, and a database on more than 64 bits."""
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
+        return None
+    return int(text)
 
 
 def here() -> str:
