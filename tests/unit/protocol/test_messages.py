@@ -163,6 +163,19 @@ def test_brackets_in_strings_are_not_depth():
     assert parse_json(json.dumps(value).encode()) == value
 
 
+@pytest.mark.parametrize("text", ['\\"' * 60, "\\" * 61, '"[' * 60, "é\n[" * 60])
+def test_brackets_behind_quotes_and_backslashes_are_not_depth(text):
+    value = {"a": text, "b": [1]}
+    assert parse_json(json.dumps(value).encode()) == value
+
+
+@pytest.mark.parametrize("piece", [b'\\"', b'"', b"\\", b"x", b'"\\'])
+def test_text_that_does_not_end_is_refused_in_one_reading(piece):
+    """A pattern that starts over at each quote would need hours here."""
+    with pytest.raises(ProtocolError):
+        parse_json(b'{"a":"' + piece * 2_000_000, max_bytes=8_000_000)
+
+
 @pytest.mark.parametrize("dtype", [np.int64, np.uint64, np.float64, np.uint8])
 def test_an_array_comes_back(dtype):
     array = np.arange(6).reshape(2, 3).astype(dtype)
