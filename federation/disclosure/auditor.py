@@ -97,6 +97,8 @@ def judge(
             return Verdict(False, "cohorts_differ_little", COHORT)
         if analysis == earlier.analysis:
             continue  # the same patients, divided otherwise: the release gate judges the cells
+        if _slices(new_sets, earlier.sets, t) or _slices(earlier.sets, new_sets, t):
+            return Verdict(False, "slice_of_a_table", label)
         for _, old in earlier.sets:
             if old.bit_count() < t:
                 continue
@@ -104,6 +106,26 @@ def judge(
                 if _is_small(bits ^ old, t):
                     return Verdict(False, "sets_differ_little", name)
     return OK
+
+
+def _slices(part: Sequence[NamedSet], table: Sequence[NamedSet], t: int) -> bool:
+    """Tell whether `part` divides a slice of `table` again, with a small set in it.
+
+    Each table hides its small cells with complements of its own choice. A table and one of its rows
+    asked alone may choose others, and then the two together give the small cell by subtraction.
+    """
+    whole, cells = part[0][1], [bits for _, bits in table[1:]]
+    if whole & ~table[0][1] or not _is_union(whole, cells):
+        return False
+    return any(_is_small(bits, t) and _is_union(bits, cells) for _, bits in part[1:])
+
+
+def _is_union(whole: Bitmap, cells: Sequence[Bitmap]) -> bool:
+    found = 0
+    for bits in cells:
+        if not bits & ~whole:
+            found |= bits
+    return found == whole
 
 
 def _cohort(sets: Sequence[NamedSet]) -> Bitmap:

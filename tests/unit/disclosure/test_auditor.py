@@ -137,3 +137,30 @@ def test_complete_cases_that_nearly_fill_an_earlier_cohort() -> None:
     then = [answered(("analysis", OLD), ("cohort", patients(range(120))))]
     new = [("analysis", patients(range(115))), ("cohort", patients(range(120)))]
     assert judge(new, then, POPULATION, 10).rule == "sets_differ_little"
+
+
+MEN, WOMEN = patients(range(70)), patients(range(100, 170))
+ROW = [
+    ("analysis", WOMEN),
+    ("I", patients(range(100, 130))),
+    ("II", patients(range(130, 162))),
+    ("IV", patients(range(162, 170))),
+]
+TABLE = [("analysis", MEN | WOMEN), ("m", MEN), *((f"f,{name}", bits) for name, bits in ROW[1:])]
+
+
+def test_a_table_and_one_of_its_rows_in_either_order() -> None:
+    """Each would hide the small cell with another complement."""
+    for first, second in ((TABLE, ROW), (ROW, TABLE)):
+        verdict = judge(second, [answered(*first)], POPULATION, 10)
+        assert verdict.rule == "slice_of_a_table"
+
+
+def test_a_row_without_small_cells_or_without_cells_is_fine() -> None:
+    assert judge(ROW[:3], [answered(*TABLE)], POPULATION, 10).ok
+    assert judge(ROW[:1], [answered(*TABLE)], POPULATION, 10).ok
+
+
+def test_other_small_cells_of_the_same_row_are_fine() -> None:
+    other = [("analysis", WOMEN), ("x", patients(range(125, 133)))]
+    assert judge(other, [answered(*TABLE)], POPULATION, 10).ok
