@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -10,12 +11,19 @@ from rich.table import Table
 #: Longer lists (curves) are cut here; --json has them whole.
 ROWS_SHOWN = 16
 HIDDEN = "hidden"
+#: Width of what stands between two columns of a table.
+_BETWEEN = 3
 #: Why a number is hidden, in words; an unknown reason is shown as it is.
 WHY: Mapping[str, str] = {
     "small_cell": "too few patients",
     "secondary": "would follow from the other numbers",
     "group_share": "nearly everybody is in one group",
     "small_group": "too few patients",
+    "no_spread": "all have the same value, so it would be each one's value",
+    "no_cuts": "the codebook has no cut-points for this variable",
+    "complete_cases": "only patients with all these data are counted; see missing",
+    "follow_up_too_small": "too few patients were followed that long",
+    "grid": "needs exact times, which do not leave a hospital",
 }
 _CODES = {
     "replay": "This question was asked before; the stored answer is repeated.",
@@ -40,9 +48,7 @@ def show(console: Console, answer: Mapping[str, Any], title: str) -> None:
         console.print(f"[bold]Hospital {escape(site)}[/bold]")
         _show_part(console, own, "")
     _show_sites(console, answer["sites"])
-    for entry in answer["hidden"]:
-        why = WHY.get(str(entry["why"]), str(entry["why"]))
-        console.print(f"Hidden: {entry['where']} ({why})", markup=False)
+    _show_hidden(console, answer["hidden"])
     console.print(_thresholds(answer["provenance"]["policy"]), markup=False)
     for warning in answer["warnings"]:
         console.print(f"Note: {warning}", markup=False)
@@ -54,6 +60,15 @@ def _show_sites(console: Console, sites: Mapping[str, Any]) -> None:
     for word in ("refused", "silent"):
         if sites[word]:
             console.print(f"  {word}: {', '.join(sites[word])}", markup=False)
+
+
+def _show_hidden(console: Console, hidden: Sequence[Mapping[str, Any]]) -> None:
+    """One line per reason: a description by group hides the same in each group."""
+    places: dict[str, list[str]] = {}
+    for entry in hidden:
+        places.setdefault(str(entry["why"]), []).append(str(entry["where"]))
+    for why, where in places.items():
+        console.print(f"Hidden: {', '.join(where)} ({WHY.get(why, why)})", markup=False)
 
 
 def _thresholds(policy: Mapping[str, Any]) -> str:
@@ -95,15 +110,39 @@ def _show_list(console: Console, rows: Sequence[Mapping[str, Any]], name: str) -
 def _show_table(
     console: Console, flat: Sequence[Mapping[str, Any]], columns: Sequence[str], name: str
 ) -> None:
-    table = Table(title=escape(name), title_justify="left", show_edge=False, pad_edge=False)
-    for column in columns:
-        words = any(isinstance(row.get(column), str) for row in flat)
-        table.add_column(escape(column), justify="left" if words else "right", overflow="fold")
-    for cells in flat[:ROWS_SHOWN]:
-        table.add_row(*(escape(number(cells[c], c)) if c in cells else "" for c in columns))
-    console.print(table)
+    """One table, or several below each other where the columns do not fit beside each other."""
+    shown = [
+        {c: number(row[c], c) if c in row else "" for c in columns} for row in flat[:ROWS_SHOWN]
+    ]
+    for place, band in enumerate(_bands(shown, columns, console.width)):
+        table = Table(
+            title=escape(name) if place == 0 else None,
+            title_justify="left",
+            show_edge=False,
+            pad_edge=False,
+        )
+        for column in band:
+            words = any(isinstance(row.get(column), str) for row in flat)
+            table.add_column(escape(column), justify="left" if words else "right", overflow="fold")
+        for cells in shown:
+            table.add_row(*(escape(cells[c]) for c in band))
+        console.print(table)
     if len(flat) > ROWS_SHOWN:
         console.print(f"… {len(flat) - ROWS_SHOWN} more rows; --json shows all.")
+
+
+def _bands(
+    shown: Sequence[Mapping[str, str]], columns: Sequence[str], width: int
+) -> list[list[str]]:
+    """The columns in groups that fit in ``width``; each begins with the first, the row's name."""
+    wide = {c: max(cell_len(text) for text in (c, *(row[c] for row in shown))) for c in columns}
+    bands: list[list[str]] = [list(columns[:1])]
+    for column in columns[1:]:
+        taken = sum(wide[c] + _BETWEEN for c in bands[-1])
+        if taken + wide[column] > width and len(bands[-1]) > 1:
+            bands.append(list(columns[:1]))
+        bands[-1].append(column)
+    return bands
 
 
 def _flat(row: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
