@@ -18,7 +18,9 @@ from federation.runs.states import FINAL
 from registry.access import may_see_query, reaches, rule
 from registry.api import schemas
 from registry.api.part import Part
+from registry.pages.states import has_result
 from registry.transaction import current_session
+from studies.events import announce
 
 blueprint = Part("api-queries", __name__, description="Questions to the hospitals")
 READERS = frozenset({"researcher", "committee", "coordinator"})
@@ -100,6 +102,14 @@ def get_result(query_id: str) -> tuple[Response, int]:
     """The answer with its provenance, or 202 and where it stands."""
     session = current_session()
     run = service.get_run(session, query_id)
+    if run.outcome is not None and has_result(run.state):
+        announce(
+            session,
+            actor=g.actor,
+            action="run.exported",
+            about=f"run:{run.id}",
+            facts={"study": run.study, "form": "api"},
+        )
     return jsonify(service.result(session, query_id)), 200 if run.state in FINAL else 202
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask
 from flask.testing import FlaskClient
 
+from federation.runs.models import Run
 from registry import audit
 from registry.access import rule_of
 from registry.audit import AuditLine
 from registry.database import SessionFactory
+from studies.actor import SYSTEM
+from studies.events import announce
 
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SignedIn = Callable[..., FlaskClient]
 
 
@@ -73,6 +78,27 @@ def test_looking_at_a_result_or_the_log_is_a_line(
     before = end(factory)
     assert signed_in("auditor").get("/audit").status_code == 200
     assert [line.action for line in lines_after(factory, before)] == ["audit.read"]
+
+
+def test_a_program_that_takes_a_result_is_a_line_too(
+    signed_in: SignedIn, factory: SessionFactory, world: Any
+) -> None:
+    run_id = world.runs["hormone-therapy"]
+    client, address = signed_in("researcher"), f"/api/v1/queries/{run_id}/result"
+    before = end(factory)
+    assert client.get(address).status_code == 202
+    assert lines_after(factory, before) == [], "there was no result to see"
+
+    with factory() as session:
+        run = session.get_one(Run, run_id)
+        run.state, run.outcome, run.finished_at = "complete", {"status": "complete"}, NOW
+        announce(session, actor=SYSTEM, action="run.finished", about=f"run:{run_id}", facts={})
+        session.commit()
+    before = end(factory)
+    assert client.get(address).status_code == 200
+
+    (line,) = lines_after(factory, before)
+    assert (line.action, line.about) == ("run.exported", f"run:{run_id}")
 
 
 def test_no_line_holds_a_secret(factory: SessionFactory, world: Any) -> None:
