@@ -25,6 +25,7 @@ from federation.query.json_data import load_json
 from federation.query.model import Query
 from federation.query.schema import json_schema
 from federation.query.words import explain as words_of
+from federation.site.directory import MAPPING_FILE
 from federation.site.errors import DataError, SetupError
 from registry.trial.files import WrongUse, find_files
 from registry.trial.network import TrialNetwork
@@ -75,7 +76,8 @@ def try_command(
     except (WrongUse, QueryError, PolicyError) as error:
         _wrong_use(str(error))
     except SetupError as error:
-        _wrong_use(error.sentence)
+        # The site calls its own copy by this name; the user knows the file that was given.
+        _wrong_use(error.sentence.replace(MAPPING_FILE, mapping.name if mapping else MAPPING_FILE))
     except DataError as error:
         _wrong_use(f"The data cannot be read with this mapping ({error.code}).")
     _print(answers, asked, as_json)
