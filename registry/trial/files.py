@@ -16,10 +16,11 @@ MAX_SLUG = 63
 _KINDS = {".csv": "csv", ".parquet": "parquet"}
 _MISSING = frozenset({"", "na", "nan", "n/a", "null", "none", "."})
 _BOOLEANS: Mapping[str, str] = {
-    **dict.fromkeys(("1", "1.0", "true", "yes"), "true"),
-    **dict.fromkeys(("0", "0.0", "false", "no"), "false"),
+    **dict.fromkeys(("1", "1.0", "1,0", "true", "yes"), "true"),
+    **dict.fromkeys(("0", "0.0", "0,0", "false", "no"), "false"),
 }
-_WHOLE = re.compile(r"(-?\d+)\.0+")
+#: What programs make of whole numbers in a column with gaps; Dutch ones write a comma.
+_WHOLE = re.compile(r"(-?\d+)(?:\.0+|,0)")
 _DECIMAL_COMMA = re.compile(r"(-?\d+),(\d+)")
 
 
@@ -88,8 +89,8 @@ def site_slug(stem: str) -> str:
 def tidy(file: SiteFile, codebook: Codebook, needed: Collection[str], target: Path) -> TidyFile:
     """Write the codebook's columns of ``file`` to the CSV ``target``, in the codebook's spelling.
 
-    Booleans become true/false, category codes lose a trailing ".0", numbers a decimal comma,
-    absent values become empty. Whether a value is allowed is left to the site.
+    Booleans become true/false, category codes lose a trailing ".0" or ",0", numbers a decimal
+    comma, absent values become empty. Whether a value is allowed is left to the site.
     WrongUse: unreadable, a needed column is missing, or a key that does not tell rows apart.
     """
     header, rows = _read(file)
