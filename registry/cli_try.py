@@ -63,7 +63,9 @@ def try_command(
 ) -> None:
     """Ask QUERIES of local files, through the same sites, guards and gate as in production."""
     # A terminated program must end its sites and remove its files, as an interrupted one does.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    for ended in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ended) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(ended, lambda number, _: sys.exit(128 + number))
     try:
         book = _codebook(codebook)
         asked = [_query(path, book) for path in queries]

@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -257,7 +258,8 @@ class TestExplainAndSchema:
         assert "analysis" in done.answer["properties"]
 
 
-def test_nothing_is_left_when_it_is_interrupted(folder: Path) -> None:
+@pytest.mark.parametrize("ended", [signal.SIGTERM, signal.SIGHUP])
+def test_nothing_is_left_when_it_is_interrupted(ended: signal.Signals, folder: Path) -> None:
     split(folder, 3)
     (folder / "q.json").write_text(json.dumps(COUNT))
     temporary = folder / "tmp"
@@ -274,7 +276,7 @@ def test_nothing_is_left_when_it_is_interrupted(folder: Path) -> None:
     # Not the first file of all: Python itself tries out the folder with one of its own.
     while not list(temporary.glob("oncokring-try-*")):
         assert process.poll() is None
-    process.terminate()
+    process.send_signal(ended)
     out, _ = process.communicate(timeout=30)
-    assert (process.returncode, out) == (143, b"")
+    assert (process.returncode, out) == (128 + ended, b"")
     assert list(temporary.iterdir()) == []
