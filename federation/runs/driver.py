@@ -5,12 +5,13 @@ comes to the same state, so that after a crash it is rebuilt from the stored rep
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from federation.disclosure import gate
+from federation.disclosure.nesting import ReleasedSet, released_sets, too_close
 from federation.methods.base import Ask, Finished, Step
 from federation.methods.registry import KINDS
 from federation.protocol.encoding import canonical
@@ -74,12 +75,14 @@ class Outcome:
     ``insufficient``: a site was silent until the deadline, so the masks did not vanish.
     ``replay``: sites answered this question before, in the runs ``replay_of``; the caller shows
     the stored result of one of them or, if there is none, asks with ``again``.
+    ``sets``: of a complete answer under protection, what later answers must keep a distance from.
     """
 
     status: Status
     envelope: dict[str, Any]
     code: str | None = None
     replay_of: tuple[str, ...] = ()
+    sets: tuple[ReleasedSet, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,15 @@ class _Answer:
 class Driver:
     """Drives one run; see the module docstring."""
 
-    def __init__(self, plan: RunPlan, hub_key: SigningKey) -> None:
+    def __init__(
+        self,
+        plan: RunPlan,
+        hub_key: SigningKey,
+        earlier: Callable[[], Iterable[ReleasedSet]] = list,
+    ) -> None:
+        """``earlier`` gives the sets of all answers released until it is called."""
         self.plan = plan
+        self._earlier = earlier
         self.number = 0
         self._key = hub_key
         self._max_reply = 2 * plan.terms.max_response_bytes + REPLY_ALLOWANCE
@@ -270,7 +280,11 @@ class Driver:
 
     def _finish(self, finished: Finished, now: datetime) -> Outcome:
         plan = self.plan
-        shown = gate.decide(self._method.tables(self._ask, finished), plan.terms)
+        tables = self._method.tables(self._ask, finished)
+        shown = gate.decide(tables, plan.terms)
+        sets = released_sets(plan.query, plan.codebook, plan.roster, tables, shown)
+        if self._ask.strict and too_close(sets, self._earlier(), plan.terms.diff.t_diff):
+            raise Refused("SMALL_GROUP")
         answer = self._method.result(self._ask, finished, shown)
         origin = envelope.provenance(
             plan.query,
@@ -291,6 +305,7 @@ class Driver:
                 sites=envelope.site_report(total, total),
                 origin=origin,
             ),
+            sets=tuple(sets) if self._ask.strict else (),
         )
 
     def at_deadline(self) -> Outcome:

@@ -5,11 +5,12 @@ of an iterative method depend on everybody's sums, so they cannot be taken from 
 Sites agree to this only where their policy allows results per hospital.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
+from federation.disclosure.nesting import ReleasedSet
 from federation.protocol.keys import SigningKey
 from federation.runs.driver import LIFETIME, Driver, Outcome, RunPlan, Status
 
@@ -43,9 +44,11 @@ class Drives(Protocol):
     def at_deadline(self) -> Outcome: ...
 
 
-def driver_for(plan: RunPlan, hub_key: SigningKey) -> Drives:
+def driver_for(
+    plan: RunPlan, hub_key: SigningKey, earlier: Callable[[], Iterable[ReleasedSet]] = list
+) -> Drives:
     """The driver that gives the output which the question asks for."""
-    pooled = Driver(plan, hub_key)
+    pooled = Driver(plan, hub_key, earlier)
     return pooled if plan.query.output == "pooled" else ByHospital(pooled, hub_key)
 
 

@@ -73,6 +73,8 @@ class Run(Base):
     finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
     code: Mapped[str | None] = mapped_column(String(40))
     outcome: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    # What later answers must keep a distance from (federation.disclosure.nesting).
+    released_sets: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
 
 
 class RunProgress(Base):

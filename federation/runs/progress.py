@@ -5,13 +5,14 @@ comes in as ``now``; leases are measured on the hub's clock only.
 """
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
+from federation.disclosure.nesting import ReleasedSet
 from federation.protocol.keys import PublicIdentity, SigningKey
 from federation.query.codebook import Codebook
 from federation.query.terms import Terms
@@ -191,12 +192,24 @@ def plan_of(run: Run) -> RunPlan:
     )
 
 
-def rebuild(session: Session, run: Run, hub_key: SigningKey, now: datetime) -> Drives:
+def released_before(session: Session) -> list[ReleasedSet]:
+    """The sets of every answer that was ever released under protection, of all studies."""
+    kept = session.scalars(select(Run.released_sets).where(Run.released_sets.is_not(None)))
+    return [ReleasedSet.from_dict(one) for sets in kept for one in sets or ()]
+
+
+def rebuild(
+    session: Session,
+    run: Run,
+    hub_key: SigningKey,
+    now: datetime,
+    earlier: Callable[[], Iterable[ReleasedSet]] = list,
+) -> Drives:
     """The driver of an open run, brought to where the stored replies end.
 
-    When the last reply is there, ``advance`` is left to the caller.
+    When the last reply is there, ``advance`` is left to the caller. ``earlier`` as for the driver.
     """
-    driver = driver_for(plan_of(run), hub_key)
+    driver = driver_for(plan_of(run), hub_key, earlier)
     stored = {
         (reply.site, reply.step): reply.body
         for reply in session.scalars(
@@ -318,6 +331,8 @@ def finish(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:
         "refused": REFUSED,
         "insufficient": INSUFFICIENT,
     }[outcome.status]
+    if outcome.sets:
+        run.released_sets = [one.to_dict() for one in outcome.sets]
     _end(session, run, state, outcome.code, {**outcome.envelope, "id": run.id}, now)
     for site in sites_of(session, run):
         site.message = None

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session, sessionmaker
 
+from federation.disclosure.nesting import ReleasedSet
 from federation.engines.interface import SITE_UNREACHABLE, Engine, EngineError, Reply
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import SigningKey
@@ -247,7 +248,7 @@ class Worker:
         with self._factory() as session:
             progress.hold(session, run_id, self._owner, now, self._timing.lease)
             run = service.get_run(session, run_id)
-            driver = progress.rebuild(session, run, self._key, now)
+            driver = progress.rebuild(session, run, self._key, now, self._released_before)
             active = _Active(run.id, run.context or "", driver, run.deadline or now, renewed=now)
             for site in progress.sites_of(session, run):
                 kept = site.message is not None and site.step == driver.number_of(site.site)
@@ -257,6 +258,10 @@ class Worker:
                     )
             session.commit()
         self._active[run_id] = active
+
+    def _released_before(self) -> list[ReleasedSet]:
+        with self._factory() as session:
+            return progress.released_before(session)
 
     def _drive(self, active: _Active, now: datetime) -> bool:
         """Carry one run as far as it goes without waiting."""

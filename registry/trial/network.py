@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from consent.snapshot import build_claims
+from federation.disclosure.nesting import ReleasedSet
 from federation.disclosure.policy import Policy
 from federation.engines.embedded import EmbeddedEngine
 from federation.engines.interface import Engine
@@ -62,6 +63,7 @@ class TrialNetwork:
         self._engine: Engine | None = None
         self._seq = 0
         self._released: dict[str, dict[str, Any]] = {}
+        self._sets: list[ReleasedSet] = []
 
     def folder(self, slug: str) -> Path:
         """A new private folder for one site's directory and its tidied data."""
@@ -137,10 +139,13 @@ class TrialNetwork:
             )
         if outcome.status == "complete":
             self._released[str(outcome.envelope["id"])] = outcome.envelope
+            self._sets.extend(outcome.sets)
         return outcome.envelope
 
     def _drive(self, plan: RunPlan) -> Outcome:
-        return drive(driver_for(plan, self._key), self._running(), seconds=SECONDS)
+        return drive(
+            driver_for(plan, self._key, lambda: self._sets), self._running(), seconds=SECONDS
+        )
 
     def _running(self) -> Engine:
         if self._engine is None:

@@ -103,11 +103,6 @@ def test_no_hospital_stands_alone_because_the_others_were_told_otherwise(net, re
         unflatten(layout, pooled)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a site cannot know the pooled difference of cells that are small at each hospital; "
-    "issue 3 audits pooled differences (disclosure.md 4.5, v2)",
-)
 def test_two_tables_of_nested_cohorts_leave_no_small_difference(build):
     """Cells below the threshold at each hospital are not compared there, but pooled they show: the
     table of everybody minus that of the old is the table of the young, small cells included."""

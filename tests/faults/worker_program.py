@@ -42,12 +42,12 @@ def forget_replies(*_: object, **__: object) -> bool:
 REBUILD = progress.rebuild
 
 
-def charge_anew(session: Any, run: Any, hub_key: Any, now: datetime) -> Any:
+def charge_anew(session: Any, run: Any, hub_key: Any, now: datetime, earlier: Any = list) -> Any:
     """Planted: a worker that takes over begins a new run at the sites instead of going on."""
     if run.again:
-        return REBUILD(session, run, hub_key, now)
+        return REBUILD(session, run, hub_key, now, earlier)
     progress.restart(session, run, snapshots=run.min_snapshots, again=False, stale=False)
-    return driver_for(progress.plan_of(run), hub_key)
+    return driver_for(progress.plan_of(run), hub_key, earlier)
 
 
 PLANTS: Mapping[str, tuple[str, Callable[..., Any]]] = {

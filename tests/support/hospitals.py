@@ -126,6 +126,7 @@ class Net:
         self.withdrawn: set[str] = set()
         self.bodies: list[bytes] = []
         self.released: set[str] = set()
+        self.sets: list[Any] = []  # what the hub compares a new answer with
         self.directories: dict[str, SiteDirectory] = {}
         self.programs: dict[str, SiteProgram] = {}
         for slug, found in self.rows.items():
@@ -233,7 +234,7 @@ class Net:
         return replace(plan, **more)
 
     def driver(self, plan: RunPlan) -> Driver:
-        return Driver(plan, self.hub)
+        return Driver(plan, self.hub, lambda: self.sets)
 
     def round(self, driver: Driver) -> Any:
         """One step of a run at all its sites."""
@@ -256,6 +257,7 @@ class Net:
             outcome = self.drive(self.driver(self.plan(query, again=True)))
         if outcome.status == "complete":
             self.released.add(outcome.envelope["id"])
+            self.sets.extend(outcome.sets)
         return outcome
 
     def ledger(self, slug: str) -> int:

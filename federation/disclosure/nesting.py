@@ -1,0 +1,248 @@
+"""The hub's second line: no two released counts of nested sets may lie closer than t_diff.
+
+A site compares sets of its own patients. Cells that are small at each hospital it cannot compare:
+their pooled difference may be large. The hub can, because it knows both pooled counts: when the
+definition of one set implies that of the other, the counts differ by exactly the patients between
+them. This holds researchers off; it is no protection against the hub itself (disclosure.md 4.5).
+
+A set is a conjunction: hospitals, variables that are known, ranges, levels, and conditions that
+are taken as they are. Only what was shown is compared, for only that can be subtracted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from federation.query.canonical import canonical_json
+from federation.query.codebook import Codebook
+from federation.query.cohort import All, Leaf, Node
+from federation.query.model import Query
+from federation.query.variables import Variable
+
+_LABELLED: Final = frozenset({"category", "boolean"})
+
+
+@dataclass(frozen=True)
+class Range:
+    """Values from `low` to `high`; an open end leaves its own value out."""
+
+    low: float = -math.inf
+    low_open: bool = False
+    high: float = math.inf
+    high_open: bool = False
+
+    def within(self, other: Range) -> bool:
+        """Whether every value here is also in `other`."""
+        above = self.low > other.low or (
+            self.low == other.low and (self.low_open or not other.low_open)
+        )
+        below = self.high < other.high or (
+            self.high == other.high and (self.high_open or not other.high_open)
+        )
+        return above and below
+
+    def meet(self, other: Range) -> Range:
+        """The values in both."""
+        low, low_open = max((self.low, self.low_open), (other.low, other.low_open))
+        high, high_closed = min((self.high, not self.high_open), (other.high, not other.high_open))
+        return Range(low, low_open, high, not high_closed)
+
+
+@dataclass(frozen=True)
+class ReleasedSet:
+    """A set of patients whose pooled number `n` was shown."""
+
+    sites: frozenset[str]
+    known: frozenset[str]
+    ranges: Mapping[str, Range]
+    levels: Mapping[str, frozenset[str]]
+    other: frozenset[str]
+    n: int
+
+    def contains(self, narrow: ReleasedSet) -> bool:
+        """Whether every patient of `narrow` is in this set by definition."""
+        return (
+            narrow.sites <= self.sites
+            and self.known <= narrow.known
+            and self.other <= narrow.other
+            and all(
+                name in narrow.ranges and narrow.ranges[name].within(here)
+                for name, here in self.ranges.items()
+            )
+            and all(
+                name in narrow.levels and narrow.levels[name] <= here
+                for name, here in self.levels.items()
+            )
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON for keeping; infinite ends are null."""
+        return {
+            "sites": sorted(self.sites),
+            "known": sorted(self.known),
+            "ranges": {
+                name: [_finite(r.low), r.low_open, _finite(r.high), r.high_open]
+                for name, r in self.ranges.items()
+            },
+            "levels": {name: sorted(found) for name, found in self.levels.items()},
+            "other": sorted(self.other),
+            "n": self.n,
+        }
+
+    @classmethod
+    def from_dict(cls, kept: Mapping[str, Any]) -> ReleasedSet:
+        """What `to_dict` wrote."""
+        return cls(
+            sites=frozenset(kept["sites"]),
+            known=frozenset(kept["known"]),
+            ranges={
+                name: Range(
+                    -math.inf if low is None else low,
+                    low_open,
+                    math.inf if high is None else high,
+                    high_open,
+                )
+                for name, (low, low_open, high, high_open) in kept["ranges"].items()
+            },
+            levels={name: frozenset(found) for name, found in kept["levels"].items()},
+            other=frozenset(kept["other"]),
+            n=kept["n"],
+        )
+
+
+def too_close(new: Sequence[ReleasedSet], earlier: Iterable[ReleasedSet], t_diff: int) -> bool:
+    """Whether a new count and an earlier one tell the number of fewer than `t_diff` patients."""
+    return any(
+        0 < abs(old.n - now.n) < t_diff and (old.contains(now) or now.contains(old))
+        for old in earlier
+        for now in new
+    )
+
+
+def released_sets(
+    query: Query,
+    codebook: Codebook,
+    sites: Iterable[str],
+    tables: Iterable[Any],
+    shown: Mapping[str, Any],
+) -> list[ReleasedSet]:
+    """The sets behind every count that `shown` lets through, one per cell.
+
+    `tables` are `CountTable`s (federation.methods.base), `shown` the gate's masks by table name.
+    """
+    cohort = _Set.of(query.cohort, codebook)
+    made = []
+    for table in tables:
+        counts = np.asarray(table.counts)
+        mask = np.broadcast_to(np.asarray(shown.get(table.name, False), dtype=bool), counts.shape)
+        for place in np.argwhere(mask):
+            found = cohort.copy()
+            for (name, labels), position in zip(table.dims, place.tolist(), strict=True):
+                found.add_label(codebook, name, labels[position])
+            made.append(
+                ReleasedSet(
+                    sites=frozenset(sites),
+                    known=frozenset(query.variables()) | set(found.ranges) | set(found.levels),
+                    ranges=found.ranges,
+                    levels=found.levels,
+                    other=frozenset(found.other),
+                    n=int(counts[tuple(place)]),
+                )
+            )
+    return made
+
+
+class _Set:
+    """The conditions of one set while they are gathered."""
+
+    def __init__(self) -> None:
+        self.ranges: dict[str, Range] = {}
+        self.levels: dict[str, frozenset[str]] = {}
+        self.other: set[str] = set()
+
+    @classmethod
+    def of(cls, cohort: Node, codebook: Codebook) -> _Set:
+        made = cls()
+        for node in cohort.items if isinstance(cohort, All) else (cohort,):
+            made._add_node(codebook, node)
+        return made
+
+    def copy(self) -> _Set:
+        made = _Set()
+        made.ranges, made.levels = dict(self.ranges), dict(self.levels)
+        made.other = set(self.other)
+        return made
+
+    def add_label(self, codebook: Codebook, name: str, label: str) -> None:
+        """One cell's label of dimension `name`; a dimension of another kind as it is written."""
+        variable = codebook.variables.get(name)
+        labels = () if variable is None else variable.group_labels or ()
+        if variable is None or label not in labels:
+            self.other.add(f"{name}={label}")
+        elif variable.type in _LABELLED:
+            self._keep_levels(name, frozenset({label}))
+        elif variable.edges is not None:
+            at = labels.index(label)
+            low, high = float(variable.edges[at]), float(variable.edges[at + 1])
+            # Bins are closed left and open right, the last one closed on both sides.
+            self._keep_range(name, Range(low, False, high, at < len(labels) - 1))
+        else:
+            value = float(label)
+            self._keep_range(name, Range(value, False, value, False))
+
+    def _add_node(self, codebook: Codebook, node: Node) -> None:
+        if isinstance(node, Leaf):
+            variable = codebook.variables[node.var]
+            if variable.type in _LABELLED:
+                self._keep_levels(node.var, _levels_of(variable, node))
+                return
+            found = _range_of(node)
+            if found is not None:
+                self._keep_range(node.var, found)
+                return
+        self.other.add(canonical_json(node.to_dict()).decode("utf-8"))
+
+    def _keep_range(self, name: str, found: Range) -> None:
+        self.ranges[name] = self.ranges.get(name, Range()).meet(found)
+
+    def _keep_levels(self, name: str, found: frozenset[str]) -> None:
+        self.levels[name] = self.levels.get(name, found) & found
+
+
+def _levels_of(variable: Variable, leaf: Leaf) -> frozenset[str]:
+    values = leaf.value if isinstance(leaf.value, tuple) else (leaf.value,)
+    named = frozenset(str(v).lower() if isinstance(v, bool) else str(v) for v in values)
+    return frozenset(variable.group_labels or ()) - named if leaf.op == "!=" else named
+
+
+def _range_of(leaf: Leaf) -> Range | None:
+    """The range of a comparison with one number or date; None for `!=` and `in`."""
+    if isinstance(leaf.value, tuple):
+        return None
+    value = _number(leaf.value)
+    made = {
+        "=": Range(value, False, value, False),
+        ">=": Range(low=value),
+        ">": Range(low=value, low_open=True),
+        "<=": Range(high=value),
+        "<": Range(high=value, high_open=True),
+    }
+    return made.get(leaf.op)
+
+
+def _number(value: object) -> float:
+    """A number as it is; "2015-03" and "2015" as months and years, in the order of time."""
+    if isinstance(value, str):
+        year, _, month = value.partition("-")
+        return int(year) * 12 + int(month) - 1 if month else int(year)
+    assert isinstance(value, int | float)  # noqa: S101  the cohort parser lets nothing else through
+    return float(value)
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
