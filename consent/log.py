@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-HASH_BYTES = 32
 EMPTY_ROOT = sha256(b"").digest()
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from federation.query.refusals import Refused
 
@@ -40,16 +40,6 @@ class Answered:
     def cohort(self) -> Bitmap:
         """Return the patients that the answer was about, and those with a missing value."""
         return _cohort(self.sets)
-
-
-class Ledger(Protocol):
-    """What a site keeps of everything it ever answered, over all users and all studies."""
-
-    def answered(self) -> Iterable[Answered]:
-        """Yield every earlier answer."""
-
-    def record(self, question_sha256: str, sets: Sequence[NamedSet]) -> None:
-        """Add the sets of one answer, in the same transaction as the answer itself."""
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ def released_sets(
     sites: Iterable[str],
     tables: Iterable[Any],
     shown: Mapping[str, Any],
-) -> list[ReleasedSet]:
+) -> tuple[ReleasedSet, ...]:
     """The sets behind every count that `shown` lets through, one per cell.
 
     `tables` are `CountTable`s (federation.methods.base), `shown` the gate's masks by table name.
@@ -154,7 +154,7 @@ def released_sets(
                     n=int(counts[tuple(place)]),
                 )
             )
-    return made
+    return tuple(made)
 
 
 class _Set:

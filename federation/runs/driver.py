@@ -282,9 +282,11 @@ class Driver:
         plan = self.plan
         tables = self._method.tables(self._ask, finished)
         shown = gate.decide(tables, plan.terms)
-        sets = released_sets(plan.query, plan.codebook, plan.roster, tables, shown)
-        if self._ask.strict and too_close(sets, self._earlier(), plan.terms.diff.t_diff):
-            raise Refused("SMALL_GROUP")
+        sets: tuple[ReleasedSet, ...] = ()
+        if self._ask.strict:
+            sets = released_sets(plan.query, plan.codebook, plan.roster, tables, shown)
+            if too_close(sets, self._earlier(), plan.terms.diff.t_diff):
+                raise Refused("SMALL_GROUP")
         answer = self._method.result(self._ask, finished, shown)
         origin = envelope.provenance(
             plan.query,
@@ -305,7 +307,7 @@ class Driver:
                 sites=envelope.site_report(total, total),
                 origin=origin,
             ),
-            sets=tuple(sets) if self._ask.strict else (),
+            sets=sets,
         )
 
     def at_deadline(self) -> Outcome:

@@ -53,21 +53,29 @@ def _test(shown: Shown) -> list[Table]:
     test = shown.result.get("test")
     if not test:
         return []
+    heads, row = _chi_squared(shown, shown.text(_("Pearson chi-squared"), "chi2"), test)
+    heads = (*heads, Head(_("Cramér’s V"), "cramers_v"))
+    row = (*row, shown.figure(test.get("cramers_v"), 3))
+    return [Table(_("Do the two go together?"), heads, (row,))]
+
+
+def _chi_squared(
+    shown: Shown, name: Cell, test: Mapping[str, Any]
+) -> tuple[tuple[Head, ...], tuple[Cell, ...]]:
+    """Heads and the one row of a test with a chi-squared statistic."""
     heads = (
         Head(_("Test"), "test", False),
         Head(_("Statistic"), "chi2"),
         Head(_("Degrees of freedom"), "df"),
         Head(_("p-value"), "p"),
-        Head(_("Cramér’s V"), "cramers_v"),
     )
     row = (
-        shown.text(_("Pearson chi-squared"), "chi2"),
+        name,
         shown.figure(test.get("chi2"), 2),
         shown.figure(test.get("df"), 0),
         shown.p(test.get("p")),
-        shown.figure(test.get("cramers_v"), 3),
     )
-    return [Table(_("Do the two go together?"), heads, (row,))]
+    return heads, row
 
 
 def _survival(shown: Shown, analysis: Mapping[str, Any]) -> list[Table]:
@@ -149,18 +157,7 @@ def _logrank(shown: Shown) -> list[Table]:
     test = shown.result.get("logrank")
     if not test:
         return []
-    heads = (
-        Head(_("Test"), "test", False),
-        Head(_("Statistic"), "chi2"),
-        Head(_("Degrees of freedom"), "df"),
-        Head(_("p-value"), "p"),
-    )
-    row = (
-        shown.text(_("Log-rank"), "logrank"),
-        shown.figure(test.get("chi2"), 2),
-        shown.figure(test.get("df"), 0),
-        shown.p(test.get("p")),
-    )
+    heads, row = _chi_squared(shown, shown.text(_("Log-rank"), "logrank"), test)
     return [Table(_("Do the groups differ?"), heads, (row,))]
 
 

@@ -17,7 +17,6 @@ LINE = "#cfdad9"
 AXIS = "#5d7079"
 BRAND = "#0b4f5c"
 OUTSIDE = "#b3470f"
-TINT = "#e3f0ef"
 
 #: Colours that stay apart for people who see colours differently, each with its own dash.
 SERIES = (

@@ -97,8 +97,8 @@ def test_a_row_of_a_table_is_the_cohort_with_its_label():
 
 def test_only_what_was_shown_is_compared():
     hidden = cells([[33, 27, 12]] * 2, ["treated", "sex"], shown=[[False] * 3] * 2)
-    assert hidden == []
-    assert released_sets(query({}), BOOK, "abc", [Table("total", (), np.array(3))], {}) == []
+    assert hidden == ()
+    assert released_sets(query({}), BOOK, "abc", [Table("total", (), np.array(3))], {}) == ()
 
 
 def test_bins_and_single_values_are_ranges():
