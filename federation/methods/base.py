@@ -88,12 +88,15 @@ def bin_codes(values: Array, edges: tuple[float, ...]) -> npt.NDArray[np.int64]:
 class Rows:
     """The patients a site may use for one query: after consent and after the cohort.
 
-    `cache` holds work that does not change between the rounds of one run (a sort order, a
-    design matrix). It is never sent and never compared.
+    `people` is None when a row is a patient; where a row is a tumour or a treatment it holds, int64
+    (n,), a number of the row's patient that means nothing outside this object. `cache` holds work
+    that does not change between the rounds of one run (a sort order, a design matrix). Neither is
+    ever sent or compared.
     """
 
     columns: Mapping[str, Column]
     n: int
+    people: npt.NDArray[np.int64] | None = None
     cache: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def column(self, name: str) -> Column:
@@ -115,7 +118,19 @@ class Rows:
             name: Column(column.variable, column.values[mask])
             for name, column in self.columns.items()
         }
-        return Rows(kept, int(np.count_nonzero(mask)))
+        people = None if self.people is None else self.people[mask]
+        return Rows(kept, int(np.count_nonzero(mask)), people)
+
+    def patients_in(self, index: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
+        """Different patients per cell, int64 (size,); `index` (n,) is each row's cell, -1 for none.
+
+        A patient with rows in two cells is counted in both, and once in each.
+        """
+        inside = index >= 0
+        if self.people is None:
+            return np.bincount(index[inside], minlength=size).astype(np.int64)
+        pairs = np.unique(np.column_stack((index[inside], self.people[inside])), axis=0)
+        return np.bincount(pairs[:, 0], minlength=size).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -131,6 +146,11 @@ class Ask:
     def strict(self) -> bool:
         """True when small-cell, grid and rounding rules apply."""
         return self.terms.protection != "none"
+
+    @property
+    def per_patient(self) -> bool:
+        """True when each row is a patient; False when a patient may have several rows."""
+        return self.codebook.unit == "patient"
 
     @property
     def params(self) -> Mapping[str, Any]:
@@ -162,12 +182,17 @@ class Finished:
 
 @dataclass(frozen=True)
 class CountTable:
-    """Patient counts the release gate must judge, shape = number of labels of each dim."""
+    """Counts the release gate must judge, shape = number of labels of each dim.
+
+    `patients` in the same shape, where a row is not a patient: a cell is small when its rows or
+    the patients behind them are few.
+    """
 
     name: str
     dims: tuple[tuple[str, tuple[str, ...]], ...]
     counts: Array
     margins_public: bool = True
+    patients: Array | None = None
 
 
 @dataclass(frozen=True)
