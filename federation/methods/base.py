@@ -135,12 +135,18 @@ class Rows:
 
 @dataclass(frozen=True)
 class Ask:
-    """What is asked, under which thresholds. `site` is the own slug at a site, None at the hub."""
+    """What is asked, under which thresholds. `site` is the own slug at a site, None at the hub.
+
+    `codebook` is always the view for the unit that the query asks for, whatever was given.
+    """
 
     query: Query
     codebook: Codebook
     terms: Terms
     site: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "codebook", self.codebook.at(self.query.unit))
 
     @property
     def strict(self) -> bool:

@@ -34,6 +34,7 @@ KEYS: Final = (
     "title",
     "purpose",
     "codebook",
+    "unit",
     "sites",
     "cohort",
     "analysis",
@@ -51,7 +52,8 @@ class Query:
     """A checked question. Build it with `parse_query`; `params` holds every parameter.
 
     `sites` is "all" or the asked slugs, sorted. `cohort` is in canonical form. `params` are
-    normalised JSON values with defaults filled in.
+    normalised JSON values with defaults filled in. `unit` is what one row is, `default_unit` what
+    it is in this codebook when a query does not say.
     """
 
     version: int
@@ -65,6 +67,8 @@ class Query:
     params: Mapping[str, Any]
     output: Literal["pooled", "by_site"]
     named: tuple[str, ...] = field(default=(), repr=False)
+    unit: str = "patient"
+    default_unit: str = field(default="patient", repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", MappingProxyType(copy.deepcopy(dict(self.params))))
@@ -83,8 +87,11 @@ class Query:
         }
 
     def _question(self) -> dict[str, Any]:
+        # left out where it says nothing, so that hashes of older queries stay what they were
+        unit = {} if self.unit == self.default_unit else {"unit": self.unit}
         return {
             "codebook": self.codebook,
+            **unit,
             "sites": "all" if self.sites == "all" else list(self.sites),
             "cohort": self.cohort.to_dict(),
             "analysis": {"kind": self.kind, **copy.deepcopy(dict(self.params))},
@@ -128,8 +135,9 @@ def parse_query(obj: object, codebook: Codebook, kinds: Mapping[str, Kind]) -> Q
         raise QueryError(
             BAD_VALUE, f"The output is pooled or by_site, not '{shown(output)}'.", "output"
         )
-    cohort = parse_cohort(top.get("cohort", {}), codebook)
-    kind, params, named = _analysis(top["analysis"], codebook, kinds)
+    view = codebook.at(top.get("unit", codebook.whole.unit))
+    cohort = parse_cohort(top.get("cohort", {}), view)
+    kind, params, named = _analysis(top["analysis"], view, kinds)
     return Query(
         version=VERSION,
         study=str(study),
@@ -142,6 +150,8 @@ def parse_query(obj: object, codebook: Codebook, kinds: Mapping[str, Kind]) -> Q
         params=params,
         output=output,
         named=named,
+        unit=view.unit,
+        default_unit=codebook.whole.unit,
     )
 
 

@@ -35,6 +35,7 @@ def json_schema(kinds: Mapping[str, Kind], codebook: Codebook | None = None) -> 
             "title": {"type": "string", "maxLength": MAX_TITLE},
             "purpose": {"type": "string", "maxLength": MAX_PURPOSE},
             "codebook": {"type": "string"} if codebook is None else {"const": codebook.id},
+            "unit": {"type": "string"} if codebook is None else {"enum": list(codebook.units)},
             "sites": {
                 "anyOf": [
                     {"const": "all"},

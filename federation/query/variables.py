@@ -64,6 +64,9 @@ class Variable:
 
     `min` and `max` are inclusive bounds: a value outside them counts as missing. `cuts` lie
     strictly between them, ascending. `resolution` is "month" or "year" for dates, else "".
+    `sensitive` False says that a group in which everyone has the same value gives nothing away.
+    `knots` are the places where a spline may bend, ascending. `per` is the codebook's unit that the
+    variable belongs to: one value per patient, per tumour, and so on.
     """
 
     name: str
@@ -76,6 +79,9 @@ class Variable:
     cuts: tuple[float, ...] = ()
     resolution: str = ""
     label: Label = field(default_factory=lambda: Label(""))
+    sensitive: bool = True
+    knots: tuple[float, ...] = ()
+    per: str = "patient"
 
     @property
     def is_numeric(self) -> bool:
@@ -122,7 +128,10 @@ class Variable:
         return None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the variable as it is written in a codebook, without its name."""
+        """Return the variable as it is written in a codebook, without its name and unit of rows.
+
+        Only the codebook knows whether `per` is its default.
+        """
         made: dict[str, Any] = {"type": self.type}
         if self.unit:
             made["unit"] = self.unit
@@ -136,8 +145,12 @@ class Variable:
             made["ordered"] = True
         if self.cuts:
             made["cuts"] = [plain_number(cut) for cut in self.cuts]
+        if self.knots:
+            made["knots"] = [plain_number(knot) for knot in self.knots]
         if self.resolution:
             made["resolution"] = self.resolution
+        if not self.sensitive:
+            made["sensitive"] = False
         if self.label != Label(self.name):
             made["label"] = self.label.to_json()
         return made

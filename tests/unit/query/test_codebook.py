@@ -251,3 +251,107 @@ def test_an_unknown_variable_names_the_nearest(gbsg: Codebook) -> None:
     }
     with pytest.raises(QueryError, match=r"\['age'\]"):
         gbsg.variable(["age"])
+
+
+UNITS = {
+    "codebook": "u/1",
+    "units": {"treatment": "tumour", "patient": None, "tumour": "patient", "prom": "patient"},
+    "variables": {
+        "sex": {"type": "category", "levels": ["m", "f"], "sensitive": False},
+        "stage": {"type": "category", "levels": ["I", "II"], "per": "tumour"},
+        "dose": {"type": "number", "min": 0, "max": 9, "knots": [1, 3.5, 9], "per": "treatment"},
+        "score": {"type": "integer", "min": 0, "max": 9, "per": "prom"},
+    },
+}
+
+
+def test_a_codebook_without_new_keys_is_written_as_before(gbsg: Codebook) -> None:
+    """Agreed codebooks are known by their fingerprint."""
+    assert list(gbsg.to_dict()) == ["codebook", "unit", "key", "variables"]
+    assert gbsg.sha256 == "6ed44967ec6f16bf88cefb8689a21add5447341bf98f5d08bb674e36af785fe3"
+    assert not any(
+        {"sensitive", "knots", "per"} & set(v) for v in gbsg.to_dict()["variables"].values()
+    )
+    assert gbsg.at("patient") is gbsg
+    assert dict(gbsg.units) == {"patient": None}
+
+
+def test_each_unit_sees_its_own_variables_and_those_above() -> None:
+    book = Codebook.from_dict(UNITS)
+    assert list(book.units) == ["patient", "prom", "tumour", "treatment"]
+    seen = {unit: list(book.at(unit).variables) for unit in book.units}
+    assert seen == {
+        "patient": ["sex"],
+        "prom": ["sex", "score"],
+        "tumour": ["sex", "stage"],
+        "treatment": ["sex", "stage", "dose"],
+    }
+    view = book.at("tumour")
+    assert (view.unit, view.whole, view.at("prom")) == ("tumour", book, book.at("prom"))
+
+
+def test_a_view_travels_as_the_whole_codebook() -> None:
+    book = Codebook.from_dict(UNITS)
+    view = book.at("treatment")
+    assert view.sha256 == book.sha256
+    assert Codebook.from_dict(json.loads(json.dumps(view.to_dict(), sort_keys=True))) == book
+    assert book.variables["dose"].knots == (1.0, 3.5, 9.0)
+    assert (book.variables["sex"].sensitive, book.variables["stage"].sensitive) == (False, True)
+
+
+def test_a_variable_of_a_lower_unit_says_how_to_ask_for_it() -> None:
+    with pytest.raises(QueryError, match='"unit": "tumour"') as caught:
+        Codebook.from_dict(UNITS).at("patient").variable("stage", "cohort.var")
+    assert (caught.value.code, caught.value.where) == ("NOT_IN_CATALOGUE", "cohort.var")
+
+
+def test_an_unknown_unit_is_refused() -> None:
+    with pytest.raises(QueryError, match="Did you mean 'tumour'") as caught:
+        Codebook.from_dict(UNITS).at("tumor")
+    assert (caught.value.code, caught.value.where) == ("BAD_VALUE", "unit")
+
+
+@pytest.mark.parametrize(
+    ("more", "where", "said"),
+    [
+        ({"units": {}}, "units", "Give 1 to 10 units"),
+        ({"units": ["patient"]}, "units", "Give 1 to 10 units"),
+        ({"units": {"Patient": None}}, "units.Patient", "small letters"),
+        ({"units": {"patient": None, "tumour": "person"}}, "units.tumour", "not to 'person'"),
+        ({"units": {"patient": None, "tumour": ["a"]}}, "units.tumour", "belongs to another"),
+        ({"units": {"patient": None, "tumour": "tumour"}}, "units.tumour", "belongs to another"),
+        ({"units": {"tumour": None}, "unit": "tumour"}, "units", "patient. Consent"),
+        ({"units": {"patient": None, "tumour": None}}, "units", "Exactly one"),
+        ({"units": {"patient": None, "a": "b", "b": "a"}}, "units.a", "in a circle"),
+        ({"units": {"patient": None}, "unit": "tumour"}, "unit", "not one of the units"),
+        ({"units": {f"u{n}": None for n in range(11)}}, "units", "Give 1 to 10 units"),
+    ],
+)
+def test_units_that_make_no_sense_are_refused(
+    more: dict[str, object], where: str, said: str
+) -> None:
+    with pytest.raises(QueryError, match=said) as caught:
+        one({"type": "boolean"}, **more)
+    assert (caught.value.code, caught.value.where) == ("BAD_CODEBOOK", where)
+
+
+@pytest.mark.parametrize(
+    ("spec", "where", "said"),
+    [
+        ({"type": "boolean", "per": "tumour"}, "variables.v.per", "not one of"),
+        ({"type": "boolean", "per": 1}, "variables.v.per", "A text"),
+        ({"type": "boolean", "sensitive": "no"}, "variables.v.sensitive", "true or false"),
+        ({"type": "boolean", "knots": [1, 2, 3]}, "variables.v", "no key 'knots'"),
+        ({"type": "number", "knots": [1, 2]}, "variables.v.knots", "3 to 7 knots"),
+        ({"type": "number", "knots": list(range(8))}, "variables.v.knots", "3 to 7 knots"),
+        ({"type": "number", "knots": "1 2 3"}, "variables.v.knots", "3 to 7 knots"),
+        ({"type": "number", "knots": [1, 2, "3"]}, "variables.v.knots[2]", "A number"),
+        ({"type": "number", "knots": [1, 2, 2]}, "variables.v.knots", "must go up"),
+        ({"type": "number", "min": 2, "knots": [1, 2, 3]}, "variables.v.knots", "between min"),
+        ({"type": "number", "max": 2, "knots": [1, 2, 3]}, "variables.v.knots", "between min"),
+    ],
+)
+def test_wrong_new_keys_are_refused(spec: object, where: str, said: str) -> None:
+    with pytest.raises(QueryError, match=said) as caught:
+        one(spec)
+    assert (caught.value.code, caught.value.where) == ("BAD_CODEBOOK", where)

@@ -201,3 +201,61 @@ def test_the_schema_knows_which_comparisons_a_variable_has() -> None:
     assert not accepts("cut", "=", 5)
     assert accepts("free", "<", 4)
     assert not accepts("free", "between", [1])
+
+
+UNITS = Codebook.from_dict(
+    {
+        "codebook": "u/1",
+        "units": {"patient": None, "tumour": "patient"},
+        "variables": {
+            "sex": {"type": "category", "levels": ["m", "f"]},
+            "stage": {"type": "category", "levels": ["I", "II"], "per": "tumour"},
+        },
+    }
+)
+
+
+def asked(*by: str, **more: Any) -> dict[str, Any]:
+    return {"version": 1, "codebook": "u/1", "analysis": {"kind": "count", "by": list(by)}, **more}
+
+
+def test_a_query_about_tumours_uses_tumours_and_their_patients() -> None:
+    query = parse(asked("sex", "stage", unit="tumour"), UNITS)
+    assert query.unit == "tumour"
+    assert query.to_dict()["unit"] == "tumour"
+    assert parse(query.to_dict(), UNITS) == query
+    assert parse(query.to_dict(), UNITS.at("patient")) == query
+
+
+def test_the_usual_unit_is_not_written_so_that_old_hashes_stay() -> None:
+    plain = parse(asked("sex"), UNITS)
+    assert "unit" not in plain.to_dict()
+    assert parse(asked("sex", unit="patient"), UNITS).sha256 == plain.sha256
+    assert parse(asked("sex", unit="tumour"), UNITS).question_sha256 != plain.question_sha256
+
+
+@pytest.mark.parametrize(
+    ("obj", "code", "where"),
+    [
+        (asked("stage"), "NOT_IN_CATALOGUE", "analysis.by[0]"),
+        (asked("sex", unit="treatment"), "BAD_VALUE", "unit"),
+        (asked("sex", unit=1), "BAD_VALUE", "unit"),
+        (asked("sex", unit=None), "BAD_VALUE", "unit"),
+        (
+            asked("sex", cohort={"var": "stage", "op": "=", "value": "I"}),
+            "NOT_IN_CATALOGUE",
+            "cohort.var",
+        ),
+    ],
+)
+def test_a_unit_that_does_not_fit_is_refused(obj: object, code: str, where: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        parse(obj, UNITS)
+    assert (caught.value.code, caught.value.where) == (code, where)
+
+
+def test_the_schema_lists_the_units() -> None:
+    schema = json_schema(KINDS, UNITS)
+    valid = jsonschema_rs.validator_for(schema).is_valid
+    assert valid(asked("sex", "stage", unit="tumour"))
+    assert not valid(asked("sex", unit="treatment"))
