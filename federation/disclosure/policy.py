@@ -1,25 +1,29 @@
 """A hospital's own disclosure policy: one file, every key present, nothing below the floor.
 
 Keys, defaults and floors are those of disclosure.md section 4.3. Only a site may loosen a value,
-and never below the floor that is compiled in here; for keys without a floor in that table the
-default is the floor. A file with a missing, unknown or malformed key is refused, because a policy
-that is silently ignored in part is the commonest way such systems fail.
+with a decision of two of its people beside it (`loosening`), and never below the floor that is
+compiled in here; for keys without a floor in that table the default is the floor. A file with a
+missing, unknown or malformed key is refused, because a policy that is silently ignored in part is
+the commonest way such systems fail.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, Literal
 
 import yaml
 
+from federation.disclosure.loosening import Loosening, PolicyError, read_loosenings
 from federation.query.canonical import sha256_hex
 from federation.query.errors import did_you_mean, shown
 from federation.query.terms import (
     HIGHER,
     LOWER,
     DiffTerms,
+    DominanceTerms,
     HistTerms,
     IterTerms,
     KmTerms,
@@ -27,34 +31,21 @@ from federation.query.terms import (
     NumericTerms,
     QuantileTerms,
     Terms,
+    choice,
     first_looser,
+    looser_keys,
     read_terms,
     term,
     terms_to_dict,
 )
 from federation.query.yaml_data import YamlError, load_yaml
 
+__all__ = ["Policy", "PolicyError", "load_policy", "read_policy"]
+
 POLICY_VERSION: Final = 1
 MAX_BYTES: Final = 65_536
 MAX_DEPTH: Final = 5
 MAX_FORM_ID: Final = 100
-
-
-class PolicyError(ValueError):
-    """A policy file that this program refuses to work with. `key` is "" for the whole file."""
-
-    def __init__(self, message: str, key: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.key = key
-
-
-@dataclass(frozen=True)
-class Dominance:
-    """Largest share of a sum that one patient, or two together, may have (O4)."""
-
-    top1: float = term(LOWER)
-    top2: float = term(LOWER)
 
 
 @dataclass(frozen=True)
@@ -69,10 +60,10 @@ class Budget:
 class _Rest:
     """The keys that a site applies itself and that do not travel as `Terms`."""
 
-    dominance: Dominance
     budget: Budget
     consent_max_age_min: int = term(LOWER)
     timing_bucket_s: int = term(HIGHER)
+    after_withdrawal: Literal["replay", "withhold"] = choice("replay", "withhold")
 
 
 @dataclass(frozen=True)
@@ -80,7 +71,8 @@ class Policy:
     """Every key of the policy file under its own name.
 
     `protection` is "none" only for the open-data file. `institution_disclosure` is None, or the id
-    of the form that the hospital's board signed.
+    of the form that the hospital's board signed. `after_withdrawal` and `loosened` may be left out
+    of the file: then the first is "replay", and no key is looser than its default.
     """
 
     policy_version: int
@@ -92,7 +84,7 @@ class Policy:
     min_effective_sites: float
     zero_is_small: bool
     group_share_max: float
-    dominance: Dominance
+    dominance: DominanceTerms
     max_dims: int
     max_cells: int
     max_filter_terms: int
@@ -112,6 +104,8 @@ class Policy:
     numeric: NumericTerms
     timing_bucket_s: int
     max_response_bytes: int
+    after_withdrawal: Literal["replay", "withhold"] = "replay"
+    loosened: tuple[Loosening, ...] = ()
 
     @classmethod
     def strict(cls) -> Policy:
@@ -132,9 +126,23 @@ class Policy:
         if self.protection == "none":
             return {"policy_version": self.policy_version, "open_data": True}
         made = terms_to_dict(self)
-        del made["protection"]
+        del made["protection"], made["loosened"]
         made["institution_disclosure"] = self.institution_disclosure or False
+        if self.after_withdrawal == "replay":
+            del made["after_withdrawal"]
+        if self.loosened:
+            made["loosened"] = {each.key: each.to_dict() for each in self.loosened}
         return made
+
+    @property
+    def looser(self) -> list[str]:
+        """Return the keys whose value is looser than the default; each needs a decision."""
+        return [*looser_keys(self, Terms.strict()), *looser_keys(self, _STRICT_REST)]
+
+    def check(self, now: datetime) -> None:
+        """Raise PolicyError naming a key whose decision to be looser has not begun or has ended."""
+        for each in self.loosened:
+            each.check(now)
 
     def to_yaml(self) -> str:
         """Return the text of a policy file that `load_policy` reads back to an equal policy."""
@@ -157,16 +165,16 @@ def _policy(terms: Terms, rest: _Rest, form: str | None, by_site: bool) -> Polic
 
 
 _STRICT_REST: Final = _Rest(
-    dominance=Dominance(top1=0.50, top2=0.67),
     budget=Budget(new_sets_per_researcher_30d=200, rank_max_share_of_n=0.2),
     consent_max_age_min=15,
     timing_bucket_s=5,
+    after_withdrawal="replay",
 )
 _OPEN_REST: Final = _Rest(
-    dominance=Dominance(top1=1.0, top2=1.0),
     budget=Budget(new_sets_per_researcher_30d=1_000_000_000, rank_max_share_of_n=1.0),
     consent_max_age_min=60,
     timing_bucket_s=0,
+    after_withdrawal="replay",
 )
 
 # The loosest value that a site may choose. Where section 4.3 names no floor, the default is it.
@@ -177,6 +185,7 @@ FLOOR: Final = replace(
     t_complement=5,
     min_effective_sites=1.5,
     group_share_max=0.95,
+    dominance=DominanceTerms(top1=0.60, top2=0.80),
     max_dims=4,
     max_cells=500,
     max_filter_terms=8,
@@ -195,32 +204,40 @@ FLOOR: Final = replace(
     diff=replace(Terms.strict().diff, t_diff=5, replay_days=30),
 )
 FLOOR_REST: Final = _Rest(
-    dominance=Dominance(top1=0.60, top2=0.80),
     budget=Budget(new_sets_per_researcher_30d=1000, rank_max_share_of_n=0.4),
     consent_max_age_min=60,
     timing_bucket_s=5,
+    after_withdrawal="replay",
 )
 # One hospital may weigh this much more when its board has signed a form.
 FLOOR_EFFECTIVE_SITES_WITH_FORM: Final = 1.0
 
 _TERM_KEYS: Final = tuple(spec.name for spec in fields(Terms) if spec.name != "protection")
 _REST_KEYS: Final = tuple(spec.name for spec in fields(_Rest))
-_KEYS: Final = (
+_OPTIONAL: Final = ("after_withdrawal", "loosened")
+_NEEDED: Final = (
     "policy_version",
     *_TERM_KEYS,
-    *_REST_KEYS,
+    *(key for key in _REST_KEYS if key not in _OPTIONAL),
     "institution_disclosure",
     "site_level_output",
 )
+_KEYS: Final = (*_NEEDED, *_OPTIONAL)
 
 
-def load_policy(data: bytes) -> Policy:
-    """Read a policy file (YAML, UTF-8, at most 64 kB). Raises PolicyError naming the key."""
+def load_policy(data: bytes, now: datetime | None = None) -> Policy:
+    """Read a policy file (YAML, UTF-8, at most 64 kB). Raises PolicyError naming the key.
+
+    With `now`, decisions to be looser must hold at that moment (`Policy.check`).
+    """
     try:
         obj = load_yaml(data, MAX_BYTES, MAX_DEPTH)
     except YamlError as error:
         raise PolicyError(f"The policy file cannot be read: {error}") from None
-    return read_policy(obj)
+    policy = read_policy(obj)
+    if now is not None:
+        policy.check(now)
+    return policy
 
 
 def read_policy(obj: object) -> Policy:
@@ -242,7 +259,7 @@ def read_policy(obj: object) -> Policy:
                 f"The policy has a key '{name}' that does not exist. {did_you_mean(name, _KEYS)}",
                 name,
             )
-    for key in _KEYS:
+    for key in _NEEDED:
         if key not in obj:
             raise PolicyError(
                 f"The policy lacks the key '{key}'. Every key must be present; add it with the "
@@ -252,7 +269,8 @@ def read_policy(obj: object) -> Policy:
     form, by_site = _institution(obj)
     try:
         terms = Terms.from_dict({"protection": "strict", **{k: obj[k] for k in _TERM_KEYS}})
-        rest = read_terms(_Rest, {k: obj[k] for k in _REST_KEYS})
+        given = {key: obj[key] for key in _REST_KEYS if key in obj}
+        rest = read_terms(_Rest, {"after_withdrawal": "replay", **given})
     except ValueError as error:
         raise PolicyError(f"The policy is wrong: {error}", _quoted(str(error))) from None
     floor = FLOOR
@@ -266,7 +284,8 @@ def read_policy(obj: object) -> Policy:
                 f"loosest value allowed, {_at(bound, looser)}. Choose that or a stricter value.",
                 looser,
             )
-    return _policy(terms, rest, form, by_site)
+    policy = _policy(terms, rest, form, by_site)
+    return replace(policy, loosened=read_loosenings(obj.get("loosened", {}), policy.looser))
 
 
 def _read_open_data(obj: dict[Any, Any]) -> Policy:

@@ -7,7 +7,7 @@ whose terms are looser than its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, TypeVar, get_type_hints
 
@@ -28,7 +28,8 @@ def term(stricter: Callable[[Any, Any], Any], *allowed: Any) -> Any:
     return field(metadata={"stricter": stricter, "allowed": allowed})
 
 
-def _choice(*loose_to_strict: Any) -> Any:
+def choice(*loose_to_strict: Any) -> Any:
+    """Return a dataclass field that takes one of these values, the loosest first."""
     return term(_ranked(*loose_to_strict), *loose_to_strict)
 
 
@@ -40,6 +41,14 @@ class KmTerms:
     min_events: int = term(HIGHER)
     min_at_risk_end: int = term(HIGHER)
     s_decimals: int = term(LOWER)
+
+
+@dataclass(frozen=True)
+class DominanceTerms:
+    """Largest share of a sum that one patient, or two together, may have (O4)."""
+
+    top1: float = term(LOWER)
+    top2: float = term(LOWER)
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,7 @@ class HistTerms:
 
     min_bin: int = term(HIGHER)
     max_bins: int = term(LOWER)
-    tails: Literal["open", "closed"] = _choice("closed", "open")
+    tails: Literal["open", "closed"] = choice("closed", "open")
 
 
 @dataclass(frozen=True)
@@ -79,8 +88,8 @@ class IterTerms:
     max_abs_eta: float = term(LOWER)
     min_ess: float = term(HIGHER)
     min_rel_info: float = term(HIGHER)
-    user_start: bool = _choice(True, False)
-    user_offset: bool = _choice(True, False)
+    user_start: bool = choice(True, False)
+    user_offset: bool = choice(True, False)
 
 
 @dataclass(frozen=True)
@@ -88,9 +97,9 @@ class DiffTerms:
     """The history auditor (H1-H5)."""
 
     t_diff: int = term(HIGHER)
-    closure: bool = _choice(False, True)
+    closure: bool = choice(False, True)
     replay_days: int = term(HIGHER)
-    scope: Literal["none", "all_users_all_studies"] = _choice("none", "all_users_all_studies")
+    scope: Literal["none", "all_users_all_studies"] = choice("none", "all_users_all_studies")
 
 
 @dataclass(frozen=True)
@@ -109,19 +118,20 @@ T = TypeVar("T")
 class Terms:
     """Effective thresholds of one computation. `time_grid_days` 0 means exact times."""
 
-    protection: Literal["strict", "none"] = _choice("none", "strict")
+    protection: Literal["strict", "none"] = choice("none", "strict")
     t_cell: int = term(HIGHER)
     t_cohort_site: int = term(HIGHER)
     t_complement: int = term(HIGHER)
     min_sites: int = term(HIGHER)
     min_effective_sites: float = term(HIGHER)
-    zero_is_small: bool = _choice(False, True)
+    zero_is_small: bool = choice(False, True)
     group_share_max: float = term(LOWER)
+    dominance: DominanceTerms
     max_dims: int = term(LOWER)
     max_cells: int = term(LOWER)
     max_filter_terms: int = term(LOWER)
     age_grid_years: int = term(HIGHER)
-    date_grid: Literal["day", "month", "year"] = _choice("day", "month", "year")
+    date_grid: Literal["day", "month", "year"] = choice("day", "month", "year")
     time_grid_days: int = term(HIGHER)
     km: KmTerms
     quantile: QuantileTerms
@@ -168,6 +178,7 @@ class Terms:
             min_effective_sites=2.0,
             zero_is_small=True,
             group_share_max=0.90,
+            dominance=DominanceTerms(top1=0.50, top2=0.67),
             max_dims=3,
             max_cells=200,
             max_filter_terms=6,
@@ -213,6 +224,7 @@ class Terms:
             min_effective_sites=0.0,
             zero_is_small=False,
             group_share_max=1.0,
+            dominance=DominanceTerms(top1=1.0, top2=1.0),
             max_dims=1000,
             max_cells=1_000_000,
             max_filter_terms=1000,
@@ -244,21 +256,20 @@ class Terms:
         )
 
 
-def first_looser(part: Any, floor: Any, where: str = "") -> str | None:
-    """Return the name of the first key of `part` that is looser than in `floor`, or None."""
-    for spec in fields(part):
-        value, bound, path = (
-            getattr(part, spec.name),
-            getattr(floor, spec.name),
-            _path(where, spec.name),
-        )
+def looser_keys(part: Any, floor: Any, where: str = "") -> Iterator[str]:
+    """Yield the name (such as "km.min_events") of each key of `part` looser than in `floor`."""
+    for spec in fields(floor):
+        value, bound = getattr(part, spec.name), getattr(floor, spec.name)
+        path = _path(where, spec.name)
         if is_dataclass(value):
-            inner = first_looser(value, bound, path)
-            if inner is not None:
-                return inner
+            yield from looser_keys(value, bound, path)
         elif spec.metadata["stricter"](value, bound) != value:
-            return path
-    return None
+            yield path
+
+
+def first_looser(part: Any, floor: Any) -> str | None:
+    """Return the name of the first key of `part` that is looser than in `floor`, or None."""
+    return next(looser_keys(part, floor), None)
 
 
 def _stricter_of(a: T, b: T) -> T:

@@ -14,6 +14,7 @@ Everything is read and checked before the site answers anything. A wrong file is
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,12 @@ class SiteDirectory:
     handles: HandleMaker
 
     @classmethod
-    def load(cls, path: Path | str) -> "SiteDirectory":
-        """Read the directory; SetupError names the first thing that is wrong."""
+    def load(cls, path: Path | str, now: datetime | None = None) -> "SiteDirectory":
+        """Read the directory; SetupError names the first thing that is wrong. `now`: the moment at
+        which decisions in the policy must hold, by default the clock's."""
         path = Path(path)
         settings = read_settings(path)
-        policy = _read_policy(path)
+        policy = _read_policy(path, now or datetime.now(UTC))
         names = {study.mapping for study in settings.studies.values()} or {MAPPING_FILE}
         mappings = {name: _read_mapping(path, name, settings) for name in sorted(names)}
         for study in settings.studies.values():
@@ -112,9 +114,9 @@ class SiteDirectory:
         return self.path / DATABASE_FILE
 
 
-def _read_policy(path: Path) -> Policy:
+def _read_policy(path: Path, now: datetime) -> Policy:
     try:
-        return load_policy(_read_file(path, POLICY_FILE))
+        return load_policy(_read_file(path, POLICY_FILE), now)
     except PolicyError as error:
         raise SetupError(f"policy.yaml: {error}") from error
 
@@ -183,6 +185,7 @@ def init_site(
     mapping: bytes,
     policy: bytes | str,
     studies: Mapping[str, Mapping[str, Any]],
+    now: datetime | None = None,
 ) -> SiteDirectory:
     """Make a site's directory with fresh keys, pinning only itself; then read it back.
 
@@ -218,7 +221,7 @@ def init_site(
             _keep_codebook(path, book)
     write_peers(path, {slug: PublicIdentity(slug, sign.public, box.public)})
     (path / SITE_FILE).write_text(settings_text(settings), "utf-8")
-    return SiteDirectory.load(path)
+    return SiteDirectory.load(path, now)
 
 
 def pin_peers(path: Path | str, peers: Mapping[str, PublicIdentity]) -> None:

@@ -14,12 +14,13 @@ import click
 import pytest
 import yaml
 
-from federation.disclosure.policy import FLOOR, FLOOR_REST, Policy, load_policy
+from federation.disclosure.policy import FLOOR, FLOOR_REST, Policy, load_policy, read_policy
 from federation.methods.registry import KINDS, parse
 from federation.query.codebook import load_codebook
 from federation.query.errors import CODES
 from federation.query.refusals import REFUSALS
 from federation.query.terms import terms_to_dict
+from federation.query.yaml_data import load_yaml
 from registry.app import create_app
 from registry.cli import cli
 from registry.settings import VARIABLES, Settings
@@ -85,9 +86,18 @@ def policy_rows(idle: bool) -> dict[str, list[str]]:
 def test_every_policy_key_is_described_with_its_default_and_floor() -> None:
     floors = dict(leaves({**terms_to_dict(FLOOR), **terms_to_dict(FLOOR_REST)}))
     floors.pop("protection")
+    # a policy file may leave this one out
+    written = {**Policy.strict().to_dict(), "after_withdrawal": "replay"}
     assert {key: cells[:2] for key, cells in policy_rows(idle=False).items()} == {
-        key: [default, floors.get(key, "")] for key, default in leaves(Policy.strict().to_dict())
+        key: [default, floors.get(key, "")] for key, default in leaves(written)
     }
+
+
+def test_the_decision_on_the_page_is_one() -> None:
+    shown, _ = blocks("policy.md", "yaml")
+    entry = load_yaml(shown.encode())["loosened"]
+    policy = {**Policy.strict().to_dict(), "t_cell": 7, "loosened": entry}
+    assert read_policy(policy).looser == ["t_cell"]
 
 
 #: In force by the way the program is made, so that nothing has to read them.
@@ -106,7 +116,7 @@ def test_a_policy_key_that_nothing_reads_is_said_to_be_so() -> None:
 
 
 def test_the_open_data_policy_on_the_page_is_one() -> None:
-    (shown,) = blocks("policy.md", "yaml")
+    _, shown = blocks("policy.md", "yaml")
     assert load_policy(shown.encode()).protection == "none"
 
 
