@@ -103,6 +103,12 @@ REFUSALS: Final[Mapping[str, Refusal]] = MappingProxyType(
             "Try again after the date on the study page.",
             "Probeer het opnieuw na de datum op de onderzoekspagina.",
         ),
+        "PAUSED": Refusal(
+            "A hospital has paused all questions.",
+            "Een ziekenhuis heeft alle vragen stilgezet.",
+            "Try again later; only the hospital decides when it goes on.",
+            "Probeer het later opnieuw; alleen het ziekenhuis bepaalt wanneer het verdergaat.",
+        ),
         "INTERNAL_REFUSED": Refusal(
             "The answer did not pass the last check before sending, so nothing was sent.",
             "Het antwoord kwam niet door de laatste controle; er is niets verzonden.",
@@ -124,8 +130,10 @@ REFUSALS: Final[Mapping[str, Refusal]] = MappingProxyType(
         "QUERY_NOT_APPROVED": Refusal(
             "This question has not been approved.",
             "Deze vraag is niet goedgekeurd.",
-            "Ask the study's data-access committee to approve exactly this question.",
-            "Vraag de datacommissie van het onderzoek om precies deze vraag goed te keuren.",
+            "Ask the study's data-access committee, or the hospital that judges each question itself, "
+            "to approve exactly this question.",
+            "Vraag de datacommissie van het onderzoek, of het ziekenhuis dat zelf elke vraag "
+            "beoordeelt, om precies deze vraag goed te keuren.",
         ),
         "DATA_MISMATCH": Refusal(
             "The hospital's data do not fit the codebook of this study.",

@@ -20,6 +20,7 @@ NOT_ABOUT_PATIENTS = frozenset(
         "ROSTER",
         "NOT_IN_CATALOGUE",
         "BUDGET",
+        "PAUSED",
         "PROTOCOL",
         "SITE_UNREACHABLE",
         "DATA_MISMATCH",
