@@ -2,9 +2,6 @@
 
 Pure: a set is a Python int used as a bitmap over slots, one slot per version of a patient's row at
 this site (disclosure.md sections 4.5 and 4.7). The ledger that keeps them is the site's own.
-Checked here are the rules on one set (its complement) and on pairs of sets (nested or overlapping
-cohorts that differ in a few patients). Combinations of three and more sets (trackers) need the
-linear closure of section 4.5, step 4; it has its place in `judge` as one more rule over `history`.
 """
 
 from __future__ import annotations
@@ -40,6 +37,83 @@ class Answered:
     def cohort(self) -> Bitmap:
         """Return the patients that the answer was about, and those with a missing value."""
         return _cohort(self.sets)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What this hospital's auditor says about the sets of one question, in their order.
+
+    `flagged`: some combination of the set with earlier answers describes at least one but fewer
+    than t patients here. `bound`: every combination with it that the auditor can see describes at
+    least so many patients here, at most t (0 when the set is empty or told by earlier answers).
+    The same for the complement, against t_complement. `rank`: independent answers so far, these
+    sets included. `rule` and `label` name the first rule that would refuse the answer if this
+    hospital were alone; they are for the site's own audit log and never leave it.
+    """
+
+    flagged: tuple[bool, ...]
+    bound: tuple[int, ...]
+    complement_flagged: bool = False
+    complement_bound: int = 0
+    rank: int = 0
+    rule: str = ""
+    label: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether nothing is flagged."""
+        return not (any(self.flagged) or self.complement_flagged)
+
+    def check(self) -> None:
+        """Raise Refused SMALL_GROUP when this hospital alone would refuse."""
+        if self.rule:
+            raise Refused(CODE)
+
+
+class Auditor:
+    """The auditor of one site with everything it has seen. `t` is diff.t_diff."""
+
+    def __init__(self, t: int, t_complement: int | None = None) -> None:
+        self._t = t
+        self._t_complement = t if t_complement is None else t_complement
+        self._history: list[Answered] = []
+
+    @property
+    def rank(self) -> int:
+        """How many independent answers were given."""
+        return len({bits for answered in self._history for _, bits in answered.sets})
+
+    def add(self, new_sets: Sequence[NamedSet]) -> None:
+        """Remember an answer. Small sets too: at other hospitals they may have been large."""
+        self._history.append(Answered("", tuple(new_sets)))
+
+    def judge(self, new_sets: Sequence[NamedSet], population: Bitmap) -> Judgement:
+        """Judge the sets of one question; the first of `new_sets` is its analysis set.
+
+        `population` holds everyone who could be in the analysis set: the study's consenting
+        patients. Nothing is remembered.
+        """
+        verdict = judge(new_sets, self._history, population, self._t, self._t_complement)
+        outside = (population & ~new_sets[0][1]).bit_count()
+        flagged, bound = [], []
+        for _, bits in new_sets:
+            least = min([bits.bit_count(), *self._distances(bits)])
+            flagged.append(0 < least < self._t)
+            bound.append(min(least, self._t))
+        return Judgement(
+            tuple(flagged),
+            tuple(bound),
+            0 < outside < self._t_complement,
+            min(outside, self._t_complement),
+            self.rank,
+            verdict.rule,
+            verdict.label,
+        )
+
+    def _distances(self, bits: Bitmap) -> Iterable[int]:
+        for answered in self._history:
+            for _, old in answered.sets:
+                yield (bits ^ old).bit_count()
 
 
 @dataclass(frozen=True)

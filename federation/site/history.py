@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from federation.disclosure.auditor import judge
+from federation.disclosure.auditor import Auditor, Judgement
 from federation.query.refusals import Refused
 from federation.site.checks import Question
 from federation.site.journal import Journal, RunState
@@ -14,13 +14,14 @@ from federation.site.step_message import StepMessage
 
 @dataclass(frozen=True)
 class Decision:
-    """charge: the ledger gets an entry. replay: point to this earlier run instead of answering."""
+    """charge: the ledger gets an entry. replay: point to this earlier run instead of answering.
+    judgement: what the auditor says of the sets; None when there is nothing new to judge."""
 
     charge: bool
     replay: RunState | None = None
+    judgement: Judgement | None = None
 
 
-ANSWER_AND_CHARGE = Decision(charge=True)
 ANSWER_FREE = Decision(charge=False)
 
 
@@ -42,8 +43,9 @@ class History:
     def decide(
         self, question: Question, asked: StepMessage, counted: Counted, now: datetime
     ) -> Decision:
-        """Answer and charge, answer without a charge, or replay. Raises Refused SMALL_GROUP or
-        ROSTER. Nothing is written here."""
+        """Answer and charge, answer without a charge, or replay. Raises Refused ROSTER, and
+        SMALL_GROUP when an unfinished question is asked again about other patients. The judgement
+        is the caller's to act on. Nothing is written here."""
         if not question.ask.strict:
             return ANSWER_FREE
         earlier = self._latest(question)
@@ -57,19 +59,14 @@ class History:
             return ANSWER_FREE
         self._check_roster(question, asked, counted, now)
         terms = question.ask.terms
-        verdict = judge(
-            counted.named,
-            self._ledger.answered(),
-            counted.population,
-            terms.diff.t_diff,
-            terms.t_complement,
-        )
-        if verdict.ok:
-            return ANSWER_AND_CHARGE
-        if earlier is not None and not asked.again:
+        auditor = Auditor(terms.diff.t_diff, terms.t_complement)
+        for answered in self._ledger.answered():
+            auditor.add(answered.sets)
+        judgement = auditor.judge(counted.named, counted.population)
+        if judgement.rule and earlier is not None and not asked.again:
             # Changed by a few patients since the old answer: that one stays (W3).
             return Decision(charge=False, replay=earlier)
-        raise Refused("SMALL_GROUP")
+        return Decision(charge=True, judgement=judgement)
 
     def _latest(self, question: Question) -> RunState | None:
         return self._journal.latest(question.ask.query.question_sha256, question.study.slug)

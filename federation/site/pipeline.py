@@ -2,8 +2,11 @@
 
 size and shape, signature, addressed to this site, in time, not seen before; study agreed here and
 query approved; thresholds, roster, variables and kind; consent snapshot fresh; cohort AND consent;
-the method's guards; the history auditor; sums; masks; journal; signature. The first failure stops
-and becomes a signed refusal with a public code (architecture.md, step 4).
+the history auditor's votes; the method's guards; sums; masks; journal; signature. The first failure
+stops and becomes a signed refusal with a public code (architecture.md, step 4).
+
+Under protection step 0 is a look (federation.disclosure.looking): only votes leave, and no sum
+before this site has added up the votes of all.
 
 Result, ledger entry, journal and audit line are one local transaction, committed before a byte is
 returned. The same step of the same run gets the journaled bytes; it is never computed again.
@@ -16,6 +19,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from federation.disclosure.looking import LOOK
 from federation.methods.base import Rows, Step, Sums
 from federation.protocol.errors import ProtocolError
 from federation.query.refusals import Refused
@@ -26,10 +30,10 @@ from federation.site.data import DataStore
 from federation.site.directory import SiteDirectory
 from federation.site.errors import DataError
 from federation.site.faults import point
-from federation.site.history import Decision, History
+from federation.site.history import ANSWER_FREE, Decision, History
 from federation.site.journal import Journal, RunState
 from federation.site.ledger import SiteLedger
-from federation.site.replaying import next_step
+from federation.site.replaying import agreed, next_step
 from federation.site.replies import Replies
 from federation.site.selection import Counted, Selection, count_sets, select
 from federation.site.slots import Slots
@@ -146,6 +150,8 @@ class Pipeline:
             decision = self._history.decide(question, asked, counted, now)
             if decision.replay is not None:
                 return self._replay(asked, decision.replay, now)
+            if decision.judgement is not None:
+                decision.judgement.check()
             charge = decision.charge
         elif state.sets_sha256 != counted.sets_sha256:
             # Somebody withdrew, or data changed, between two steps: sums over different patients
@@ -162,7 +168,7 @@ class Pipeline:
             now=now,
         )
         point("N4")
-        self._commit(question, asked, state, step, counted, Decision(charge), reply, now)
+        self._commit(question, asked, state, step, counted, decision, reply, now)
         point("N5")
         return Outgoing(reply, "OK")
 
@@ -215,15 +221,21 @@ class Pipeline:
         """What is asked now, by this site's own arithmetic; ProtocolError when the hub says
         something else."""
         method, ask = question.method, question.ask
-        if asked.step >= method.bounded_rounds:
+        if asked.step >= method.bounded_rounds + int(ask.strict):
             raise ProtocolError("TOO_MANY_STEPS")
         if state is None:
-            step = method.start(ask)
+            first = method.start(ask)  # which may refuse, before anything is said
+            step = Step(LOOK) if ask.strict else first
         else:
             own = self._journal.reply(asked.run, state.number)
             if own is None:
                 raise ProtocolError("STEP_OUT_OF_TURN")
-            step = next_step(method, ask, state.step, asked, own.reply)
+            if state.step.name == LOOK:
+                agreement = agreed(method, ask, asked, own.reply)
+                self._history.check_rank(question, agreement.population)
+                step = method.start(ask)
+            else:
+                step = next_step(method, ask, state.step, asked, own.reply)
         if step.name != asked.step_name or (step.labelled and ask.strict):
             raise ProtocolError("WRONG_STEP")
         return step
@@ -248,8 +260,9 @@ class Pipeline:
         now: datetime,
     ) -> None:
         query = question.ask.query
+        looked = step.name == LOOK
         with transaction(self._database):
-            if decision.charge:
+            if decision.charge and not looked:
                 self._ledger.record(
                     query.question_sha256,
                     counted.named,
@@ -271,6 +284,8 @@ class Pipeline:
                     step=step,
                     snapshot=self._consenting.seq,
                     started_at=now if state is None else state.started_at,
+                    votes=decision.votes if state is None else state.votes,
+                    answered=not looked,
                 )
             )
             self._keep(asked, "OK", reply, now)

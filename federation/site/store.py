@@ -13,10 +13,10 @@ from urllib.parse import quote
 
 from federation.site.errors import SetupError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_SECONDS = 5.0
 
-_SCHEMA = """
+_VERSION_1 = """
 CREATE TABLE snapshot (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     seq INTEGER NOT NULL,
@@ -105,6 +105,41 @@ CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger_set
 CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger_set
     BEGIN SELECT RAISE(ABORT, 'the ledger is never shortened'); END;
 """
+# requester and roster: who asked, and with which hospitals. Before version 2 nobody knew who, and
+# the roster stood with the run. refused_here: queries that a person of the hospital turned down.
+# votes: what this hospital's auditor said in the look. answered: sums left, not the look only.
+# pause: one line while the hospital answers nothing. votes and answered: what was said in the look of
+# a run, and whether sums have left since. mark: what the hospitals together know a set by.
+_VERSION_2 = """
+ALTER TABLE run ADD COLUMN votes TEXT NOT NULL DEFAULT '';
+ALTER TABLE run ADD COLUMN answered INTEGER NOT NULL DEFAULT 1 CHECK (answered IN (0, 1));
+ALTER TABLE ledger_set ADD COLUMN mark BLOB NOT NULL DEFAULT x'';
+CREATE TABLE mark_key (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    key BLOB NOT NULL
+) STRICT;
+ALTER TABLE ledger_entry ADD COLUMN requester TEXT NOT NULL DEFAULT '';
+ALTER TABLE ledger_entry ADD COLUMN roster TEXT NOT NULL DEFAULT '[]';
+UPDATE ledger_entry SET roster = coalesce(
+    (SELECT run.roster FROM run WHERE run.run = ledger_entry.run), '[]');
+ALTER TABLE run ADD COLUMN votes TEXT NOT NULL DEFAULT '';
+ALTER TABLE run ADD COLUMN answered INTEGER NOT NULL DEFAULT 1 CHECK (answered IN (0, 1));
+CREATE INDEX ledger_by_requester ON ledger_entry (requester, at);
+CREATE TABLE refused_here (
+    query_sha256 TEXT PRIMARY KEY,
+    by_name TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE pause (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    by_name TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+"""
+_CHANGES = (_VERSION_1, _VERSION_2)
+"""What each version adds to the one before it; a new database gets all of them."""
 
 
 def open_store(path: Path) -> sqlite3.Connection:
@@ -132,12 +167,13 @@ def open_store(path: Path) -> sqlite3.Connection:
 def _migrate(database: sqlite3.Connection) -> None:
     with transaction(database):
         (version,) = database.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            for statement in _statements(_SCHEMA):
-                database.execute(statement)
-            database.execute("PRAGMA user_version = 1")
-        elif version != SCHEMA_VERSION:
+        if not 0 <= version <= SCHEMA_VERSION:
             raise SetupError("site.sqlite was made by another version; update the program.")
+        for script in _CHANGES[version:]:
+            for statement in _statements(script):
+                database.execute(statement)
+        if version < SCHEMA_VERSION:
+            database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from federation.methods.base import Step
-from federation.site import audit
+from federation.site import audit, store
 from federation.site.errors import SetupError
 from federation.site.journal import Journal, RunState
 from federation.site.ledger import SiteLedger
@@ -255,3 +255,42 @@ def test_a_changed_line_is_found(database, change):
 def test_the_audit_takes_codes_only(database, event, facts):
     with pytest.raises(ValueError, match="audit"):
         audit.record(database, event, facts, NOW)
+
+
+def test_a_database_of_version_1_gains_what_version_2_has(path):
+    """The roster of an old entry is that of its run; nothing else of the old content changes."""
+    database = sqlite3.connect(path)
+    database.executescript(store._VERSION_1)
+    database.execute("PRAGMA user_version = 1")
+    database.execute(
+        "INSERT INTO run VALUES ('r1', 'onco', 'q', 's', '[\"h0\",\"h1\"]', 'x', 'y', 1, 0,"
+        " 'first', '{}', 0, 3, 5)"
+    )
+    for run in ("r1", "r2"):
+        entry = "INSERT INTO ledger_entry (run, question_sha256, study, at) VALUES (?, 'q', 's', 5)"
+        database.execute(entry, (run,))
+    database.execute("INSERT INTO ledger_set VALUES (1, 0, 'analysis', x'07')")
+    database.commit()
+    database.close()
+
+    for _ in range(2):  # the second time there is nothing left to do
+        database = open_store(path)
+        found = database.execute("SELECT run, requester, roster FROM ledger_entry").fetchall()
+        assert found == [("r1", "", '["h0","h1"]'), ("r2", "", "[]")]
+        assert next(e.sets for e in SiteLedger(database).answered()) == (("analysis", 7),)
+        database.execute("SELECT query_sha256, by_name, reason, at FROM refused_here")
+        database.execute("SELECT one, by_name, reason, at FROM pause")
+        assert pragma(database, "user_version") == SCHEMA_VERSION
+        database.close()
+
+
+def test_a_migrated_database_is_the_same_as_a_new_one(database, tmp_path):
+    old = sqlite3.connect(tmp_path / "old.sqlite")
+    old.executescript(store._VERSION_1 + "PRAGMA user_version = 1;")
+    old.close()
+
+    migrated = open_store(tmp_path / "old.sqlite")
+
+    schema = "SELECT type, name, sql FROM sqlite_schema ORDER BY name"
+    assert migrated.execute(schema).fetchall() == database.execute(schema).fetchall()
+    migrated.close()
