@@ -130,8 +130,8 @@ REFUSALS: Final[Mapping[str, Refusal]] = MappingProxyType(
         "QUERY_NOT_APPROVED": Refusal(
             "This question has not been approved.",
             "Deze vraag is niet goedgekeurd.",
-            "Ask the study's data-access committee, or the hospital that judges each question itself, "
-            "to approve exactly this question.",
+            "Ask the study's data-access committee, or the hospital that judges each question "
+            "itself, to approve exactly this question.",
             "Vraag de datacommissie van het onderzoek, of het ziekenhuis dat zelf elke vraag "
             "beoordeelt, om precies deze vraag goed te keuren.",
         ),

@@ -53,7 +53,8 @@ _KEYS = ("by", "at", "reason")
 def write_stop(path: Path, by: str, reason: str, now: datetime) -> Stop:
     """Stop the site in `path` from the next message on. SetupError when it cannot be written."""
     stop = Stop(by, f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", reason)
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in stop.to_dict().items()]
+    facts = stop.to_dict().items()
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in facts]
     draft = path / (STOP_FILE + ".new")
     try:
         # An existing STOP is replaced in one move, so that there is no moment without it.
