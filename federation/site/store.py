@@ -108,11 +108,8 @@ CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger_set
 # requester and roster: who asked, and with which hospitals. Before version 2 nobody knew who, and
 # the roster stood with the run. refused_here: queries that a person of the hospital turned down.
 # votes: what this hospital's auditor said in the look. answered: sums left, not the look only.
-# pause: one line while the hospital answers nothing. votes and answered: what was said in the look of
-# a run, and whether sums have left since. mark: what the hospitals together know a set by.
+# pause: one line while the hospital answers nothing. mark: by what the hospitals together know a set.
 _VERSION_2 = """
-ALTER TABLE run ADD COLUMN votes TEXT NOT NULL DEFAULT '';
-ALTER TABLE run ADD COLUMN answered INTEGER NOT NULL DEFAULT 1 CHECK (answered IN (0, 1));
 ALTER TABLE ledger_set ADD COLUMN mark BLOB NOT NULL DEFAULT x'';
 CREATE TABLE mark_key (
     one INTEGER PRIMARY KEY CHECK (one = 1),
