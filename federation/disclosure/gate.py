@@ -43,14 +43,18 @@ class CountTable(Protocol):
         """Tell whether sums of these cells may be known from elsewhere."""
 
 
-def decide(tables: Sequence[CountTable], terms: Terms) -> dict[str, npt.NDArray[np.bool_]]:
+def decide(
+    tables: Sequence[CountTable], terms: Terms, hide: frozenset[str] = frozenset()
+) -> dict[str, npt.NDArray[np.bool_]]:
     """Return, per table name, a mask of the shape of its counts: True where a cell is shown.
 
-    With terms.protection "none" everything is shown. Raises Refused SMALL_GROUP when a table has
-    more dimensions or cells than the terms allow (its text says: fewer splits, broader categories),
-    and ValueError for a table that is malformed, which is a programming error.
+    With terms.protection "none" everything is shown. `hide`: cells that the look (looking.agree)
+    hid, named `variable=level` joined with commas in the order of the dimensions. Raises Refused SMALL_GROUP when a table has
+    more dimensions or cells than the terms allow (its text says: fewer splits, broader categories)
+    or when a cell to hide is in no table, and ValueError for a table that is malformed, which is a programming error.
     """
     shown: dict[str, npt.NDArray[np.bool_]] = {}
+    found: set[str] = set()
     for table in tables:
         counts = _counts(table)
         if table.name in shown:
@@ -60,12 +64,31 @@ def decide(tables: Sequence[CountTable], terms: Terms) -> dict[str, npt.NDArray[
             continue
         if counts.ndim > terms.max_dims or counts.size > terms.max_cells:
             raise Refused("SMALL_GROUP")
+        unsafe = _named(table, hide, found)
         if table.margins_public:
-            hidden = hidden_cells(counts, terms)
+            hidden = hidden_cells(counts, terms, unsafe)
         else:
-            hidden = np.asarray(counts < terms.t_cell)
+            hidden = np.asarray(counts < terms.t_cell) | unsafe
         shown[table.name] = ~hidden
+    if hide - found:
+        raise Refused("SMALL_GROUP")
     return shown
+
+
+def _named(table: CountTable, hide: frozenset[str], found: set[str]) -> npt.NDArray[np.bool_]:
+    """Where the cells called as in `hide` are; their names are added to `found`."""
+    shape = tuple(len(labels) for _, labels in table.dims)
+    mask = np.zeros(shape, dtype=np.bool_)
+    if not hide or not table.dims:
+        return mask
+    for place in np.ndindex(shape):
+        label = ",".join(
+            f"{name}={labels[at]}" for (name, labels), at in zip(table.dims, place, strict=True)
+        )
+        if label in hide:
+            mask[place] = True
+            found.add(label)
+    return mask
 
 
 def _counts(table: CountTable) -> npt.NDArray[np.int64]:

@@ -47,13 +47,18 @@ class _Block:
     hidden: Mask
 
 
-def hidden_cells(counts: Counts, terms: Terms) -> Mask:
-    """Return which cells of `counts` (one axis per dimension, any number) must be hidden."""
+def hidden_cells(counts: Counts, terms: Terms, also: Mask | None = None) -> Mask:
+    """Return which cells of `counts` (one axis per dimension, any number) must be hidden.
+
+    `also`, in the shape of `counts`: cells that must be hidden whatever their number.
+    """
     blocks: dict[Dims, _Block] = {}
     for size in range(counts.ndim + 1):
         for dims in combinations(range(counts.ndim), size):
             block = _summed(counts, dims)
             block.primary = _primary(block, blocks, terms)
+            if also is not None and size == counts.ndim:
+                block.primary = block.primary | also
             block.hidden = block.primary.copy()
             blocks[dims] = block
             _settle(block, blocks, terms)

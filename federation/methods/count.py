@@ -78,6 +78,7 @@ class Count:
     """Kind `count`: how many patients, by up to three variables."""
 
     kind = "count"
+    hides_cells = True
     parameters: tuple[Parameter, ...] = (
         VariablesParam(
             name="by",

@@ -23,7 +23,8 @@ from federation.methods.base import (
     Step,
     Sums,
 )
-from federation.methods.design import origin, span
+from federation.methods.design import magnitude, origin, span
+from federation.methods.dominance import above_shares, dominated
 from federation.methods.grouping import counts_by, fine_unit, sums_by
 from federation.methods.quantiles import quantile_bins
 from federation.methods.release import Release, seen
@@ -64,6 +65,7 @@ class Describe:
     """Kind `describe`."""
 
     kind = "describe"
+    hides_cells = True
     parameters: tuple[Parameter, ...] = (
         VariablesParam(
             name="variables",
@@ -103,7 +105,9 @@ class Describe:
 
     def site(self, ask: Ask, step: Step, rows: Rows) -> Sums:
         """Per variable V and group n.V, bins.V, sum.V of (x - origin) / span, and size.V, the
-        sum of its absolute values; then off.V and square.V, deviations from the pooled mean."""
+        sum of its absolute values; then off.V and square.V, deviations from the pooled mean.
+        Under protection also weight.V, the sum of absolute values per group, and then above.V, the
+        patients who make up much of it."""
         plan = plan_of(ask)
         usable = self._usable(ask, plan, rows)
         group = self._groups(plan, rows)
@@ -129,11 +133,20 @@ class Describe:
                 moved = (values - origin(variable)) / span(variable)
                 sums[f"sum.{variable.name}"] = sums_by(mine, moved, plan.groups)
                 sums[f"size.{variable.name}"] = np.array([np.abs(moved).sum()])
+                if ask.strict:
+                    weight = np.abs(values) / magnitude(variable)
+                    sums[f"weight.{variable.name}"] = sums_by(mine, weight, plan.groups)
             else:
                 mean = np.asarray(step.params["means"][variable.name])
                 off = (values - mean[mine]) / step.params["units"][variable.name]
                 sums[f"off.{variable.name}"] = sums_by(mine, off, plan.groups)
                 sums[f"square.{variable.name}"] = sums_by(mine, off**2, plan.groups)
+                if ask.strict:
+                    weight = np.abs(values) / magnitude(variable)
+                    whole = np.asarray(step.params["counts"][f"weight.{variable.name}"])
+                    sums[f"above.{variable.name}"] = above_shares(
+                        weight, mine, whole, ask.terms.dominance
+                    )
         return sums
 
     def combine(self, ask: Ask, step: Step, pooled: Sums) -> Step | Finished:
@@ -324,10 +337,16 @@ class _Describing:
             # Everyone the same: the mean would be every single patient's value.
             self.release.hide(f"{where}.mean", "no_spread")
             return dict.fromkeys(names)
+        if self.ask.strict and visible and dominated(self._above())[k]:
+            self.release.hide(f"{where}.mean", "dominance")
+            return dict.fromkeys(names)
         if not visible:
             return dict.fromkeys(names)
         values = (mean, sd, se, low, high)
         return {key: self.release.sum(v) for key, v in zip(names, values, strict=True)}
+
+    def _above(self) -> Array:
+        return self.finished.pooled[f"above.{self.variable.name}"]
 
     def _quantiles(self, k: int, visible: bool, where: str) -> dict[str, Any]:
         """Per probability the codebook interval [low, high] that holds it."""

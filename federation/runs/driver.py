@@ -11,8 +11,11 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from federation.disclosure import gate
+from federation.disclosure.auditor import COHORT
+from federation.disclosure.looking import LOOK, Agreement, agree
 from federation.disclosure.nesting import ReleasedSet, released_sets, too_close
 from federation.methods.base import Ask, Finished, Step
+from federation.methods.labels import cell_labels, set_labels
 from federation.methods.registry import KINDS
 from federation.protocol.encoding import canonical
 from federation.protocol.errors import ProtocolError
@@ -46,6 +49,7 @@ class RunPlan:
     sites' policies. ``min_snapshots``: the lowest consent snapshot that will do, per site.
     ``approval``: {"by", "at", "query_sha256"}. ``again``: the question may have been computed
     before without a released result (after a crash); a site then charges nothing twice.
+    ``requester``: who asks, as a word that says nothing elsewhere; sites budget by it.
     """
 
     run_id: str
@@ -56,6 +60,7 @@ class RunPlan:
     min_snapshots: Mapping[str, int]
     approval: Mapping[str, str]
     again: bool = False
+    requester: str = ""
 
     @property
     def roster_dict(self) -> dict[str, dict[str, str]]:
@@ -115,9 +120,12 @@ class Driver:
         self._answers: dict[str, _Answer] = {}
         self._previous: list[str] = []
         self._step: Step | None = None
+        self._agreed = Agreement(frozenset(), 0)
         self._never: Outcome | None = None
         try:
             self._step = self._method.start(self._ask)
+            if self._ask.strict:
+                self._step = Step(LOOK)
         except Refused as refused:
             self._never = self._refused(refused.code, terms=refused.terms)
 
@@ -152,6 +160,7 @@ class Driver:
             "terms": plan.terms.to_dict(),
             "approval": dict(plan.approval),
             "again": plan.again,
+            "requester": plan.requester,
             "previous": self._previous,
         }
         return {
@@ -269,7 +278,11 @@ class Driver:
         pooled = pool(claims, labelled=step.labelled)
         contribution = take_contribution(pooled)
         gate.check_contribution(*contribution, self.plan.terms)
-        after = self._method.combine(self._ask, step, pooled)
+        if step.name == LOOK:
+            self._agreed = self._agree(pooled)
+            after: Step | Finished = self._method.start(self._ask)
+        else:
+            after = self._method.combine(self._ask, step, pooled)
         if isinstance(after, Finished):
             return self._finish(after, now)
         self._previous = [a.body.decode("ascii") for _, a in sorted(self._answers.items())]
@@ -278,10 +291,19 @@ class Driver:
         self.number += 1
         return "step"
 
+    def _agree(self, votes: Mapping[str, Any]) -> Agreement:
+        return agree(
+            votes,
+            (*set_labels(self._method, self._ask), COHORT),
+            cell_labels(self._method, self._ask),
+            self.plan.terms.diff.t_diff,
+            self.plan.terms.t_complement,
+        )
+
     def _finish(self, finished: Finished, now: datetime) -> Outcome:
         plan = self.plan
         tables = self._method.tables(self._ask, finished)
-        shown = gate.decide(tables, plan.terms)
+        shown = gate.decide(tables, plan.terms, self._agreed.hidden)
         sets: tuple[ReleasedSet, ...] = ()
         if self._ask.strict:
             sets = released_sets(plan.query, plan.codebook, plan.roster, tables, shown)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from federation.disclosure.looking import Votes
 from federation.methods.base import Step
 from federation.protocol.encoding import canonical
 from federation.site.store import milliseconds, moment
@@ -31,6 +32,8 @@ class RunState:
 
     run_sha256: everything that must be the same in all messages of the run. sets_sha256: the
     sets of patients it counts. analysis_sha256: the analysis set alone. roster: the sites.
+    votes: what was said in the look, None without one. answered: sums have left, so that the
+    answer counts from now on.
     """
 
     run: str
@@ -45,6 +48,8 @@ class RunState:
     step: Step
     snapshot: int
     started_at: datetime
+    votes: Votes | None = None
+    answered: bool = True
 
 
 class Journal:
@@ -100,7 +105,7 @@ class Journal:
         Never another study's: its answer is about patients who agreed to something else.
         """
         row = self._database.execute(
-            _SELECT_RUN + " WHERE question_sha256 = ? AND study = ?"
+            _SELECT_RUN + " WHERE question_sha256 = ? AND study = ? AND answered = 1"
             " ORDER BY started_at DESC, rowid DESC LIMIT 1",
             (question_sha256, study),
         ).fetchone()
@@ -110,7 +115,7 @@ class Journal:
         """The rosters with which this very analysis set was answered since then."""
         rows = self._database.execute(
             "SELECT DISTINCT roster FROM run WHERE analysis_sha256 = ? AND contributes = 1"
-            " AND started_at >= ?",
+            " AND answered = 1 AND started_at >= ?",
             (analysis_sha256, milliseconds(since)),
         )
         return [frozenset(json.loads(text)) for (text,) in rows]
@@ -120,10 +125,11 @@ class Journal:
         self._database.execute(
             "INSERT INTO run (run, study, question_sha256, run_sha256, roster, sets_sha256,"
             " analysis_sha256, contributes, step, step_name, params, labelled, snapshot,"
-            " started_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " started_at, votes, answered) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (run) DO UPDATE SET step = excluded.step,"
             " step_name = excluded.step_name, params = excluded.params,"
-            " labelled = excluded.labelled, snapshot = excluded.snapshot",
+            " labelled = excluded.labelled, snapshot = excluded.snapshot,"
+            " answered = excluded.answered",
             (
                 state.run,
                 state.study,
@@ -139,6 +145,8 @@ class Journal:
                 int(state.step.labelled),
                 state.snapshot,
                 milliseconds(state.started_at),
+                "" if state.votes is None else canonical(state.votes.to_json()).decode(),
+                int(state.answered),
             ),
         )
 
@@ -176,7 +184,8 @@ class Journal:
 
 _SELECT_RUN = (
     "SELECT run, study, question_sha256, run_sha256, roster, sets_sha256, analysis_sha256,"
-    " contributes, step, step_name, params, labelled, snapshot, started_at FROM run"
+    " contributes, step, step_name, params, labelled, snapshot, started_at, votes, answered"
+    " FROM run"
 )
 
 
@@ -194,4 +203,6 @@ def _state(row: tuple[Any, ...]) -> RunState:
         step=Step(name=row[9], params=json.loads(row[10]), labelled=bool(row[11])),
         snapshot=row[12],
         started_at=moment(row[13]),
+        votes=Votes.from_json(json.loads(row[14])) if row[14] else None,
+        answered=bool(row[15]),
     )

@@ -19,8 +19,9 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from federation.disclosure.looking import LOOK
+from federation.disclosure.looking import LOOK, Votes
 from federation.methods.base import Rows, Step, Sums
+from federation.methods.labels import set_labels
 from federation.protocol.errors import ProtocolError
 from federation.query.refusals import Refused
 from federation.site import audit
@@ -145,19 +146,23 @@ class Pipeline:
         point("N3")
         step = self._step(question, asked, state)
         counted = prepared.counted
-        charge = False
-        if state is None:
-            decision = self._history.decide(question, asked, counted, now)
-            if decision.replay is not None:
-                return self._replay(asked, decision.replay, now)
-            if decision.judgement is not None:
-                decision.judgement.check()
-            charge = decision.charge
-        elif state.sets_sha256 != counted.sets_sha256:
+        if state is not None and state.sets_sha256 != counted.sets_sha256:
             # Somebody withdrew, or data changed, between two steps: sums over different patients
             # may not be combined, so the hub has to begin anew.
             raise Refused("CONSENT_UNAVAILABLE")
-        sums = self._compute(question, step, prepared)
+        decision, votes = ANSWER_FREE, Votes.none(0)
+        if question.ask.strict and (state is None or state.step.name == LOOK):
+            decision = self._history.decide(question, asked, counted, now)
+            if decision.replay is not None:
+                return self._replay(asked, decision.replay, now)
+            votes = self._votes(question, asked, decision, counted)
+            if state is not None and state.votes != votes:
+                # Another answer left since the look: what all agreed on may no longer hold.
+                raise Refused("CONSENT_UNAVAILABLE")
+        if step.name == LOOK:
+            sums = votes.sums()
+        else:
+            sums = self._compute(question, step, prepared)
         reply = self._replies.answer(
             asked,
             question.ask,
@@ -168,7 +173,7 @@ class Pipeline:
             now=now,
         )
         point("N4")
-        self._commit(question, asked, state, step, counted, decision, reply, now)
+        self._commit(question, asked, state, step, counted, decision, votes, reply, now)
         point("N5")
         return Outgoing(reply, "OK")
 
@@ -232,13 +237,35 @@ class Pipeline:
                 raise ProtocolError("STEP_OUT_OF_TURN")
             if state.step.name == LOOK:
                 agreement = agreed(method, ask, asked, own.reply)
-                self._history.check_rank(question, agreement.population)
+                if state.votes is not None:
+                    share = self._directory.policy.budget.rank_max_share_of_n
+                    agreement.check_rank(state.votes.rank, share)
                 step = method.start(ask)
             else:
                 step = next_step(method, ask, state.step, asked, own.reply)
         if step.name != asked.step_name or (step.labelled and ask.strict):
             raise ProtocolError("WRONG_STEP")
         return step
+
+    def _votes(
+        self, question: Question, asked: StepMessage, decision: Decision, counted: Counted
+    ) -> Votes:
+        """What this hospital says in the look. Asked again what was charged but never released,
+        it says again what it said then: later answers were judged with these sets in sight."""
+        judged = decision.judgement
+        if judged is None:
+            earlier = self._journal.latest(question.ask.query.question_sha256, question.study.slug)
+            if asked.again and earlier is not None and earlier.votes is not None:
+                return earlier.votes
+            return Votes.none(len(set_labels(question.method, question.ask)) + 1)
+        return Votes(
+            judged.flagged,
+            judged.bound,
+            judged.complement_flagged,
+            judged.complement_bound,
+            counted.population.bit_count(),
+            judged.rank,
+        )
 
     def _compute(self, question: Question, step: Step, prepared: _Prepared) -> Sums:
         """The sums of the patients who count; of nobody when they are too few here."""
@@ -256,6 +283,7 @@ class Pipeline:
         step: Step,
         counted: Counted,
         decision: Decision,
+        votes: Votes,
         reply: bytes,
         now: datetime,
     ) -> None:
@@ -284,7 +312,7 @@ class Pipeline:
                     step=step,
                     snapshot=self._consenting.seq,
                     started_at=now if state is None else state.started_at,
-                    votes=decision.votes if state is None else state.votes,
+                    votes=votes if state is None else state.votes,
                     answered=not looked,
                 )
             )

@@ -8,8 +8,11 @@ coefficient, a forged sum or a left-out hospital ends the run (design: disclosur
 from collections.abc import Mapping
 from typing import Any
 
+from federation.disclosure.auditor import COHORT
 from federation.disclosure.gate import check_contribution
+from federation.disclosure.looking import LOOK, Agreement, agree
 from federation.methods.base import Ask, Finished, Method, Step, Sums
+from federation.methods.labels import cell_labels, set_labels
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import PublicIdentity, key_id
 from federation.protocol.messages import TYP_REPLY, verify
@@ -26,14 +29,34 @@ def next_step(method: Method, ask: Ask, last: Step, asked: StepMessage, own_repl
     Raises ProtocolError when the replies are not those of this run, and Refused as the hub half
     of the method does.
     """
-    pooled = pooled_replies(asked, own_reply, ask, labelled=last.labelled)
-    contribution = take_contribution(pooled)
-    check_contribution(*contribution, ask.terms)
+    pooled = _pooled(asked, own_reply, ask, last)
     hub_ask = Ask(query=ask.query, codebook=ask.codebook, terms=ask.terms, site=None)
     after = method.combine(hub_ask, last, pooled)
     if isinstance(after, Finished):
         raise ProtocolError("RUN_FINISHED")
     return after
+
+
+def agreed(method: Method, ask: Ask, asked: StepMessage, own_reply: bytes) -> Agreement:
+    """What the look of all hospitals came to, from the replies in `asked.previous`.
+
+    Raises as `next_step`; Refused also when the added votes do not allow the question.
+    """
+    pooled = _pooled(asked, own_reply, ask, Step(LOOK))
+    return agree(
+        pooled,
+        (*set_labels(method, ask), COHORT),
+        cell_labels(method, ask),
+        ask.terms.diff.t_diff,
+        ask.terms.t_complement,
+    )
+
+
+def _pooled(asked: StepMessage, own_reply: bytes, ask: Ask, last: Step) -> Sums:
+    """The sums of the last step, when enough hospitals stand behind them."""
+    pooled = pooled_replies(asked, own_reply, ask, labelled=last.labelled)
+    check_contribution(*take_contribution(pooled), ask.terms)
+    return pooled
 
 
 def pooled_replies(asked: StepMessage, own_reply: bytes, ask: Ask, *, labelled: bool) -> Sums:

@@ -31,6 +31,7 @@ _OWN = frozenset(
         "min_snapshot",
         "approval",
         "again",
+        "requester",
         "previous",
     }
 )
@@ -38,12 +39,14 @@ _OWN = frozenset(
 _PER_STEP = frozenset({"step", "step_name", "previous", "min_snapshot"})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,62}")
 _HASH = re.compile(r"[0-9a-f]{64}")
+_REQUESTER = re.compile(r"[A-Za-z0-9_-]{0,64}")
 
 
 @dataclass(frozen=True)
 class StepMessage:
     """One verified question to this site. Query, codebook and terms are still plain data.
 
+    requester: who asks, as a word without a meaning here; "" when the hub does not say.
     content_sha256: of everything but the common claims, so that the same question signed again
     is recognised. run_sha256: of what must stay the same in all messages of the run.
     """
@@ -60,6 +63,7 @@ class StepMessage:
     min_snapshot: int
     approval: Mapping[str, Any]
     again: bool
+    requester: str
     previous: tuple[str, ...]
     jti: str
     expires: int
@@ -93,6 +97,7 @@ def read_step(data: bytes, *, slug: str, hub_public: str, now: datetime) -> Step
         min_snapshot=claims["min_snapshot"],
         approval=claims["approval"],
         again=claims["again"],
+        requester=claims["requester"],
         previous=tuple(claims["previous"]),
         jti=claims["jti"],
         expires=claims["exp"],
@@ -116,6 +121,8 @@ def _check_types(claims: Mapping[str, Any]) -> None:
     if (
         claims["step"] >= MAX_STEPS
         or type(claims["again"]) is not bool
+        or not isinstance(claims["requester"], str)
+        or not _REQUESTER.fullmatch(claims["requester"])
         or not isinstance(claims["query_sha256"], str)
         or not _HASH.fullmatch(claims["query_sha256"])
         or not isinstance(previous, list)

@@ -1,0 +1,33 @@
+"""The names of the sets that an answer describes, known before anybody looks at a patient."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from federation.methods.base import Ask, Column, Method, Rows
+
+
+def set_labels(method: Method, ask: Ask) -> tuple[str, ...]:
+    """The labels of `method.sets`, in order; they follow from the question alone."""
+    return tuple(label for label, _ in method.sets(ask, no_rows(ask)))
+
+
+def cell_labels(method: Method, ask: Ask) -> frozenset[str]:
+    """The labels that name a cell of one of the method's tables, so that the cell can be hidden.
+
+    A method says with `hides_cells` that every set but its analysis set is such a cell, named as
+    the gate names it: `variable=level`, joined with commas in the order of the dimensions.
+    """
+    if not getattr(method, "hides_cells", False):
+        return frozenset()
+    return frozenset(set_labels(method, ask)[1:])
+
+
+def no_rows(ask: Ask) -> Rows:
+    """The columns of the question without a single patient."""
+    columns = {}
+    for name in ask.query.variables():
+        variable = ask.codebook.variables[name]
+        coded = variable.type in ("category", "boolean")
+        columns[name] = Column(variable, np.zeros(0, np.int16 if coded else np.float64))
+    return Rows(columns, 0, None if ask.per_patient else np.zeros(0, np.int64))
