@@ -1,7 +1,8 @@
 """The site's own log: what was asked and what was answered, in a chain of hashes.
 
 Codes, hashes and numbers of messages only. A line never holds a count of patients, a value, a
-header, a path or a local number; `record` refuses facts of any other shape.
+header, a path or a local number; `record` refuses facts of any other shape. `sha256` is that of
+the bytes or of the text that a line is about, so that these cannot be changed unseen either.
 """
 
 import hashlib
@@ -17,14 +18,26 @@ FIRST = "0" * 64
 _EVENT = re.compile(r"[A-Z][A-Z0-9_]{1,40}")
 _TEXT = re.compile(r"[A-Za-z0-9_.:-]{0,80}")
 _FACTS = frozenset(
-    {"code", "kind", "query_sha256", "reason", "run", "seq", "step", "study", "status", "by"}
+    {
+        "by",
+        "code",
+        "kind",
+        "query_sha256",
+        "reason",
+        "run",
+        "seq",
+        "sha256",
+        "status",
+        "step",
+        "study",
+    }
 )
 
 
 def record(
     database: sqlite3.Connection, event: str, facts: Mapping[str, str | int], now: datetime
-) -> None:
-    """Append one line. Call it inside the transaction of what it tells about.
+) -> int:
+    """Append one line; its number. Call it inside the transaction of what it tells about.
 
     ValueError for an event or fact that is not a code, an identifier or a message number.
     """
@@ -41,6 +54,7 @@ def record(
         "INSERT INTO audit (seq, at, event, facts, previous, hash) VALUES (?, ?, ?, ?, ?, ?)",
         (seq, at, event, text, previous, _hash(seq, at, event, text, previous)),
     )
+    return int(seq)
 
 
 def first_break(database: sqlite3.Connection) -> int | None:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from federation.site.errors import SetupError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 BUSY_SECONDS = 5.0
 
 _VERSION_1 = """
@@ -108,7 +108,7 @@ CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger_set
 # requester and roster: who asked, and with which hospitals. Before version 2 nobody knew who, and
 # the roster stood with the run. refused_here: queries that a person of the hospital turned down.
 # votes: what this hospital's auditor said in the look. answered: sums left, not the look only.
-# pause: one line while the hospital answers nothing. mark: by what the hospitals together know a set.
+# mark: by what the hospitals together know a set.
 _VERSION_2 = """
 ALTER TABLE ledger_set ADD COLUMN mark BLOB NOT NULL DEFAULT x'';
 CREATE TABLE mark_key (
@@ -128,15 +128,80 @@ CREATE TABLE refused_here (
     reason TEXT NOT NULL,
     at INTEGER NOT NULL
 ) STRICT;
-CREATE TABLE pause (
-    one INTEGER PRIMARY KEY CHECK (one = 1),
-    by_name TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    at INTEGER NOT NULL
-) STRICT;
 """
-_CHANGES = (_VERSION_1, _VERSION_2)
+# sent: one row per message that left, beside the audit line that tells of it; body only where the
+# journal does not hold the bytes. question, codebook, run_asked: to say in words what was asked.
+_VERSION_3 = """
+CREATE TABLE sent (
+    line INTEGER PRIMARY KEY REFERENCES audit,
+    kind TEXT NOT NULL,
+    run TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    step_name TEXT NOT NULL,
+    query_sha256 TEXT NOT NULL,
+    patients INTEGER,
+    body BLOB
+) STRICT;
+CREATE INDEX sent_by_run ON sent (run, line);
+CREATE TABLE question (
+    query_sha256 TEXT PRIMARY KEY,
+    study TEXT NOT NULL,
+    codebook_sha256 TEXT NOT NULL,
+    query TEXT NOT NULL
+) STRICT;
+CREATE TABLE codebook (
+    sha256 TEXT PRIMARY KEY,
+    content TEXT NOT NULL
+) STRICT;
+CREATE TABLE run_asked (
+    run TEXT PRIMARY KEY,
+    query_sha256 TEXT NOT NULL,
+    terms TEXT NOT NULL,
+    requester TEXT NOT NULL,
+    roster TEXT NOT NULL
+) STRICT;
+INSERT INTO sent
+    SELECT seq,
+        CASE WHEN event = 'SNAPSHOT' THEN 'acknowledgement'
+            WHEN json_extract(facts, '$.code') = 'OK' THEN 'answer'
+            WHEN json_extract(facts, '$.code') = 'REPLAY' THEN 'replay'
+            ELSE 'refusal' END,
+        coalesce(json_extract(facts, '$.run'), ''),
+        coalesce(json_extract(facts, '$.step'), 0),
+        '',
+        coalesce(json_extract(facts, '$.query_sha256'), ''),
+        NULL,
+        NULL
+    FROM audit WHERE event IN ('STEP', 'SNAPSHOT');
+CREATE TRIGGER sent_no_update BEFORE UPDATE ON sent
+    BEGIN SELECT RAISE(ABORT, 'what left is never changed'); END;
+CREATE TRIGGER sent_no_delete BEFORE DELETE ON sent
+    BEGIN SELECT RAISE(ABORT, 'what left is never forgotten'); END;
+"""
+_CHANGES = (_VERSION_1, _VERSION_2, _VERSION_3)
 """What each version adds to the one before it; a new database gets all of them."""
+
+
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """Open the database of a site, running or not, for looking only. SetupError when there is
+    none, or when it is of another version than this program."""
+    try:
+        database = sqlite3.connect(
+            f"file:{quote(str(path.resolve()))}?mode=ro",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+        )
+        database.execute("PRAGMA query_only = ON")
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+    except (sqlite3.Error, OSError) as error:
+        raise SetupError(
+            "site.sqlite cannot be read; start the site once, or restore the file."
+        ) from error
+    if version != SCHEMA_VERSION:
+        database.close()
+        raise SetupError("site.sqlite is of another version; start the site once with this one.")
+    return database
 
 
 def open_store(path: Path) -> sqlite3.Connection:

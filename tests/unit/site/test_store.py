@@ -279,7 +279,6 @@ def test_a_database_of_version_1_gains_what_version_2_has(path):
         assert found == [("r1", "", '["h0","h1"]'), ("r2", "", "[]")]
         assert next(e.sets for e in SiteLedger(database).answered()) == (("analysis", 7),)
         database.execute("SELECT query_sha256, by_name, reason, at FROM refused_here")
-        database.execute("SELECT one, by_name, reason, at FROM pause")
         assert pragma(database, "user_version") == SCHEMA_VERSION
         database.close()
 
