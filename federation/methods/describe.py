@@ -24,7 +24,7 @@ from federation.methods.base import (
     Sums,
 )
 from federation.methods.design import magnitude, origin, span
-from federation.methods.dominance import above_shares, dominated
+from federation.methods.dominance import above_shares, dominated, with_complement
 from federation.methods.grouping import counts_by, fine_unit, sums_by
 from federation.methods.quantiles import quantile_bins
 from federation.methods.release import Release, seen
@@ -337,7 +337,7 @@ class _Describing:
             # Everyone the same: the mean would be every single patient's value.
             self.release.hide(f"{where}.mean", "no_spread")
             return dict.fromkeys(names)
-        if self.ask.strict and visible and dominated(self._above())[k]:
+        if self.ask.strict and self._dominated()[k]:
             self.release.hide(f"{where}.mean", "dominance")
             return dict.fromkeys(names)
         if not visible:
@@ -345,8 +345,11 @@ class _Describing:
         values = (mean, sd, se, low, high)
         return {key: self.release.sum(v) for key, v in zip(names, values, strict=True)}
 
-    def _above(self) -> Array:
-        return self.finished.pooled[f"above.{self.variable.name}"]
+    def _dominated(self) -> Mask:
+        """The groups whose sum is hidden for one patient's weight in it (O4)."""
+        visible = np.array([self._seen(k) for k in range(self.plan.groups)])
+        found = dominated(self.finished.pooled[f"above.{self.variable.name}"])
+        return with_complement(found, visible, np.asarray(self._counted("n")))
 
     def _quantiles(self, k: int, visible: bool, where: str) -> dict[str, Any]:
         """Per probability the codebook interval [low, high] that holds it."""

@@ -93,6 +93,7 @@ def hidden_reason(why: str) -> str:
             "Fewer than %(threshold)s patients, or a number that would give such a small number "
             "away by subtraction. 0 looks the same as any other small number."
         ),
+        "dominance": _("One patient, or two together, make up most of this number."),
         "no_spread": _("All patients have the same value, so the mean would be each one’s value."),
         "no_cuts": _("The codebook has no cut-points for this variable."),
         "complete_cases": _(

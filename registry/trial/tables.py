@@ -19,6 +19,7 @@ WHY: Mapping[str, str] = {
     "secondary": "would follow from the other numbers",
     "group_share": "nearly everybody is in one group",
     "small_group": "too few patients",
+    "dominance": "one patient, or two together, make up most of it",
     "no_spread": "all have the same value, so it would be each one's value",
     "no_cuts": "the codebook has no cut-points for this variable",
     "complete_cases": "only patients with all these data are counted; see missing",

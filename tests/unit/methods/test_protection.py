@@ -73,6 +73,22 @@ class TestDescribe:
         assert (group["mean"], group["sd"]) == (None, None)
         assert found.why["variables[0].groups[0].mean"] == "no_spread"
 
+    def test_one_patient_who_makes_up_most_of_a_mean(
+        self, ask: Any, answer: Any, rows: Any
+    ) -> None:
+        question = ask("describe", variables=["x"], by="g")
+        some = rows(x=[10.0] * 40 + [1000.0], g=["a"] * 20 + ["b"] * 20 + ["c"])
+        more = rows(x=[20.0] * 40, g=["a"] * 10 + ["b"] * 15 + ["c"] * 15)
+        found = answer(question, [some, more])
+        groups = found.result["variables"][0]["groups"]
+        # the largest is in c; a, the smallest of the others, would give c away
+        assert [group["mean"] for group in groups] == [None, pytest.approx(14.2857), None]
+        assert [group["n"] for group in groups] == [30, 35, 16]
+        assert found.why["variables[0].groups[2].mean"] == "dominance"
+        assert found.why["variables[0].groups[0].mean"] == "dominance"
+        plain = answer(ask("describe", terms=Terms.open_data(), variables=["x"], by="g"), [some])
+        assert plain.result["variables"][0]["groups"][2]["mean"] == 1000
+
     def test_a_small_group_says_nothing(self, ask: Any, answer: Any, rows: Any) -> None:
         made = rows(age=list(range(30, 80)) * 2 + [40] * 9, g=["a"] * 50 + ["b"] * 50 + ["c"] * 9)
         found = answer(ask("describe", variables=["age"], by="g"), [made])
