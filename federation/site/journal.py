@@ -159,10 +159,12 @@ class Journal:
         )
 
     def waiting(self) -> list[tuple[str, str, dict[str, Any], datetime]]:
-        """Queries that were asked and not approved here: hash, study, query, first asked."""
+        """Queries that were asked and neither approved nor refused here: hash, study, query, first
+        asked."""
         rows = self._database.execute(
             "SELECT query_sha256, study, query, at FROM asked WHERE query_sha256 NOT IN"
-            " (SELECT query_sha256 FROM approval) ORDER BY at"
+            " (SELECT query_sha256 FROM approval UNION SELECT query_sha256 FROM refused_here)"
+            " ORDER BY at"
         )
         return [(sha, study, json.loads(text), moment(at)) for sha, study, text, at in rows]
 
@@ -173,13 +175,41 @@ class Journal:
         ).fetchone()
         return row is not None
 
+    def refused_here(self, query_sha256: str) -> bool:
+        """Whether a person of this hospital turned exactly this query down."""
+        row = self._database.execute(
+            "SELECT 1 FROM refused_here WHERE query_sha256 = ?", (query_sha256,)
+        ).fetchone()
+        return row is not None
+
     def approve(self, query_sha256: str, by: str, now: datetime) -> None:
-        """Record this hospital's approval of a query."""
+        """Record this hospital's approval of a query; an earlier refusal ends."""
+        self._database.execute("DELETE FROM refused_here WHERE query_sha256 = ?", (query_sha256,))
         self._database.execute(
             "INSERT INTO approval (query_sha256, by_name, at) VALUES (?, ?, ?)"
             " ON CONFLICT (query_sha256) DO NOTHING",
             (query_sha256, by, milliseconds(now)),
         )
+
+    def refuse(self, query_sha256: str, by: str, reason: str, now: datetime) -> None:
+        """Record that this hospital turns a query down; an earlier approval ends."""
+        self._database.execute("DELETE FROM approval WHERE query_sha256 = ?", (query_sha256,))
+        self._database.execute(
+            "INSERT INTO refused_here (query_sha256, by_name, reason, at) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (query_sha256) DO UPDATE SET by_name = excluded.by_name,"
+            " reason = excluded.reason, at = excluded.at",
+            (query_sha256, by, reason, milliseconds(now)),
+        )
+
+    def decided(self) -> list[tuple[str, str, str, str, datetime]]:
+        """What people of this hospital decided, newest first: hash, "approved" or "refused", by
+        whom, why, when."""
+        rows = self._database.execute(
+            "SELECT query_sha256, 'approved', by_name, '', at FROM approval"
+            " UNION ALL SELECT query_sha256, 'refused', by_name, reason, at FROM refused_here"
+            " ORDER BY 5 DESC"
+        )
+        return [(sha, what, by, reason, moment(at)) for sha, what, by, reason, at in rows]
 
 
 _SELECT_RUN = (

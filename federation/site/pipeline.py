@@ -1,9 +1,10 @@
 """The order in which a hospital checks a question, and the one place from which answers leave.
 
-size and shape, signature, addressed to this site, in time, not seen before; study agreed here and
-query approved; thresholds, roster, variables and kind; consent snapshot fresh; cohort AND consent;
-the history auditor's votes; the method's guards; sums; masks; journal; signature. The first failure
-stops and becomes a signed refusal with a public code (architecture.md, step 4).
+size and shape, signature, addressed to this site, in time; not paused or turned down by the
+hospital's own people; not seen before; study agreed here and query approved; thresholds, roster,
+variables and kind; consent snapshot fresh; cohort AND consent; the history auditor's votes; the
+method's guards; sums; masks; journal; signature. The first failure stops and becomes a signed
+refusal with a public code (architecture.md, step 4).
 
 Under protection step 0 is a look (federation.disclosure.looking): only votes leave, and no sum
 before this site has added up the votes of all.
@@ -20,11 +21,11 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from federation.disclosure.looking import LOOK, Votes
+from federation.disclosure.policy import PolicyError
 from federation.methods.base import Rows, Step, Sums
 from federation.methods.labels import set_labels
 from federation.protocol.errors import ProtocolError
 from federation.query.refusals import Refused
-from federation.site import audit
 from federation.site.checks import Question, check_approval, check_question, read_question
 from federation.site.consenting import Consenting
 from federation.site.data import DataStore
@@ -33,6 +34,7 @@ from federation.site.errors import DataError
 from federation.site.faults import point
 from federation.site.history import ANSWER_FREE, Decision, History
 from federation.site.journal import Journal, RunState
+from federation.site.leaving import Leaving
 from federation.site.ledger import SiteLedger
 from federation.site.replaying import agreed, next_step
 from federation.site.replies import Replies
@@ -85,6 +87,7 @@ class Pipeline:
         self._database = database
         self._consenting = consenting
         self._journal = Journal(database)
+        self._leaving = Leaving(database, self._journal, directory.peers)
         self._ledger = SiteLedger(database)
         self._history = History(self._journal, self._ledger)
         self._slots = Slots(database)
@@ -98,25 +101,39 @@ class Pipeline:
     def answer(self, data: bytes, now: datetime) -> Outgoing:
         """The signed reply to one message."""
         asked: StepMessage | None = None
+        question: Question | None = None
         try:
             settings = self._directory.settings
             asked = read_step(data, slug=settings.slug, hub_public=settings.hub_public, now=now)
             point("N1")
+            self._check_decided(asked)
             kept = self._journaled(asked)
             if kept is not None:
                 return kept
-            if self._directory.stopped:
-                raise Refused("STUDY_NOT_OPEN")
-            return self._work(asked, now)
+            self._directory.policy.check(now)
+            question = read_question(self._directory, asked)
+            return self._work(question, asked, now)
         except Refused as refused:
-            return self._refuse(asked, refused.code, now, terms=refused.terms)
+            code, terms, reason = refused.code, refused.terms, ""
+        except PolicyError:
+            # The hospital's decision to be looser has ended: it has to decide again first.
+            code, terms, reason = "STUDY_NOT_OPEN", (), "POLICY_ENDED"
         except ProtocolError as error:
-            return self._refuse(asked, "PROTOCOL", now, reason=error.code)
+            code, terms, reason = "PROTOCOL", (), error.code
         except DataError as error:
-            return self._refuse(asked, "DATA_MISMATCH", now, reason=error.code)
+            code, terms, reason = "DATA_MISMATCH", (), error.code
         except Exception as error:
             # Only the name of the class: the text of an exception may hold data.
-            return self._refuse(asked, "INTERNAL_REFUSED", now, reason=type(error).__name__)
+            code, terms, reason = "INTERNAL_REFUSED", (), type(error).__name__
+        return self._refuse(asked, question, code, now, terms=terms, reason=reason)
+
+    def _check_decided(self, asked: StepMessage) -> None:
+        """What the hospital's own people decided comes first: then not even the bytes of an
+        earlier answer are sent again."""
+        if self._directory.stopped:
+            raise Refused("PAUSED")
+        if self._journal.refused_here(asked.query_sha256):
+            raise Refused("QUERY_NOT_APPROVED")
 
     def _journaled(self, asked: StepMessage) -> Outgoing | None:
         """The bytes already sent for this step. ProtocolError when the step, or the number of
@@ -131,8 +148,7 @@ class Pipeline:
             raise ProtocolError("STEP_CONFLICT")
         return Outgoing(kept.reply, kept.code)
 
-    def _work(self, asked: StepMessage, now: datetime) -> Outgoing:
-        question = read_question(self._directory, asked)
+    def _work(self, question: Question, asked: StepMessage, now: datetime) -> Outgoing:
         self._check_approval(question, asked, now)
         check_question(self._directory, question, asked)
         state = self._state(asked)
@@ -141,7 +157,7 @@ class Pipeline:
         if state is None:
             earlier = self._history.replay(question, asked, now)
             if earlier is not None:
-                return self._replay(asked, earlier, now)
+                return self._replay(question, asked, earlier, now)
         prepared = self._prepare(question, asked)
         point("N3")
         step = self._step(question, asked, state)
@@ -154,7 +170,7 @@ class Pipeline:
         if question.ask.strict and (state is None or state.step.name == LOOK):
             decision = self._history.decide(question, asked, counted, now)
             if decision.replay is not None:
-                return self._replay(asked, decision.replay, now)
+                return self._replay(question, asked, decision.replay, now)
             votes = self._votes(question, asked, decision, counted)
             if state is not None and state.votes != votes:
                 # Another answer left since the look: what all agreed on may no longer hold.
@@ -316,50 +332,50 @@ class Pipeline:
                     answered=not looked,
                 )
             )
-            self._keep(asked, "OK", reply, now)
+            self._leaving.keep(
+                question,
+                asked,
+                "OK",
+                reply,
+                now,
+                snapshot=self._consenting.seq,
+                patients=counted.n,
+            )
 
-    def _replay(self, asked: StepMessage, earlier: RunState, now: datetime) -> Outgoing:
-        reply = self._replies.replay(asked, earlier, snapshot=self._consenting.seq, now=now)
+    def _replay(
+        self, question: Question, asked: StepMessage, earlier: RunState, now: datetime
+    ) -> Outgoing:
+        seq = self._consenting.seq
+        reply = self._replies.replay(asked, earlier, snapshot=seq, now=now)
         with transaction(self._database):
-            self._keep(asked, "REPLAY", reply, now)
+            self._leaving.keep(question, asked, "REPLAY", reply, now, snapshot=seq)
         return Outgoing(reply, "REPLAY")
 
     def _refuse(
         self,
         asked: StepMessage | None,
+        question: Question | None,
         code: str,
         now: datetime,
         *,
         terms: tuple[str, ...] = (),
         reason: str = "",
     ) -> Outgoing:
-        """A signed refusal. It is sent even when it cannot be written down: it says nothing."""
-        reply = self._replies.refusal(asked, code, terms, snapshot=self._consenting.seq, now=now)
+        """A signed refusal. When it cannot be written down it says nothing of patients: it is
+        INTERNAL_REFUSED, whatever the reason was."""
+        seq = self._consenting.seq
+        reply = self._replies.refusal(asked, code, terms, snapshot=seq, now=now)
         try:
             with transaction(self._database):
                 if asked is not None and code in _FINAL:
-                    self._keep(asked, code, reply, now, reason)
+                    self._leaving.keep(
+                        question, asked, code, reply, now, snapshot=seq, reason=reason
+                    )
                 else:
-                    self._audit(asked, code, now, reason)
+                    self._leaving.note(
+                        question, asked, code, reply, now, snapshot=seq, reason=reason
+                    )
         except sqlite3.Error:
-            pass
+            code = "INTERNAL_REFUSED"
+            reply = self._replies.refusal(asked, code, (), snapshot=seq, now=now)
         return Outgoing(reply, code)
-
-    def _keep(
-        self, asked: StepMessage, code: str, reply: bytes, now: datetime, reason: str = ""
-    ) -> None:
-        self._journal.keep_reply(asked.run, asked.step, asked.content_sha256, code, reply, now)
-        self._journal.keep_seen(asked.jti, asked.message_sha256, asked.expires, now)
-        self._audit(asked, code, now, reason)
-
-    def _audit(self, asked: StepMessage | None, code: str, now: datetime, reason: str) -> None:
-        facts: dict[str, str | int] = {"code": code, "seq": self._consenting.seq}
-        if reason:
-            facts["reason"] = reason
-        if asked is not None:
-            facts |= {
-                "run": asked.run,
-                "step": asked.step,
-                "query_sha256": asked.query_sha256,
-            }
-        audit.record(self._database, "STEP", facts, now)

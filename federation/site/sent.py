@@ -7,19 +7,26 @@ in the row. `patients`, how many patients an answer counted here, stays in this 
 import hashlib
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from federation.protocol.encoding import canonical, parse_json, unb64
 from federation.protocol.errors import ProtocolError
+from federation.site.settings import StudyHere
 from federation.site.step_message import StepMessage
 from federation.site.store import moment
 
 ANSWER, REPLAY, REFUSAL = "answer", "replay", "refusal"
 ACKNOWLEDGEMENT, COVERAGE = "acknowledgement", "coverage"
+KIND_OF: Mapping[str, str] = MappingProxyType({"OK": ANSWER, "REPLAY": REPLAY})
+"""Kind of message by the code of its audit line; any other code is a refusal."""
+
 MAX_BODY = 64 * 1024 * 1024
+MAX_QUERY = 100_000
+"""A longer query is no question of a researcher and is not kept."""
 
 
 @dataclass(frozen=True)
@@ -104,28 +111,33 @@ class Register:
             (line, kind, run, step, step_name, query_sha256, patients, body),
         )
 
-    def keep_asked(self, asked: StepMessage, study: str) -> None:
+    def keep_asked(self, asked: StepMessage, study: StudyHere, known: Container[str]) -> None:
         """Keep what a run asks, so that it can be said in words later. Call it for a question that
-        was read and has the hash that the message names."""
-        sha256 = hashlib.sha256(codebook := canonical(dict(asked.codebook))).hexdigest()
-        self._database.execute(
-            "INSERT INTO codebook (sha256, content) VALUES (?, ?) ON CONFLICT DO NOTHING",
-            (sha256, codebook.decode()),
-        )
-        self._database.execute(
-            "INSERT INTO question (query_sha256, study, codebook_sha256, query)"
-            " VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            (asked.query_sha256, study, sha256, canonical(dict(asked.query)).decode()),
-        )
+        was read: its codebook is the agreed one and its thresholds are thresholds. Of the roster
+        only hospitals that are `known` here are kept."""
+        run = self._database.execute("SELECT 1 FROM run_asked WHERE run = ?", (asked.run,))
+        if run.fetchone() is not None:
+            return
+        query = canonical(dict(asked.query)).decode()
+        if len(query) <= MAX_QUERY:
+            self._database.execute(
+                "INSERT INTO codebook (sha256, content) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                (study.codebook_sha256, canonical(dict(asked.codebook)).decode()),
+            )
+            self._database.execute(
+                "INSERT INTO question (query_sha256, study, codebook_sha256, query)"
+                " VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (asked.query_sha256, study.slug, study.codebook_sha256, query),
+            )
         self._database.execute(
             "INSERT INTO run_asked (run, query_sha256, terms, requester, roster)"
-            " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            " VALUES (?, ?, ?, ?, ?)",
             (
                 asked.run,
                 asked.query_sha256,
                 canonical(dict(asked.terms)).decode(),
                 asked.requester,
-                canonical(sorted(asked.roster)).decode(),
+                canonical(sorted(slug for slug in asked.roster if slug in known)).decode(),
             ),
         )
 

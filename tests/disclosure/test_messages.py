@@ -158,7 +158,7 @@ def test_a_refusal_about_patients_stays_the_same_bytes(net):
 def test_the_hospitals_own_switch(net, claims):
     stop = net.folder / "h0" / "STOP"
     stop.touch()
-    assert verdict(net, signed(net, claims)) == ("refused", "STUDY_NOT_OPEN")
+    assert verdict(net, signed(net, claims)) == ("refused", "PAUSED")
 
     stop.unlink()
     assert verdict(net, signed(net, claims))[0] == "ok"
