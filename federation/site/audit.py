@@ -3,6 +3,7 @@
 Codes, hashes and numbers of messages only. A line never holds a count of patients, a value, a
 header, a path or a local number; `record` refuses facts of any other shape. `sha256` is that of
 the bytes or of the text that a line is about, so that these cannot be changed unseen either.
+`names` are those of the hospital's own people who decided something.
 """
 
 import hashlib
@@ -21,7 +22,9 @@ _FACTS = frozenset(
     {
         "by",
         "code",
+        "key",
         "kind",
+        "names",
         "query_sha256",
         "reason",
         "run",
@@ -30,8 +33,10 @@ _FACTS = frozenset(
         "status",
         "step",
         "study",
+        "until",
     }
 )
+MAX_NAMES = 300
 
 
 def record(
@@ -43,8 +48,8 @@ def record(
     """
     if not _EVENT.fullmatch(event) or not facts.keys() <= _FACTS:
         raise ValueError("an audit line has a code and known facts")
-    for value in facts.values():
-        if isinstance(value, str) and not _TEXT.fullmatch(value):
+    for fact, value in facts.items():
+        if isinstance(value, str) and not _fits(fact, value):
             raise ValueError("an audit fact is a code or an identifier")
     last = database.execute("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
     seq, previous = (last[0] + 1, last[1]) if last else (1, FIRST)
@@ -55,6 +60,12 @@ def record(
         (seq, at, event, text, previous, _hash(seq, at, event, text, previous)),
     )
     return int(seq)
+
+
+def _fits(fact: str, text: str) -> bool:
+    if fact == "names":
+        return len(text) <= MAX_NAMES and text.isprintable()
+    return _TEXT.fullmatch(text) is not None
 
 
 def first_break(database: sqlite3.Connection) -> int | None:

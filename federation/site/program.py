@@ -21,6 +21,7 @@ from federation.site.errors import SetupError
 from federation.site.faults import point
 from federation.site.frames import read_frame, write_frame
 from federation.site.pipeline import Outgoing, Pipeline
+from federation.site.policy_log import note_policy
 from federation.site.replies import Replies
 from federation.site.store import open_store, transaction
 
@@ -55,6 +56,7 @@ class SiteProgram:
             raise SetupError(
                 "the consent snapshot in site.sqlite does not fit site.toml; check hub and network."
             ) from error
+        note_policy(self._database, directory.policy, utc_now())
         self._replies = Replies(directory)
         self._pipeline = Pipeline(directory, self._database, self._consenting)
 

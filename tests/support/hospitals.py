@@ -144,6 +144,7 @@ class Net:
                 mapping=MAPPING,
                 policy=self.policy.to_yaml(),
                 studies={name: agreed for name in self.studies},
+                now=self.now,
             )
         peers = {slug: site.identity for slug, site in self.directories.items()}
         for slug, site in self.directories.items():
@@ -155,7 +156,7 @@ class Net:
         """Start a site, or start it again, from what lies in its directory."""
         if slug in self.programs:
             self.programs[slug].close()
-        self.directories[slug] = SiteDirectory.load(self.folder / slug)
+        self.directories[slug] = SiteDirectory.load(self.folder / slug, self.now)
         self.programs[slug] = SiteProgram(self.directories[slug])
 
     def close(self) -> None:
