@@ -39,6 +39,12 @@ DISCLOSURE_ROWS: Final[Mapping[str, Row]] = MappingProxyType(
             never_released="minimum, maximum, mode, an exact quantile, a value of one patient",
             rules=("O1", "O2", "O4", "O5"),
         ),
+        "histogram": Row(
+            leaves_site="masked counts per class of the codebook, and per group",
+            released="pooled counts per bar of joined classes, the same bars for all groups",
+            never_released="an edge that is not in the codebook, a bar with few patients, an end",
+            rules=("O1", "O2", "O3", "O6"),
+        ),
         "survival": Row(
             leaves_site="masked events and censored per interval of the public time grid",
             released="survival curve in merged intervals, median, chosen times, log-rank test",
@@ -50,6 +56,13 @@ DISCLOSURE_ROWS: Final[Mapping[str, Row]] = MappingProxyType(
             released="coefficient, standard error, interval and p per term; patients and events",
             never_released="covariance, residuals, fitted values, baseline hazard, event times",
             rules=("O1", "O7", "O8", "O9", "O10", "O12"),
+        ),
+        "mixed": Row(
+            leaves_site="masked cross-products at trial ratios of the two variances; their slopes",
+            released="coefficient, standard error, interval and p per term; variance between and "
+            "within hospitals",
+            never_released="a hospital's own level or size, covariance, residuals, fitted values",
+            rules=("O1", "O7", "O8", "O12"),
         ),
     }
 )

@@ -1,0 +1,156 @@
+"""Comparing hospitals with what chance allows: funnel limits, overdispersion and rankability.
+
+Pure functions over one number per hospital. A standardised ratio is observed / expected. Sources:
+D. Spiegelhalter, Funnel plots for comparing institutional performance, Statistics in Medicine 24
+(2005) 1185-1202, for limits, winsorised overdispersion and the additive model; H. Lingsma and
+others, Comparing and ranking hospitals based on outcome, QJM 103 (2010) 99-108, for rankability;
+J. Higgins and S. Thompson, Quantifying heterogeneity, Statistics in Medicine 21 (2002) 1539-1558,
+for the typical variance where a median is not to be had.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Limits = tuple[float, float]
+
+LEVEL95: Final = 0.95
+LEVEL998: Final = 0.998
+WINSORISED: Final = 0.10
+"""Share of hospitals pulled in at each end before the spread is judged."""
+MODERATE: Final = 0.50
+HIGH: Final = 0.75
+"""Below this rankability hospitals may not be ranked: most of the order would be chance."""
+
+
+def poisson_limits(expected: float, level: float) -> Limits | None:
+    """Exact limits of observed / expected when events come as Poisson with mean `expected`.
+
+    chi2inv(a/2, 2E) / 2E and chi2inv(1 - a/2, 2(E + 1)) / 2E, a = 1 - level; None without any
+    expected event.
+    """
+    from scipy import special
+
+    if not expected > 0:
+        return None
+    tail = (1.0 - level) / 2.0
+    # gammaincinv(k, q) = chi2inv(q, 2k) / 2
+    low = float(special.gammaincinv(expected, tail)) / expected
+    high = float(special.gammainccinv(expected + 1.0, tail)) / expected
+    return low, high
+
+
+def binomial_limits(n: int, share: float, level: float) -> Limits | None:
+    """Limits of a proportion of n patients when each has the event with probability `share`.
+
+    The exact binomial quantile, interpolated to the wanted tail (Spiegelhalter 2005, appendix
+    A.1.1); None without patients or when `share` is 0 or 1.
+    """
+    if n < 1 or not 0.0 < share < 1.0:
+        return None
+    tail = (1.0 - level) / 2.0
+    return _binomial_quantile(n, share, tail), _binomial_quantile(n, share, 1.0 - tail)
+
+
+def _binomial_quantile(n: int, share: float, q: float) -> float:
+    """The q quantile of the proportion, straight between the steps of the distribution."""
+    from scipy import stats
+
+    r = float(stats.binom.ppf(q, n, share))
+    below, here = float(stats.binom.cdf(r - 1.0, n, share)), float(stats.binom.cdf(r, n, share))
+    over = (here - q) / (here - below)
+    return float(min(max((r - over) / n, 0.0), 1.0))
+
+
+def winsorised(z: Floats, share: float = WINSORISED) -> Floats:
+    """`z` with the outer `share` at each end pulled in to the quantile there (linear, as R's)."""
+    if z.size == 0:
+        return z
+    low, high = np.quantile(z, [share, 1.0 - share])
+    return np.asarray(np.clip(z, low, high))
+
+
+def dispersion(squares: float, hospitals: int) -> float | None:
+    """phi: the mean of z squared over the hospitals; 1 is what chance gives. None without any."""
+    return squares / hospitals if hospitals > 0 else None
+
+
+def added_variance(phi: float, hospitals: int, weight: float, weight_squares: float) -> float:
+    """tau squared, the variance between hospitals beyond chance, by the method of moments.
+
+    max(0, (k phi - (k - 1)) / (sum w - sum w^2 / sum w)) for k hospitals with weights w, the
+    inverse variances within; `weight` is sum w, `weight_squares` sum w^2. 0 for one hospital.
+    """
+    if hospitals < 2 or not weight > 0:
+        return 0.0
+    room = weight - weight_squares / weight
+    excess = hospitals * phi - (hospitals - 1)
+    return max(0.0, excess / room) if room > 0 else 0.0
+
+
+def typical_variance(hospitals: int, weight: float, weight_squares: float) -> float | None:
+    """Within-hospital variance of a typical hospital: (k - 1) sum w / ((sum w)^2 - sum w^2)."""
+    room = weight**2 - weight_squares
+    return (hospitals - 1) * weight / room if hospitals > 1 and room > 0 else None
+
+
+def rankability(between: float, within: float | None) -> float | None:
+    """Share of the differences between hospitals that is not chance: tau^2 / (tau^2 + s^2)."""
+    if within is None or not between + within > 0:
+        return None
+    return between / (between + within)
+
+
+Rank = Literal["low", "moderate", "high"]
+
+
+def rank_word(value: float | None) -> Rank | None:
+    """low below 50%, moderate to 75%, high above: only then may hospitals be ranked."""
+    if value is None:
+        return None
+    return "low" if value < MODERATE else "moderate" if value <= HIGH else "high"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How far hospitals differ: phi, tau squared, rankability, and from how many hospitals."""
+
+    hospitals: int
+    phi: float | None
+    tau2: float
+    rankability: float | None
+
+
+def spread_of(z: Floats, variance: Floats) -> Spread:
+    """From each hospital's z and within variance (k,): winsorised phi, median variance."""
+    k = z.size
+    phi = dispersion(float((winsorised(z) ** 2).sum()), k)
+    if phi is None:
+        return Spread(0, None, 0.0, None)
+    weight = 1.0 / variance
+    tau2 = added_variance(phi, k, float(weight.sum()), float((weight**2).sum()))
+    return Spread(k, phi, tau2, rankability(tau2, float(np.median(variance))) if k > 1 else None)
+
+
+def spread_of_sums(hospitals: int, squares: float, weight: float, weight_squares: float) -> Spread:
+    """As `spread_of` from sums over the hospitals only: not winsorised, typical variance."""
+    phi = dispersion(squares, hospitals)
+    if phi is None:
+        return Spread(0, None, 0.0, None)
+    tau2 = added_variance(phi, hospitals, weight, weight_squares)
+    within = typical_variance(hospitals, weight, weight_squares)
+    return Spread(hospitals, phi, tau2, rankability(tau2, within))
+
+
+def outside(ratio: float, limits95: Limits | None, limits998: Limits | None) -> int | None:
+    """0 inside both limits, 95 outside the inner ones, 998 outside the outer ones too."""
+    if limits95 is None or limits998 is None:
+        return None
+    if not limits998[0] <= ratio <= limits998[1]:
+        return 998
+    return 0 if limits95[0] <= ratio <= limits95[1] else 95
