@@ -51,6 +51,12 @@ DISCLOSURE_ROWS: Final[Mapping[str, Row]] = MappingProxyType(
             never_released="an event time, an interval with few removed, the tail of the curve",
             rules=("O1", "O2", "O10", "O11"),
         ),
+        "regression": Row(
+            leaves_site="masked counts; masked score, information and log-likelihood per round",
+            released="coefficient, standard error, interval and p per term; patients and events",
+            never_released="X'X, covariance, residuals, fitted values, scores of a round",
+            rules=("O1", "O4", "O7", "O8", "O9", "O12"),
+        ),
         "cox": Row(
             leaves_site="masked score, information and log-likelihood, within hospitals",
             released="coefficient, standard error, interval and p per term; patients and events",

@@ -73,6 +73,15 @@ class Release:
             return None
         return int(value)
 
+    def counted(
+        self, value: int, seen: bool, where: str, patients: int | None = None
+    ) -> dict[str, int | None]:
+        """A count as `n`, with `patients` beside it where a row is not a patient."""
+        made = {"n": self.count(value, seen, where)}
+        if patients is not None:
+            made["patients"] = int(patients) if seen else None
+        return made
+
     def done(self, result: dict[str, Any]) -> Released:
         """The finished answer."""
         return Released(result, self.hidden, self.warnings)

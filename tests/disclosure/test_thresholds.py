@@ -8,6 +8,7 @@ from federation.methods.registry import KINDS
 PLAIN = {
     "count": {"by": ["sex"]},
     "describe": {"variables": ["ca125"]},
+    "histogram": {"variable": "age"},
     "survival": {"time": "fu_days", "event": "death"},
     "cox": {"time": "fu_days", "event": "death", "formula": "age"},
 }

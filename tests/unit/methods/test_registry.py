@@ -13,6 +13,7 @@ from federation.query.terms import Terms
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "count": [{}, {"by": ["g", "flag"]}],
     "describe": [{"variables": ["age", "g"]}, {"variables": ["x"], "by": "g"}],
+    "histogram": [{"variable": "age"}, {"variable": "score", "by": "g"}],
     "survival": [
         {"time": "t", "event": "e"},
         {"time": "t", "event": "e", "by": "g", "strata": "site"},
@@ -58,6 +59,7 @@ def patients(rows: Any) -> Any:
         t=some(list(rng.integers(0, 900, n))),
         e=some(list(rng.random(n) < 0.5)),
         age=some(list(rng.integers(30, 90, n))),
+        score=some(list(rng.integers(1, 6, n))),
         x=some(list(rng.normal(size=n))),
         g=some(list(rng.choice(["a", "b", "c"], n))),
         h=some(list(rng.choice(["no", "yes"], n))),
