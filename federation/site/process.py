@@ -1,12 +1,15 @@
 """`python -m federation.site.process DIRECTORY`: one site over stdin and stdout.
 
-Frames come in on stdin and go out on stdout; stderr gets codes only. It ends when stdin closes.
-Exit codes: 0 ended, 1 failed, 2 the directory is not as it must be (one sentence says what).
+Frames come in on stdin and go out on stdout; stderr gets codes only. It ends when stdin closes,
+and on SIGTERM after the reply it is working on. Exit codes: 0 ended, 1 failed, 2 the directory is
+not as it must be (one sentence says what).
 """
 
 import os
+import signal
 import sys
 import warnings
+from types import FrameType
 from typing import BinaryIO
 
 OK, FAILED, WRONG_SETUP = 0, 1, 2
@@ -40,6 +43,8 @@ def _serve(path: str, outgoing: BinaryIO) -> int:
     except SetupError as error:
         sys.stderr.write(f"SETUP {error.sentence}\n")
         return WRONG_SETUP
+    ending = _Ending()
+    signal.signal(signal.SIGTERM, ending.asked)
     try:
         serve(
             program,
@@ -47,13 +52,42 @@ def _serve(path: str, outgoing: BinaryIO) -> int:
             outgoing,
             sys.stderr,
             bucket_seconds=directory.policy.timing_bucket_s,
+            busy=ending,
         )
+    except _Ended:
+        return OK
     except (FrameError, BrokenPipeError):
         sys.stderr.write("PIPE\n")
         return FAILED
     finally:
         program.close()
     return OK
+
+
+class _Ended(Exception):
+    """Asked to end, and nothing is being worked on."""
+
+
+class _Ending:
+    """SIGTERM ends the program between two messages, never inside one."""
+
+    def __init__(self) -> None:
+        self._working = False
+        self._wanted = False
+
+    def asked(self, number: int, frame: FrameType | None) -> None:
+        """What SIGTERM calls."""
+        self._wanted = True
+        if not self._working:
+            raise _Ended
+
+    def __enter__(self) -> None:
+        self._working = True
+
+    def __exit__(self, raised: object, *_: object) -> None:
+        self._working = False
+        if self._wanted and raised is None:
+            raise _Ended
 
 
 def _take_stdout() -> BinaryIO:

@@ -2,10 +2,13 @@
 
 import binascii
 import fcntl
+import hashlib
 import json
+import math
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, TextIO
@@ -23,14 +26,18 @@ from federation.site.frames import read_frame, write_frame
 from federation.site.pipeline import Outgoing, Pipeline
 from federation.site.policy_log import note_policy
 from federation.site.replies import Replies
+from federation.site.sent import ACKNOWLEDGEMENT, Register
 from federation.site.store import open_store, transaction
 
 LOCK_FILE = "site.lock"
 LOCK_SECONDS = 10.0
 
-# Refusals that depend on patients leave at the next tick of `timing_bucket_s` (rule S2), so that
-# how long a refusal took does not say which rule refused.
-HELD = frozenset({"SMALL_GROUP", "MODEL_TOO_RICH", "MODEL_UNSTABLE", "INSTITUTION_HIDDEN"})
+# Refusals that depend on patients leave on a tick of `timing_bucket_s` (rule S2), so that how long
+# a refusal took does not say which rule refused. Ticks count from the arrival of the message: on
+# ticks of the clock a hub could let its message arrive just before one, and learn how long it took.
+HELD = frozenset(
+    {"SMALL_GROUP", "MODEL_TOO_RICH", "MODEL_UNSTABLE", "INSTITUTION_HIDDEN", "BUDGET"}
+)
 
 
 def utc_now() -> datetime:
@@ -56,9 +63,24 @@ class SiteProgram:
             raise SetupError(
                 "the consent snapshot in site.sqlite does not fit site.toml; check hub and network."
             ) from error
-        note_policy(self._database, directory.policy, utc_now())
+        self._note_start()
+        self._register = Register(self._database)
         self._replies = Replies(directory)
         self._pipeline = Pipeline(directory, self._database, self._consenting)
+
+    def _note_start(self) -> None:
+        """Write down under which policy this program runs; a site whose ledger cannot be written
+        does not start."""
+        now, policy = utc_now(), self._directory.policy
+        try:
+            note_policy(self._database, policy, now)
+            with transaction(self._database):
+                audit.record(self._database, "STARTED", {"sha256": policy.sha256}, now)
+        except sqlite3.Error as error:
+            self.close()
+            raise SetupError(
+                "site.sqlite cannot be written; free disk space, or correct the file's rights."
+            ) from error
 
     def handle(self, message: bytes, now: datetime) -> Outgoing:
         """The reply to one message of the hub, whatever it holds. Never raises."""
@@ -74,21 +96,30 @@ class SiteProgram:
             if type(claims.get("seq")) is int and claims["seq"] >= 0:
                 seq = claims["seq"]
             snapshot = self._consenting.read(claims)
+            reply = self._replies.acknowledgement(seq, None, now, now)
             with transaction(self._database):
                 self._consenting.keep(snapshot, message, now)
-                audit.record(self._database, "SNAPSHOT", {"seq": seq, "code": "APPLIED"}, now)
+                self._note(seq, "APPLIED", reply, now)
             self._consenting.use(snapshot)
-            return Outgoing(self._replies.acknowledgement(seq, None, now, now), "APPLIED")
+            return Outgoing(reply, "APPLIED")
         except (ProtocolError, ConsentError) as error:
             code = error.code
         except Exception:
             code = "INTERNAL_REFUSED"
+        reply = self._replies.acknowledgement(seq, code, None, now)
         try:
             with transaction(self._database):
-                audit.record(self._database, "SNAPSHOT", {"seq": seq, "code": code}, now)
+                self._note(seq, code, reply, now)
         except sqlite3.Error:
-            pass
-        return Outgoing(self._replies.acknowledgement(seq, code, None, now), code)
+            pass  # it says nothing of patients, and the hub must know that the list was not taken
+        return Outgoing(reply, code)
+
+    def _note(self, seq: int, code: str, reply: bytes, now: datetime) -> None:
+        """Inside a transaction: the audit line and the row of an acknowledgement that leaves."""
+        sha256 = hashlib.sha256(reply).hexdigest()
+        facts: dict[str, str | int] = {"seq": seq, "code": code, "sha256": sha256}
+        line = audit.record(self._database, "SNAPSHOT", facts, now)
+        self._register.keep(line, ACKNOWLEDGEMENT, body=reply)
 
     def close(self) -> None:
         self._database.close()
@@ -101,21 +132,30 @@ def serve(
     outgoing: BinaryIO,
     log: TextIO,
     *,
-    bucket_seconds: int,
+    bucket_seconds: float,
     clock: Callable[[], datetime] = utc_now,
+    steady: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
+    busy: AbstractContextManager[object] | None = None,
 ) -> None:
     """Answer frames until `incoming` ends. `log` gets one code per message that was not simply
-    answered, nothing else."""
+    answered, nothing else. `busy` is entered with each message and left when its reply is out."""
     while (message := read_frame(incoming)) is not None:
-        reply = program.handle(message, clock())
-        if reply.code not in ("OK", "REPLAY", "APPLIED"):
-            log.write(reply.code + "\n")
-            log.flush()
-        if bucket_seconds and reply.code in HELD:
-            sleep(bucket_seconds - clock().timestamp() % bucket_seconds)
-        write_frame(outgoing, reply.body)
-        point("N6")
+        arrived = steady()
+        with busy or nullcontext():
+            reply = program.handle(message, clock())
+            if reply.code not in ("OK", "REPLAY", "APPLIED"):
+                log.write(reply.code + "\n")
+                log.flush()
+            if bucket_seconds and reply.code in HELD:
+                sleep(_until_tick(arrived, steady(), bucket_seconds))
+            write_frame(outgoing, reply.body)
+            point("N6")
+
+
+def _until_tick(arrived: float, now: float, bucket: float) -> float:
+    """Seconds until the next whole number of buckets, at least one, after `arrived`."""
+    return arrived + max(1, math.ceil((now - arrived) / bucket)) * bucket - now
 
 
 def _kind(message: bytes) -> str:

@@ -66,17 +66,18 @@ class Answers:
         return Outgoing(message.upper(), self.code)
 
 
-def run(code, bucket=5, at=datetime(2026, 1, 1, 0, 0, 3, tzinfo=UTC)):
+def run(code, bucket=5, took=2.0):
     incoming, outgoing, log, slept = io.BytesIO(), io.BytesIO(), io.StringIO(), []
     write_frame(incoming, b"abc")
     incoming.seek(0)
+    moments = iter([100.0, 100.0 + took])
     serve(
         Answers(code),
         incoming,
         outgoing,
         log,
         bucket_seconds=bucket,
-        clock=lambda: at,
+        steady=lambda: next(moments),
         sleep=slept.append,
     )
     outgoing.seek(0)
@@ -91,8 +92,14 @@ def test_an_answer_leaves_at_once_and_is_not_logged(code):
 
 @pytest.mark.parametrize("code", sorted(program.HELD))
 def test_a_refusal_about_patients_leaves_at_the_tick(code):
-    assert run(code) == (code + "\n", [2.0])
+    assert run(code) == (code + "\n", [3.0])
     assert run(code, bucket=0) == (code + "\n", [])
+
+
+@pytest.mark.parametrize(("took", "waits"), [(0.0, 5.0), (4.75, 0.25), (5.0, 0.0), (5.5, 4.5)])
+def test_ticks_count_from_the_arrival_of_the_message(took, waits):
+    """A hub that chooses when its message comes learns nothing from when the reply leaves."""
+    assert run("SMALL_GROUP", took=took)[1] == [waits]
 
 
 def test_other_refusals_leave_at_once():
