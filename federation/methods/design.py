@@ -2,11 +2,17 @@
 
 Columns follow from formula and codebook alone, never from the data, so that a level nobody has
 still has its column and sums of sites can be added.
+
+Powers are taken of the distance to the middle of the codebook's range, because x, x^2 and x^3 of
+ages or years are all but collinear. The grammar demands the lower powers beside a higher one, so
+this is the same model, and `Design.to_raw` returns the coefficients of the powers of x itself.
 """
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,10 +29,13 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Part:
-    """One factor of a column: a numeric variable, or (level not None) one level of a variable."""
+    """One factor of a column: a numeric variable to a `power`; with `level`, one level of a
+    variable; with `bend`, one column (from 1) of its restricted cubic spline."""
 
     variable: str
     level: str | None = None
+    power: int = 1
+    bend: int | None = None
 
 
 @dataclass(frozen=True)
@@ -88,24 +97,79 @@ class Design:
         return rows.complete(numeric, self.factors)
 
     def matrix(self, rows: Rows) -> Floats:
-        """Raw values, float (n, p), of rows that are complete."""
-        made = np.empty((rows.n, self.size))
+        """Raw values, float (n, p), of rows that are complete; each column lies in one piece."""
+        made = np.empty((self.size, rows.n)).T
         codes = {name: rows.column(name).codes() for name in self.factors}
         for index, column in enumerate(self.columns):
-            value = np.ones(rows.n)
-            for part in column.parts:
+            for place, part in enumerate(column.parts):
+                value: Floats | Mask
                 if part.level is None:
-                    value = value * rows.column(part.variable).values
+                    value = self._number(part, rows)
                 else:
                     labels = self.codebook.variables[part.variable].group_labels or ()
-                    value = value * (codes[part.variable] == labels.index(part.level))
-            made[:, index] = value
+                    value = codes[part.variable] == labels.index(part.level)
+                if place == 0:
+                    made[:, index] = value
+                else:
+                    made[:, index] *= value
         return made
+
+    def _number(self, part: Part, rows: Rows) -> Floats:
+        """One numeric part, (n,)."""
+        variable = self.codebook.variables[part.variable]
+        values = rows.column(part.variable).values
+        if part.bend is not None:
+            return spline_column(values, variable.knots, part.bend)
+        return values if part.power == 1 else (values - middle(variable)) ** part.power
+
+    def to_raw(
+        self, kept: Sequence[int], centre: Floats, scale: Floats, *, intercept: bool = True
+    ) -> Floats:
+        """The map (k, k) from the coefficients of (column - centre) / scale to those of the terms.
+
+        `kept` are the fitted columns, `centre` and `scale` theirs, (kept,). With `intercept` the
+        first coefficient is that of the constant, and k = kept + 1.
+        """
+        size = len(kept) + 1
+        to_columns = np.eye(size)
+        to_columns[1:, 1:] = np.diag(1.0 / scale)
+        to_columns[0, 1:] = -centre / scale
+        place = {frozenset(self.columns[i].parts): at + 1 for at, i in enumerate(kept)}
+        place[frozenset()] = 0
+        to_powers = np.zeros((size, size))
+        to_powers[0, 0] = 1.0
+        for at, i in enumerate(kept):
+            for parts, share in self._expanded(self.columns[i]):
+                to_powers[place[parts], at + 1] += share
+        found = to_powers @ to_columns
+        return np.asarray(found if intercept else found[1:, 1:])
+
+    def _expanded(self, column: DesignColumn) -> list[tuple[frozenset[Part], float]]:
+        """The column as a sum of products of plain powers, each with its share."""
+        products: dict[frozenset[Part], float] = {frozenset(): 1.0}
+        for part in column.parts:
+            lower = {part: 1.0}
+            if part.power > 1:
+                about = middle(self.codebook.variables[part.variable])
+                lower = {
+                    Part(part.variable, power=k): math.comb(part.power, k)
+                    * (-about) ** (part.power - k)
+                    for k in range(part.power + 1)
+                }
+            grown: dict[frozenset[Part], float] = defaultdict(float)
+            for parts, share in products.items():
+                for each, own in lower.items():
+                    grown[parts if each.power == 0 else parts | {each}] += share * own
+            products = grown
+        return list(products.items())
 
     @cached_property
     def origin(self) -> Floats:
         """A public value near each column's data, (p,): the codebook's minimum, else 0."""
-        return np.array([origin(self._numbers(c)[0]) if _alone(c) else 0.0 for c in self.columns])
+        plain = [self.codebook.variables[c.parts[0].variable] for c in self.columns]
+        return np.array(
+            [origin(v) if _alone(c) else 0.0 for v, c in zip(plain, self.columns, strict=True)]
+        )
 
     @cached_property
     def reach(self) -> Floats:
@@ -115,19 +179,21 @@ class Design:
         """
         reaches = []
         for column in self.columns:
-            numbers = self._numbers(column)
-            each = [span(v) if _alone(column) else magnitude(v) for v in numbers]
-            reaches.append(math.prod(each))
+            bounds = [1.0]
+            for part in column.parts:
+                variable = self.codebook.variables[part.variable]
+                if part.level is None and (part.power > 1 or part.bend is not None):
+                    bounds.append(span(variable) ** part.power)
+                elif part.level is None:
+                    bounds.append(span(variable) if _alone(column) else magnitude(variable))
+            reaches.append(math.prod(bounds))
         return np.array(reaches, dtype=np.float64)
-
-    def _numbers(self, column: DesignColumn) -> list[Variable]:
-        parts = (part for part in column.parts if part.level is None)
-        return [self.codebook.variables[part.variable] for part in parts]
 
 
 def _alone(column: DesignColumn) -> bool:
     """Whether the column is one numeric variable as it is."""
-    return len(column.parts) == 1 and not column.is_dummy
+    (part, *others) = column.parts
+    return not others and part.level is None and part.power == 1 and part.bend in (None, 1)
 
 
 def origin(variable: Variable) -> float:
@@ -149,6 +215,36 @@ def magnitude(variable: Variable) -> float:
     return _power_of_two(max(abs(variable.min), abs(variable.max)))
 
 
+def middle(variable: Variable) -> float:
+    """The middle of the codebook's range, about which powers are taken; 0 without bounds."""
+    if variable.min is None or variable.max is None:
+        return 0.0
+    return (variable.min + variable.max) / 2
+
+
+def spline_column(values: Floats, knots: Sequence[float], bend: int) -> Floats:
+    """Column `bend` of 1 .. len(knots) - 1 of the restricted cubic spline, (n,).
+
+    The first is x itself. The others are cubic between the knots and straight outside them,
+    divided by (last knot - first knot)^2 so that they are on the scale of x: Harrell, Regression
+    Modeling Strategies (2015), section 2.4.5, as Hmisc::rcspline.eval with norm = 2.
+    """
+    if bend == 1:
+        return values
+    first, before, last = knots[0], knots[-2], knots[-1]
+    own = knots[bend - 2]
+
+    def cubed(knot: float) -> Floats:
+        return np.asarray(np.maximum(values - knot, 0.0) ** 3)
+
+    bent = (
+        cubed(own)
+        - cubed(before) * ((last - own) / (last - before))
+        + cubed(last) * ((before - own) / (last - before))
+    )
+    return np.asarray(bent / (last - first) ** 2)
+
+
 def _power_of_two(bound: float) -> float:
     return 2.0 ** math.ceil(math.log2(bound)) if bound > 0 else 1.0
 
@@ -168,6 +264,9 @@ def design_of(formula: Formula, codebook: Codebook) -> Design:
 
 
 def _parts(factor: Factor, codebook: Codebook) -> list[Part]:
+    if factor.spline:
+        bends = len(codebook.variables[factor.variable].knots)
+        return [Part(factor.variable, bend=bend) for bend in range(1, bends)]
     if not factor.categorical:
-        return [Part(factor.variable)]
+        return [Part(factor.variable, power=factor.power)]
     return [Part(factor.variable, level) for level in factor.levels(codebook)]

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from federation.methods.base import Array, Rows, Sums
+from federation.methods.base import Array, Ask, Mask, Rows, Sums
 from federation.methods.cox_score import pack_symmetric, unpack_symmetric
 from federation.methods.design import Design
-from federation.methods.grouping import counts_by, fine_unit
+from federation.methods.grouping import fine_unit
 from federation.query.refusals import Refused
 from federation.query.terms import ModelTerms
 
@@ -25,14 +25,44 @@ Ints = npt.NDArray[np.int64]
 def column_sums(design: Design, rows: Rows, matrix: Floats) -> Sums:
     """Sums of complete rows: `total` and `size` (p,) of (x - origin) / reach and its absolute
     value, level counts `levels.V` per factor V, and `pairs`, the packed counts of each pair of
-    0/1 columns."""
-    moved = (matrix - design.origin) / design.reach
-    sums: Sums = {"total": moved.sum(axis=0), "size": np.abs(moved).sum(axis=0)}
+    0/1 columns. Both count patients, who may have several rows."""
+    total, size = np.zeros(design.size), np.zeros(design.size)
+    for j in range(design.size):  # a column at a time stays in cache
+        moved = (matrix[:, j] - design.origin[j]) / design.reach[j]
+        total[j], size[j] = moved.sum(), np.abs(moved).sum()
+    sums: Sums = {"total": total, "size": size}
     for name in design.factors:
         labels = design.codebook.variables[name].group_labels or ()
-        sums[f"levels.{name}"] = counts_by(rows.column(name).codes(), len(labels))
-    dummies = matrix[:, list(design.dummies)]
-    sums["pairs"] = pack_symmetric(np.rint(dummies.T @ dummies)).astype(np.int64)
+        sums[f"levels.{name}"] = rows.patients_in(rows.column(name).codes(), len(labels))
+    pairs = _pairs_of_patients(matrix[:, list(design.dummies)], rows.people)
+    sums["pairs"] = pack_symmetric(np.rint(pairs)).astype(np.int64)
+    return sums
+
+
+def _pairs_of_patients(dummies: Floats, people: Ints | None) -> Floats:
+    """For each two of the 0/1 columns (n, d), how many patients have a row with both, (d, d)."""
+    if people is None:
+        return np.asarray(dummies.T @ dummies)
+    found = np.zeros((dummies.shape[1], dummies.shape[1]))
+    if not people.size:
+        return found
+    order = np.argsort(people, kind="stable")
+    first = np.flatnonzero(np.diff(people[order], prepend=people[order[0]] - 1))
+    sorted_rows = dummies[order]
+    for j in range(found.shape[0]):
+        both = sorted_rows * sorted_rows[:, [j]]
+        found[j] = np.maximum.reduceat(both, first, axis=0).sum(axis=0)
+    return found
+
+
+def person_sums(ask: Ask, rows: Rows, event: Mask | None) -> Sums:
+    """Where a row is not a patient: `patients`, and (2,) `patients_by_event` without and with an
+    event (bool (n,), None when the outcome is not yes or no). Otherwise nothing."""
+    if ask.per_patient:
+        return {}
+    sums: Sums = {"patients": rows.patients_in(np.zeros(rows.n, dtype=np.int64), 1)}
+    if event is not None:
+        sums["patients_by_event"] = rows.patients_in(event.astype(np.int64), 2)
     return sums
 
 
@@ -63,8 +93,11 @@ def centre_columns(design: Design, pooled: Sums, n: int) -> Columns:
 
 def spread_sums(columns: Columns, matrix: Floats) -> Sums:
     """`square` (kept,): squared deviations from the centre in squared units."""
-    moved = (matrix[:, list(columns.kept)] - columns.centre) / columns.unit
-    return {"square": (moved**2).sum(axis=0)}
+    square = np.zeros(len(columns.kept))
+    for k, j in enumerate(columns.kept):
+        moved = (matrix[:, j] - columns.centre[k]) / columns.unit[k]
+        square[k] = moved @ moved
+    return {"square": square}
 
 
 def column_scale(design: Design, columns: Columns, square: Floats, n: int) -> Floats:
@@ -96,15 +129,18 @@ def _empty_columns(design: Design, pooled: Sums) -> set[int]:
     return empty
 
 
-def check_richness(design: Design, pooled: Sums, n: int, events: int, terms: ModelTerms) -> None:
+def check_richness(
+    design: Design, pooled: Sums, n: int, events: int, terms: ModelTerms, *, intercept: bool = False
+) -> None:
     """Refused MODEL_TOO_RICH, naming terms and no counts, when the model asks too much (O7).
 
-    Patients and events per parameter and residual degrees of freedom concern every term; each
-    level of a factor, the reference included, and each pair of 0/1 columns that can occur
-    together need their minimum.
+    Patients and events per parameter (an `intercept` is not one of them) and residual degrees of
+    freedom concern every term; each level of a factor, the reference included, and each pair of
+    0/1 columns that can occur together need their minimum.
     """
     p = design.size
-    if n < terms.n_per_param * p or events < terms.epv * p or n - p < terms.min_resid_df:
+    freedom = n - p - int(intercept)
+    if n < terms.n_per_param * p or events < terms.epv * p or freedom < terms.min_resid_df:
         raise Refused("MODEL_TOO_RICH", design.names)
     small: list[str] = []
     for name in design.factors:

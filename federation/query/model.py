@@ -196,5 +196,8 @@ def _analysis(
     parameters = kinds[name].parameters
     check_keys(obj, ("kind", *(p.name for p in parameters)), (), where)
     params = parse_parameters(obj, parameters, codebook, where)
+    check = getattr(kinds[name], "check", None)
+    if check is not None:
+        check(params, codebook, where)
     named = {v for p in parameters for v in p.variables(params[p.name], codebook)}
     return name, params, tuple(sorted(named))

@@ -64,7 +64,11 @@ class Parameter:
 
 
 class Kind(Protocol):
-    """What the query model needs to know of an analysis: its name and parameters."""
+    """What the query model needs to know of an analysis: its name and parameters.
+
+    A kind whose parameters must fit each other also has `check(params, codebook, where)`, which
+    raises QueryError; `params` are all parsed, and `where` is the analysis.
+    """
 
     @property
     def kind(self) -> str:

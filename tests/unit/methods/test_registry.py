@@ -19,6 +19,11 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"time": "t", "event": "e", "by": "g", "strata": "site"},
         {"time": "t", "event": "e", "strata": "h"},
     ],
+    "regression": [
+        {"family": "gaussian", "formula": "x ~ age + age^2 + g*h"},
+        {"family": "binomial", "formula": "e ~ age + g", "robust": True},
+        {"family": "poisson", "formula": "score ~ age + h", "offset": "t"},
+    ],
     "cox": [
         {"time": "t", "event": "e", "formula": "age + g*h"},
         {"time": "t", "event": "e", "formula": "age", "strata": None},

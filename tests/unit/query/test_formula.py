@@ -78,8 +78,8 @@ def test_two_sides(gbsg: Codebook) -> None:
         ("age - 1", "intercept"),
         ("log(age)", "no functions but C"),
         ("age/pgr", "'/' does not belong"),
-        ("age**pgr", "A variable's name is needed where '\\*'"),
-        ("age**2", "'2' does not belong"),
+        ("age**pgr", "A power is written age\\^2"),
+        ("age**2", "A power is written age\\^2"),
         ("__import__", "has no variable '__import__'"),
         ("age; drop", "';' does not belong"),
         ("age +", "A variable's name is needed where 'the end'"),
@@ -89,7 +89,7 @@ def test_two_sides(gbsg: Codebook) -> None:
         ("C(age", "A '\\)' is needed"),
         ("C()", "A variable's name is needed"),
         ("C(grade, reff='1')", "Only ref="),
-        ("C(grade, ref=1)", "does not belong|intercept"),
+        ("C(grade, ref=1)", "A level between quotes"),
         ("C(grade, ref '1')", "A '=' is needed"),
         ("C(grade, ref=grade)", "A level between quotes"),
         ("C(grade, ref='9')", "'9' is not a level of 'grade'"),
@@ -156,7 +156,7 @@ def test_too_many_terms() -> None:
         parse_formula(" + ".join(names), book, two_sided=False)
 
 
-@given(st.text(alphabet="age pgrhomn:+*~C()'\"=,ref01-2", max_size=40), st.booleans())
+@given(st.text(alphabet="age pgrhomn:+*~C()'\"=,refks01-23^", max_size=40), st.booleans())
 def test_any_text_gives_a_formula_or_a_sentence(gbsg: Codebook, text: str, two_sided: bool) -> None:
     try:
         formula = parse_formula(text, gbsg, two_sided)

@@ -1,0 +1,189 @@
+"""From a site's rows to those of a generalised linear model: outcome, exposure, scaled columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from federation.methods.base import Ask, Mask, Rows, Sums
+from federation.methods.design import Design, origin, span
+from federation.methods.glm import BINOMIAL, GAUSSIAN, POISSON, GlmRows
+from federation.methods.model_rules import Columns, column_sums, person_sums, spread_sums
+from federation.query.variables import Variable
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+NUMERIC: Final = ("integer", "number", "duration")
+
+
+def is_binary(variable: Variable) -> bool:
+    """Whether the variable says yes or no: boolean, two levels, or a whole number 0 or 1."""
+    if variable.type == "boolean":
+        return True
+    if variable.type == "category":
+        return len(variable.levels) == 2
+    return variable.type == "integer" and (variable.min, variable.max) == (0, 1)
+
+
+def suits_family(variable: Variable, family: str) -> bool:
+    """Whether the variable can be the outcome: yes or no for binomial, a number for gaussian,
+    a number from 0 or yes and no for poisson."""
+    if family == BINOMIAL:
+        return is_binary(variable)
+    numeric = variable.type in NUMERIC
+    if family == GAUSSIAN:
+        return numeric
+    return is_binary(variable) or (numeric and not (variable.max is not None and variable.max < 0))
+
+
+@dataclass(frozen=True)
+class GlmPlan:
+    """What is fitted: family, terms, outcome, and for poisson the variable with person-time."""
+
+    family: str
+    design: Design
+    response: str
+    exposure: str | None = None
+
+    @property
+    def binary(self) -> bool:
+        """Whether the outcome is yes or no."""
+        return is_binary(self._variable(self.response))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The coefficients' public names, the intercept first."""
+        return ("(intercept)", *self.design.names)
+
+    def _variable(self, name: str) -> Variable:
+        return self.design.codebook.variables[name]
+
+    def values(self, rows: Rows) -> Floats:
+        """The outcome as numbers, (n,): 1 for the second of two levels; nan where missing.
+
+        A negative count is missing.
+        """
+        column = rows.column(self.response)
+        if column.variable.type in ("category", "boolean"):
+            codes = column.codes()
+            return np.where(codes >= 0, codes, np.nan).astype(np.float64)
+        values = np.asarray(column.values, dtype=np.float64)
+        if self.family == GAUSSIAN:
+            return values
+        return np.where(values >= 0, values, np.nan)  # nan fails the comparison
+
+    def complete(self, rows: Rows) -> Mask:
+        """Rows with an outcome, every term and a positive exposure, bool (n,)."""
+        known = self.design.complete(rows) & ~np.isnan(self.values(rows))
+        if self.exposure is not None:
+            known &= rows.column(self.exposure).values > 0
+        return np.asarray(known)
+
+    @property
+    def response_origin(self) -> float:
+        """A public value near the outcome."""
+        return 0.0 if self.family != GAUSSIAN else origin(self._variable(self.response))
+
+    @property
+    def response_reach(self) -> float:
+        """A power of two about as wide as the outcome's range."""
+        return 1.0 if self.family != GAUSSIAN else span(self._variable(self.response))
+
+
+@dataclass(frozen=True)
+class GlmBasis:
+    """Complete rows and their raw columns (n, p); `y` and `exposure` (n,), unscaled."""
+
+    rows: Rows
+    matrix: Floats
+    y: Floats
+    exposure: Floats | None
+
+
+def basis(plan: GlmPlan, rows: Rows) -> GlmBasis:
+    """Made once for all rounds on the same rows."""
+    key = ("glm", plan.family, plan.design.names, plan.response, plan.exposure)
+    if key not in rows.cache:
+        kept = rows.select(plan.complete(rows))
+        exposure = None if plan.exposure is None else kept.column(plan.exposure).values
+        rows.cache[key] = GlmBasis(kept, plan.design.matrix(kept), plan.values(kept), exposure)
+    return rows.cache[key]  # type: ignore[no-any-return]
+
+
+def count_sums(ask: Ask, plan: GlmPlan, rows: Rows) -> Sums:
+    """n, missing, the columns' sums, and those of the outcome.
+
+    `positive`: rows with an outcome above 0 (yes); `response` (2,): the sum of (y - origin) / reach
+    and of its absolute value; `exposure`: the sum of person-time; `fixed` (2,) for poisson: the
+    sums of log y! and of y log y - y, the parts of likelihood and deviance that never change.
+    """
+    base = basis(plan, rows)
+    sums = column_sums(plan.design, base.rows, base.matrix)
+    sums["n"] = np.array([base.rows.n])
+    sums["missing"] = np.array([rows.n - base.rows.n])
+    if plan.family == GAUSSIAN:
+        moved = (base.y - plan.response_origin) / plan.response_reach
+    else:
+        moved = base.y
+        sums["positive"] = np.array([np.count_nonzero(base.y > 0)])
+    sums["response"] = np.array([moved.sum(), np.abs(moved).sum()])
+    if plan.exposure is not None and base.exposure is not None:
+        sums["exposure"] = np.array([base.exposure.sum()])
+    if plan.family == POISSON:
+        sums["fixed"] = _fixed_parts(base.y)
+    event = base.y > 0 if plan.family != GAUSSIAN else None
+    sums.update(person_sums(ask, base.rows, event))
+    return sums
+
+
+def _fixed_parts(y: Floats) -> Floats:
+    values, count = np.unique(y, return_counts=True)
+    factorials = np.array([math.lgamma(v + 1.0) for v in values.tolist()])
+    entropy = np.where(values > 0, values * np.log(np.where(values > 0, values, 1.0)), 0.0)
+    return np.array([float(count @ factorials), float(count @ (entropy - values))])
+
+
+def deviation_sums(plan: GlmPlan, columns: Columns, params: Mapping[str, Any], rows: Rows) -> Sums:
+    """`square` (kept,), and for gaussian `response`: squared deviations in squared units."""
+    base = basis(plan, rows)
+    sums = spread_sums(columns, base.matrix)
+    if plan.family == GAUSSIAN:
+        moved = (base.y - params["y_centre"]) / params["y_unit"]
+        sums["response"] = np.array([moved @ moved])
+    return sums
+
+
+def scaled(plan: GlmPlan, params: Mapping[str, Any], rows: Rows) -> GlmRows:
+    """The rows as every round uses them, made once.
+
+    `params` names the fitted columns (`kept`) with their `centre` and `scale`, and for gaussian
+    `y_centre` and `y_scale`.
+    """
+    names = ("kept", "centre", "scale", "y_centre", "y_scale")
+    fixed = {name: params.get(name) for name in names}
+    key = ("glm.scaled", plan.family, plan.design.names, plan.response, plan.exposure)
+    cached = rows.cache.get(key)
+    if cached is not None and cached[0] == fixed:
+        return cached[1]  # type: ignore[no-any-return]
+    base = basis(plan, rows)
+    columns = np.empty((1 + len(params["kept"]), base.rows.n))
+    columns[0] = 1.0
+    for k, j in enumerate(params["kept"]):
+        np.subtract(base.matrix[:, j], params["centre"][k], out=columns[k + 1])
+        columns[k + 1] /= params["scale"][k]
+    y = base.y
+    if plan.family == GAUSSIAN:
+        y = (y - params["y_centre"]) / params["y_scale"]
+    offset = None if base.exposure is None else np.log(base.exposure)
+    people = base.rows.people
+    if people is not None:  # numbers without gaps
+        people = np.unique(people, return_inverse=True)[1].astype(np.int64)
+    ready = GlmRows(columns, y, offset, people)
+    rows.cache[key] = (fixed, ready)
+    return ready
