@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from federation.disclosure.outgoing import check_outgoing
 from federation.disclosure.suppression import hidden_cells
+from federation.query.codebook import Codebook
 from federation.query.refusals import Refused
 from federation.query.terms import Terms
 
@@ -20,10 +21,11 @@ __all__ = ["CountTable", "check_contribution", "check_outgoing", "decide"]
 
 
 class CountTable(Protocol):
-    """A table of patient counts, as methods declare it: name, (dimension, labels) pairs, counts.
+    """A table of counts, as methods declare it: name, (dimension, labels) pairs, counts.
 
-    `counts` has one axis per dimension, also none (a total). With `margins_public` False the cells
-    do not add up to anything that is known elsewhere, and only small cells are hidden.
+    `counts` has one axis per dimension, also none (a total). `patients`, in the same shape, are the
+    patients behind each cell where a row of the data is not a patient. With `margins_public` False
+    the cells do not add up to anything that is known elsewhere, and only small cells are hidden.
     """
 
     @property
@@ -39,24 +41,33 @@ class CountTable(Protocol):
         """Return the pooled counts."""
 
     @property
+    def patients(self) -> npt.NDArray[Any] | None:
+        """Return the pooled patients per cell; None when each row counted is one."""
+
+    @property
     def margins_public(self) -> bool:
         """Tell whether sums of these cells may be known from elsewhere."""
 
 
 def decide(
-    tables: Sequence[CountTable], terms: Terms, hide: frozenset[str] = frozenset()
+    tables: Sequence[CountTable],
+    terms: Terms,
+    hide: frozenset[str] = frozenset(),
+    codebook: Codebook | None = None,
 ) -> dict[str, npt.NDArray[np.bool_]]:
     """Return, per table name, a mask of the shape of its counts: True where a cell is shown.
 
     With terms.protection "none" everything is shown. `hide`: cells that the look (looking.agree)
-    hid, named `variable=level` joined with commas in the order of the dimensions. Raises Refused SMALL_GROUP when a table has
-    more dimensions or cells than the terms allow (its text says: fewer splits, broader categories)
-    or when a cell to hide is in no table, and ValueError for a table that is malformed, which is a programming error.
+    hid, named `variable=level` joined with commas in the order of the dimensions. `codebook` says
+    which variables are not sensitive (O3); one that it does not know is. Raises Refused SMALL_GROUP
+    when a table has more dimensions or cells than the terms allow (its text says: fewer splits,
+    broader categories) or when a cell to hide is in no table, and ValueError for a table that is
+    malformed, which is a programming error.
     """
     shown: dict[str, npt.NDArray[np.bool_]] = {}
     found: set[str] = set()
     for table in tables:
-        counts = _counts(table)
+        counts, patients = _counts(table, table.counts), _patients(table)
         if table.name in shown:
             raise ValueError(f"two tables are called {table.name!r}")
         if terms.protection == "none":
@@ -66,9 +77,11 @@ def decide(
             raise Refused("SMALL_GROUP")
         unsafe = _named(table, hide, found)
         if table.margins_public:
-            hidden = hidden_cells(counts, terms, unsafe)
+            axes = [_is_sensitive(name, codebook) for name, _ in table.dims]
+            hidden = hidden_cells(counts, terms, unsafe, patients=patients, sensitive=axes)
         else:
-            hidden = np.asarray(counts < terms.t_cell) | unsafe
+            least = counts if patients is None else np.minimum(counts, patients)
+            hidden = np.asarray(least < terms.t_cell) | unsafe
         shown[table.name] = ~hidden
     if hide - found:
         raise Refused("SMALL_GROUP")
@@ -91,14 +104,23 @@ def _named(table: CountTable, hide: frozenset[str], found: set[str]) -> npt.NDAr
     return mask
 
 
-def _counts(table: CountTable) -> npt.NDArray[np.int64]:
-    found = np.asarray(table.counts)
+def _counts(table: CountTable, given: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    found = np.asarray(given)
     counts = np.asarray(np.rint(found), dtype=np.int64)
     if counts.shape != tuple(len(labels) for _, labels in table.dims):
         raise ValueError(f"table {table.name!r}: counts and labels differ in shape")
     if (counts < 0).any() or (counts != found).any():
         raise ValueError(f"table {table.name!r}: patient counts are whole numbers from 0")
     return counts
+
+
+def _patients(table: CountTable) -> npt.NDArray[np.int64] | None:
+    return None if table.patients is None else _counts(table, table.patients)
+
+
+def _is_sensitive(name: str, codebook: Codebook | None) -> bool:
+    variable = None if codebook is None else codebook.variables.get(name)
+    return variable is None or variable.sensitive
 
 
 def check_contribution(n_contributing: int, n: int, n_sq: int, terms: Terms) -> None:

@@ -20,7 +20,7 @@ Statistical Disclosure Control (2001), chapters 4 and 8; this is its plain greed
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -39,24 +39,39 @@ _SLACK = 1e-6  # the solver's own tolerance is 1e-7
 
 @dataclass
 class _Block:
-    """The table summed to some of its dimensions, and what is hidden of it."""
+    """The table summed to some of its dimensions, and what is hidden of it.
+
+    `people`: a number of patients that is surely behind each cell. A patient may have rows in
+    several cells, so that patients do not add up as rows do.
+    """
 
     dims: Dims
     counts: Counts
+    people: Counts
     primary: Mask
     hidden: Mask
 
 
-def hidden_cells(counts: Counts, terms: Terms, also: Mask | None = None) -> Mask:
+def hidden_cells(
+    counts: Counts,
+    terms: Terms,
+    also: Mask | None = None,
+    *,
+    patients: Counts | None = None,
+    sensitive: Sequence[bool] | None = None,
+) -> Mask:
     """Return which cells of `counts` (one axis per dimension, any number) must be hidden.
 
-    `also`, in the shape of `counts`: cells that must be hidden whatever their number.
+    `also`, in the shape of `counts`: cells that must be hidden whatever their number. `patients`,
+    in the same shape: the patients behind each cell, when a row counted is not a patient; a cell is
+    small when either is. `sensitive`: per axis, whether rule O3 is about its variable.
     """
+    about = [True] * counts.ndim if sensitive is None else list(sensitive)
     blocks: dict[Dims, _Block] = {}
     for size in range(counts.ndim + 1):
         for dims in combinations(range(counts.ndim), size):
-            block = _summed(counts, dims)
-            block.primary = _primary(block, blocks, terms)
+            block = _summed(counts, patients, dims)
+            block.primary = _primary(block, blocks, terms, about)
             if also is not None and size == counts.ndim:
                 block.primary = block.primary | also
             block.hidden = block.primary.copy()
@@ -65,22 +80,27 @@ def hidden_cells(counts: Counts, terms: Terms, also: Mask | None = None) -> Mask
     return blocks[tuple(range(counts.ndim))].hidden
 
 
-def _summed(counts: Counts, dims: Dims) -> _Block:
+def _summed(counts: Counts, patients: Counts | None, dims: Dims) -> _Block:
     others = tuple(axis for axis in range(counts.ndim) if axis not in dims)
     total = np.asarray(counts.sum(axis=others), dtype=np.int64)
+    # at least as many patients as behind the fullest of the cells that are summed
+    people = total if patients is None else np.asarray(patients.max(axis=others), dtype=np.int64)
     nothing = np.zeros(total.shape, dtype=np.bool_)
-    return _Block(dims, total, nothing, nothing)
+    return _Block(dims, total, people, nothing, nothing)
 
 
-def _primary(block: _Block, blocks: dict[Dims, _Block], terms: Terms) -> Mask:
-    small = block.counts < terms.t_cell
+def _primary(
+    block: _Block, blocks: dict[Dims, _Block], terms: Terms, sensitive: list[bool]
+) -> Mask:
+    small = np.minimum(block.counts, block.people) < terms.t_cell
     if not terms.zero_is_small:
         small &= block.counts > 0
     found = np.asarray(small, dtype=np.bool_)
     if len(block.dims) < 2:
         return found
     for axis, margin in _margins(block, blocks):
-        if block.counts.shape[axis] > 1:  # a line of one cell has a share of 1 by nature
+        # a line of one cell has a share of 1 by nature
+        if sensitive[block.dims[axis]] and block.counts.shape[axis] > 1:
             whole = np.expand_dims(margin.counts, axis)
             found |= (whole >= terms.t_cell) & (block.counts > terms.group_share_max * whole)
     return found
@@ -113,26 +133,40 @@ def _complete_lines(block: _Block, blocks: dict[Dims, _Block], terms: Terms) -> 
     """Hide complements in every line that needs one; tell whether anything was hidden."""
     changed = False
     for cells, margin, index in _lines(block, blocks):
-        counts, hidden = block.counts[cells], block.hidden[cells]  # views
-        whole_hidden = bool(margin.hidden[index])
-        while not hidden.all() and _line_is_open(
-            counts, hidden, int(margin.counts[index]), whole_hidden, terms.t_cell
-        ):
-            hidden[_smallest_shown(counts, hidden)] = True
+        line = _Line(block, cells, margin, index)
+        while not line.hidden.all() and line.is_open(terms.t_cell):
+            line.hidden[_smallest_shown(line.counts, line.hidden)] = True
             changed = True
     return changed
 
 
-def _line_is_open(
-    counts: Counts, hidden: Mask, whole: int, whole_hidden: bool, threshold: int
-) -> bool:
-    """Tell whether subtraction within this line would give a hidden number or a small rest."""
-    number = int(hidden.sum())
-    if number + whole_hidden == 0:
-        return False
-    if number == 0 or number + whole_hidden == 1:
-        return True
-    return whole >= threshold and int(counts[hidden].sum()) < threshold
+class _Line:
+    """The cells that add up to one margin. `hidden` is a view: what is hidden here is hidden."""
+
+    def __init__(
+        self, block: _Block, cells: tuple[Any, ...], margin: _Block, index: tuple[int, ...]
+    ) -> None:
+        self.counts, self.hidden = block.counts[cells], block.hidden[cells]
+        # None where every row is a patient
+        self._people = None if block.people is block.counts else block.people[cells]
+        self._whole = min(int(margin.counts[index]), int(margin.people[index]))
+        self._whole_hidden = bool(margin.hidden[index])
+
+    def is_open(self, threshold: int) -> bool:
+        """Tell whether subtraction within this line gives a hidden number or a small rest."""
+        number = int(self.hidden.sum())
+        if number + self._whole_hidden == 0:
+            return False
+        if number == 0 or number + self._whole_hidden == 1:
+            return True
+        return self._whole >= threshold and self._rest() < threshold
+
+    def _rest(self) -> int:
+        """What is left of the whole when all that is shown is taken off: rows, surely patients."""
+        rows = int(self.counts[self.hidden].sum())
+        if self._people is None:
+            return rows
+        return min(rows, int(self._people[self.hidden].max()))
 
 
 def _smallest_shown(counts: Counts, hidden: Mask) -> int:

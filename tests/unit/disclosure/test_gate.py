@@ -10,6 +10,7 @@ import pytest
 
 from federation.disclosure.gate import check_contribution, decide
 from federation.methods.base import CountTable as MethodsTable
+from federation.query.codebook import Codebook
 from federation.query.refusals import Refused
 from federation.query.terms import Terms
 
@@ -22,6 +23,7 @@ class Table:
     name: str = "cells"
     margins_public: bool = True
     sizes: tuple[int, ...] | None = None
+    patients: Any = None
 
     @property
     def dims(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -82,6 +84,78 @@ def test_nearly_everybody_in_a_row_is_hidden_with_its_pair() -> None:
     assert seen.count([None, None]) == 2
 
 
+def test_the_share_rule_is_about_sensitive_variables_only() -> None:
+    """A line along an axis tells the level of that axis' variable."""
+    counts = [[200, 11], [150, 140], [120, 160]]  # 95 % of row 0 has level 0 of v1
+    shown_at = {
+        name: decide([Table(np.array(counts))], STRICT, codebook=_book(**{name: False}))["cells"]
+        for name in ("v0", "v1")
+    }
+    assert shown_at["v1"].all()
+    assert not shown_at["v0"][0].any()
+    # a variable that the codebook does not know is sensitive
+    assert not decide([Table(np.array(counts))], STRICT, codebook=_book(w=False))["cells"].all()
+
+
+def _book(**sensitive: bool) -> Codebook:
+    variables = {
+        name: {"type": "category", "levels": ["a", "b"], "sensitive": is_so}
+        for name, is_so in sensitive.items()
+    }
+    return Codebook.from_dict({"codebook": "test/1", "unit": "patient", "variables": variables})
+
+
+@pytest.mark.parametrize(
+    ("rows", "patients", "seen"),
+    [
+        ([30, 40, 50], [30, 40, 50], [30, 40, 50]),
+        ([30, 40, 50], [9, 40, 50], [None, None, 50]),  # 30 tumours of 9 patients, and a complement
+        ([30, 40, 50], [9, 9, 50], [None, None, None]),  # 9 + 9 may be the same 9 patients
+        ([30, 40, 50], [9, 10, 50], [None, None, 50]),
+        ([9, 40, 50], [9, 40, 50], [None, None, 50]),
+        ([30, 40, 50], [9, 9, 9], [None, None, None]),
+    ],
+)
+def test_a_cell_is_small_when_its_rows_or_its_patients_are_few(
+    rows: list[int], patients: list[int], seen: list[int | None]
+) -> None:
+    assert shown(rows, patients=np.array(patients)) == seen
+
+
+def test_patients_count_in_a_table_without_public_margins_too() -> None:
+    assert shown([30, 40], margins_public=False, patients=np.array([9, 40])) == [None, 40]
+
+
+def test_rows_and_patients_of_two_dimensions() -> None:
+    rows = [[30, 40, 50], [60, 70, 80], [90, 95, 99]]
+    few = [[30, 40, 50], [60, 5, 80], [90, 95, 99]]
+    seen = np.array(shown(rows, patients=np.array(few)), dtype=object)
+    assert seen[1, 1] is None
+    hidden = seen == None  # noqa: E711 - element by element
+    # never alone in its row or its column
+    assert hidden.sum(axis=0)[1] > 1
+    assert hidden.sum(axis=1)[1] > 1
+    assert shown(rows, patients=np.array(rows)) == rows
+
+
+def test_cells_that_the_look_hid_are_hidden_with_a_complement() -> None:
+    table = Table(np.array([30, 20, 50]))
+    assert decide([table], STRICT, frozenset({"v0=2"}))["cells"].tolist() == [True, False, False]
+    square = Table(np.array([[30, 20, 50], [40, 60, 60], [70, 80, 90]]))
+    hidden = ~decide([square], STRICT, frozenset({"v0=0,v1=2"}))["cells"]
+    assert hidden[0, 2]
+    assert hidden[0].sum() > 1
+    assert hidden[:, 2].sum() > 1
+    loose = Table(np.array([30, 20]), margins_public=False)
+    assert decide([loose], STRICT, frozenset({"v0=1"}))["cells"].tolist() == [True, False]
+
+
+def test_a_cell_to_hide_that_is_in_no_table_ends_the_answer() -> None:
+    with pytest.raises(Refused) as caught:
+        decide([Table(np.array([30, 20]))], STRICT, frozenset({"v1=0"}))
+    assert caught.value.code == "SMALL_GROUP"
+
+
 def test_a_line_of_one_cell_has_no_share() -> None:
     assert shown([[40, 30, 50]]) == [[40, 30, 50]]
     assert shown([40]) == [40]
@@ -137,6 +211,8 @@ def test_too_many_dimensions_or_cells(shape: tuple[int, ...]) -> None:
         ([Table([1, 2], sizes=(3,))], "differ in shape"),
         ([Table([-1, 2])], "whole numbers"),
         ([Table([1.5, 2])], "whole numbers"),
+        ([Table([1, 2], patients=[1])], "differ in shape"),
+        ([Table([1, 2], patients=[1, -2])], "whole numbers"),
     ],
 )
 def test_a_malformed_table_is_a_programming_error(tables: list[Table], said: str) -> None:
