@@ -26,6 +26,7 @@ from federation.query.codebook import Codebook, load_codebook
 from federation.query.errors import QueryError
 from federation.site.convert import check_fit
 from federation.site.errors import DataError, SetupError
+from federation.site.files import read_small
 from federation.site.mapping import Mapped, read_mapping
 from federation.site.pseudonyms import HandleMaker
 from federation.site.settings import (
@@ -44,7 +45,6 @@ MAPPING_FILE = "mapping.yaml"
 STOP_FILE = "STOP"
 DATABASE_FILE = "site.sqlite"
 CODEBOOK_FOLDER = "codebooks"
-MAX_FILE_BYTES = 1_000_000
 _PORTAL_KEY_BYTES = 32
 
 
@@ -146,13 +146,9 @@ _MISFITS = {
 
 def _read_file(path: Path, name: str) -> bytes:
     try:
-        with (path / name).open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+        return read_small(path / name)
     except OSError as error:
         raise SetupError(f"{name} is missing or cannot be read; put it in place.") from error
-    if len(data) > MAX_FILE_BYTES:
-        raise SetupError(f"{name} is larger than 1 MB; shorten it.")
-    return data
 
 
 def _read_keys(folder: Path) -> tuple[SigningKey, BoxKey, bytes]:

@@ -1,16 +1,27 @@
 """What can stop a site: a wrong configuration, or data that cannot be read."""
 
+LONGEST = 400
+
+
+def one_line(text: str, longest: int = LONGEST) -> str:
+    """`text` for a terminal or a log: what cannot be printed becomes "?", the middle of a long
+    text becomes "…"."""
+    if len(text) > longest:
+        text = f"{text[: longest - 101]}…{text[-100:]}"
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
 
 class SetupError(Exception):
     """The directory of the site is not as it must be; the program does not start.
 
     `sentence` names the file and the key and says what to do. It holds no path and nothing
-    that was read from the hospital's data.
+    that was read from the hospital's data. It is one line of at most LONGEST characters without
+    codes that a terminal would obey, whatever name somebody gave a key.
     """
 
     def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+        self.sentence = one_line(sentence)
+        super().__init__(self.sentence)
 
 
 class DataError(Exception):

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from federation.query.codebook import Codebook
+from federation.query.errors import shown
 from federation.site.data import read_table
 from federation.site.directory import SiteDirectory
-from federation.site.errors import DataError
+from federation.site.errors import DataError, one_line
 from federation.site.mapping import Mapped
 
 SHOWN_VALUES = 20
@@ -32,7 +33,7 @@ SENTENCES = {
 def sentence(error: DataError) -> str:
     """What is wrong and what to look at."""
     text = SENTENCES.get(error.code, f"The data cannot be used ({error.code}).")
-    return text.format(detail=error.detail)
+    return one_line(text.format(detail=shown(error.detail)))
 
 
 @dataclass(frozen=True)

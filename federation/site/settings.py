@@ -11,15 +11,19 @@ from typing import Any, Literal
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import PublicIdentity, verifying_key
 from federation.site.errors import SetupError
+from federation.site.files import read_small
 
 SITE_FILE = "site.toml"
 PEERS_FILE = "peers.json"
 ALL = "all"
+MAX_SITE_BYTES = 500_000
+MAX_DOTS = 100
 
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _ITEM = re.compile(r"[a-z][a-z0-9_.-]{0,62}")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\.ya?ml")
+_QUOTED = re.compile(r"""\"(?:[^"\\\n]|\\.)*"?|'[^'\n]*'?""")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _STUDY_KEYS = (
     "codebook",
@@ -73,10 +77,10 @@ def check_slug(value: object, key: str) -> str:
 def read_settings(path: Path) -> SiteSettings:
     """Read site.toml in the directory `path`. Missing, unknown or malformed: SetupError."""
     try:
-        table = tomllib.loads((path / SITE_FILE).read_text("utf-8"))
+        table = _load_toml(read_small(path / SITE_FILE, MAX_SITE_BYTES))
     except OSError as error:
         raise SetupError("site.toml is missing; run: oncokring site init") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise SetupError("site.toml is not a TOML file in UTF-8; correct it.") from error
     _check_keys(table, ("slug", "name", "network", "hub", "source", "studies"), "site.toml")
     if not isinstance(table["name"], str) or not 1 <= len(table["name"]) <= 200:
@@ -94,6 +98,16 @@ def read_settings(path: Path) -> SiteSettings:
             for slug, study in table["studies"].items()
         },
     )
+
+
+def _load_toml(data: bytes) -> dict[str, Any]:
+    """The table in `data`. ValueError or RecursionError when it is not TOML, or too deep."""
+    text = data.decode("utf-8")
+    for line in _QUOTED.sub("", text).splitlines():
+        # tomllib takes a time that grows with the square of the parts of a dotted name.
+        if line.partition("#")[0].count(".") > MAX_DOTS:
+            raise ValueError("a name of too many parts")
+    return tomllib.loads(text)
 
 
 def _study(slug: str, table: object) -> StudyHere:
@@ -211,7 +225,7 @@ def _toml(value: object) -> str:
 def read_peers(path: Path) -> dict[str, PublicIdentity]:
     """The pinned public identities in peers.json, this site included. SetupError when wrong."""
     try:
-        return parse_peers((path / PEERS_FILE).read_bytes())
+        return parse_peers(read_small(path / PEERS_FILE))
     except OSError as error:
         raise SetupError("peers.json is missing; put the network's list of sites there.") from error
 
@@ -220,7 +234,7 @@ def parse_peers(data: bytes) -> dict[str, PublicIdentity]:
     """Public identities from a list of sites: site -> {sign, box}. SetupError when wrong."""
     try:
         value = json.loads(data.decode("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SetupError("peers.json is not a JSON file in UTF-8; correct it.") from error
     if not isinstance(value, dict):
         raise SetupError("peers.json must be an object: site -> {sign, box}.")
