@@ -113,6 +113,17 @@ def explain(
 
     `kind_words` is what the method says about what is computed and what leaves each hospital.
     """
+    return question_words(query, codebook, terms, kind_words, lang) + threshold_words(terms, lang)
+
+
+def question_words(
+    query: Query,
+    codebook: Codebook,
+    terms: Terms,
+    kind_words: Sequence[str] = (),
+    lang: str = "en",
+) -> list[str]:
+    """Return what is asked, as `explain` does but without the thresholds."""
     lang = lang if lang in TEXTS else "en"
     say = TEXTS[lang]
     lines: list[str] = []
@@ -131,7 +142,7 @@ def explain(
     lines += kind_words
     open_sums = query.output == "pooled" and terms.protection == "none"
     lines.append(say["pooled_open" if open_sums else query.output])
-    return lines + threshold_words(terms, lang)
+    return lines
 
 
 def threshold_words(terms: Terms, lang: str = "en") -> list[str]:

@@ -1,0 +1,243 @@
+"""What was in a message that left, in words: Dutch first, English too.
+
+Read from the message itself, so that it tells of what left and not of what was meant to leave. A
+part of a message that this version does not know is named, never left out.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from types import MappingProxyType
+from typing import Any, Final
+
+from federation.disclosure.looking import LOOK
+from federation.protocol.errors import ProtocolError
+from federation.query.refusals import REFUSALS
+from federation.site.sent import (
+    ACKNOWLEDGEMENT,
+    ANSWER,
+    COVERAGE,
+    REFUSAL,
+    REPLAY,
+    Sent,
+    decoded,
+)
+
+Texts = Mapping[str, str]
+
+TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
+    {
+        "nl": {
+            ANSWER: "antwoord",
+            REPLAY: "verwijzing naar een eerder antwoord",
+            REFUSAL: "weigering",
+            ACKNOWLEDGEMENT: "ontvangstbevestiging van een keuzelijst",
+            COVERAGE: "overzicht van wat is ingevuld",
+            "look": "Vooraf kijken: alleen aantallen, onder een masker. Er ging nog geen som uit.",
+            "masked": "{n} getallen onder een masker: voor niemand leesbaar, ook niet voor de hub. "
+            "Alleen het totaal over alle ziekenhuizen van deze vraag is te lezen.",
+            "zeros": "Er waren hier te weinig patiënten voor deze vraag: onder het masker zitten "
+            "nullen.",
+            "plain": "{n} leesbare getallen van ons ziekenhuis. Deze vraag ging over gegevens "
+            "zonder bescherming.",
+            "released": "De getallen van ons ziekenhuis zelf, leesbaar voor de hub en de "
+            "deelnemers. Ze zijn hieronder te zien.",
+            "sealed": "De getallen van ons ziekenhuis zelf, verzegeld: alleen te openen met de "
+            "sleutel van het onderzoek, niet door de hub.",
+            "replayed": "Geen getal: alleen een verwijzing naar het antwoord van {as_of}.",
+            "refused": "Geen getal: alleen de code {code}. {text}",
+            "named": "Met de namen: {names}.",
+            "applied": "Geen getal: keuzelijst {seq} is in gebruik genomen.",
+            "not_applied": "Geen getal: keuzelijst {seq} is niet aangenomen ({code}).",
+            "coverage": "Per variabele hoe vaak die is ingevuld, afgerond, en kleine aantallen "
+            "weggelaten.",
+            "other": "Het bericht heeft ook delen die deze versie niet kent: {names}.",
+            "unread": "De bytes van dit bericht zijn hier niet bewaard of zijn beschadigd.",
+            "always": "In elk bericht staan ook: het nummer van de vraag en de stap, "
+            "vingerafdrukken van vraag, deelnemerslijst en beleid, het nummer van de keuzelijst, "
+            "de versie van het programma en onze handtekening.",
+            "unknown_question": "De vraag is hier niet bewaard, of is niet te lezen met het "
+            "codeboek.",
+        },
+        "en": {
+            ANSWER: "answer",
+            REPLAY: "pointer to an earlier answer",
+            REFUSAL: "refusal",
+            ACKNOWLEDGEMENT: "receipt of a consent list",
+            COVERAGE: "overview of what is filled",
+            "look": "A look first: counts only, under a mask. No sum had left yet.",
+            "masked": "{n} numbers under a mask: unreadable for anyone, the hub included. Only the "
+            "total over all hospitals of this question can be read.",
+            "zeros": "Too few patients here for this question: under the mask are noughts.",
+            "plain": "{n} readable numbers of our hospital. This question was about data without "
+            "protection.",
+            "released": "The numbers of our hospital itself, readable for the hub and the "
+            "participants. They are shown below.",
+            "sealed": "The numbers of our hospital itself, sealed: only the study's key opens "
+            "them, the hub cannot.",
+            "replayed": "No number: only a pointer to the answer of {as_of}.",
+            "refused": "No number: only the code {code}. {text}",
+            "named": "With the names: {names}.",
+            "applied": "No number: consent list {seq} is in use.",
+            "not_applied": "No number: consent list {seq} was not accepted ({code}).",
+            "coverage": "How often each variable is filled, rounded, small counts left out.",
+            "other": "The message also has parts that this version does not know: {names}.",
+            "unread": "The bytes of this message were not kept here, or are damaged.",
+            "always": "Every message also holds: the number of the question and the step, "
+            "fingerprints of question, list of hospitals and policy, the number of the consent "
+            "list, the version of the program, and our signature.",
+            "unknown_question": "The question was not kept here, or cannot be read with the "
+            "codebook.",
+        },
+    }
+)
+
+_ALWAYS = frozenset(
+    {
+        "v",
+        "iss",
+        "aud",
+        "iat",
+        "exp",
+        "jti",
+        "run",
+        "step",
+        "query_sha256",
+        "roster_sha256",
+        "snapshot",
+        "policy_sha256",
+        "software",
+        "status",
+        "code",
+    }
+)
+_SAID = frozenset(
+    {"layout", "masked", "plain", "released", "sealed", "replay_of", "terms_named", "seq"}
+)
+_ACK = frozenset({"applied_at"})
+_MOST_PARTS = 2_000
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a message held. `form`: masked, plain, released, sealed, none or unread. `numbers`: how
+    many; `parts`: the name and shape of each masked or plain array; `readable`: each readable
+    number or text with its place; `other`: parts that are not known."""
+
+    form: str
+    numbers: int = 0
+    parts: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    readable: tuple[tuple[str, str], ...] = ()
+    other: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "form": self.form,
+            "numbers": self.numbers,
+            "parts": [{"name": name, "shape": list(shape)} for name, shape in self.parts],
+            "readable": [{"place": place, "value": value} for place, value in self.readable],
+            "unknown_parts": list(self.other),
+        }
+
+
+def contents(message: Sent) -> Contents:
+    """What the bytes of a message hold. Never raises: what cannot be read is `unread`."""
+    if message.body is None:
+        return Contents("unread")
+    try:
+        claims = decoded(message.body)["claims"]
+        return _of_claims(claims, message.kind)
+    except (ProtocolError, KeyError, TypeError, ValueError):
+        return Contents("unread")
+
+
+def _of_claims(claims: Mapping[str, Any], kind: str) -> Contents:
+    known = _ALWAYS | _SAID | (_ACK if kind == ACKNOWLEDGEMENT else frozenset())
+    other = tuple(sorted(name for name in claims if name not in known))
+    if kind == COVERAGE:
+        said = {name: value for name, value in claims.items() if name not in _ALWAYS}
+        return Contents("released", len(list(flat(said))), readable=_first(said))
+    if "masked" in claims:
+        parts = tuple(
+            (str(name), tuple(int(size) for size in shape)) for name, shape, _ in claims["layout"]
+        )
+        return Contents("masked", sum(prod(shape) for _, shape in parts), parts, other=other)
+    if "plain" in claims:
+        shapes = {name: tuple(array["shape"]) for name, array in claims["plain"].items()}
+        numbers = sum(prod(shape) for shape in shapes.values())
+        return Contents("plain", numbers, tuple(shapes.items()), _plain(claims["plain"]), other)
+    if "released" in claims:
+        readable = _first(claims["released"])
+        return Contents("released", len(readable), readable=readable, other=other)
+    if "sealed" in claims:
+        return Contents("sealed", other=other)
+    return Contents("none", other=other)
+
+
+def _plain(arrays: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    from federation.protocol.encoding import unpack_array
+
+    values = {name: unpack_array(array).ravel().tolist() for name, array in arrays.items()}
+    return _first(values)
+
+
+def _first(value: object) -> tuple[tuple[str, str], ...]:
+    return tuple(pair for pair, _ in zip(flat(value), range(_MOST_PARTS), strict=False))
+
+
+def flat(value: object, place: str = "") -> "list[tuple[str, str]]":
+    """Each number and text in JSON data with its place, such as ("cells[0].n", "12")."""
+    if isinstance(value, Mapping):
+        return [
+            pair
+            for key, inner in value.items()
+            for pair in flat(inner, f"{place}.{key}" if place else str(key))
+        ]
+    if isinstance(value, list | tuple):
+        return [pair for at, inner in enumerate(value) for pair in flat(inner, f"{place}[{at}]")]
+    return [(place, "–" if value is None else str(value))]
+
+
+def what_left(message: Sent, found: Contents, lang: str) -> list[str]:
+    """What was in a message, as sentences in "nl" or else English."""
+    say = TEXTS["nl" if lang == "nl" else "en"]
+    if found.form == "unread":
+        lines = _refused(message, {}, say, lang) if message.kind == REFUSAL else []
+        return [*lines, say["unread"]]
+    claims = decoded(message.body or b"")["claims"]
+    match message.kind:
+        case "answer":
+            lines = _answered(message, found, say)
+        case "replay":
+            lines = [say["replayed"].format(as_of=claims["replay_of"]["as_of"])]
+        case "refusal":
+            lines = _refused(message, claims, say, lang)
+        case "acknowledgement":
+            key = "applied" if claims["status"] == "applied" else "not_applied"
+            lines = [say[key].format(seq=claims["seq"], code=claims["code"])]
+        case "coverage":
+            lines = [say["coverage"]]
+        case _:
+            lines = []
+    if found.other:
+        lines.append(say["other"].format(names=", ".join(found.other)))
+    return lines
+
+
+def _answered(message: Sent, found: Contents, say: Texts) -> list[str]:
+    lines = [say["look"]] if message.step_name == LOOK else []
+    if found.form in ("masked", "plain", "released", "sealed"):
+        lines.append(say[found.form].format(n=found.numbers))
+    if message.patients == 0 and found.form == "masked":
+        lines.append(say["zeros"])
+    return lines
+
+
+def _refused(message: Sent, claims: Mapping[str, Any], say: Texts, lang: str) -> list[str]:
+    code = str(claims.get("code", message.code))
+    refusal = REFUSALS.get(code)
+    text = "" if refusal is None else refusal.text_nl if lang == "nl" else refusal.text_en
+    lines = [say["refused"].format(code=code, text=text).rstrip()]
+    if claims.get("terms_named"):
+        lines.append(say["named"].format(names=", ".join(claims["terms_named"])))
+    return lines
