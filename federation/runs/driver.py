@@ -15,7 +15,7 @@ from federation.disclosure.auditor import COHORT
 from federation.disclosure.looking import LOOK, Agreement, agree
 from federation.disclosure.nesting import ReleasedSet, released_sets, too_close
 from federation.methods.base import Ask, Finished, Step
-from federation.methods.labels import cell_labels, set_labels, settle
+from federation.methods.labels import cell_labels, set_labels
 from federation.methods.registry import KINDS
 from federation.protocol.encoding import canonical
 from federation.protocol.errors import ProtocolError
@@ -302,9 +302,8 @@ class Driver:
 
     def _finish(self, finished: Finished, now: datetime) -> Outcome:
         plan = self.plan
-        finished, hide = settle(self._method, self._ask, finished, self._agreed.hidden)
         tables = self._method.tables(self._ask, finished)
-        shown = gate.decide(tables, plan.terms, hide)
+        shown = gate.decide(tables, plan.terms, self._agreed.hidden)
         sets: tuple[ReleasedSet, ...] = ()
         if self._ask.strict:
             sets = released_sets(plan.query, plan.codebook, plan.roster, tables, shown)
