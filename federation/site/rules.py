@@ -129,16 +129,15 @@ def read_rules(data: bytes) -> RuleBook:
     )
 
 
-def check_rules(book: RuleBook, codebook: Codebook) -> None:
+def check_rule(rule: Rule, codebook: Codebook) -> None:
     """SetupError when a rule names what the codebook does not have, or a code of no level."""
-    for rule in book.rules:
-        for name in rule.names() | {book.year}:
-            if name not in codebook.variables:
-                raise _bad(f"rules.{rule.name}", f"the codebook has no variable '{name}'")
-        if not isinstance(rule.require, Distinct):
-            _check_condition(rule.require, rule.name, codebook)
-        if rule.when is not None:
-            _check_condition(rule.when, rule.name, codebook)
+    for name in rule.names():
+        if name not in codebook.variables:
+            raise _bad(f"rules.{rule.name}", f"the codebook has no variable '{name}'")
+    if not isinstance(rule.require, Distinct):
+        _check_condition(rule.require, rule.name, codebook)
+    if rule.when is not None:
+        _check_condition(rule.when, rule.name, codebook)
 
 
 def _check_condition(condition: Condition, rule: str, codebook: Codebook) -> None:
