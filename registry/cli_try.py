@@ -10,6 +10,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -188,7 +189,8 @@ def _named(path: Path, read: Callable[[], Read]) -> Read:
 def _policy(name: str) -> Policy:
     if name == "strict":
         return Policy.strict()
-    return load_policy(OPEN_DATA if name == "open-data" else _bytes(Path(name)))
+    data = OPEN_DATA if name == "open-data" else _bytes(Path(name))
+    return load_policy(data, datetime.now(UTC))
 
 
 def _print(answers: Sequence[Mapping[str, Any]], asked: Sequence[Query], as_json: bool) -> None:

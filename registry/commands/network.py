@@ -60,7 +60,7 @@ def enrol(identity: Path, policy: Path) -> None:
     Compare the printed key numbers with the hospital by phone before you go on.
     """
     try:
-        terms = load_policy(policy.read_bytes())
+        terms = load_policy(policy.read_bytes(), now())
     except PolicyError as error:
         raise click.UsageError(f"{policy.name}: {error}") from error
     by, moment = operator(), now()
