@@ -1,4 +1,4 @@
-"""The conditions of plausibility rules: data that can be held against columns, nothing else.
+"""What the conditions of plausibility rules mean for rows of the hospital.
 
 A condition is true, false or unknown for each row. Unknown is what a missing value gives, and a
 date of which only the month or the year is known when the days in between could decide; so a rule
@@ -9,12 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from federation.methods.base import Column
+from federation.query.conditions import (
+    Added,
+    AnyOf,
+    Compare,
+    Condition,
+    DaysBetween,
+    Every,
+    InCodes,
+    InYears,
+    Known,
+    Named,
+    Not,
+    Number,
+    Term,
+    Today,
+    YearOf,
+)
 
 Numbers = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -65,235 +81,74 @@ class Judged:
     false: Mask
 
 
-class Term(Protocol):
-    """A number per row."""
-
-    def names(self) -> frozenset[str]: ...
-
-    def span(self, facts: Facts) -> Span: ...
-
-
-class Condition(Protocol):
-    """Something that is true, false or unknown per row."""
-
-    def names(self) -> frozenset[str]: ...
-
-    def judge(self, facts: Facts) -> Judged: ...
-
-
-@dataclass(frozen=True)
-class Named:
-    """A number, duration, boolean (0 or 1) or date of the row."""
-
-    name: str
-
-    def names(self) -> frozenset[str]:
-        return frozenset({self.name})
-
-    def span(self, facts: Facts) -> Span:
-        return facts.span(self.name)
-
-
-@dataclass(frozen=True)
-class Number:
-    """The same number for every row."""
-
-    value: float
-
-    def names(self) -> frozenset[str]:
-        return frozenset()
-
-    def span(self, facts: Facts) -> Span:
-        return Span.exact(np.full(facts.n, self.value))
-
-
-@dataclass(frozen=True)
-class Today:
-    """The day on which the data were read: no later than any extraction that is still to come."""
-
-    def names(self) -> frozenset[str]:
-        return frozenset()
-
-    def span(self, facts: Facts) -> Span:
-        return Span.exact(np.full(facts.n, facts.today))
-
-
-@dataclass(frozen=True)
-class YearOf:
-    """The calendar year of a date."""
-
-    name: str
-
-    def names(self) -> frozenset[str]:
-        return frozenset({self.name})
-
-    def span(self, facts: Facts) -> Span:
-        days = facts.span(self.name)
-        return Span(year_of(days.low), year_of(days.high))
-
-
-@dataclass(frozen=True)
-class DaysBetween:
-    """Days from one date to another."""
-
-    start: str
-    end: str
-
-    def names(self) -> frozenset[str]:
-        return frozenset({self.start, self.end})
-
-    def span(self, facts: Facts) -> Span:
-        start, end = facts.span(self.start), facts.span(self.end)
-        return Span(end.low - start.high, end.high - start.low)
-
-
-@dataclass(frozen=True)
-class Added:
-    """The sum of two numbers."""
-
-    first: Term
-    second: Term
-
-    def names(self) -> frozenset[str]:
-        return self.first.names() | self.second.names()
-
-    def span(self, facts: Facts) -> Span:
-        one, other = self.first.span(facts), self.second.span(facts)
-        return Span(one.low + other.low, one.high + other.high)
-
-
-@dataclass(frozen=True)
-class InYears:
-    """A number of days as years of 365.25 days."""
-
-    days: Term
-
-    def names(self) -> frozenset[str]:
-        return self.days.names()
-
-    def span(self, facts: Facts) -> Span:
-        days = self.days.span(facts)
-        return Span(days.low / DAYS_PER_YEAR, days.high / DAYS_PER_YEAR)
-
-
-@dataclass(frozen=True)
-class Compare:
-    """`left` op `right`, op one of <= < >= > = !=."""
-
-    left: Term
-    op: str
-    right: Term
-
-    def names(self) -> frozenset[str]:
-        return self.left.names() | self.right.names()
-
-    def judge(self, facts: Facts) -> Judged:
-        one, other = self.left.span(facts), self.right.span(facts)
-        if self.op in (">", ">="):
-            one, other = other, one
-        with np.errstate(invalid="ignore"):
-            if self.op in ("<=", ">="):
-                return Judged(one.high <= other.low, one.low > other.high)
-            if self.op in ("<", ">"):
-                return Judged(one.high < other.low, one.low >= other.high)
-            apart = (one.high < other.low) | (one.low > other.high)
-            same = (one.low == other.high) & (one.high == other.low)
-        return Judged(same, apart) if self.op == "=" else Judged(apart, same)
-
-
-@dataclass(frozen=True)
-class InCodes:
-    """The level's code is in `codes`, or begins with one of `starts`, or lies in `between` (both
-    ends included; as many letters of the code are compared as the ends have)."""
-
-    name: str
-    codes: frozenset[str] = frozenset()
-    starts: tuple[str, ...] = ()
-    between: tuple[str, str] | None = None
-
-    def names(self) -> frozenset[str]:
-        return frozenset({self.name})
-
-    def judge(self, facts: Facts) -> Judged:
-        column = facts.columns[self.name]
-        wanted = np.array([self._holds(level.code) for level in column.variable.levels], np.bool_)
-        known = column.known
-        inside = wanted[np.where(known, column.values, 0)] & known
-        return Judged(inside, known & ~inside)
-
-    def _holds(self, code: str) -> bool:
-        if code in self.codes or (self.starts and code.startswith(self.starts)):
-            return True
-        if self.between is None:
-            return False
-        low, high = self.between
-        return low <= code[: len(low)] and code[: len(high)] <= high
-
-
-@dataclass(frozen=True)
-class Known:
-    """There is a value (`known`), or there is none."""
-
-    name: str
-    known: bool
-
-    def names(self) -> frozenset[str]:
-        return frozenset({self.name})
-
-    def judge(self, facts: Facts) -> Judged:
-        if self.name in facts.dates:
-            there = ~np.isnan(facts.dates[self.name].low)
-        else:
-            there = facts.columns[self.name].known
-        return Judged(there, ~there) if self.known else Judged(~there, there)
-
-
-@dataclass(frozen=True)
-class Every:
-    """All conditions hold."""
-
-    items: tuple[Condition, ...]
-
-    def names(self) -> frozenset[str]:
-        return frozenset().union(*(item.names() for item in self.items))
-
-    def judge(self, facts: Facts) -> Judged:
-        judged = [item.judge(facts) for item in self.items]
-        return Judged(
-            np.logical_and.reduce([one.true for one in judged]),
-            np.logical_or.reduce([one.false for one in judged]),
-        )
-
-
-@dataclass(frozen=True)
-class Any_:
-    """At least one condition holds."""
-
-    items: tuple[Condition, ...]
-
-    def names(self) -> frozenset[str]:
-        return frozenset().union(*(item.names() for item in self.items))
-
-    def judge(self, facts: Facts) -> Judged:
-        judged = [item.judge(facts) for item in self.items]
-        return Judged(
-            np.logical_or.reduce([one.true for one in judged]),
-            np.logical_and.reduce([one.false for one in judged]),
-        )
-
-
-@dataclass(frozen=True)
-class Not:
-    """The condition does not hold."""
-
-    item: Condition
-
-    def names(self) -> frozenset[str]:
-        return self.item.names()
-
-    def judge(self, facts: Facts) -> Judged:
-        judged = self.item.judge(facts)
-        return Judged(judged.false, judged.true)
+def span_of(term: Term, facts: Facts) -> Span:
+    """The number of each row. KeyError for a variable that `facts` do not hold as a number."""
+    match term:
+        case Named(name):
+            return facts.span(name)
+        case Number(value):
+            return Span.exact(np.full(facts.n, value))
+        case Today():
+            return Span.exact(np.full(facts.n, facts.today))
+        case YearOf(name):
+            days = facts.span(name)
+            return Span(year_of(days.low), year_of(days.high))
+        case DaysBetween(first, last):
+            start, end = facts.span(first), facts.span(last)
+            return Span(end.low - start.high, end.high - start.low)
+        case Added(first_term, second_term):
+            one, other = span_of(first_term, facts), span_of(second_term, facts)
+            return Span(one.low + other.low, one.high + other.high)
+        case InYears(inner):
+            days = span_of(inner, facts)
+            return Span(days.low / DAYS_PER_YEAR, days.high / DAYS_PER_YEAR)
+
+
+def judge(condition: Condition, facts: Facts) -> Judged:
+    """Where `condition` is true and where it is false for certain. KeyError as `span_of`."""
+    match condition:
+        case Compare():
+            return _compared(condition, facts)
+        case InCodes(name):
+            column = facts.columns[name]
+            levels = column.variable.levels
+            wanted = np.array([condition.holds(level.code) for level in levels], np.bool_)
+            inside = wanted[np.where(column.known, column.values, 0)] & column.known
+            return Judged(inside, column.known & ~inside)
+        case Known(name, known):
+            dates = facts.dates.get(name)
+            there = facts.columns[name].known if dates is None else ~np.isnan(dates.low)
+            return Judged(there, ~there) if known else Judged(~there, there)
+        case Not(item):
+            judged = judge(item, facts)
+            return Judged(judged.false, judged.true)
+        case Every(items):
+            parts = [judge(item, facts) for item in items]
+            return Judged(
+                np.logical_and.reduce([part.true for part in parts]),
+                np.logical_or.reduce([part.false for part in parts]),
+            )
+        case AnyOf(items):
+            parts = [judge(item, facts) for item in items]
+            return Judged(
+                np.logical_or.reduce([part.true for part in parts]),
+                np.logical_and.reduce([part.false for part in parts]),
+            )
+
+
+def _compared(compare: Compare, facts: Facts) -> Judged:
+    one, other = span_of(compare.left, facts), span_of(compare.right, facts)
+    op = compare.op
+    if op in (">", ">="):
+        one, other = other, one
+    with np.errstate(invalid="ignore"):
+        if op in ("<=", ">="):
+            return Judged(one.high <= other.low, one.low > other.high)
+        if op in ("<", ">"):
+            return Judged(one.high < other.low, one.low >= other.high)
+        apart = (one.high < other.low) | (one.low > other.high)
+        same = (one.low == other.high) & (one.high == other.low)
+    return Judged(same, apart) if op == "=" else Judged(apart, same)
 
 
 def year_of(days: Numbers) -> Numbers:

@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from federation.query.codebook import Codebook
+from federation.query.rules import Distinct, Rule, RuleBook, RuleError, check_rule
 from federation.query.variables import Variable
-from federation.site.errors import SetupError
-from federation.site.judging import Facts, Mask, Numbers, year_of
-from federation.site.rules import Distinct, Rule, RuleBook, check_rule
+from federation.site.judging import Facts, Mask, Numbers, judge, year_of
 
 NO_YEAR = 0
 """Stands for the year of rows without one, or whose year is not certain."""
@@ -82,9 +81,9 @@ class Plausibility:
             rule = found.rule
             if isinstance(rule.require, Distinct):
                 continue
-            rows = rule.require.judge(facts).false
+            rows = judge(rule.require, facts).false
             if rule.when is not None:
-                rows = rows & rule.when.judge(facts).true
+                rows = rows & judge(rule.when, facts).true
             if rows.any():
                 found.add(rows, years)
                 if rule.severity == "E":
@@ -121,7 +120,7 @@ class Plausibility:
 def _fits(rule: Rule, codebook: Codebook) -> bool:
     try:
         check_rule(rule, codebook)
-    except SetupError:
+    except RuleError:
         return False
     return True
 

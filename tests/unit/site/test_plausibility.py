@@ -8,10 +8,9 @@ import pytest
 
 from federation.methods.base import Column
 from federation.query.codebook import load_codebook
-from federation.site.errors import SetupError
+from federation.query.rules import RuleError, read_rules
 from federation.site.judging import Facts, Span
 from federation.site.plausibility import NO_YEAR, Plausibility
-from federation.site.rules import read_rules
 
 BOOK = load_codebook(b"""
 codebook: t/1
@@ -288,7 +287,7 @@ def test_a_number_can_tell_tumours_apart_too():
     ],
 )
 def test_what_is_no_rule_is_refused(text):
-    with pytest.raises(SetupError, match=r"^plausibility rules: rules\.r.*\.$"):
+    with pytest.raises(RuleError, match=r"^plausibility rules: rules\.r.*\.$"):
         book(text)
 
 
@@ -314,5 +313,5 @@ def test_the_file_of_rules_that_is_spoilt_below_is_good():
     ],
 )
 def test_what_is_no_file_of_rules_is_refused(text):
-    with pytest.raises(SetupError, match=r"^plausibility rules: "):
+    with pytest.raises(RuleError, match=r"^plausibility rules: "):
         read_rules(text.encode())

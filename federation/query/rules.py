@@ -27,13 +27,10 @@ from importlib import resources
 from typing import Any, Final, Literal
 
 from federation.query.codebook import Codebook
-from federation.query.errors import QueryError, check_keys
-from federation.query.variables import NAME, Label
-from federation.query.yaml_data import YamlError, load_yaml
-from federation.site.errors import SetupError
-from federation.site.judging import (
+from federation.query.conditions import (
+    OPERATORS,
     Added,
-    Any_,
+    AnyOf,
     Compare,
     Condition,
     DaysBetween,
@@ -47,14 +44,21 @@ from federation.site.judging import (
     Term,
     Today,
     YearOf,
+    names_in,
 )
+from federation.query.errors import QueryError, check_keys
+from federation.query.variables import NAME, Label
+from federation.query.yaml_data import YamlError, load_yaml
 
 Severity = Literal["E", "W"]
-OPERATORS: Final = ("<=", "<", ">=", ">", "=", "!=")
 MAX_RULES: Final = 500
 MAX_TEXT: Final = 300
 
 _FOLDER = "plausibility"
+
+
+class RuleError(ValueError):
+    """A file of rules that cannot be used, in one sentence that names the place."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,9 @@ class Rule:
 
     def names(self) -> frozenset[str]:
         """The variables without which the rule says nothing."""
-        return self.require.names() | (self.when.names() if self.when is not None else frozenset())
+        require = self.require
+        names = require.names() if isinstance(require, Distinct) else names_in(require)
+        return names if self.when is None else names | names_in(self.when)
 
 
 @dataclass(frozen=True)
@@ -113,11 +119,11 @@ def _shipped(name: str) -> RuleBook | None:
 
 
 def read_rules(data: bytes) -> RuleBook:
-    """Read a rules file. SetupError with the place and one sentence for anything unknown."""
+    """Read a rules file. RuleError with the place and one sentence for anything unknown."""
     try:
         top = _table(load_yaml(data), "rules", ("plausibility", "year", "rules"))
     except YamlError as error:
-        raise SetupError(f"plausibility rules: {error}") from None
+        raise RuleError(f"plausibility rules: {error}") from None
     rules = top["rules"]
     if not isinstance(rules, dict) or not 1 <= len(rules) <= MAX_RULES:
         raise _bad("rules", f"name 1 to {MAX_RULES} rules")
@@ -130,7 +136,7 @@ def read_rules(data: bytes) -> RuleBook:
 
 
 def check_rule(rule: Rule, codebook: Codebook) -> None:
-    """SetupError when a rule names what the codebook does not have, or a code of no level."""
+    """RuleError when a rule names what the codebook does not have, or a code of no level."""
     for name in rule.names():
         if name not in codebook.variables:
             raise _bad(f"rules.{rule.name}", f"the codebook has no variable '{name}'")
@@ -142,7 +148,7 @@ def check_rule(rule: Rule, codebook: Codebook) -> None:
 
 def _check_condition(condition: Condition, rule: str, codebook: Codebook) -> None:
     match condition:
-        case Every(items) | Any_(items):
+        case Every(items) | AnyOf(items):
             for item in items:
                 _check_condition(item, rule, codebook)
         case Not(item):
@@ -155,7 +161,7 @@ def _check_condition(condition: Condition, rule: str, codebook: Codebook) -> Non
             if unknown:
                 raise _bad(f"rules.{rule}", f"'{name}' has no level '{min(unknown)}'")
         case Compare():
-            for name in condition.names():
+            for name in names_in(condition):
                 if codebook.variables[name].type == "category":
                     raise _bad(f"rules.{rule}", f"'{name}' is not a number or a date")
 
@@ -194,7 +200,7 @@ def _condition(value: object, where: str) -> Condition:
                 _condition(item, f"{where}.{key}[{place}]")
                 for place, item in enumerate(_list(inner, f"{where}.{key}"))
             )
-            return Every(items) if key == "all" else Any_(items)
+            return Every(items) if key == "all" else AnyOf(items)
         if key == "not":
             return Not(_condition(inner, f"{where}.not"))
         if key == "compare":
@@ -314,5 +320,5 @@ def _text(value: object, where: str) -> str:
     return value
 
 
-def _bad(where: str, why: str) -> SetupError:
-    return SetupError(f"plausibility rules: {where}: {why}.")
+def _bad(where: str, why: str) -> RuleError:
+    return RuleError(f"plausibility rules: {where}: {why}.")
