@@ -51,7 +51,7 @@ from federation.query.variables import NAME, Label
 from federation.query.yaml_data import YamlError, load_yaml
 
 Severity = Literal["E", "W"]
-MAX_RULES: Final = 500
+MAX_RULES: Final = 64  # one bit of a number each, per row
 MAX_TEXT: Final = 300
 
 _FOLDER = "plausibility"

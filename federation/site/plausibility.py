@@ -6,9 +6,8 @@ often each rule was broken, by year, is for `site check`; what may leave of it i
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,102 +18,99 @@ from federation.query.rules import Distinct, Rule, RuleBook, RuleError, check_ru
 from federation.query.variables import Variable
 from federation.site.judging import Facts, Mask, Numbers, judge, year_of
 
+Bits = NDArray[np.uint64]
+
 NO_YEAR = 0
 """Stands for the year of rows without one, or whose year is not certain."""
 
 
-@dataclass
-class Broken:
-    """One rule: how many rows break it, per year of the rule book's date."""
+@dataclass(frozen=True)
+class Findings:
+    """What the rules found in n rows: bit k of `bits` (n,) says that a row breaks `rules[k]`;
+    `years` (n,) is the year of each row, NO_YEAR where it is not known.
 
-    rule: Rule
-    years: Counter[int] = field(default_factory=Counter)
-
-    @property
-    def rows(self) -> int:
-        return self.years.total()
-
-    def add(self, rows: Mask, years: NDArray[np.int64]) -> None:
-        found, counts = np.unique(years[rows], return_counts=True)
-        for year, count in zip(found.tolist(), counts.tolist(), strict=True):
-            self.years[year] += count
-
-
-class Plausibility:
-    """The rules that can be held against the `mapped` variables of `codebook`, and what they found.
-
-    `missing`: rules that cannot be held, each with the variables it lacks (empty when the codebook
+    missing: rules that could not be held, each with the variables it lacks (none when the codebook
     describes a variable in a way that the rule cannot use).
     """
 
+    rules: tuple[Rule, ...]
+    bits: Bits
+    years: NDArray[np.int16]
+    missing: Mapping[str, tuple[str, ...]]
+
+    @property
+    def plausible(self) -> Mask:
+        """Which rows break no rule of severity E, bool (n,)."""
+        errors = sum(1 << k for k, rule in enumerate(self.rules) if rule.severity == "E")
+        return np.asarray(self.bits & np.uint64(errors) == 0)
+
+    def breaking(self, name: str) -> Mask:
+        """Which rows break the rule called `name`, bool (n,)."""
+        place = next(k for k, rule in enumerate(self.rules) if rule.name == name)
+        return np.asarray(self.bits >> np.uint64(place) & np.uint64(1) == 1)
+
+    def by_year(self, name: str) -> dict[int, int]:
+        """How many rows break the rule, per year that has any."""
+        years, counts = np.unique(self.years[self.breaking(name)], return_counts=True)
+        return dict(zip(years.tolist(), counts.tolist(), strict=True))
+
+
+class Plausibility:
+    """The rules that can be held against the `mapped` variables of `codebook`."""
+
     def __init__(self, book: RuleBook | None, codebook: Codebook, mapped: Collection[str]) -> None:
-        self._book = book
-        self.broken: dict[str, Broken] = {}
         self.missing: dict[str, tuple[str, ...]] = {}
+        held = []
         for rule in () if book is None else book.rules:
             lacking = tuple(sorted(rule.names() - set(mapped)))
             if lacking or not _fits(rule, codebook):
                 self.missing[rule.name] = lacking
             else:
-                self.broken[rule.name] = Broken(rule)
+                held.append(rule)
+        self.rules = tuple(held)
         self._year = book.year if book is not None and book.year in mapped else None
-        self.dates = frozenset(
-            name
-            for name in (*self._names(), *([self._year] if self._year else ()))
-            if codebook.variables[name].type == "date"
-        )
+        wanted = frozenset().union(*(rule.names() for rule in held))
+        wanted |= {self._year} if self._year else frozenset()
+        self.dates = frozenset(n for n in wanted if codebook.variables[n].type == "date")
+        """The variables whose full dates `judge` needs."""
+        self.columns = wanted - self.dates
+        """The variables whose values `judge` needs."""
 
-    def _names(self) -> frozenset[str]:
-        """The variables that some rule looks at."""
-        return frozenset().union(*(found.rule.names() for found in self.broken.values()))
-
-    @property
-    def columns(self) -> frozenset[str]:
-        """The variables that `judge` looks at other than as dates."""
-        return self._names() - self.dates
-
-    def judge(self, facts: Facts) -> tuple[Mask, NDArray[np.int64]]:
-        """Which of these rows break no rule of severity E, and the year of each. Adds up."""
-        good = np.ones(facts.n, np.bool_)
-        years = self._years(facts)
-        for found in self.broken.values():
-            rule = found.rule
+    def judge(self, facts: Facts) -> tuple[Bits, NDArray[np.int16]]:
+        """The bits and the years (see Findings) of one block of rows, each row by itself."""
+        bits = np.zeros(facts.n, np.uint64)
+        for place, rule in enumerate(self.rules):
             if isinstance(rule.require, Distinct):
                 continue
-            rows = judge(rule.require, facts).false
+            broken = judge(rule.require, facts).false
             if rule.when is not None:
-                rows = rows & judge(rule.when, facts).true
-            if rows.any():
-                found.add(rows, years)
-                if rule.severity == "E":
-                    good &= ~rows
-        return good, years
+                broken = broken & judge(rule.when, facts).true
+            bits |= broken.astype(np.uint64) << np.uint64(place)
+        return bits, self._years(facts)
 
     def compare_rows(
         self,
         variables: Mapping[str, Variable],
         columns: Mapping[str, NDArray[Any]],
         people: NDArray[Any],
-        years: NDArray[np.int64],
-    ) -> Mask:
-        """After all blocks: hold the rules about the rows of one patient. `people`: the same for
-        rows of the same patient. True where no rule of severity E is broken."""
-        good = np.ones(len(people), np.bool_)
-        for found in self.broken.values():
-            rule = found.rule
-            if isinstance(rule.require, Distinct):
-                rows = _again(rule.require, variables, columns, people)
-                found.add(rows, years)
-                if rule.severity == "E":
-                    good &= ~rows
-        return good
+    ) -> Bits:
+        """The bits of the rules about several rows of one patient, for all blocks together.
 
-    def _years(self, facts: Facts) -> NDArray[np.int64]:
+        people: (n,), equal for rows of the same patient.
+        """
+        bits = np.zeros(len(people), np.uint64)
+        for place, rule in enumerate(self.rules):
+            if isinstance(rule.require, Distinct):
+                again = _again(rule.require, variables, columns, people)
+                bits |= again.astype(np.uint64) << np.uint64(place)
+        return bits
+
+    def _years(self, facts: Facts) -> NDArray[np.int16]:
         if self._year is None:
-            return np.full(facts.n, NO_YEAR, np.int64)
+            return np.full(facts.n, NO_YEAR, np.int16)
         span = facts.span(self._year)
         first, last = year_of(span.low), year_of(span.high)
-        return np.where(first == last, first, NO_YEAR).astype(np.int64)
+        return np.where(first == last, first, NO_YEAR).astype(np.int16)
 
 
 def _fits(rule: Rule, codebook: Codebook) -> bool:

@@ -10,7 +10,7 @@ from federation.methods.base import Column
 from federation.query.codebook import load_codebook
 from federation.query.rules import RuleError, read_rules
 from federation.site.judging import Facts, Span
-from federation.site.plausibility import NO_YEAR, Plausibility
+from federation.site.plausibility import NO_YEAR, Findings, Plausibility
 
 BOOK = load_codebook(b"""
 codebook: t/1
@@ -69,11 +69,18 @@ def book(text: str, severity: str = "E"):
     return read_rules(f"plausibility: t/1\nyear: found\nrules: {{r: {rule}}}".encode())
 
 
+def findings(rules: Plausibility, rows: Facts) -> Findings:
+    return Findings(rules.rules, *rules.judge(rows), rules.missing)
+
+
 def broken(text: str, **columns: list) -> str:
     """'x' per row that breaks the rule, '.' per row that does not."""
     rules = Plausibility(book(text), BOOK, columns)
     assert not rules.missing
-    good, _ = rules.judge(facts(**columns))
+    return crosses(findings(rules, facts(**columns)).plausible)
+
+
+def crosses(good) -> str:
     return "".join("." if ok else "x" for ok in good)
 
 
@@ -178,12 +185,23 @@ def test_broken_rules_are_counted_by_year_and_only_e_excludes():
     columns = {"sex": ["male"] * 5, "found": ["2020-05-01", "2020", "2021-02", None, "2021-02"]}
     for severity in "EW":
         rules = Plausibility(book("require: {var: sex, in: [female]}", severity), BOOK, columns)
-        good, years = rules.judge(facts(**columns))
-        assert years.tolist() == [2020, 2020, 2021, NO_YEAR, 2021]
-        assert good.all() == (severity == "W")
-        rules.judge(facts(**columns))  # a second block adds up
-        assert rules.broken["r"].years == {2020: 4, 2021: 4, NO_YEAR: 2}
-        assert rules.broken["r"].rows == 10
+        found = findings(rules, facts(**columns))
+        assert found.years.tolist() == [2020, 2020, 2021, NO_YEAR, 2021]
+        assert found.plausible.all() == (severity == "W")
+        assert found.breaking("r").all()
+        assert found.by_year("r") == {2020: 2, 2021: 2, NO_YEAR: 1}
+
+
+def test_each_rule_has_its_own_count():
+    rule = "{{severity: {}, text: {{en: a, nl: b}}, require: {{var: sex, in: [{}]}}}}"
+    text = f"a: {rule.format('W', 'male')}, b: {rule.format('E', 'female')}"
+    made = read_rules(f"plausibility: t/1\nyear: found\nrules: {{{text}}}".encode())
+    columns = {"sex": ["male", "female", "unknown", None]}
+    found = findings(Plausibility(made, BOOK, columns), facts(**columns))
+    assert crosses(~found.breaking("a")) == ".xx."
+    assert crosses(~found.breaking("b")) == "x.x."
+    assert crosses(found.plausible) == "x.x."
+    assert found.by_year("a") == {NO_YEAR: 2}
 
 
 def test_a_year_that_is_not_certain_is_no_year():
@@ -209,14 +227,14 @@ def test_a_year_that_is_not_certain_is_no_year():
 def test_a_rule_that_cannot_be_held_says_what_it_lacks(rule, missing):
     rules = Plausibility(book(rule), BOOK, {"sex", "size", "found"})
     assert rules.missing == missing
-    assert not rules.broken
+    assert not rules.rules
 
 
 def test_without_rules_nothing_is_broken():
     rules = Plausibility(None, BOOK, {"sex"})
-    good, years = rules.judge(facts(sex=["male", None]))
-    assert good.tolist() == [True, True]
-    assert years.tolist() == [NO_YEAR, NO_YEAR]
+    found = findings(rules, facts(sex=["male", None]))
+    assert found.plausible.tolist() == [True, True]
+    assert found.years.tolist() == [NO_YEAR, NO_YEAR]
     assert not rules.dates | rules.columns
 
 
@@ -240,12 +258,11 @@ def test_the_same_tumour_twice_in_one_patient(people, site, form, sex, expected)
     given = {"site": site, "form": form, "sex": sex}
     found = facts(**given)
     rules = Plausibility(book(TWICE), BOOK, given)
-    assert rules.judge(found)[0].all()
+    bits, years = rules.judge(found)
+    assert not bits.any()
     columns = {name: column.values for name, column in found.columns.items()}
-    years = np.full(found.n, 2020, np.int64)
-    good = rules.compare_rows(BOOK.variables, columns, np.array(list(people)), years)
-    assert "".join("." if ok else "x" for ok in good) == expected
-    assert rules.broken["r"].rows == expected.count("x")
+    bits |= rules.compare_rows(BOOK.variables, columns, np.array(list(people)))
+    assert crosses(Findings(rules.rules, bits, years, {}).plausible) == expected
 
 
 def test_a_number_can_tell_tumours_apart_too():
@@ -253,9 +270,9 @@ def test_a_number_can_tell_tumours_apart_too():
     given = {"size": [1, 2, 4, 5, 4, None, None]}
     rules = Plausibility(book(rule, "W"), BOOK, given)
     columns = {"size": facts(**given).columns["size"].values}
-    people = np.zeros(7)
-    assert rules.compare_rows(BOOK.variables, columns, people, np.zeros(7, np.int64)).all()
-    assert rules.broken["r"].rows == 3
+    bits = rules.compare_rows(BOOK.variables, columns, np.zeros(7))
+    assert bits.tolist() == [0, 1, 0, 0, 1, 0, 1]
+    assert Findings(rules.rules, bits, np.zeros(7, np.int16), {}).plausible.all()
 
 
 @pytest.mark.parametrize(
