@@ -45,6 +45,12 @@ DISCLOSURE_ROWS: Final[Mapping[str, Row]] = MappingProxyType(
             never_released="an edge that is not in the codebook, a bar with few patients, an end",
             rules=("O1", "O2", "O3", "O6"),
         ),
+        "compare": Row(
+            leaves_site="masked number, sum and sum of squares per group; masked counts per class",
+            released="number, mean and interval per group; t or F, rank test, or chi-square",
+            never_released="a test with a hidden group in it, a single value, a rank",
+            rules=("O1", "O2", "O3", "O4"),
+        ),
         "survival": Row(
             leaves_site="masked events and censored per interval of the public time grid",
             released="survival curve in merged intervals, median, chosen times, log-rank test",
@@ -69,6 +75,14 @@ DISCLOSURE_ROWS: Final[Mapping[str, Row]] = MappingProxyType(
             "within hospitals",
             never_released="a hospital's own level or size, covariance, residuals, fitted values",
             rules=("O1", "O7", "O8", "O12"),
+        ),
+        "standardise": Row(
+            leaves_site="as a logistic regression; then masked distance from the expected number, "
+            "and weights",
+            released="the expected model's terms, patients, outcomes, overdispersion, rankability; "
+            "by hospital observed and expected where that is allowed",
+            never_released="a patient's probability; one hospital's number in the pooled answer",
+            rules=("O1", "O7", "O8", "O9", "O12", "O14"),
         ),
     }
 )

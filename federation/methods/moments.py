@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from federation.methods.base import Array, Sums
 from federation.methods.design import origin, span
-from federation.methods.grouping import counts_by, fine_unit, sums_by
+from federation.methods.grouping import fine_unit, sums_by
 from federation.methods.release import Release
 from federation.query.variables import Variable
 
@@ -53,12 +53,17 @@ def second_sums(
     }
 
 
-def patients_by(group: Ints, size: int, people: Ints | None) -> Ints:
-    """Different patients per group of known rows, int64 (size,)."""
+def per_patient(
+    values: Array, group: Ints, people: Ints | None
+) -> tuple[npt.NDArray[np.float64], Ints]:
+    """Sums of each patient's values within a group, and the group of each sum.
+
+    `people` (n,) says which rows are of one patient; None when each row is a patient.
+    """
     if people is None:
-        return counts_by(group, size)
-    pairs = np.unique(np.column_stack((group, people)), axis=0)
-    return counts_by(pairs[:, 0], size)
+        return values, group
+    pairs, place = np.unique(np.column_stack((group, people)), axis=0, return_inverse=True)
+    return sums_by(place.reshape(-1), values, len(pairs)), pairs[:, 0]
 
 
 @dataclass(frozen=True)

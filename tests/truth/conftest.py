@@ -54,12 +54,12 @@ class Federation:
         self.terms = terms or Terms.open_data()
         self.frames = list(frames)
         self.rounds = 0
+        self.cohort: dict[str, Any] = {}
 
     def finish(self, analysis: Mapping[str, Any]) -> tuple[Ask, Finished]:
         """Run every round; each step is sent as JSON, each sum as fixed point."""
-        query = parse(
-            {"version": 1, "codebook": self.codebook.id, "analysis": dict(analysis)}, self.codebook
-        )
+        asked = {"version": 1, "codebook": self.codebook.id, "analysis": dict(analysis)}
+        query = parse({**asked, "cohort": self.cohort}, self.codebook)
         method = KINDS[query.kind]
         hub = Ask(query, self.codebook, self.terms, None)
         sites = [rows_of(frame, self.codebook) for frame in self.frames]

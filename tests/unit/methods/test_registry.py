@@ -13,6 +13,11 @@ from federation.query.terms import Terms
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "count": [{}, {"by": ["g", "flag"]}],
     "describe": [{"variables": ["age", "g"]}, {"variables": ["x"], "by": "g"}],
+    "compare": [
+        {"variable": "age", "by": "g"},
+        {"variable": "x", "by": "h"},
+        {"variable": "flag", "by": "g"},
+    ],
     "histogram": [{"variable": "age"}, {"variable": "score", "by": "g"}],
     "survival": [
         {"time": "t", "event": "e"},
