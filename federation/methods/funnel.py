@@ -10,8 +10,9 @@ for the typical variance where a median is not to be had.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +66,15 @@ def _binomial_quantile(n: int, share: float, q: float) -> float:
     below, here = float(stats.binom.cdf(r - 1.0, n, share)), float(stats.binom.cdf(r, n, share))
     over = (here - q) / (here - below)
     return float(min(max((r - over) / n, 0.0), 1.0))
+
+
+def widened_limits(within: float, between: float, level: float) -> Limits:
+    """Limits of a ratio when hospitals differ beyond chance: 1 +- z sqrt(s^2 + tau^2), the
+    additive model of Spiegelhalter (2005); the lower one is at least 0."""
+    from scipy import special
+
+    width = float(special.ndtri(0.5 + level / 2.0)) * float(np.sqrt(within + between))
+    return max(0.0, 1.0 - width), 1.0 + width
 
 
 def winsorised(z: Floats, share: float = WINSORISED) -> Floats:
@@ -124,6 +134,13 @@ class Spread:
     phi: float | None
     tau2: float
     rankability: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, obj: Mapping[str, Any]) -> Spread:
+        return cls(obj["hospitals"], obj["phi"], obj["tau2"], obj["rankability"])
 
 
 def spread_of(z: Floats, variance: Floats) -> Spread:

@@ -19,6 +19,7 @@ from federation.methods.cox_score import unpack_symmetric
 from federation.methods.design import design_of
 from federation.methods.glm import GAUSSIAN, largest_per_person
 from federation.methods.glm_fit import GlmFit, most_rounds
+from federation.methods.glm_release import count_tables
 from federation.methods.glm_rows import GlmPlan, scaled, suits_family
 from federation.methods.mixed_profile import (
     Hospital,
@@ -32,6 +33,8 @@ from federation.methods.mixed_release import release_mixed
 from federation.methods.mixed_search import FIRST, MOST_ROUNDS, Search, begin
 from federation.methods.model_sets import model_sets
 from federation.methods.newton import check_rank
+from federation.query.codebook import Codebook
+from federation.query.errors import BAD_VALUE, QueryError, at, did_you_mean
 from federation.query.formula import parse_formula
 from federation.query.parameters import BoolParam, FormulaParam, Parameter
 from federation.query.refusals import Refused
@@ -70,14 +73,22 @@ class Mixed:
     )
     bounded_rounds = MOST_ROUNDS + 4
 
-    def start(self, ask: Ask) -> Step:
-        """Counts first: nothing is fitted before the model is known to be small enough.
+    def check(self, params: Mapping[str, Any], codebook: Codebook, where: str) -> None:
+        """QueryError BAD_VALUE when the outcome is not a number."""
+        formula = parse_formula(params["formula"], codebook, two_sided=True)
+        response = codebook.variables[formula.response or ""]
+        if suits_family(response, GAUSSIAN):
+            return
+        able = [v.name for v in codebook.variables.values() if suits_family(v, GAUSSIAN)]
+        raise QueryError(
+            BAD_VALUE,
+            f"'{response.name}' cannot be the outcome of a mixed model, which needs a number. "
+            f"{did_you_mean('', able)}",
+            at(where, "formula"),
+        )
 
-        Refused NOT_IN_CATALOGUE, naming it, for an outcome that is not a number.
-        """
-        plan = plan_of(ask)
-        if not suits_family(ask.codebook.variables[plan.response], GAUSSIAN):
-            raise Refused("NOT_IN_CATALOGUE", (plan.response,))
+    def start(self, ask: Ask) -> Step:
+        """Counts first: nothing is fitted before the model is known to be small enough."""
         return _fit(ask).start()
 
     def site(self, ask: Ask, step: Step, rows: Rows) -> Sums:
@@ -147,21 +158,11 @@ class Mixed:
     def sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
         """Complete cases, each level, each possible pair of 0/1 columns."""
         plan = plan_of(ask)
-        complete = plan.complete(rows)
-        return [("analysis", complete), *model_sets(plan.design, rows, complete)]
+        return model_sets(plan.design, rows, plan.complete(rows))
 
     def tables(self, ask: Ask, finished: Finished) -> list[CountTable]:
         """The total."""
-        counts = finished.facts["counts"]
-        patients = counts.get("patients")
-        return [
-            CountTable(
-                "total",
-                (),
-                np.asarray(counts["n"]),
-                patients=None if patients is None else np.asarray(patients),
-            )
-        ]
+        return count_tables(finished.facts["counts"], binary=False)
 
     def result(self, ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Released:
         """Fixed effects and variances; see mixed_release."""

@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from federation.methods.base import Ask, Finished, Mask, Released
+from federation.methods.glm_release import NUMBERS, released_counts, released_terms
 from federation.methods.glm_rows import GlmPlan
 from federation.methods.mixed_profile import Profile
-from federation.methods.release import Release, seen
-from federation.methods.survival_curve import Z95
+from federation.methods.release import Release
 
-_NUMBERS = ("estimate", "se", "z", "p", "ci_low", "ci_high")
 _FEW_HOSPITALS = 5
 
 
@@ -24,12 +23,7 @@ def release_mixed(
     """The answer of kind `mixed`."""
     release = Release(ask)
     facts = finished.facts
-    counts = facts["counts"]
-    visible = bool(seen(shown, "total"))
-    result: dict[str, Any] = {"n": release.count(counts["n"], visible, "n")}
-    if "patients" in counts:
-        result["patients"] = release.count(counts["patients"], visible, "patients")
-    result["missing"] = release.missing(counts["missing"])
+    result = released_counts(release, facts["counts"], shown, binary=False)
     result["method"] = "reml" if ask.params["reml"] else "ml"
     if "best" not in facts:
         release.warnings.append(
@@ -37,7 +31,7 @@ def release_mixed(
             "and more than one patient in one of them."
         )
         blank: dict[str, Any] = {
-            "terms": [{"term": name, **dict.fromkeys(_NUMBERS)} for name in plan.names],
+            "terms": [{"term": name, **dict.fromkeys(NUMBERS)} for name in plan.names],
             "variance": {"between": None, "residual": None},
             "icc": None,
             "loglik": None,
@@ -47,8 +41,7 @@ def release_mixed(
         }
         return release.done({**result, **blank})
     best = Profile.from_json(facts["best"])
-    spread = facts["y_scale"]
-    residual = best.residual * spread**2
+    residual = best.residual * facts["y_scale"] ** 2
     result["terms"] = _terms(release, plan, facts, best)
     result["variance"] = {
         "between": release.coefficient(best.ratio * residual),
@@ -66,7 +59,7 @@ def release_mixed(
         release.warnings.append(
             "No variance between hospitals was found: the estimate lies at its lower bound, 0."
         )
-    if counts["hospitals"] < _FEW_HOSPITALS:
+    if facts["counts"]["hospitals"] < _FEW_HOSPITALS:
         release.warnings.append(
             "The variance between hospitals is known poorly from fewer than five hospitals."
         )
@@ -76,32 +69,23 @@ def release_mixed(
 def _terms(
     release: Release, plan: GlmPlan, facts: Mapping[str, Any], best: Profile
 ) -> list[dict[str, Any]]:
-    """Estimates on the variables' own scale, Wald tests with the normal, 95% intervals."""
-    from scipy import special
-
+    """Estimates on the variables' own scale, with tests and intervals from the normal."""
     kept = facts["kept"]
     to_raw = plan.design.to_raw(kept, np.asarray(facts["centre"]), np.asarray(facts["scale"]))
-    estimates = facts["y_scale"] * (to_raw @ best.beta)
-    estimates[0] += facts["y_centre"]
-    variances = best.residual * np.einsum("ij,jk,ik->i", to_raw, best.inverse, to_raw)
-    errors = facts["y_scale"] * np.sqrt(variances)
-    made = []
-    for i, name in enumerate(plan.names):
-        if i and i - 1 not in kept:
-            made.append({"term": name, **dict.fromkeys(_NUMBERS)})
-            continue
-        at = 1 + kept.index(i - 1) if i else 0
-        estimate, se = float(estimates[at]), float(errors[at])
-        z = estimate / se
-        p = float(special.erfc(abs(z) / math.sqrt(2.0)))
-        values = (estimate, se, z, p, estimate - Z95 * se, estimate + Z95 * se)
-        numbers = {k: release.coefficient(v) for k, v in zip(_NUMBERS, values, strict=True)}
-        made.append({"term": name, **numbers})
-    return made
+    estimate = facts["y_scale"] * (to_raw @ best.beta)
+    estimate[0] += facts["y_centre"]
+    covariance = facts["y_scale"] ** 2 * best.residual * (to_raw @ best.inverse @ to_raw.T)
+    at = {i: place + 1 for place, i in enumerate(kept)}
+    places = [0, *(at.get(i) for i in range(plan.design.size))]
+    return released_terms(release, plan.names, places, estimate, covariance, ratio=False)
 
 
 def _loglik(ask: Ask, facts: Mapping[str, Any], profile: Profile) -> float:
-    """The log likelihood of the outcome in its own unit."""
+    """The log likelihood of the outcome in its own unit.
+
+    With powers in the formula the columns are those of the distance to the middle of the range,
+    which changes no determinant: the map to plain powers is triangular with ones.
+    """
     n, q = int(facts["counts"]["n"]), 1 + len(facts["kept"])
     spread = math.log(facts["y_scale"])
     if not ask.params["reml"]:

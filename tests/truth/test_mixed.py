@@ -17,6 +17,7 @@ import statsmodels.api as sm
 from scipy import optimize
 
 from federation.query.codebook import Codebook
+from federation.query.errors import QueryError
 from federation.query.refusals import Refused
 
 CODEBOOK = Codebook.from_dict(
@@ -280,8 +281,9 @@ class TestNoFit:
         assert refusal.code == "MODEL_TOO_RICH"
 
     def test_an_outcome_that_is_no_number(self, federation: Any) -> None:
-        refusal = self._refused(federation(SPLITS["three"], CODEBOOK), "dead ~ x")
-        assert (refusal.code, refusal.terms) == ("NOT_IN_CATALOGUE", ("dead",))
+        with pytest.raises(QueryError, match="'dead' cannot be the outcome") as caught:
+            federation(SPLITS["three"], CODEBOOK).ask("mixed", formula="dead ~ x")
+        assert caught.value.where == "analysis.formula"
 
     def test_an_unused_level_is_left_out_and_said(self, federation: Any) -> None:
         released = federation(SPLITS["three"], CODEBOOK).release("mixed", formula=FORMULA)

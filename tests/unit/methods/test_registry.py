@@ -34,6 +34,14 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"time": "t", "event": "e", "formula": "age", "strata": None},
         {"time": "t", "event": "e", "formula": "age", "strata": "h"},
     ],
+    "mixed": [
+        {"formula": "x ~ age + g*h"},
+        {"formula": "x ~ age + age^2", "reml": False},
+    ],
+    "standardise": [
+        {"outcome": "e", "formula": "age + g"},
+        {"outcome": "flag"},
+    ],
 }
 CASES = [(kind, params) for kind, cases in EXAMPLES.items() for params in cases]
 

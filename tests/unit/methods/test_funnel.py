@@ -1,0 +1,157 @@
+"""Funnel limits and spread against printed numbers.
+
+Poisson limits: nhs-r-community/FunnelPlotR @ 9020d497, tests/testthat/test-poisson_limits.R, as in
+published_truth.json (funnel_sr_poisson) and domain.md 3.3. Binomial: domain.md 3.3, "with n = 100
+and p = 3% the exact 95% range is 0 to 7 events".
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from federation.methods.funnel import (
+    LEVEL95,
+    LEVEL998,
+    Spread,
+    added_variance,
+    binomial_limits,
+    dispersion,
+    outside,
+    poisson_limits,
+    rank_word,
+    rankability,
+    spread_of,
+    spread_of_sums,
+    typical_variance,
+    widened_limits,
+    winsorised,
+)
+
+EXPECTED = [15, 20, 30]
+PRINTED = {
+    LEVEL95: ([0.5596924, 0.610826, 0.6746958], [1.649348, 1.544419, 1.427562]),
+    LEVEL998: ([0.386265, 0.4479107, 0.5289724], [2.082907, 1.902094, 1.702771]),
+}
+
+
+@pytest.mark.parametrize("level", PRINTED)
+def test_poisson_limits_as_printed(level: float) -> None:
+    found = [poisson_limits(e, level) for e in EXPECTED]
+    for pair, low, high in zip(found, *PRINTED[level], strict=True):
+        assert pair == pytest.approx((low, high), abs=5e-7)
+
+
+def test_poisson_limits_are_chi_squared_quantiles() -> None:
+    for e in (0.01, 0.5, 3.7, 1000.0):
+        low = stats.chi2.ppf(0.025, 2 * e) / 2 / e
+        high = stats.chi2.ppf(0.975, 2 * (e + 1)) / 2 / e
+        assert poisson_limits(e, LEVEL95) == pytest.approx((low, high), rel=1e-9)
+    assert poisson_limits(0.0, LEVEL95) is None
+
+
+def test_binomial_limits() -> None:
+    # The exact range is 0 to 7 of 100: the limits lie within one event of it.
+    low, high = binomial_limits(100, 0.03, LEVEL95) or (1.0, 0.0)
+    assert low == 0.0
+    assert 6 <= 100 * high <= 7
+    wide = binomial_limits(100, 0.03, LEVEL998)
+    assert wide is not None
+    assert wide[1] > high
+    # Interpolation of Spiegelhalter (2005) by hand: F(2) of Binomial(10, 0.5) is 0.0546875.
+    at = (0.0546875 - 0.025) / (0.0546875 - 0.0107421875)
+    assert binomial_limits(10, 0.5, LEVEL95) == pytest.approx((0.2 - at / 10, 0.8 - (1 - at) / 10))
+    large = binomial_limits(1_000_000, 0.3, LEVEL95)
+    assert large == pytest.approx((0.3 - 1.96 * 0.000458, 0.3 + 1.96 * 0.000458), abs=3e-6)
+
+
+@pytest.mark.parametrize(("n", "share"), [(0, 0.3), (10, 0.0), (10, 1.0)])
+def test_no_binomial_limits_without_chance(n: int, share: float) -> None:
+    assert binomial_limits(n, share, LEVEL95) is None
+
+
+def test_winsorised_pulls_in_a_tenth_at_each_end() -> None:
+    z = np.array([-9.0, -2, -1, 0, 0, 1, 1, 2, 3, 50, 7])
+    found = winsorised(z)
+    low, high = np.quantile(z, [0.1, 0.9])
+    assert found.min() == low
+    assert found.max() == high
+    assert found[3] == 0.0
+    assert winsorised(np.zeros(0)).size == 0
+
+
+def test_spread_by_hand() -> None:
+    """k phi - (k - 1) over sum w - sum w^2 / sum w, and tau^2 / (tau^2 + median s^2)."""
+    z, variance = np.array([-2.0, 2.0, 3.0, -3.0, 0.0]), np.array([0.1, 0.2, 0.1, 0.4, 0.2])
+    found = spread_of(z, variance)
+    pulled = np.array([-2.0, 2.0, 2.6, -2.6, 0.0])
+    phi = float((pulled**2).sum() / 5)
+    # The weights are 10, 5, 10, 2.5 and 5.
+    tau2 = (5 * phi - 4) / (32.5 - 256.25 / 32.5)
+    assert found.phi == pytest.approx(phi)
+    assert found.tau2 == pytest.approx(tau2)
+    assert found.rankability == pytest.approx(tau2 / (tau2 + 0.2))
+    assert Spread.from_json(found.to_json()) == found
+
+
+def test_chance_alone_adds_no_variance() -> None:
+    z, variance = np.array([0.5, -0.4, 0.1, 0.2]), np.full(4, 0.1)
+    found = spread_of(z, variance)
+    assert (found.tau2, found.rankability) == (0.0, 0.0)
+
+
+def test_equal_hospitals_need_no_median() -> None:
+    """With equal variances within, the median and the typical variance are the same."""
+    z, s2 = np.array([2.0, -2.0, 1.0, -1.0, 0.5]), np.full(5, 0.3)
+    sums = spread_of_sums(5, float((z**2).sum()), 5 / 0.3, 5 / 0.09)
+    assert typical_variance(5, 5 / 0.3, 5 / 0.09) == pytest.approx(0.3)
+    assert sums.tau2 == pytest.approx(0.3 * ((z**2).sum() - 4) / 4)
+    whole = spread_of(z, s2)
+    assert sums.phi is not None
+    assert whole.phi is not None
+    assert sums.phi >= whole.phi
+
+
+def test_nobody_and_one_hospital() -> None:
+    assert spread_of(np.zeros(0), np.zeros(0)) == Spread(0, None, 0.0, None)
+    assert spread_of_sums(0, 0.0, 0.0, 0.0) == Spread(0, None, 0.0, None)
+    assert spread_of(np.array([1.5]), np.array([0.2])) == Spread(1, 2.25, 0.0, None)
+    assert spread_of_sums(1, 2.25, 5.0, 25.0) == Spread(1, 2.25, 0.0, None)
+    assert dispersion(1.0, 0) is None
+    assert added_variance(9.0, 3, 0.0, 0.0) == 0.0
+    assert added_variance(9.0, 2, 5.0, 25.0) == 0.0
+    assert typical_variance(2, 5.0, 25.0) is None
+    assert rankability(0.0, 0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "word"),
+    [
+        (None, None),
+        (0.0, "low"),
+        (0.499, "low"),
+        (0.5, "moderate"),
+        (0.75, "moderate"),
+        (0.76, "high"),
+    ],
+)
+def test_rank_words(value: float | None, word: str | None) -> None:
+    assert rank_word(value) == word
+
+
+def test_outside() -> None:
+    inner, outer = (0.6, 1.5), (0.4, 2.0)
+    assert [outside(r, inner, outer) for r in (0.3, 0.5, 0.6, 1.0, 1.5, 1.7, 2.1)] == [
+        998, 95, 0, 0, 0, 95, 998,
+    ]  # fmt: skip
+    assert outside(1.0, None, None) is None
+
+
+def test_widened_limits() -> None:
+    z = stats.norm.ppf(0.975)
+    assert widened_limits(0.01, 0.03, LEVEL95) == pytest.approx((1 - z * 0.2, 1 + z * 0.2))
+    assert widened_limits(4.0, 0.0, LEVEL95)[0] == 0.0
+    assert math.isclose(widened_limits(0.01, 0.0, LEVEL998)[1], 1 + stats.norm.ppf(0.999) * 0.1)
