@@ -32,12 +32,16 @@ from federation.methods.cox_site import (
     grid_of,
     is_efron,
 )
+from federation.methods.glm_fit import counts_of, most_rounds
+from federation.methods.glm_release import count_tables
 from federation.methods.model_rules import centre_columns, check_richness, column_scale
+from federation.methods.model_sets import model_sets
 from federation.methods.newton import MOST_ROUNDS, Newton, inverse
 from federation.methods.survival_plan import (
     OUTCOME,
 )
 from federation.query.parameters import ChoiceParam, FormulaParam, Parameter, StrataParam
+from federation.query.refusals import Refused
 
 Floats = npt.NDArray[np.float64]
 
@@ -94,6 +98,10 @@ class Cox:
         newton = Newton.from_json(params["newton"])
         most = most_rounds(ask)
         p = len(params["kept"])
+        if ask.strict and "weights" in pooled:
+            total, square = pooled["weights"].tolist()
+            if total**2 < ask.terms.iter.min_ess * square:
+                raise Refused("MODEL_UNSTABLE")
         if step.name == "cox.risk":
             found = self._profile(ask, params, pooled, newton)
             if newton.worse(found.loglik):
@@ -115,7 +123,8 @@ class Cox:
             loglik, score = params.pop("loglik"), np.asarray(params.pop("score"))
             information = information - np.asarray(params.pop("outer"))
         names = tuple(design_for(ask).names[i] for i in params["kept"])
-        newton = newton.accept(loglik, score, information, names, most)
+        least = ask.terms.iter.min_rel_info if ask.strict else 0.0
+        newton = newton.accept(loglik, score, information, names, most, least)
         params["newton"] = newton.to_json()
         if not newton.done:
             return Step("cox.score" if by_site(ask) else "cox.risk", params)
@@ -125,11 +134,13 @@ class Cox:
         return Step("cox.leverage", params)
 
     def _after_counts(self, ask: Ask, pooled: Sums) -> Step | Finished:
-        n, events = int(pooled["n"][0]), int(pooled["events"][0])
         design = design_for(ask)
-        counts = {"n": n, "events": events, "missing": int(pooled["missing"][0])}
+        counts = counts_of(pooled)
+        n, events = counts["n"], counts["positive"]
         if ask.strict:
-            check_richness(design, pooled, n, events, ask.terms.model)
+            people = counts.get("patients", n)
+            with_event = counts.get("patients_by_event", (0, events))[1]
+            check_richness(design, pooled, people, with_event, ask.terms.model)
         if min(n, events) <= 0:
             return Finished({}, {"counts": counts})
         columns = centre_columns(design, pooled, n)
@@ -184,40 +195,17 @@ class Cox:
     def sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
         """Complete cases, those with the event, each level, each possible pair of 0/1 columns."""
         design = design_for(ask)
+        event = rows.column(ask.params["event"]).codes() == 1
         complete = complete_rows(ask, design, rows)
-        event = complete & (rows.column(ask.params["event"]).codes() == 1)
-        found: list[tuple[str, Mask]] = [("analysis", complete), (ask.params["event"], event)]
-        levels: dict[tuple[str, str], Mask] = {}
-        for name in design.factors:
-            codes = rows.column(name).codes()
-            for code, label in enumerate(ask.codebook.variables[name].group_labels or ()):
-                levels[name, label] = complete & (codes == code)
-                found.append((f"{name}={label}", levels[name, label]))
-        masks = {}
-        for i in design.dummies:
-            mask = complete.copy()
-            for part in design.columns[i].parts:
-                mask &= levels[part.variable, part.level or ""]
-            masks[i] = mask
-        for a in design.dummies:
-            for b in design.dummies:
-                if b < a and not design.exclusive(a, b):
-                    pair = masks[a] & masks[b]
-                    found.append((f"{design.names[b]},{design.names[a]}", pair))
-        return found
+        return model_sets(design, rows, complete, (ask.params["event"], event))
 
     def tables(self, ask: Ask, finished: Finished) -> list[CountTable]:
         """The total, and how many had the event."""
-        counts = finished.facts["counts"]
-        n, events = counts["n"], counts["events"]
-        return [
-            CountTable("total", (), np.asarray(n)),
-            CountTable("events", (("event", ("no", "yes")),), np.array([n - events, events])),
-        ]
+        return count_tables(finished.facts["counts"], binary=True)
 
     def result(self, ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Released:
         """Coefficients and tests; see cox_release."""
-        return release_cox(ask, design_for(ask).names, finished, shown)
+        return release_cox(ask, design_for(ask), finished, shown)
 
     def words(self, ask: Ask, lang: str) -> list[str]:
         """What leaves a hospital."""
@@ -242,11 +230,6 @@ class Cox:
         if not inside and not ask.strict:
             said.append("Time, outcome and score of each patient, for open data only.")
         return said
-
-
-def most_rounds(ask: Ask) -> int:
-    """How often the likelihood may be evaluated."""
-    return min(ask.terms.iter.max_rounds, MOST_ROUNDS)
 
 
 def _cells(

@@ -9,31 +9,23 @@ import numpy as np
 
 from federation.methods.base import Ask, Finished, Mask, Released
 from federation.methods.concordance import concordance_counts
-from federation.methods.release import Release, seen
-from federation.methods.survival_curve import Z95
-
-_NUMBERS = ("estimate", "se", "z", "p", "ci_low", "ci_high", "exp", "exp_low", "exp_high")
+from federation.methods.design import Design
+from federation.methods.glm_release import NUMBERS, released_counts, released_terms
+from federation.methods.release import Release
 
 
 def release_cox(
-    ask: Ask, names: tuple[str, ...], finished: Finished, shown: Mapping[str, Mask]
+    ask: Ask, design: Design, finished: Finished, shown: Mapping[str, Mask]
 ) -> Released:
-    """The answer of kind `cox`; `names` are all terms, fitted or not."""
+    """The answer of kind `cox`: every term of the `design`, fitted or not."""
     release = Release(ask)
-    facts = finished.facts
-    counts = facts["counts"]
-    events_seen = bool(seen(shown, "events", (2,)).all())
-    result: dict[str, Any] = {
-        "n": release.count(counts["n"], bool(seen(shown, "total")), "n"),
-        "missing": release.missing(counts["missing"]),
-        "events": release.count(counts["events"], events_seen, "events"),
-        "ties": ask.params["ties"],
-        "strata": ask.params["strata"],
-    }
+    names, facts = design.names, finished.facts
+    result = released_counts(release, facts["counts"], shown, binary=True)
+    result.update(ties=ask.params["ties"], strata=ask.params["strata"])
     if "newton" not in facts:
         release.warnings.append("Nothing was fitted: no patient had the event.")
         blank: dict[str, Any] = {
-            "terms": [{"term": name, **dict.fromkeys(_NUMBERS)} for name in names],
+            "terms": [{"term": name, **dict.fromkeys(NUMBERS)} for name in names],
             "loglik": None,
             "loglik_null": None,
             "lr": {"chi2": None, "df": None, "p": None},
@@ -43,7 +35,7 @@ def release_cox(
         }
         return release.done({**result, **blank})
     newton = facts["newton"]
-    result["terms"] = _terms(release, names, facts)
+    result["terms"] = _terms(release, design, facts)
     result["loglik"] = release.loglik(newton["loglik"])
     result["loglik_null"] = release.loglik(newton["loglik_null"])
     result["lr"] = _likelihood_ratio(release, newton, len(facts["kept"]))
@@ -58,32 +50,15 @@ def release_cox(
     return release.done(result)
 
 
-def _terms(
-    release: Release, names: tuple[str, ...], facts: Mapping[str, Any]
-) -> list[dict[str, Any]]:
+def _terms(release: Release, design: Design, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Estimates on the variables' own scale, Wald tests and 95% intervals."""
-    from scipy import special
-
-    scale = np.asarray(facts["scale"])
-    estimates = np.asarray(facts["newton"]["beta"]) / scale
-    errors = np.sqrt(np.diag(np.asarray(facts["covariance"]))) / scale
-    made = []
-    for i, name in enumerate(names):
-        if i not in facts["kept"]:
-            made.append({"term": name, **dict.fromkeys(_NUMBERS)})
-            continue
-        at = facts["kept"].index(i)
-        estimate, se = float(estimates[at]), float(errors[at])
-        z = estimate / se
-        low, high = estimate - Z95 * se, estimate + Z95 * se
-        with np.errstate(over="ignore"):
-            ratios = np.exp([estimate, low, high]).tolist()
-        # erfc keeps p values far below the smallest step of 1 - cdf.
-        p = float(special.erfc(abs(z) / np.sqrt(2.0)))
-        values = (estimate, se, z, p, low, high, *ratios)
-        numbers = {k: release.coefficient(v) for k, v in zip(_NUMBERS, values, strict=True)}
-        made.append({"term": name, **numbers})
-    return made
+    kept = list(facts["kept"])
+    centre, scale = np.asarray(facts["centre"]), np.asarray(facts["scale"])
+    to_raw = design.to_raw(kept, centre, scale, intercept=False)
+    covariance = to_raw @ np.asarray(facts["covariance"]) @ to_raw.T
+    places = [kept.index(i) if i in kept else None for i in range(design.size)]
+    estimate = to_raw @ np.asarray(facts["newton"]["beta"])
+    return released_terms(release, design.names, places, estimate, covariance)
 
 
 def _likelihood_ratio(release: Release, newton: Mapping[str, Any], df: int) -> dict[str, Any]:

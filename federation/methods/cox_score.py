@@ -18,7 +18,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from federation.methods.grouping import counts_by, stable_order, sums_by
+from federation.methods.grouping import counts_by, largest_per_person, stable_order, sums_by
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -61,6 +61,7 @@ class RiskRows:
     in that cell and in every earlier one of the stratum. Rows never at risk are left out.
     `dead` are the places in `all` of the rows with the event; `deaths` is that block, `number`
     (cells,) how many there are. `first` (cells,) is the first cell of each cell's stratum.
+    `people` (n,) says which rows are of one patient, None when a row is a patient.
     """
 
     all: Block
@@ -68,6 +69,7 @@ class RiskRows:
     deaths: Block
     number: Ints
     first: Ints
+    people: Ints | None = None
 
     @property
     def z(self) -> Floats:
@@ -79,12 +81,18 @@ class RiskRows:
 
 
 def arrange(
-    z: Floats, time: Floats, event: Bools, stratum: Ints, times: Floats, strata: Ints
+    z: Floats,
+    time: Floats,
+    event: Bools,
+    stratum: Ints,
+    times: Floats,
+    strata: Ints,
+    people: Ints | None = None,
 ) -> RiskRows:
     """Sort rows into the cells (`strata`, `times`), which ascend by stratum and then by time.
 
-    `z` float (n, p); `time`, `event`, `stratum` (n,); `times`, `strata` (cells,). Every event
-    must lie on a cell.
+    `z` float (n, p); `time`, `event`, `stratum`, `people` (n,); `times`, `strata` (cells,). Every
+    event must lie on a cell.
     """
     cell = np.full(time.size, -1, dtype=np.int64)
     for code in np.unique(strata):
@@ -98,7 +106,8 @@ def arrange(
     everyone = _block(np.ascontiguousarray(z[order]), cell[order])
     deaths = _block(everyone.z[dead], everyone.cell[dead])
     number = counts_by(deaths.cell, times.size)
-    return RiskRows(everyone, dead, deaths, number, stratum_starts(strata))
+    behind = None if people is None else people[order]
+    return RiskRows(everyone, dead, deaths, number, stratum_starts(strata), behind)
 
 
 def stratum_starts(strata: Ints) -> Ints:
@@ -249,8 +258,9 @@ def largest_leverage(
 ) -> float:
     """The largest share (0 to about 1) that one patient has in the information of the fit.
 
-    A patient's leverage is the sum over the cells at risk of w * hazard times the squared
-    distance, in the metric of `covariance` (p, p), to the risk set's mean (`means`, (cells, p)).
+    A row's leverage is the sum over the cells at risk of w * hazard times the squared distance, in
+    the metric of `covariance` (p, p), to the risk set's mean (`means`, (cells, p)); a patient's is
+    the sum over the patient's rows.
     All leverages add up to p, as in a generalised linear model (Breslow's form of the hazard).
     """
     if rows.z.shape[0] == 0:
@@ -260,7 +270,7 @@ def largest_leverage(
     along = _running(flat, rows.first)[rows.all.cell]
     own = (rows.z @ covariance * rows.z).sum(axis=1)
     distance = own * along[:, 0] - 2 * (rows.z * along[:, 1:-1]).sum(axis=1) + along[:, -1]
-    return float(np.max(weight * distance))
+    return largest_per_person(weight * distance, rows.people)
 
 
 def pack_symmetric(matrix: Floats) -> Floats:

@@ -23,7 +23,7 @@ from federation.methods.cox_score import (
     risk_sums,
 )
 from federation.methods.design import Design, design_of
-from federation.methods.model_rules import Columns, column_sums, spread_sums
+from federation.methods.model_rules import Columns, column_sums, person_sums, spread_sums
 from federation.methods.survival_plan import (
     Outcome,
     grid_times,
@@ -114,28 +114,27 @@ def cox_sums(ask: Ask, step: Step, rows: Rows) -> Sums:
         return _times(basis)
     ready = _arranged(ask, step, basis, rows)
     beta = np.asarray(step.params["newton"]["beta"])
-    _guard(ask, ready, beta)
+    eta = ready.z @ beta
+    _guard(ask, eta)
     if step.name == "cox.score":
-        loglik, score, information = local_sums(ready, beta, efron=is_efron(ask))
-        return {
-            "loglik": np.array([loglik]),
-            "score": score,
-            "information": pack_symmetric(information),
-        }
+        return _score(ask, ready, beta, eta)
     if step.name == "cox.concordance":
         if ask.strict:
             _guard_own_leverage(ask, step, ready, beta)
         return _concordance(ask, step, basis, beta)
-    weight = np.exp(ready.z @ beta)
+    weight = np.exp(eta)
     if step.name == "cox.risk":
         sums = risk_sums(ready, weight)
-        return {
+        made = {
             "s0": sums.s0,
             "s1": sums.s1,
             "e0": sums.e0,
             "e1": sums.e1,
             "z_deaths": sums.z_deaths,
         }
+        if ask.strict:  # at most 1 each, whatever the bound on eta
+            made["weights"] = _weights(weight * np.exp(-ask.terms.iter.max_abs_eta))
+        return made
     at_risk, at_death, hazard, means = (
         np.asarray(step.params[k]) for k in ("at_risk", "at_death", "hazard", "means")
     )
@@ -152,7 +151,8 @@ def _counts(ask: Ask, basis: _Basis, n: int) -> Sums:
     sums = column_sums(design_for(ask), basis.rows, basis.matrix)
     sums["n"] = np.array([basis.rows.n])
     sums["missing"] = np.array([n - basis.rows.n])
-    sums["events"] = np.array([np.count_nonzero(event)])
+    sums["positive"] = np.array([np.count_nonzero(event)])
+    sums.update(person_sums(ask, basis.rows, event))
     grid = grid_of(ask)
     if grid is not None:
         deaths = np.zeros((len(stratum_labels(ask)), grid.size), dtype=np.int64)
@@ -205,16 +205,50 @@ def _arranged(ask: Ask, step: Step, basis: _Basis, rows: Rows) -> RiskRows:
         time = time if grid is None else on_grid(time, grid)
         times = np.asarray(step.params["times"], dtype=np.float64)
         strata = np.asarray(step.params["strata"], dtype=np.int64)
-    ready = arrange(z, time, event, stratum, times, strata)
+    people = basis.rows.people
+    if people is not None:  # numbers without gaps
+        people = np.unique(people, return_inverse=True)[1].astype(np.int64)
+    ready = arrange(z, time, event, stratum, times, strata, people)
     rows.cache["cox.arranged"] = (fixed, ready)
     return ready
 
 
-def _guard(ask: Ask, ready: RiskRows, beta: Floats) -> None:
+def _weights(weight: Floats) -> Floats:
+    """The sums of weights (n,) and of their squares, of which their effective number follows."""
+    return np.array([weight.sum(), weight @ weight])
+
+
+def _score(ask: Ask, ready: RiskRows, beta: Floats, eta: Floats) -> Sums:
+    """Log likelihood, score and information within this hospital.
+
+    Under protection also `weights`, each relative to the hospital's mean; and Refused
+    MODEL_UNSTABLE when they rest on a few rows while next to nothing is left of the information
+    that the hospital had at 0. One of the two alone also happens in honest fits (rule O9).
+    """
+    loglik, score, information = local_sums(ready, beta, efron=is_efron(ask))
+    sums: Sums = {
+        "loglik": np.array([loglik]),
+        "score": score,
+        "information": pack_symmetric(information),
+    }
+    if not ask.strict:
+        return sums
+    sums["weights"] = np.zeros(2)
+    if eta.size:
+        weight = np.exp(eta - eta.max())
+        sums["weights"] = _weights(weight / weight.mean())
+        total, square = sums["weights"].tolist()
+        if total**2 < ask.terms.iter.min_ess * square:
+            _, _, start = local_sums(ready, np.zeros_like(beta), efron=is_efron(ask))
+            if np.trace(information) < ask.terms.iter.min_rel_info * np.trace(start):
+                raise Refused("MODEL_UNSTABLE")
+    return sums
+
+
+def _guard(ask: Ask, eta: Floats) -> None:
     """Refused MODEL_UNSTABLE when a linear predictor runs away (rule O9)."""
-    if ready.z.shape[0] == 0:
+    if eta.size == 0:
         return
-    eta = ready.z @ beta
     if ask.strict and float(np.max(np.abs(eta))) > ask.terms.iter.max_abs_eta:
         raise Refused("MODEL_UNSTABLE")
     if by_site(ask):

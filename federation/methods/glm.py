@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from federation.methods.base import Sums
 from federation.methods.cox_score import pack_symmetric
+from federation.methods.grouping import largest_per_person as largest_per_person
 from federation.query.refusals import Refused
 from federation.query.terms import IterTerms
 
@@ -226,13 +227,6 @@ def largest_leverage(
             share += residual**2 / rest
         shares[low:high] = share
     return largest_per_person(shares, rows.people)
-
-
-def largest_per_person(shares: Floats, people: Ints | None) -> float:
-    """The largest sum of `shares` (n,) over the rows of one patient."""
-    if people is not None:
-        shares = np.bincount(people, shares).astype(np.float64)
-    return float(shares.max()) if shares.size else 0.0
 
 
 def meat(family: str, rows: GlmRows, beta: Floats, null: float) -> Floats:

@@ -22,14 +22,13 @@ from federation.methods.glm import (
     check_local,
     check_pooled,
     largest_leverage,
-    largest_per_person,
     local_sums,
     meat,
     null_predictor,
     start_weight,
 )
 from federation.methods.glm_rows import GlmPlan, count_sums, deviation_sums, scaled
-from federation.methods.grouping import fine_unit
+from federation.methods.grouping import fine_unit, largest_per_person
 from federation.methods.model_rules import (
     Columns,
     centre_columns,

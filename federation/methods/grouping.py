@@ -33,6 +33,13 @@ def stable_order(code: Ints) -> Ints:
     return np.argsort(code.astype(np.uint16) if small else code, kind="stable")
 
 
+def largest_per_person(shares: Floats, people: Ints | None) -> float:
+    """The largest sum of `shares` (n,) over the rows of one patient; 0 without rows."""
+    if people is not None:
+        shares = sums_by(people, shares, 0)
+    return float(shares.max()) if shares.size else 0.0
+
+
 def fine_unit(size: float) -> float:
     """The unit in which deviations travel, from the mean distance to the origin.
 

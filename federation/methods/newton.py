@@ -77,13 +77,20 @@ class Newton:
         )
 
     def accept(
-        self, loglik: float, score: Floats, information: Floats, names: tuple[str, ...], most: int
+        self,
+        loglik: float,
+        score: Floats,
+        information: Floats,
+        names: tuple[str, ...],
+        most: int,
+        least: float = 0.0,
     ) -> Newton:
         """Take `beta` as the new base and the Newton step from it; done when the step is tiny.
 
         Once done, `beta` holds the last full step. Refused MODEL_TOO_RICH names terms that the
         first round shows to be constant or collinear; MODEL_UNSTABLE when the likelihood has no
-        maximum or `most` rounds pass.
+        maximum, `most` rounds pass, or a column keeps less than a share `least` of the
+        information it had at the start (rule O9).
         """
         if not (np.isfinite(score).all() and np.isfinite(information).all()):
             raise Refused("MODEL_UNSTABLE")
@@ -92,7 +99,7 @@ class Newton:
         if first:
             check_rank(information, scale, names)
         start = tuple(np.diag(information).tolist()) if first else self.start_information
-        if np.any(np.diag(information) <= _FLAT * np.asarray(start)):
+        if np.any(np.diag(information) <= max(_FLAT, least) * np.asarray(start)):
             raise Refused("MODEL_UNSTABLE")
         scaled = information / np.outer(scale, scale)
         if np.linalg.eigvalsh(scaled)[0] <= _SINGULAR:
