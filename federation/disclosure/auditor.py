@@ -2,6 +2,11 @@
 
 Pure: a set is a Python int used as a bitmap over slots, one slot per version of a patient's row at
 this site (disclosure.md sections 4.5 and 4.7). The ledger that keeps them is the site's own.
+
+A set is judged by the fewest patients that it describes by itself, set against each earlier set
+(federation.disclosure.distances), and combined with all of them (federation.disclosure.closure).
+Everything that an answer describes is remembered, cells that were hidden too: the hospital does not
+know what the other hospitals' patients made visible.
 """
 
 from __future__ import annotations
@@ -10,9 +15,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from federation.query.refusals import Refused
+import numpy as np
 
-CODE: Final = "SMALL_GROUP"  # every rule here has the same public code (P6)
+from federation.disclosure.closure import Bits, Closure, Seen
+from federation.disclosure.distances import Distances
+
 COHORT: Final = "cohort"
 """The label of the set of everyone in the cohort. An answer gives n and the number of patients with
 a missing value, so the cohort is a released set beside the analysis set."""
@@ -22,37 +29,22 @@ NamedSet = tuple[str, Bitmap]
 
 
 @dataclass(frozen=True)
-class Answered:
-    """The sets of one earlier answer, in the order of `Method.sets`: the analysis set first."""
-
-    question_sha256: str
-    sets: tuple[NamedSet, ...]
-
-    @property
-    def analysis(self) -> Bitmap:
-        """Return the patients that the answer was about."""
-        return self.sets[0][1]
-
-    @property
-    def cohort(self) -> Bitmap:
-        """Return the patients that the answer was about, and those with a missing value."""
-        return _cohort(self.sets)
-
-
-@dataclass(frozen=True)
 class Judgement:
     """What this hospital's auditor says about the sets of one question, in their order.
 
     `flagged`: some combination of the set with earlier answers describes at least one but fewer
     than t patients here. `bound`: every combination with it that the auditor can see describes at
-    least so many patients here, at most t (0 when the set is empty or told by earlier answers).
-    The same for the complement, against t_complement. `rank`: independent answers so far, these
-    sets included. `rule` and `label` name the first rule that would refuse the answer if this
-    hospital were alone; they are for the site's own audit log and never leave it.
+    least so many patients here, at most t; 0 for a set that the earlier answers tell already, and
+    for an empty one. `told`: such a set, while small groups are among what is told: those who know
+    them here may know something else elsewhere, so the set is safe only when it is the same at all
+    hospitals that earlier answers described. The complement has a threshold of its own.
+    `rank`: independent answers so far, these sets included. `rule` and `label` say what is wrong
+    first, for the site's own audit log; they never leave it.
     """
 
     flagged: tuple[bool, ...]
     bound: tuple[int, ...]
+    told: tuple[bool, ...]
     complement_flagged: bool = False
     complement_bound: int = 0
     rank: int = 0
@@ -64,138 +56,135 @@ class Judgement:
         """Tell whether nothing is flagged."""
         return not (any(self.flagged) or self.complement_flagged)
 
-    def check(self) -> None:
-        """Raise Refused SMALL_GROUP when this hospital alone would refuse."""
-        if self.rule:
-            raise Refused(CODE)
+
+@dataclass(frozen=True)
+class _Found:
+    """The fewest patients, at most t, that one set tells about; `rule` names what made it few."""
+
+    least: int
+    rule: str
+    told: bool
 
 
 class Auditor:
-    """The auditor of one site with everything it has seen. `t` is diff.t_diff."""
+    """The auditor of one site with everything it has seen. `t` is diff.t_diff.
 
-    def __init__(self, t: int, t_complement: int | None = None) -> None:
+    `seed` is secret and random. Judging the same sets twice with nothing added in between gives the
+    same judgement.
+    """
+
+    def __init__(self, t: int, seed: int) -> None:
         self._t = t
-        self._t_complement = t if t_complement is None else t_complement
-        self._history: list[Answered] = []
+        self._closure = Closure(t, seed)
+        self._distances = Distances(seed ^ 1)
+        self._small = False  # whether fewer than t patients are told about by what was added
+        self._last: tuple[tuple[Bitmap, ...], tuple[_Found, ...], Closure] | None = None
 
     @property
     def rank(self) -> int:
-        """How many independent answers were given."""
-        return len({bits for answered in self._history for _, bits in answered.sets})
+        """How many independent sets were answered about."""
+        return self._closure.rank
 
     def add(self, new_sets: Sequence[NamedSet]) -> None:
         """Remember an answer. Small sets too: at other hospitals they may have been large."""
-        self._history.append(Answered("", tuple(new_sets)))
+        found, self._closure = self._look(new_sets)
+        self._last = None
+        self._small |= any(0 < one.least < self._t for one in found)
+        for _, bitmap in new_sets:
+            self._distances.add(bitmap, _bits(bitmap))
+        self._closure.settle()
 
-    def judge(self, new_sets: Sequence[NamedSet], population: Bitmap) -> Judgement:
+    def near(self, bitmap: Bitmap) -> list[Bitmap]:
+        """The sets so far that are the same or, among large ones, differ in fewer than t slots."""
+        if bitmap.bit_count() < self._t:
+            return [bitmap] if bitmap in self._distances else []
+        found = self._distances.near(bitmap, _bits(bitmap), self._t)
+        return [other for other in found if other.bit_count() >= self._t]
+
+    def load(self, answers: Iterable[Sequence[NamedSet]], batch: int = 256) -> None:
+        """Remember many answers at once, without a judgement of each: after a start."""
+        for sets in answers:
+            for _, bitmap in sets:
+                if bitmap not in self._distances:
+                    bits = _bits(bitmap)
+                    near = self._distances.least(bitmap, bits, self._t)
+                    seen = self._closure.add(bits)
+                    least = min(near, seen.least) if seen.new else bitmap.bit_count()
+                    self._small |= 0 < least < self._t
+                    self._distances.add(bitmap, bits)
+            self._closure.settle(batch)
+        self._closure.settle(1)
+
+    def judge(
+        self, new_sets: Sequence[NamedSet], population: Bitmap, t_complement: int
+    ) -> Judgement:
         """Judge the sets of one question; the first of `new_sets` is its analysis set.
 
         `population` holds everyone who could be in the analysis set: the study's consenting
-        patients. Nothing is remembered.
+        patients; those outside are none or at least `t_complement`. Nothing is remembered.
         """
-        verdict = judge(new_sets, self._history, population, self._t, self._t_complement)
+        found, closure = self._look(new_sets)
+        flagged = tuple(0 < one.least < self._t for one in found)
         outside = (population & ~new_sets[0][1]).bit_count()
-        flagged, bound = [], []
-        for _, bits in new_sets:
-            least = min([bits.bit_count(), *self._distances(bits)])
-            flagged.append(0 < least < self._t)
-            bound.append(min(least, self._t))
+        rule, label = "", ""
+        if 0 < outside < t_complement:
+            rule, label = "complement_small", new_sets[0][0]
+        for (name, _), one, bad in zip(new_sets, found, flagged, strict=True):
+            if bad and not rule:
+                rule, label = one.rule, name
         return Judgement(
-            tuple(flagged),
-            tuple(bound),
-            0 < outside < self._t_complement,
-            min(outside, self._t_complement),
-            self.rank,
-            verdict.rule,
-            verdict.label,
+            flagged=flagged,
+            bound=tuple(0 if one.told else one.least for one in found),
+            told=tuple(one.told for one in found),
+            complement_flagged=0 < outside < t_complement,
+            complement_bound=min(outside, t_complement),
+            rank=closure.rank,
+            rule=rule,
+            label=label,
         )
 
-    def _distances(self, bits: Bitmap) -> Iterable[int]:
-        for answered in self._history:
-            for _, old in answered.sets:
-                yield (bits ^ old).bit_count()
+    def _look(self, new_sets: Sequence[NamedSet]) -> tuple[tuple[_Found, ...], Closure]:
+        """What each set tells, and the closure with all of them.
+
+        The analysis set and the cohort come first, then the others from small to large. A cell that
+        is small here then makes itself conspicuous, and not the larger cells from which it follows
+        by subtraction. The last, largest cell of a table follows from the others: that holds at
+        every hospital, so only what it tells without them counts.
+        """
+        bitmaps = tuple(bitmap for _, bitmap in new_sets)
+        if self._last is not None and self._last[0] == bitmaps:
+            return self._last[1:]
+        places = range(len(new_sets))
+        first = [place for place in places if place == 0 or new_sets[place][0] == COHORT]
+        rest = sorted(set(places) - set(first), key=lambda place: bitmaps[place].bit_count())
+        found: dict[int, _Found] = {}
+        closure, without_cells, small = self._closure.trial(), self._closure, self._small
+        for place in (*first, *rest):
+            if place == (rest or [-1])[0]:
+                without_cells = closure.trial()
+            bits = _bits(bitmaps[place])
+            seen = closure.add(bits)
+            if not seen.new and place in rest:
+                seen = without_cells.trial().add(bits)
+            found[place] = self._found(bitmaps[place], bits, seen, small)
+            small |= 0 < found[place].least < self._t
+        self._last = (bitmaps, tuple(found[place] for place in places), closure)
+        return self._last[1:]
+
+    def _found(self, bitmap: Bitmap, bits: Bits, seen: Seen, small: bool) -> _Found:
+        weight = bitmap.bit_count()
+        near = self._distances.least(bitmap, bits, self._t)
+        if not seen.new:
+            # Told already. A small set is still small: elsewhere it need not be told.
+            few = 0 < weight < self._t
+            return _Found(weight if few else 0, "set_small", told=small or few)
+        least = min(weight, near, seen.least)
+        if weight < self._t:
+            return _Found(least, "set_small", told=False)
+        return _Found(least, "sets_differ_little" if near == least else "combination_small", False)
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """The outcome. `rule` and `label` are for the site's own audit log and never leave it."""
-
-    ok: bool
-    rule: str = ""
-    label: str = ""
-
-    def check(self) -> None:
-        """Raise Refused SMALL_GROUP unless ok."""
-        if not self.ok:
-            raise Refused(CODE)
-
-
-OK: Final = Verdict(ok=True)
-
-
-def judge(
-    new_sets: Sequence[NamedSet],
-    history: Iterable[Answered],
-    population: Bitmap,
-    t: int,
-    t_complement: int | None = None,
-) -> Verdict:
-    """Judge the sets of one question; the first of `new_sets` is its analysis set.
-
-    `population` holds everyone who could be in the analysis set: the study's consenting patients.
-    `t` is diff.t_diff; `t_complement` defaults to it. With t 0 nothing is refused. A small set that
-    is not the analysis set is no reason to refuse: it is masked, and hidden in the pooled table.
-    """
-    label, analysis = new_sets[0]
-    if _is_small(analysis, t):
-        return Verdict(False, "analysis_set_small", label)
-    if _is_small(population & ~analysis, t if t_complement is None else t_complement):
-        return Verdict(False, "complement_small", label)
-    cohort = _cohort(new_sets)
-    large = [(name, bits) for name, bits in new_sets if bits.bit_count() >= t]
-    for earlier in history:
-        if _is_small(analysis ^ earlier.analysis, t):
-            return Verdict(False, "analysis_sets_differ_little", label)
-        if _is_small(cohort ^ earlier.cohort, t):
-            # The same complete cases, or nearly so, but one patient less among the missing.
-            return Verdict(False, "cohorts_differ_little", COHORT)
-        if analysis == earlier.analysis:
-            continue  # the same patients, divided otherwise: the release gate judges the cells
-        if _slices(new_sets, earlier.sets, t) or _slices(earlier.sets, new_sets, t):
-            return Verdict(False, "slice_of_a_table", label)
-        for _, old in earlier.sets:
-            if old.bit_count() < t:
-                continue
-            for name, bits in large:
-                if _is_small(bits ^ old, t):
-                    return Verdict(False, "sets_differ_little", name)
-    return OK
-
-
-def _slices(part: Sequence[NamedSet], table: Sequence[NamedSet], t: int) -> bool:
-    """Tell whether `part` divides a slice of `table` again, with a small set in it.
-
-    Each table hides its small cells with complements of its own choice. A table and one of its rows
-    asked alone may choose others, and then the two together give the small cell by subtraction.
-    """
-    whole, cells = part[0][1], [bits for _, bits in table[1:]]
-    if whole & ~table[0][1] or not _is_union(whole, cells):
-        return False
-    return any(_is_small(bits, t) and _is_union(bits, cells) for _, bits in part[1:])
-
-
-def _is_union(whole: Bitmap, cells: Sequence[Bitmap]) -> bool:
-    found = 0
-    for bits in cells:
-        if not bits & ~whole:
-            found |= bits
-    return found == whole
-
-
-def _cohort(sets: Sequence[NamedSet]) -> Bitmap:
-    """The set called COHORT; without one nobody has a missing value."""
-    return next((bits for label, bits in sets if label == COHORT), sets[0][1])
-
-
-def _is_small(bits: Bitmap, t: int) -> bool:
-    return 0 < bits.bit_count() < t
+def _bits(bitmap: Bitmap) -> Bits:
+    """Noughts and ones, one per slot."""
+    data = bitmap.to_bytes((bitmap.bit_length() + 7) // 8, "little")
+    return np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little")

@@ -1,15 +1,20 @@
 """Whether a question may be answered anew, given everything this site answered before."""
 
+import os
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from federation.disclosure.auditor import Auditor, Judgement
+from federation.disclosure.auditor import Auditor, Bitmap, Judgement
+from federation.disclosure.policy import Budget
+from federation.disclosure.rosters import gives_away
 from federation.query.refusals import Refused
 from federation.site.checks import Question
 from federation.site.journal import Journal, RunState
 from federation.site.ledger import SiteLedger
 from federation.site.selection import Counted
 from federation.site.step_message import StepMessage
+
+BUDGET_DAYS = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -26,11 +31,16 @@ ANSWER_FREE = Decision(charge=False)
 
 
 class History:
-    """The rules W3 and H1 to H5 of disclosure.md over this site's journal and ledger."""
+    """The rules W3 and H1 to H6 of disclosure.md over this site's journal and ledger."""
 
-    def __init__(self, journal: Journal, ledger: SiteLedger) -> None:
+    def __init__(self, journal: Journal, ledger: SiteLedger, budget: Budget | None = None) -> None:
         self._journal = journal
         self._ledger = ledger
+        self._budget = budget
+        self._auditor: Auditor | None = None
+        self._t = -1
+        self._last_entry = 0
+        self._entries: dict[Bitmap, list[int]] = {}  # the answers that described a set
 
     def replay(self, question: Question, asked: StepMessage, now: datetime) -> RunState | None:
         """The earlier run whose answer stands, before any row is read: within `replay_days` the
@@ -43,47 +53,79 @@ class History:
     def decide(
         self, question: Question, asked: StepMessage, counted: Counted, now: datetime
     ) -> Decision:
-        """Answer and charge, answer without a charge, or replay. Raises Refused ROSTER, and
-        SMALL_GROUP when an unfinished question is asked again about other patients. The judgement
-        is the caller's to act on. Nothing is written here."""
+        """Answer and charge, answer without a charge, or replay. Raises Refused ROSTER, BUDGET,
+        and SMALL_GROUP when an unfinished question is asked again about other patients. The
+        judgement is the caller's to act on. Nothing is written here."""
         if not question.ask.strict:
             return ANSWER_FREE
         earlier = self._latest(question)
         same_sets = earlier is not None and earlier.sets_sha256 == counted.sets_sha256
-        if earlier is not None and asked.again and _recent(earlier, question, now):
-            if not same_sets:
-                raise Refused("SMALL_GROUP")
-            self._check_roster(question, asked, counted, now)
-            return ANSWER_FREE
+        again = earlier is not None and asked.again and _recent(earlier, question, now)
+        if again and not same_sets:
+            raise Refused("SMALL_GROUP")
         if not counted.contributes:
             return ANSWER_FREE
-        self._check_roster(question, asked, counted, now)
-        terms = question.ask.terms
-        auditor = Auditor(terms.diff.t_diff, terms.t_complement)
-        for answered in self._ledger.answered():
-            auditor.add(answered.sets)
-        judgement = auditor.judge(counted.named, counted.population)
-        if judgement.rule and earlier is not None and not asked.again:
+        auditor = self._up_to_date(question.ask.terms.diff.t_diff)
+        self._check_roster(question, asked, counted, auditor)
+        if again:
+            return ANSWER_FREE
+        judgement = auditor.judge(
+            counted.named, counted.population, question.ask.terms.t_complement
+        )
+        if earlier is not None and not asked.again and _alone_refused(judgement):
             # Changed by a few patients since the old answer: that one stays (W3).
             return Decision(charge=False, replay=earlier)
+        self._check_budget(asked, now)
         return Decision(charge=True, judgement=judgement)
+
+    def budget_from(self, requester: str, now: datetime) -> datetime | None:
+        """When this researcher may ask something new again; None when that is now (H6)."""
+        if self._budget is None:
+            return None
+        most = self._budget.new_sets_per_researcher_30d
+        charged = self._ledger.charged_to(requester, now - BUDGET_DAYS)
+        return None if len(charged) < most else charged[-most] + BUDGET_DAYS
+
+    def _check_budget(self, asked: StepMessage, now: datetime) -> None:
+        if self.budget_from(asked.requester, now) is not None:
+            raise Refused("BUDGET")
+
+    def _up_to_date(self, t: int) -> Auditor:
+        """The auditor with every answer in the ledger; made anew for another threshold."""
+        if self._auditor is None or self._t != t:
+            # Nobody outside may know on which columns a set is looked at first.
+            self._auditor = Auditor(t, int.from_bytes(os.urandom(16), "big"))
+            self._t, self._last_entry, self._entries = t, 0, {}
+        answers = list(self._ledger.since(self._last_entry))
+        if len(answers) == 1:
+            self._auditor.add(answers[0].sets)
+        else:
+            self._auditor.load(answered.sets for answered in answers)
+        for answered in answers:
+            self._last_entry = answered.entry
+            for _, bitmap in answered.sets:
+                self._entries.setdefault(bitmap, []).append(answered.entry)
+        return self._auditor
 
     def _latest(self, question: Question) -> RunState | None:
         return self._journal.latest(question.ask.query.question_sha256, question.study.slug)
 
     def _check_roster(
-        self, question: Question, asked: StepMessage, counted: Counted, now: datetime
+        self, question: Question, asked: StepMessage, counted: Counted, auditor: Auditor
     ) -> None:
-        """The same patients asked of almost the same hospitals would give away the hospitals
-        that differ, by subtraction."""
-        if not counted.contributes:
-            return
-        terms = question.ask.terms
-        since = now - timedelta(days=terms.diff.replay_days)
+        """The same patients asked of other hospitals would give away the hospitals that differ."""
         roster = frozenset(asked.roster)
-        for before in self._journal.rosters(counted.analysis_sha256, since):
-            if 0 < len(roster ^ before) < terms.min_sites:
+        for _, bitmap in counted.named:
+            entries = {entry for near in auditor.near(bitmap) for entry in self._entries[near]}
+            before = self._ledger.rosters(entries)
+            if bitmap and gives_away(roster, before, question.ask.terms.min_sites) is not None:
                 raise Refused("ROSTER")
+
+
+def _alone_refused(judgement: Judgement) -> bool:
+    """Whether analysis set, cohort or complement are flagged here, so that without the other
+    hospitals the question would be refused."""
+    return judgement.flagged[0] or judgement.flagged[-1] or judgement.complement_flagged
 
 
 def _recent(earlier: RunState, question: Question, now: datetime) -> bool:

@@ -89,7 +89,7 @@ class Pipeline:
         self._journal = Journal(database)
         self._leaving = Leaving(database, self._journal, directory.peers)
         self._ledger = SiteLedger(database)
-        self._history = History(self._journal, self._ledger)
+        self._history = History(self._journal, self._ledger, directory.policy.budget)
         self._slots = Slots(database)
         self._replies = Replies(directory)
         self._stores = {
@@ -313,6 +313,8 @@ class Pipeline:
                     run=asked.run,
                     study=question.study.slug,
                     now=now,
+                    requester=asked.requester,
+                    roster=asked.roster,
                 )
             self._journal.keep_run(
                 RunState(
