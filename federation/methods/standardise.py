@@ -127,6 +127,10 @@ class Standardise:
         """The round of observed and expected, when there is a model to expect by."""
         if "null" not in fitted.facts:
             return fitted
+        counts = fitted.facts["counts"]
+        if ask.strict and _few(counts) < ask.terms.t_cell:
+            # phi, or expected / n of one hospital, would give the hidden number away.
+            return Finished({}, {"counts": counts})
         name = "totals" if ask.strict else "hospitals"
         return Step(f"{_KIND}.{name}", fitted.facts, labelled=not ask.strict)
 
@@ -195,6 +199,12 @@ class Standardise:
         if own:
             said.append("For each hospital the observed and the expected number.")
         return said
+
+
+def _few(counts: Mapping[str, Any]) -> int:
+    """The smaller number of patients with the outcome and without it."""
+    each = counts.get("patients_by_event", (counts["positive"], counts["n"] - counts["positive"]))
+    return int(min(counts["positive"], counts["n"] - counts["positive"], *each))
 
 
 def _crude(ask: Ask, rows: Rows) -> Sums:

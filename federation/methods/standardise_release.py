@@ -44,7 +44,9 @@ def release_pooled(
     if "spread" in facts:
         spread = Spread.from_json(facts["spread"])
     else:
-        release.warnings.append("Nothing to compare: nobody, or everybody, had the outcome.")
+        release.warnings.append(
+            "Nothing to compare: too few patients with the outcome, or without it."
+        )
     if not ask.strict:
         result["hospitals"] = spread.hospitals
     known = spread.phi is not None
