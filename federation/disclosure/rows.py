@@ -51,6 +51,12 @@ DISCLOSURE_ROWS: Final[Mapping[str, Row]] = MappingProxyType(
             never_released="a test with a hidden group in it, a single value, a rank",
             rules=("O1", "O2", "O3", "O4"),
         ),
+        "mantel_haenszel": Row(
+            leaves_site="masked two-by-two counts; masked terms of the Mantel-Haenszel sums",
+            released="pooled two-by-two table, common odds ratio, its interval and two tests",
+            never_released="a hospital's table or odds ratio, a table with a small cell",
+            rules=("O1", "O2", "O3"),
+        ),
         "survival": Row(
             leaves_site="masked events and censored per interval of the public time grid",
             released="survival curve in merged intervals, median, chosen times, log-rank test",

@@ -126,7 +126,7 @@ class Count:
         index = cell_index(rows, dims)
         found: list[tuple[str, Mask]] = [("analysis", index >= 0)]
         if dims:
-            found += [(where, index == i) for i, where in enumerate(_cell_names(dims))]
+            found += [(where, index == i) for i, where in enumerate(cell_names(dims))]
         return found
 
     def tables(self, ask: Ask, finished: Finished) -> list[CountTable]:
@@ -197,7 +197,7 @@ class Count:
         ]
 
 
-def _cell_names(dims: Dims) -> list[str]:
+def cell_names(dims: Dims) -> list[str]:
     return [
         ",".join(f"{name}={label}" for (name, _), label in zip(dims, labels, strict=True))
         for labels in itertools.product(*(labels for _, labels in dims))

@@ -9,6 +9,7 @@ PLAIN = {
     "count": {"by": ["sex"]},
     "describe": {"variables": ["ca125"]},
     "histogram": {"variable": "age"},
+    "mantel_haenszel": {"outcome": "death", "exposure": "trt"},
     "compare": {"variable": "ca125", "by": "sex"},
     "survival": {"time": "fu_days", "event": "death"},
     "cox": {"time": "fu_days", "event": "death", "formula": "age"},

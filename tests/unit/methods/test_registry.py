@@ -18,6 +18,11 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"variable": "x", "by": "h"},
         {"variable": "flag", "by": "g"},
     ],
+    "mantel_haenszel": [
+        {"outcome": "e", "exposure": "h"},
+        {"outcome": "e", "exposure": "h", "strata": "g"},
+        {"outcome": "flag", "exposure": "h", "strata": None},
+    ],
     "histogram": [{"variable": "age"}, {"variable": "score", "by": "g"}],
     "survival": [
         {"time": "t", "event": "e"},
