@@ -16,6 +16,10 @@ CODES: Final[Mapping[str, str]] = {
         "A study names at least one thing that a patient must have agreed to. Add one."
     ),
     "bad_codebook": "The study has no codebook with a name and variables. Give one.",
+    "bad_delivery": (
+        "Sealed results need the study's public result key, results at the hub the agreement of "
+        "the benchmark. Give it."
+    ),
     "not_a_member": "This institution is not in the network of the study. Add it first.",
     "in_the_future": "The date lies in the future. Give today or an earlier date.",
     "before_last_step": "The date lies before the last step. Give a later date.",

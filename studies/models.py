@@ -96,6 +96,8 @@ class Study(Base):
 
     `requires` is the requirement set (item codes, never empty); `codebook` the codebook as in
     query.md; `output_by_site` whether results may name hospitals where every policy allows it.
+    Under protection `delivery` says how: "sealed" for the holder of `result_key`, or "hub" with the
+    agreement `benchmark`. `terms`: thresholds of the study itself, in force where stricter.
     """
 
     __tablename__ = "study"
@@ -117,6 +119,10 @@ class Study(Base):
     codebook_id: Mapped[str] = mapped_column(String(80))
     requires: Mapped[list[str]] = mapped_column(Json)
     output_by_site: Mapped[bool] = mapped_column(default=False)
+    delivery: Mapped[str | None] = mapped_column(String(6))
+    result_key: Mapped[str | None] = mapped_column(String(43))
+    benchmark: Mapped[str | None] = mapped_column(String(200))
+    terms: Mapped[dict[str, Any] | None] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
     group: Mapped[WorkingGroup | None] = relationship()
@@ -175,7 +181,8 @@ class SiteNode(Base):
     """The program that answers for an institution: its public keys and what it last told us.
 
     `terms` are the thresholds of its policy (federation.query.terms), `policy_sha256` which file
-    they came from; both None until the site has said so.
+    they came from; both None until the site has said so. `form_id` names the form by which its
+    board allows results of this institution alone.
     """
 
     __tablename__ = "site_node"
@@ -187,6 +194,7 @@ class SiteNode(Base):
     engine: Mapped[str] = mapped_column(String(20), default="embedded")
     terms: Mapped[dict[str, Any] | None] = mapped_column(Json)
     policy_sha256: Mapped[str | None] = mapped_column(String(64))
+    form_id: Mapped[str | None] = mapped_column(String(100))
     software: Mapped[str] = mapped_column(String(80), default="")
     enrolled_at: Mapped[datetime] = mapped_column(UtcTime)
     last_seen: Mapped[datetime | None] = mapped_column(UtcTime)

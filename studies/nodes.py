@@ -53,11 +53,15 @@ def note_node(
     software: str,
     actor: Actor,
     now: datetime,
+    form_id: str | None = None,
 ) -> SiteNode:
-    """Keep what a site's program said about its policy and itself; announced when it differs."""
-    told = (dict(terms), policy_sha256, software)
-    changed = told != (node.terms, node.policy_sha256, node.software)
-    node.terms, node.policy_sha256, node.software = told
+    """Keep what a site's program said about its policy and itself; announced when it differs.
+
+    `form_id`: the form by which the board allows results of this institution alone.
+    """
+    told = (dict(terms), policy_sha256, software, form_id)
+    changed = told != (node.terms, node.policy_sha256, node.software, node.form_id)
+    node.terms, node.policy_sha256, node.software, node.form_id = told
     node.last_seen = now
     session.flush()
     announce(
@@ -65,6 +69,6 @@ def note_node(
         actor=actor,
         action="site.policy_changed" if changed else "site.seen",
         about=f"institution:{node.institution}",
-        facts={"policy": policy_sha256, "software": software},
+        facts={"policy": policy_sha256, "software": software, "form": form_id},
     )
     return node

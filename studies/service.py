@@ -16,9 +16,11 @@ from studies.reading import (
     list_studies,
     open_sites,
 )
+from studies.releasing import choose_delivery, tighten_terms
 from studies.taking_part import create_study, invite_institution, move_participation, move_study
 
 __all__ = [
+    "choose_delivery",
     "create_study",
     "enrol_node",
     "get_participation",
@@ -35,4 +37,5 @@ __all__ = [
     "note_node",
     "open_sites",
     "shipped_codebook",
+    "tighten_terms",
 ]

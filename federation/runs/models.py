@@ -66,6 +66,8 @@ class Run(Base):
     restarts: Mapped[int] = mapped_column(default=0)
     roster: Mapped[dict[str, Any] | None] = mapped_column(Json)
     terms: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    # How results of single hospitals come, fixed when the run opens: "sealed" or "hub".
+    delivery: Mapped[str | None] = mapped_column(String(6))
     min_snapshots: Mapped[dict[str, Any] | None] = mapped_column(Json)
     opened_at: Mapped[datetime | None] = mapped_column(UtcTime)
     deadline: Mapped[datetime | None] = mapped_column(UtcTime)

@@ -89,6 +89,7 @@ def enrol(identity: Path, policy: Path) -> None:
                 software="",
                 actor=by,
                 now=moment,
+                form_id=terms.institution_disclosure if terms.site_level_output else None,
             )
             click.echo(f"{slug}\tsign {key_id(keys['sign'])}\tbox {key_id(keys['box'])}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DatabaseError
 
+from federation.query.terms import Terms
 from migrations import run
 from migrations.tables import METADATA
 from registry.database import engine_of, make_engine, open_database
@@ -144,3 +146,38 @@ def _with_one_line(url: str) -> None:
         announce(session, actor=SYSTEM, action="network.created", about="network:oncozon")
         session.commit()
     engine_of(factory).dispose()
+
+
+def test_thresholds_kept_by_an_older_hub_get_the_default_of_the_new_key(empty_url: str) -> None:
+    """Terms.from_dict wants every key; a hub that was upgraded must go on asking."""
+    run.upgrade(empty_url, "0005")
+    strict, loose = Terms.strict().to_dict(), Terms.open_data().to_dict()
+    with connected(empty_url) as connection:
+        for slug, terms in (("a", strict), ("b", loose)):
+            old = {key: value for key, value in terms.items() if key != "dominance"}
+            connection.execute(
+                sa.text(
+                    "INSERT INTO institution (slug, name, kind, city, phone)"
+                    " VALUES (:slug, :slug, 'hospital', '', '')"
+                ),
+                {"slug": slug},
+            )
+            connection.execute(
+                sa.text(
+                    "INSERT INTO site_node (institution, sign_pub, box_pub, engine, terms, software,"
+                    " enrolled_at) VALUES (:slug, '', '', 'embedded', :terms, '', 0)"
+                ),
+                {"slug": slug, "terms": json.dumps(old)},
+            )
+        connection.commit()
+    run.upgrade(empty_url)
+    with connected(empty_url) as connection:
+        kept = dict(connection.execute(sa.text("SELECT institution, terms FROM site_node")).all())
+    assert Terms.from_dict(json.loads(kept["a"])) == Terms.strict()
+    assert Terms.from_dict(json.loads(kept["b"])) == Terms.open_data()
+    run.downgrade(empty_url, "0005")
+    with connected(empty_url) as connection:
+        (text,) = connection.execute(
+            sa.text("SELECT terms FROM site_node WHERE institution = 'a'")
+        ).one()
+    assert "dominance" not in json.loads(text)
