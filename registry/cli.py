@@ -91,6 +91,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point: errors of people's making end in one sentence, never in a traceback."""
     try:
         cli.main(args=None if arguments is None else list(arguments), prog_name="oncokring")
+    except MemoryError:
+        click.echo("There is not enough memory for this; give the program more of it.", err=True)
+        sys.exit(1)
     except Exception as error:
         if not _is_for_people(error):
             raise

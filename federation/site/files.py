@@ -1,20 +1,16 @@
 """Opening files that somebody else wrote: regular ones only, and never more of them than agreed.
 
-A named pipe would make the program wait for ever, a device would give it bytes for ever, and a line
-without an end would fill the memory.
+A named pipe would make the program wait for ever, and a device would give it bytes for ever.
 """
 
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO
 
 from federation.site.errors import SetupError
 
 MAX_FILE_BYTES = 1_000_000
-MAX_LINE = 1_000_000
-"""Characters in one line of a data file; a row of 5,000 columns has some 50,000."""
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -35,11 +31,3 @@ def read_small(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
     if len(data) > most:
         raise SetupError(f"{path.name} is larger than {most // 1000} kB; shorten it.")
     return data
-
-
-def lines_of(file: TextIO, most: int = MAX_LINE) -> Iterator[str]:
-    """The lines of a text file. ValueError for one of more than `most` characters."""
-    while line := file.readline(most):
-        if len(line) == most and not line.endswith("\n"):
-            raise ValueError("a line without end")
-        yield line

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from federation.site.errors import DataError
 from federation.site.source_options import SourceOptions
-from federation.site.sources import BLOCK_ROWS, Block, file_version
+from federation.site.sources import BLOCK_ROWS, LONGEST_TEXT, Block, file_version
 from federation.site.statements import Columns, header_of, select
 
 LOCK_SECONDS = 2.0
@@ -48,7 +48,7 @@ class SqliteSource:
         try:
             there = self._columns(database)
             database.set_authorizer(_authorize)
-            cursor = database.execute(select(there, self._options.joins, columns))
+            cursor = database.execute(select(there, self._options.joins, columns, value=_cut))
             while rows := cursor.fetchmany(BLOCK_ROWS):
                 yield list(zip(*rows, strict=True))
         except sqlite3.Error:
@@ -81,6 +81,14 @@ class SqliteSource:
                 raise DataError("TABLE_MISSING", table)
             found[table] = [str(name) for (name,) in rows]
         return found
+
+
+def _cut(place: str) -> str:
+    """Numbers as they are, texts no longer than a value can be: a block of rows must fit."""
+    return (
+        f"CASE WHEN typeof({place}) IN ('text', 'blob')"
+        f" THEN substr({place}, 1, {LONGEST_TEXT + 1}) ELSE {place} END"
+    )
 
 
 def _authorize(action: int, *_: str | None) -> int:
