@@ -158,14 +158,14 @@ def test_thresholds_kept_by_an_older_hub_get_the_default_of_the_new_key(empty_ur
             connection.execute(
                 sa.text(
                     "INSERT INTO institution (slug, name, kind, city, phone)"
-                    " VALUES (:slug, :slug, 'hospital', '', '')"
+                    " VALUES (:slug, :slug, 'general', '', '')"
                 ),
                 {"slug": slug},
             )
             connection.execute(
                 sa.text(
-                    "INSERT INTO site_node (institution, sign_pub, box_pub, engine, terms, software,"
-                    " enrolled_at) VALUES (:slug, '', '', 'embedded', :terms, '', 0)"
+                    "INSERT INTO site_node (institution, sign_pub, box_pub, engine, terms,"
+                    " software, enrolled_at) VALUES (:slug, '', '', 'embedded', :terms, '', 0)"
                 ),
                 {"slug": slug, "terms": json.dumps(old)},
             )
