@@ -11,6 +11,7 @@ import click
 
 from federation.query.codebook import Codebook, load_codebook
 from federation.query.errors import QueryError
+from federation.site.cli_steward import COMMANDS
 from federation.site.errors import DataError, SetupError
 
 OK, FAILED, WRONG_USE = 0, 1, 2
@@ -196,21 +197,8 @@ def invite(
     )
 
 
-@site.command()
-@click.argument("directory", type=_FOLDER)
-@click.argument("query_sha256", required=False)
-@click.option("--by", default=None, help="Name or role of the person who approves.")
-def approve(directory: Path, query_sha256: str | None, by: str | None) -> None:
-    """List the queries that wait for this hospital's approval, or approve one by its hash."""
-    from federation.site.status import approve_query, waiting_queries
-
-    if query_sha256 is None:
-        _print(_or_stop(lambda: waiting_queries(directory)))
-        return
-    if not by:
-        _stop("Say who approves with --by.", WRONG_USE)
-    _or_stop(lambda: approve_query(directory, query_sha256, str(by), datetime.now(UTC)))
-    _print({"approved": query_sha256})
+for _command in COMMANDS:
+    site.add_command(_command)
 
 
 def _codebook(path: Path) -> Codebook:

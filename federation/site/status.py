@@ -1,84 +1,87 @@
-"""What an administrator can see and decide without stopping the serving program."""
+"""The state of a site: what it answered, which consent it counts by, whether its log holds."""
 
-import re
 import sqlite3
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from consent.errors import ConsentError
+from consent.snapshot import Snapshot
+from federation.protocol.errors import ProtocolError
 from federation.site import audit
 from federation.site.consenting import Consenting
 from federation.site.directory import SiteDirectory
 from federation.site.errors import SetupError
 from federation.site.journal import Journal
-from federation.site.store import open_store, transaction
-
-_BY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,62}")
+from federation.site.overview import Overview
+from federation.site.sent import Register
+from federation.site.settings import read_peers
+from federation.site.stopping import read_stop
 
 
 def read_status(path: Path, now: datetime) -> dict[str, Any]:
+    """The state of the site in `path`, after a check of the whole directory, keys included."""
+    SiteDirectory.load(path, now)
+    return state(Overview(path), now)
+
+
+def state(overview: Overview, now: datetime) -> dict[str, Any]:
     """Numbers of answers and refusals, the snapshot in use, and whether the log is unbroken."""
-    directory = SiteDirectory.load(path)
-    database = open_store(directory.database)
-    try:
-        settings = directory.settings
-        snapshot = Consenting(
-            database, slug=directory.slug, network=settings.network, hub_public=settings.hub_public
-        ).snapshot
+    settings, policy = overview.settings, overview.policy
+    stop = read_stop(overview.path)
+    with overview.database() as database:
+        snapshot = _snapshot(overview, database)
         codes = database.execute("SELECT code, count(*) FROM journal GROUP BY code ORDER BY code")
+        register = Register(database)
         return {
-            "site": directory.slug,
+            "site": settings.slug,
             "network": settings.network,
-            "protection": directory.policy.protection,
-            "stopped": directory.stopped,
+            "protection": policy.protection,
+            "policy_sha256": policy.sha256,
+            "loosened": [each.key for each in policy.loosened],
+            "stopped": stop is not None,
+            "paused": None if stop is None else stop.to_dict(),
             "studies": sorted(settings.studies),
-            "sites_pinned": sorted(directory.peers),
+            "sites_pinned": sorted(read_peers(overview.path)),
             "snapshot": None if snapshot is None else snapshot.seq,
             "snapshot_age_minutes": None
             if snapshot is None
             else round((now - snapshot.issued).total_seconds() / 60, 1),
+            "snapshot_fresh": _fresh(snapshot, now, policy.consent_max_age_min),
             "answers": {str(code): int(n) for code, n in codes},
+            "sent": register.counts(),
             "ledger_entries": _count(database, "SELECT count(*) FROM ledger_entry"),
             "waiting_for_approval": len(Journal(database).waiting()),
+            "refused_here": _count(database, "SELECT count(*) FROM refused_here"),
             "audit_lines": _count(database, "SELECT count(*) FROM audit"),
             "audit_intact": audit.first_break(database) is None,
+            "sent_intact": register.first_changed() is None,
         }
-    finally:
-        database.close()
 
 
-def waiting_queries(path: Path) -> list[dict[str, Any]]:
-    """The queries that the committee approved and this hospital has not yet."""
-    database = open_store(SiteDirectory.load(path).database)
+def _snapshot(overview: Overview, database: sqlite3.Connection) -> Snapshot | None:
+    settings = overview.settings
     try:
-        return [
-            {
-                "query_sha256": sha256,
-                "study": study,
-                "asked_at": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-                "query": query,
-            }
-            for sha256, study, query, at in Journal(database).waiting()
-        ]
-    finally:
-        database.close()
+        return Consenting(
+            database,
+            slug=settings.slug,
+            network=settings.network,
+            hub_public=settings.hub_public,
+        ).snapshot
+    except (ProtocolError, ConsentError) as error:
+        raise SetupError(
+            "the consent snapshot in site.sqlite does not fit site.toml; check hub and network."
+        ) from error
 
 
-def approve_query(path: Path, query_sha256: str, by: str, now: datetime) -> None:
-    """Approve one of the waiting queries. SetupError when it does not wait, or `by` is no name
-    of letters, digits and - _ . :"""
-    if not _BY.fullmatch(by):
-        raise SetupError("--by must be a short name or role of letters, digits, '-' and '.'.")
-    database = open_store(SiteDirectory.load(path).database)
+def _fresh(snapshot: Snapshot | None, now: datetime, minutes: int) -> bool:
+    if snapshot is None:
+        return False
     try:
-        journal = Journal(database)
-        with transaction(database):
-            if query_sha256 not in {waiting[0] for waiting in journal.waiting()}:
-                raise SetupError("No query with this hash waits for approval.")
-            journal.approve(query_sha256, by, now)
-            audit.record(database, "APPROVED", {"query_sha256": query_sha256, "by": by}, now)
-    finally:
-        database.close()
+        snapshot.check_fresh(now, timedelta(minutes=minutes))
+    except ConsentError:
+        return False
+    return True
 
 
 def _count(database: sqlite3.Connection, statement: str) -> int:

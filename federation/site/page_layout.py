@@ -1,0 +1,126 @@
+"""What all pages of the steward have in common: head, navigation, foot, addresses."""
+
+import shlex
+from collections.abc import Mapping
+
+from federation.site.overview import Overview
+from federation.site.page_html import Child, Html, el, join
+from federation.site.page_texts import TEXTS
+from federation.site.sent_report import number
+from federation.site.stopping import read_stop
+
+PLACES = ("sent", "waiting", "policy", "status")
+
+_LOGO = Html(
+    '<svg viewBox="0 0 32 32" aria-hidden="true" focusable="false">'
+    '<g stroke="#dfeceb" stroke-width="1.6"><path d="M16 16.6 16 5.4"/>'
+    '<path d="M16 16.6 26.7 13.1"/><path d="M16 16.6 22.6 25.7"/><path d="M16 16.6 9.4 25.7"/>'
+    '<path d="M16 16.6 5.3 13.1"/></g><g fill="#ffb92e"><circle cx="16" cy="5.4" r="3.1"/>'
+    '<circle cx="26.7" cy="13.1" r="3.1"/><circle cx="22.6" cy="25.7" r="3.1"/>'
+    '<circle cx="9.4" cy="25.7" r="3.1"/><circle cx="5.3" cy="13.1" r="3.1"/></g>'
+    '<circle cx="16" cy="16.6" r="3.1" fill="#fff"/></svg>'
+)
+
+
+class Layout:
+    """Pages in one language. `base`: the path before every address."""
+
+    def __init__(self, overview: Overview, base: str, lang: str) -> None:
+        self._overview = overview.speaking(lang)
+        self._base = base
+        self._lang = lang
+        self._say: Mapping[str, str] = TEXTS[lang]
+
+    def error(self, code: int, sentence: str = "") -> Html:
+        """A page for what cannot be shown; `sentence` instead of the usual one."""
+        key = "error.404" if code == 404 else "error.500"
+        return self._page("", self._say[key], el("p", sentence or self._say[f"{key}.text"]))
+
+    def _code(self, command: str) -> Html:
+        return el("pre", el("code", command), cls="command", tabindex="0")
+
+    def _number(self, value: int) -> str:
+        return number(value, self._lang)
+
+    def _address(self, place: str, **query: int) -> str:
+        asked = {**query, **({"lang": "en"} if self._lang == "en" else {})}
+        tail = "&".join(f"{key}={value}" for key, value in asked.items())
+        return f"{self._base}/{place}" + (f"?{tail}" if tail else "")
+
+    def _link(self, place: str, text: str, *, current: bool = False, **query: int) -> Html:
+        marked = "page" if current else None
+        return el("a", text, href=self._address(place, **query), aria_current=marked)
+
+    def _paused(self) -> Html | None:
+        stop, say = read_stop(self._overview.path), self._say
+        if stop is None:
+            return None
+        text = say["paused.hand"]
+        if stop.by:
+            text = say["paused.by"].format(by=stop.by, at=stop.at, reason=stop.reason)
+        name = "naam" if self._lang == "nl" else "name"
+        here = shlex.quote(str(self._overview.path))
+        command = f'oncokring site resume {here} --by "{name}"'
+        return el(
+            "div",
+            el("p", el("strong", say["paused"]), " ", text),
+            el("p", say["resume"]),
+            self._code(command),
+            cls="banner stack-s",
+        )
+
+    def _page(
+        self, place: str, title: str, *content: Child, before: Child = None, address: str = ""
+    ) -> Html:
+        """A whole page. `place`: its entry in the navigation; `address`: its own when that is
+        another one."""
+        say, lang = self._say, self._lang
+        other = "nl" if lang == "en" else "en"
+        there = Layout(self._overview, self._base, other)._address(address or place or "sent")
+        nav = [self._link(each, say[f"nav.{each}"], current=each == place) for each in PLACES]
+        head = el(
+            "head",
+            el("meta", charset="utf-8"),
+            el("title", f"{title} – Oncokring"),
+            el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+            el("link", rel="icon", href=f"{self._base}/favicon.svg", type="image/svg+xml"),
+            el("link", rel="stylesheet", href=f"{self._base}/page.css"),
+        )
+        mark = el(
+            "span",
+            _LOGO,
+            el(
+                "span",
+                el("span", self._overview.settings.name, cls="mark-name"),
+                el("span", say["mark"], cls="mark-line"),
+            ),
+            cls="mark",
+        )
+        switch = el("a", say["other"], href=there, lang=other, hreflang=other)
+        body = el(
+            "body",
+            el("a", say["skip"], href="#content", cls="skip"),
+            el(
+                "header",
+                el(
+                    "div",
+                    mark,
+                    el("nav", nav, cls="nav", aria_label=say["main"]),
+                    el("div", switch, cls="head-end"),
+                    cls="head-row",
+                ),
+                cls="head",
+            ),
+            el(
+                "main",
+                self._paused(),
+                before,
+                el("h1", title),
+                content,
+                cls="page stack-l",
+                id="content",
+                tabindex="-1",
+            ),
+            el("footer", el("div", el("span", say["foot"]), cls="foot-row"), cls="foot"),
+        )
+        return join(Html("<!doctype html>\n"), el("html", head, body, lang=lang))
