@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -93,13 +94,13 @@ class Design:
 
     def complete(self, rows: Rows) -> Mask:
         """Rows with a value for every column."""
-        numeric = [name for name in self.variables if name not in self.factors]
-        return rows.complete(numeric, self.factors)
+        binned = [name for name in self.factors if self.codebook.variables[name].is_numeric]
+        return rows.complete([n for n in self.variables if n not in binned], binned)
 
     def matrix(self, rows: Rows) -> Floats:
         """Raw values, float (n, p), of rows that are complete; each column lies in one piece."""
         made = np.empty((self.size, rows.n)).T
-        codes = {name: rows.column(name).codes() for name in self.factors}
+        codes = {name: self._codes(name, rows) for name in self.factors}
         for index, column in enumerate(self.columns):
             for place, part in enumerate(column.parts):
                 value: Floats | Mask
@@ -113,6 +114,11 @@ class Design:
                 else:
                     made[:, index] *= value
         return made
+
+    def _codes(self, name: str, rows: Rows) -> npt.NDArray[np.integer[Any]]:
+        """The group of each row; of a category as it is kept, since small numbers compare fast."""
+        column = rows.column(name)
+        return column.codes() if column.variable.is_numeric else column.values
 
     def _number(self, part: Part, rows: Rows) -> Floats:
         """One numeric part, (n,)."""

@@ -162,6 +162,14 @@ def mean_of(family: str, eta: Floats) -> Floats:
         return np.exp(eta) if family == POISSON else 1.0 / (1.0 + np.exp(-eta))
 
 
+def weights_of(family: str, eta: Floats) -> Floats:
+    """The weights W (n,) at linear predictors `eta` (n,): the variance function at the mean."""
+    if family == BINOMIAL:
+        e = np.exp(-np.abs(eta))
+        return np.asarray(e / (1.0 + e) ** 2)
+    return np.ones_like(eta) if family == GAUSSIAN else np.exp(eta)
+
+
 def start_weight(family: str, rows: GlmRows, null: float) -> float:
     """The weight that a site's rows would have if the model said nothing about any of them.
 
@@ -219,12 +227,11 @@ def largest_leverage(
         high = min(low + _BLOCK, rows.n)
         x = rows.columns[:, low:high]
         eta = rows.predictor(low, high, beta) + null
-        _, residual, w = _family_block(family, eta, rows.y[low:high])
-        share = ((covariance @ x) * x).sum(axis=0)
-        if w is not None:
-            share *= w
-        elif rest > 0:
-            share += residual**2 / rest
+        share = np.einsum("ij,ij->j", covariance @ x, x)
+        if family == GAUSSIAN:
+            share += (rows.y[low:high] - eta) ** 2 / rest if rest > 0 else 0.0
+        else:
+            share *= weights_of(family, eta)
         shares[low:high] = share
     return largest_per_person(shares, rows.people)
 
@@ -244,8 +251,7 @@ def meat(family: str, rows: GlmRows, beta: Floats, null: float) -> Floats:
         high = min(low + _BLOCK, rows.n)
         x = rows.columns[:, low:high]
         eta = rows.predictor(low, high, beta) + null
-        _, residual, _ = _family_block(family, eta, rows.y[low:high])
-        gradients[:, low:high] = x * residual
+        gradients[:, low:high] = x * (rows.y[low:high] - mean_of(family, eta))
     if rows.people is not None:
         gradients = np.array([np.bincount(rows.people, g) for g in gradients])
     return np.asarray(gradients @ gradients.T)

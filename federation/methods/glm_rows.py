@@ -106,11 +106,16 @@ class GlmBasis:
     exposure: Floats | None
 
 
+def _key(what: str, plan: GlmPlan) -> tuple[Any, ...]:
+    return ("glm", what, plan.family, plan.design.names, plan.response, plan.exposure)
+
+
 def basis(plan: GlmPlan, rows: Rows) -> GlmBasis:
-    """Made once for all rounds on the same rows."""
-    key = ("glm", plan.family, plan.design.names, plan.response, plan.exposure)
+    """Made once for the steps before the rounds."""
+    key = _key("basis", plan)
     if key not in rows.cache:
-        kept = rows.select(plan.complete(rows))
+        known = plan.complete(rows)
+        kept = rows if known.all() else rows.select(known)
         exposure = None if plan.exposure is None else kept.column(plan.exposure).values
         rows.cache[key] = GlmBasis(kept, plan.design.matrix(kept), plan.values(kept), exposure)
     return rows.cache[key]  # type: ignore[no-any-return]
@@ -167,11 +172,12 @@ def scaled(plan: GlmPlan, params: Mapping[str, Any], rows: Rows) -> GlmRows:
     """
     names = ("kept", "centre", "scale", "y_centre", "y_scale")
     fixed = {name: params.get(name) for name in names}
-    key = ("glm.scaled", plan.family, plan.design.names, plan.response, plan.exposure)
+    key = _key("scaled", plan)
     cached = rows.cache.get(key)
     if cached is not None and cached[0] == fixed:
         return cached[1]  # type: ignore[no-any-return]
     base = basis(plan, rows)
+    rows.cache.pop(_key("basis", plan))  # as large as what is made here, and not needed again
     columns = np.empty((1 + len(params["kept"]), base.rows.n))
     columns[0] = 1.0
     for k, j in enumerate(params["kept"]):

@@ -28,8 +28,9 @@ def column_sums(design: Design, rows: Rows, matrix: Floats) -> Sums:
     0/1 columns. Both count patients, who may have several rows."""
     total, size = np.zeros(design.size), np.zeros(design.size)
     for j in range(design.size):  # a column at a time stays in cache
-        moved = (matrix[:, j] - design.origin[j]) / design.reach[j]
-        total[j], size[j] = moved.sum(), np.abs(moved).sum()
+        moved = matrix[:, j] - design.origin[j]
+        total[j] = moved.sum() / design.reach[j]
+        size[j] = np.abs(moved, out=moved).sum() / design.reach[j]
     sums: Sums = {"total": total, "size": size}
     for name in design.factors:
         labels = design.codebook.variables[name].group_labels or ()
