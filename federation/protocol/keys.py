@@ -1,4 +1,4 @@
-"""Ed25519 keys that sign, X25519 keys that agree on masks."""
+"""Ed25519 keys that sign, X25519 keys that agree on masks or open sealed results."""
 
 import hashlib
 import os
@@ -88,6 +88,14 @@ class BoxKey:
     def save(self, path: Path) -> None:
         write_secret(
             path, self._private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+        )
+
+    @property
+    def jwk(self) -> OKPKey:
+        """The key pair as JWE wants it (RFC 8037)."""
+        secret = self._private.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+        return OKPKey.import_key(
+            {"kty": "OKP", "crv": "X25519", "x": self.public, "d": b64(secret)}
         )
 
     def agree(self, other_public: str) -> bytes:

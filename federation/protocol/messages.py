@@ -23,7 +23,8 @@ TYP_STEP = "oncokring-step+jws"
 TYP_REPLY = "oncokring-reply+jws"
 TYP_SNAPSHOT = "consent-snapshot+jws"
 TYP_ACK = "oncokring-ack+jws"
-TYPES = frozenset({TYP_STEP, TYP_REPLY, TYP_SNAPSHOT, TYP_ACK})
+TYP_RESULT = "oncokring-result+jws"
+TYPES = frozenset({TYP_STEP, TYP_REPLY, TYP_SNAPSHOT, TYP_ACK, TYP_RESULT})
 
 SKEW = timedelta(seconds=60)
 _ALGORITHMS = ["Ed25519"]
