@@ -134,7 +134,7 @@ class Auditor:
                 rule, label = one.rule, name
         return Judgement(
             flagged=flagged,
-            bound=tuple(0 if one.told else one.least for one in found),
+            bound=tuple(one.least for one in found),
             told=tuple(one.told for one in found),
             complement_flagged=0 < outside < t_complement,
             complement_bound=min(outside, t_complement),
@@ -142,6 +142,12 @@ class Auditor:
             rule=rule,
             label=label,
         )
+
+    def judge_nobody(self, sets: int) -> Judgement:
+        """The judgement when so many sets are empty, because this hospital has too few patients to
+        take part. What it answered earlier still counts."""
+        nothing = (False,) * sets
+        return Judgement(nothing, (0,) * sets, (self._small,) * sets, rank=self.rank)
 
     def _look(self, new_sets: Sequence[NamedSet]) -> tuple[tuple[_Found, ...], Closure]:
         """What each set tells, and the closure with all of them.
@@ -175,9 +181,7 @@ class Auditor:
         weight = bitmap.bit_count()
         near = self._distances.least(bitmap, bits, self._t)
         if not seen.new:
-            # Told already. A small set is still small: elsewhere it need not be told.
-            few = 0 < weight < self._t
-            return _Found(weight if few else 0, "set_small", told=small or few)
+            return _Found(0, "", told=small or 0 < weight < self._t)
         least = min(weight, near, seen.least)
         if weight < self._t:
             return _Found(least, "set_small", told=False)

@@ -22,6 +22,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from federation.disclosure.marks import (
+    WORDS,
+    Known,
+    Mark,
+    mark_of,
+    mark_text,
+    pooled_marks,
+    sums_of,
+)
 from federation.query.refusals import Refused
 
 LOOK: Final = "look"
@@ -35,14 +44,18 @@ class Votes:
     """What one hospital's auditor says; per set of the answer, in order.
 
     `flagged`: a combination with earlier answers describes some, but fewer than t, patients here.
-    `bound`: any combination with it describes at least so many here, at most `cap(t)`. The same
-    for the complement: the patients of the study who are not in the cohort. `population`: the
-    patients who could have been in the cohort. `rank`: independent answers of this hospital so
-    far, these sets included; it stays here.
+    `bound`: any combination with it describes at least so many here, at most `cap(t)`.
+    `told`: earlier answers tell of this set here, and of small groups too. `marks`: this hospital's
+    part of what the set is recognised by. The same for the complement, flag and bound: the
+    patients of the study who are not in the cohort. `population`: the patients who could have been
+    in the cohort. `rank`: independent answers of this hospital so far, these sets included; it
+    stays here.
     """
 
     flagged: tuple[bool, ...]
     bound: tuple[int, ...]
+    told: tuple[bool, ...]
+    marks: tuple[Mark, ...]
     complement_flagged: bool = False
     complement_bound: int = 0
     population: int = 0
@@ -51,13 +64,26 @@ class Votes:
     @classmethod
     def none(cls, sets: int) -> Votes:
         """Nothing to say: a hospital that contributes nothing."""
-        return cls((False,) * sets, (0,) * sets)
+        return cls((False,) * sets, (0,) * sets, (False,) * sets, ((0,) * WORDS,) * sets)
+
+    def same(self, other: Votes) -> bool:
+        """Whether both say the same of sets and complement; the study may have grown meanwhile."""
+        return (
+            self.flagged == other.flagged
+            and self.bound == other.bound
+            and self.told == other.told
+            and self.marks == other.marks
+            and self.complement_flagged == other.complement_flagged
+            and self.complement_bound == other.complement_bound
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists and numbers, for the hospital's own journal."""
         return {
             "flagged": [int(vote) for vote in self.flagged],
             "bound": list(self.bound),
+            "told": [int(vote) for vote in self.told],
+            "marks": [mark_text(mark) for mark in self.marks],
             "complement": [int(self.complement_flagged), self.complement_bound],
             "population": self.population,
             "rank": self.rank,
@@ -69,6 +95,8 @@ class Votes:
         return cls(
             tuple(bool(vote) for vote in kept["flagged"]),
             tuple(kept["bound"]),
+            tuple(bool(vote) for vote in kept["told"]),
+            tuple(mark_of(text) for text in kept["marks"]),
             bool(kept["complement"][0]),
             kept["complement"][1],
             kept["population"],
@@ -80,6 +108,8 @@ class Votes:
         return {
             "look.flagged": np.array(self.flagged, np.int64),
             "look.bound": np.array(self.bound, np.int64),
+            "look.told": np.array(self.told, np.int64),
+            "look.marks": sums_of(self.marks, len(self.bound)),
             "look.complement": np.array([self.complement_flagged, self.complement_bound], np.int64),
             "look.population": np.array([self.population], np.int64),
         }
@@ -87,10 +117,14 @@ class Votes:
 
 @dataclass(frozen=True)
 class Agreement:
-    """The run may go on. `hidden`: labels of cells that must not be shown. `population`: pooled."""
+    """The run may go on. `hidden`: labels of cells that must not be shown. `told`: cells that may
+    be shown only when the same cell was shown before. `population`: pooled. `marks`: of the sets
+    that are no cells."""
 
     hidden: frozenset[str]
     population: int
+    told: frozenset[str] = frozenset()
+    marks: tuple[Mark, ...] = ()
 
     def check_rank(self, rank: int, share: float) -> None:
         """Rule H6: a hospital's independent answers may not exceed `share` of all patients.
@@ -113,32 +147,49 @@ def agree(
     cells: Collection[str],
     t: int,
     t_complement: int,
+    known: Known | None = None,
 ) -> Agreement:
     """Judge the added votes; `labels` are those of the sets, in order.
 
     A set on which a hospital raised its flag needs bounds that add up to `t`. Without them a cell
     of a table (`cells`) is hidden, and any other set ends the run: Refused SMALL_GROUP. Refused
     PROTOCOL when the votes are not one per set.
+
+    A set that earlier answers tell somewhere needs those bounds, too: one hospital may have been
+    told more than the others. It is safe without them when it is no new set for all hospitals
+    together. Of a cell the hub says so, which knows what was shown (`Agreement.told`); of any other
+    set the hospitals do, which keep the marks of earlier ones (`known`; None at the hub).
     """
     flagged, bound = pooled.get("look.flagged"), pooled.get("look.bound")
+    told, marks = pooled.get("look.told"), pooled.get("look.marks")
     complement, population = pooled.get("look.complement"), pooled.get("look.population")
     shape = (len(labels),)
     if (
         flagged is None
         or bound is None
+        or told is None
+        or marks is None
         or complement is None
         or population is None
-        or (flagged.shape, bound.shape) != (shape, shape)
+        or (flagged.shape, bound.shape, told.shape) != (shape, shape, shape)
+        or marks.shape != (*shape, WORDS)
         or (complement.shape, population.shape) != ((2,), (1,))
     ):
         raise Refused("PROTOCOL")
     if complement[0] > 0 and complement[1] < t_complement:
         raise Refused("SMALL_GROUP")
-    unsafe = [
-        label
-        for label, flags, least in zip(labels, flagged.tolist(), bound.tolist(), strict=True)
-        if flags > 0 and least < t
-    ]
-    if not set(unsafe) <= set(cells):
+    by_label = dict(zip(labels, pooled_marks(marks), strict=True))
+    near = [place for place in range(len(labels)) if bound[place] < t]
+    unsafe = {labels[place] for place in near if flagged[place] > 0}
+    open_to_doubt = {labels[place] for place in near if told[place] > 0} - unsafe
+    if known is not None:
+        doubted = open_to_doubt - set(cells)
+        unsafe |= {label for label in doubted if not known.tells(by_label[label])}
+    if not unsafe <= set(cells):
         raise Refused("SMALL_GROUP")
-    return Agreement(frozenset(unsafe), int(population[0]))
+    return Agreement(
+        frozenset(unsafe),
+        int(population[0]),
+        told=frozenset(open_to_doubt & set(cells)),
+        marks=tuple(mark for label, mark in by_label.items() if label not in cells),
+    )

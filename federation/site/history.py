@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from federation.disclosure.auditor import Auditor, Bitmap, Judgement
+from federation.disclosure.looking import Agreement
+from federation.disclosure.marks import Known, Mark
 from federation.disclosure.policy import Budget
 from federation.disclosure.rosters import gives_away
+from federation.methods.labels import set_labels
 from federation.query.refusals import Refused
 from federation.site.checks import Question
 from federation.site.journal import Journal, RunState
 from federation.site.ledger import SiteLedger
+from federation.site.marking import Marking
 from federation.site.selection import Counted
 from federation.site.step_message import StepMessage
 
@@ -33,10 +37,15 @@ ANSWER_FREE = Decision(charge=False)
 class History:
     """The rules W3 and H1 to H6 of disclosure.md over this site's journal and ledger."""
 
-    def __init__(self, journal: Journal, ledger: SiteLedger, budget: Budget | None = None) -> None:
+    def __init__(
+        self, journal: Journal, ledger: SiteLedger, marking: Marking, budget: Budget
+    ) -> None:
         self._journal = journal
         self._ledger = ledger
+        self._marking = marking
         self._budget = budget
+        self._known, self._last_mark = Known(), 0
+        self._agreed: tuple[str, tuple[Mark, ...]] = ("", ())
         self._auditor: Auditor | None = None
         self._t = -1
         self._last_entry = 0
@@ -63,9 +72,10 @@ class History:
         again = earlier is not None and asked.again and _recent(earlier, question, now)
         if again and not same_sets:
             raise Refused("SMALL_GROUP")
-        if not counted.contributes:
-            return ANSWER_FREE
         auditor = self._up_to_date(question.ask.terms.diff.t_diff)
+        if not counted.contributes:
+            sets = len(set_labels(question.method, question.ask)) + 1
+            return Decision(charge=False, judgement=auditor.judge_nobody(sets))
         self._check_roster(question, asked, counted, auditor)
         if again:
             return ANSWER_FREE
@@ -80,11 +90,25 @@ class History:
 
     def budget_from(self, requester: str, now: datetime) -> datetime | None:
         """When this researcher may ask something new again; None when that is now (H6)."""
-        if self._budget is None:
-            return None
         most = self._budget.new_sets_per_researcher_30d
         charged = self._ledger.charged_to(requester, now - BUDGET_DAYS)
         return None if len(charged) < most else charged[-most] + BUDGET_DAYS
+
+    def known(self) -> Known:
+        """The marks of every analysis set and cohort that the hospitals answered about."""
+        self._last_mark, new = self._marking.since(self._last_mark)
+        self._known.add(new)
+        return self._known
+
+    def note(self, run: str, agreement: Agreement) -> None:
+        """Hold the marks that the hospitals agreed on in this run until sums leave."""
+        self._agreed = (run, agreement.marks)
+
+    def keep_marks(self, run: str) -> None:
+        """Keep them, in the transaction in which the sums become an answer."""
+        agreed_run, marks = self._agreed
+        if agreed_run == run:
+            self._marking.keep(run, marks)
 
     def _check_budget(self, asked: StepMessage, now: datetime) -> None:
         if self.budget_from(asked.requester, now) is not None:

@@ -70,10 +70,9 @@ class SiteLedger:
         now: datetime,
         requester: str = "",
         roster: Iterable[str] = (),
-        marks: Sequence[bytes] = (),
     ) -> None:
         """Charge one answer, inside the transaction of the answer itself. A run is charged once:
-        a second charge is an sqlite3.IntegrityError. `marks`: one per set, or none at all."""
+        a second charge is an sqlite3.IntegrityError."""
         entry = self._database.execute(
             "INSERT INTO ledger_entry (run, question_sha256, study, at, requester, roster)"
             " VALUES (?, ?, ?, ?, ?, ?)",
@@ -86,13 +85,9 @@ class SiteLedger:
                 canonical(sorted(roster)).decode(),
             ),
         ).lastrowid
-        of_set = marks or [b""] * len(sets)
         self._database.executemany(
-            "INSERT INTO ledger_set (entry, place, label, bits, mark) VALUES (?, ?, ?, ?, ?)",
-            [
-                (entry, place, label, _bytes(bits), mark)
-                for place, ((label, bits), mark) in enumerate(zip(sets, of_set, strict=True))
-            ],
+            "INSERT INTO ledger_set (entry, place, label, bits) VALUES (?, ?, ?, ?)",
+            [(entry, place, label, _bytes(bits)) for place, (label, bits) in enumerate(sets)],
         )
 
 

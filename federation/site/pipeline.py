@@ -21,6 +21,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from federation.disclosure.looking import LOOK, Votes
+from federation.disclosure.marks import WORDS
 from federation.disclosure.policy import PolicyError
 from federation.methods.base import Rows, Step, Sums
 from federation.methods.labels import set_labels
@@ -36,6 +37,7 @@ from federation.site.history import ANSWER_FREE, Decision, History
 from federation.site.journal import Journal, RunState
 from federation.site.leaving import Leaving
 from federation.site.ledger import SiteLedger
+from federation.site.marking import Marking
 from federation.site.replaying import agreed, next_step
 from federation.site.replies import Replies
 from federation.site.selection import Counted, Selection, count_sets, select
@@ -89,7 +91,8 @@ class Pipeline:
         self._journal = Journal(database)
         self._leaving = Leaving(database, self._journal, directory.peers)
         self._ledger = SiteLedger(database)
-        self._history = History(self._journal, self._ledger, directory.policy.budget)
+        self._marking = Marking(database)
+        self._history = History(self._journal, self._ledger, self._marking, directory.policy.budget)
         self._slots = Slots(database)
         self._replies = Replies(directory)
         self._stores = {
@@ -172,7 +175,7 @@ class Pipeline:
             if decision.replay is not None:
                 return self._replay(question, asked, decision.replay, now)
             votes = self._votes(question, asked, decision, counted)
-            if state is not None and state.votes != votes:
+            if state is not None and (state.votes is None or not state.votes.same(votes)):
                 # Another answer left since the look: what all agreed on may no longer hold.
                 raise Refused("CONSENT_UNAVAILABLE")
         if step.name == LOOK:
@@ -252,7 +255,8 @@ class Pipeline:
             if own is None:
                 raise ProtocolError("STEP_OUT_OF_TURN")
             if state.step.name == LOOK:
-                agreement = agreed(method, ask, asked, own.reply)
+                agreement = agreed(method, ask, asked, own.reply, self._history.known())
+                self._history.note(asked.run, agreement)
                 if state.votes is not None:
                     share = self._directory.policy.budget.rank_max_share_of_n
                     agreement.check_rank(state.votes.rank, share)
@@ -277,6 +281,9 @@ class Pipeline:
         return Votes(
             judged.flagged,
             judged.bound,
+            judged.told,
+            tuple(self._marking.part(bitmap) for _, bitmap in counted.named)
+            or ((0,) * WORDS,) * len(judged.told),
             judged.complement_flagged,
             judged.complement_bound,
             counted.population.bit_count(),
@@ -306,6 +313,8 @@ class Pipeline:
         query = question.ask.query
         looked = step.name == LOOK
         with transaction(self._database):
+            if state is not None and state.step.name == LOOK:
+                self._history.keep_marks(asked.run)
             if decision.charge and not looked:
                 self._ledger.record(
                     query.question_sha256,

@@ -11,6 +11,7 @@ from typing import Any
 from federation.disclosure.auditor import COHORT
 from federation.disclosure.gate import check_contribution
 from federation.disclosure.looking import LOOK, Agreement, agree
+from federation.disclosure.marks import Known
 from federation.methods.base import Ask, Finished, Method, Step, Sums
 from federation.methods.labels import cell_labels, set_labels
 from federation.protocol.errors import ProtocolError
@@ -37,7 +38,9 @@ def next_step(method: Method, ask: Ask, last: Step, asked: StepMessage, own_repl
     return after
 
 
-def agreed(method: Method, ask: Ask, asked: StepMessage, own_reply: bytes) -> Agreement:
+def agreed(
+    method: Method, ask: Ask, asked: StepMessage, own_reply: bytes, known: Known
+) -> Agreement:
     """What the look of all hospitals came to, from the replies in `asked.previous`.
 
     Raises as `next_step`; Refused also when the added votes do not allow the question.
@@ -49,6 +52,7 @@ def agreed(method: Method, ask: Ask, asked: StepMessage, own_reply: bytes) -> Ag
         cell_labels(method, ask),
         ask.terms.diff.t_diff,
         ask.terms.t_complement,
+        known,
     )
 
 

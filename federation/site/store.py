@@ -108,9 +108,13 @@ CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger_set
 # requester and roster: who asked, and with which hospitals. Before version 2 nobody knew who, and
 # the roster stood with the run. refused_here: queries that a person of the hospital turned down.
 # votes: what this hospital's auditor said in the look. answered: sums left, not the look only.
-# mark: by what the hospitals together know a set.
+# released_mark: by what the hospitals together recognise a set; mark_key: this hospital's secret.
 _VERSION_2 = """
-ALTER TABLE ledger_set ADD COLUMN mark BLOB NOT NULL DEFAULT x'';
+CREATE TABLE released_mark (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    run TEXT NOT NULL,
+    mark TEXT NOT NULL
+) STRICT;
 CREATE TABLE mark_key (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     key BLOB NOT NULL
