@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -13,11 +14,15 @@ from federation.query.terms import Terms
 MAX_NAMES: Final = 100
 MAX_LAYOUT: Final = 10_000
 MAX_DIMS: Final = 4
+MAX_TEXT: Final = 300
+MAX_VALUES: Final = 100_000
+MAX_NESTED: Final = 12
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+/-]{0,99}")
 _BASE64 = re.compile(r"[A-Za-z0-9_+/-]*={0,2}")
 _NAME = re.compile(r"[ -~]{1,200}")
+_SEALED = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){4}")
 _DTYPES = frozenset({"<i8", "<u8", "<f8", "|u1"})
 
 Check = Callable[[object], bool]
@@ -81,6 +86,56 @@ def _is_plain(value: object) -> bool:
     )
 
 
+def is_own_answer(value: object) -> bool:
+    """Tell whether `value` is one hospital's released answer: result, hidden and warnings, made of
+    nothing but plain JSON of bounded size, with short printable texts."""
+    return (
+        isinstance(value, Mapping)
+        and set(value) == {"result", "hidden", "warnings"}
+        and isinstance(value["result"], Mapping)
+        and isinstance(value["hidden"], list)
+        and isinstance(value["warnings"], list)
+        and _is_plain_json(value)
+    )
+
+
+def _is_plain_json(value: object) -> bool:
+    """Without recursion, so that depth is refused and not followed."""
+    layer, left = [value], MAX_VALUES
+    for _ in range(MAX_NESTED):
+        left -= len(layer)
+        if left < 0:
+            return False
+        if not all(map(_is_scalar, (v for v in layer if not isinstance(v, Mapping | list)))):
+            return False
+        keys = [key for v in layer if isinstance(v, Mapping) for key in v]
+        if not all(isinstance(key, str) and _is_short_text(key) for key in keys):
+            return False
+        layer = [
+            inner
+            for v in layer
+            if isinstance(v, Mapping | list)
+            for inner in (v.values() if isinstance(v, Mapping) else v)
+        ]
+        if not layer:
+            return True
+    return False
+
+
+def _is_scalar(value: object) -> bool:
+    if isinstance(value, str):
+        return _is_short_text(value)
+    if value is None or isinstance(value, bool):
+        return True
+    return (type(value) is int and abs(value) < 2**53) or (
+        type(value) is float and math.isfinite(value)
+    )
+
+
+def _is_short_text(text: str) -> bool:
+    return len(text) <= MAX_TEXT and text.isprintable()
+
+
 def _is_replay(value: object) -> bool:
     return (
         isinstance(value, Mapping)
@@ -106,6 +161,8 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "layout": _is_layout,
     "masked": _is_array,
     "plain": _is_plain,
+    "released": is_own_answer,
+    "sealed": _matches(_SEALED),
     "snapshot": _is_count,
     "policy_sha256": _matches(_HASH),
     "software": _matches(_TOKEN),
@@ -114,34 +171,48 @@ _CHECKS: Final[Mapping[str, Check]] = {
 _NEEDED: Final = ("run", "step", "query_sha256", "status")
 
 
+_CARRIES: Final = frozenset({"masked", "plain", "released", "sealed"})
+
+
 def check_outgoing(
-    reply: Mapping[str, Any], terms: Terms, *, plain_allowed: bool | None = None
+    reply: Mapping[str, Any],
+    terms: Terms,
+    *,
+    plain_allowed: bool | None = None,
+    own_allowed: str | None = None,
 ) -> None:
     """Raise Refused INTERNAL_REFUSED unless `reply` is exactly the kind of thing that may leave.
 
     Every key must be known and every value of its kind (None stands for an absent one); the
     canonical JSON is at most terms.max_response_bytes. A refusal or replay carries no sums, a
     refusal has a public code, and an answer has sums. Unmasked sums (`plain`) need
-    `plain_allowed`, which by default is protection "none".
+    `plain_allowed`, which by default is protection "none". One hospital's own answer leaves only
+    when `own_allowed` says so, and only in that way: "released" or "sealed".
     """
     if plain_allowed is None:
         plain_allowed = terms.protection == "none"
-    if not _is_allowed(reply, plain_allowed):
+    if not _is_allowed(reply, plain_allowed, own_allowed):
         raise Refused("INTERNAL_REFUSED")
     # everything has passed the checks above, so this is plain JSON
     if len(canonical_json(dict(reply))) > terms.max_response_bytes:
         raise Refused("INTERNAL_REFUSED")
 
 
-def _is_allowed(reply: Mapping[str, Any], plain_allowed: bool) -> bool:
+def _is_allowed(reply: Mapping[str, Any], plain_allowed: bool, own_allowed: str | None) -> bool:
     given = {key: value for key, value in reply.items() if value is not None}
     if not all(key in _CHECKS and _CHECKS[key](value) for key, value in given.items()):
         return False
     if any(key not in given for key in _NEEDED):
         return False
-    carries = {"masked", "plain"} & set(given)
+    carries = _CARRIES & set(given)
     if given["status"] != "ok":
         return not carries and ("code" in given) == (given["status"] == "refused")
-    if "plain" in carries and not plain_allowed:
+    if len(carries) != 1 or "code" in given or given.get("terms_named"):
         return False
-    return len(carries) == 1 and "code" not in given and not given.get("terms_named")
+    (way,) = carries
+    if way == "plain":
+        return plain_allowed
+    if way == "masked":
+        return True
+    # an answer of one hospital has no sums beside it, not even their names
+    return way == own_allowed and "layout" not in given

@@ -117,3 +117,77 @@ def test_the_size_is_bounded() -> None:
     with pytest.raises(Refused):
         check_outgoing(reply(masked=large), STRICT)
     check_outgoing(reply(masked=large), OPEN)
+
+
+ANSWER = {
+    "result": {"n": 60, "cells": [{"by": {"sex": "f"}, "n": None}, {"by": {"sex": "m"}, "n": 41}]},
+    "hidden": [{"where": "cells[0]", "why": "small_cell"}],
+    "warnings": ["Hospitals with fewer than 10 eligible patients do not contribute."],
+}
+OWN = {"masked": None, "layout": None}
+BLOB = "eyJ9.AAAA.BBBB.CC-_.DD"
+
+
+def test_one_hospitals_own_answer_leaves_only_in_the_way_that_was_agreed() -> None:
+    released, sealed = reply(**OWN, released=ANSWER), reply(**OWN, sealed=BLOB)
+    check_outgoing(released, STRICT, own_allowed="released")
+    check_outgoing(sealed, STRICT, own_allowed="sealed")
+    for wrong, way in (
+        (released, None),
+        (released, "sealed"),
+        (sealed, None),
+        (sealed, "released"),
+    ):
+        with pytest.raises(Refused, match="INTERNAL_REFUSED"):
+            check_outgoing(wrong, STRICT, own_allowed=way)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"released": ANSWER, "sealed": BLOB},
+        {"released": ANSWER, "masked": pack_array(VECTOR)},
+        {"released": ANSWER, "plain": PLAIN},
+        {"released": ANSWER, "layout": LAYOUT},
+        {"released": ANSWER, "terms_named": ["age"]},
+        {"released": {"result": {}, "hidden": []}},
+        {"released": {**ANSWER, "rows": []}},
+        {"released": {**ANSWER, "result": [1]}},
+        {"released": {**ANSWER, "hidden": {}}},
+        {"released": {**ANSWER, "warnings": "x"}},
+        {"released": {**ANSWER, "result": {"x": float("nan")}}},
+        {"released": {**ANSWER, "result": {"x": 2**60}}},
+        {"released": {**ANSWER, "result": {"x": np.float64(1)}}},
+        {"released": {**ANSWER, "result": {"x": (1, 2)}}},
+        {"released": {**ANSWER, "result": {"x": "y" * 301}}},
+        {"released": {**ANSWER, "result": {"x": "a\nb"}}},
+        {"released": {**ANSWER, "result": {1: "x"}}},
+        {"released": {**ANSWER, "result": {"x" * 301: 1}}},
+        {"released": {**ANSWER, "result": {"x": [0] * 100_000}}},
+        {"released": "text"},
+        {"sealed": "a.b.c.d"},
+        {"sealed": "a.b.c.d.e f"},
+        {"sealed": {"n": 1}},
+    ],
+    ids=lambda each: str(each)[:60],
+)
+def test_an_own_answer_is_nothing_but_that(change: dict[str, Any]) -> None:
+    with pytest.raises(Refused, match="INTERNAL_REFUSED"):
+        check_outgoing(reply(**{**OWN, **change}), STRICT, own_allowed="released")
+    with pytest.raises(Refused, match="INTERNAL_REFUSED"):
+        check_outgoing(reply(**{**OWN, **change}), STRICT, own_allowed="sealed")
+
+
+def test_an_own_answer_is_not_followed_into_the_deep() -> None:
+    deep: Any = 1
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(Refused, match="INTERNAL_REFUSED"):
+        check_outgoing(
+            reply(**OWN, released={**ANSWER, "result": {"x": deep}}), STRICT, own_allowed="released"
+        )
+
+
+def test_a_refusal_carries_no_own_answer() -> None:
+    with pytest.raises(Refused, match="INTERNAL_REFUSED"):
+        check_outgoing(reply(**REFUSAL, released=ANSWER), STRICT, own_allowed="released")
