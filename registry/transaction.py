@@ -42,7 +42,7 @@ AUDITED: Mapping[str, tuple[str, ...]] = {
     ),
     "study": ("study.",),
     **dict.fromkeys(("participation", "participation_step"), ("participation.",)),
-    "site_node": ("site.",),
+    **dict.fromkeys(("site_node", "site_coverage"), ("site.",)),
     **dict.fromkeys(
         (
             "consent_ack",

@@ -198,3 +198,18 @@ class SiteNode(Base):
     software: Mapped[str] = mapped_column(String(80), default="")
     enrolled_at: Mapped[datetime] = mapped_column(UtcTime)
     last_seen: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class SiteCoverage(Base):
+    """What a hospital last said about its data for a study (federation.query.coverage): a word per
+    variable and a rounded count per plausibility rule. `as_of` is the day it was worked out."""
+
+    __tablename__ = "site_coverage"
+
+    institution: Mapped[str] = mapped_column(ForeignKey("institution.slug"), primary_key=True)
+    study: Mapped[str] = mapped_column(ForeignKey("study.slug"), primary_key=True)
+    codebook_sha256: Mapped[str] = mapped_column(String(64))
+    as_of: Mapped[str] = mapped_column(String(10))
+    variables: Mapped[dict[str, Any]] = mapped_column(Json)
+    rules: Mapped[dict[str, Any]] = mapped_column(Json)
+    received_at: Mapped[datetime] = mapped_column(UtcTime)

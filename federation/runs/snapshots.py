@@ -15,6 +15,7 @@ from federation.engines.interface import Engine, EngineError, Reply
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import SigningKey, key_id
 from federation.protocol.messages import TYP_ACK, TYP_SNAPSHOT, sign, verify
+from federation.runs.coverage import keep_coverage
 from federation.runs.driver import HUB
 from studies.actor import Actor
 from studies.events import announce
@@ -141,6 +142,7 @@ class Snapshots:
                 applied_at=_moment(applied) if status == "applied" else None,
                 now=now,
             )
+            keep_coverage(session, site, claims.get("coverage"), now)
             self._note_seen(session, node, now)
             session.commit()
 
