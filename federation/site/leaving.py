@@ -11,7 +11,7 @@ from datetime import datetime
 from federation.site import audit
 from federation.site.checks import Question
 from federation.site.journal import Journal
-from federation.site.sent import KIND_OF, REFUSAL, Register
+from federation.site.sent import REFUSAL, Register, kind_of
 from federation.site.step_message import StepMessage
 
 
@@ -93,7 +93,7 @@ class Leaving:
     ) -> None:
         self._register.keep(
             line,
-            KIND_OF.get(code, REFUSAL),
+            kind_of(code, asked.step_name),
             run=asked.run,
             step=asked.step,
             step_name=asked.step_name,

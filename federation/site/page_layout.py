@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from federation.site.overview import Overview
 from federation.site.page_html import Child, Html, el, join
 from federation.site.page_texts import TEXTS
-from federation.site.sent_report import number
+from federation.site.sent_report import moment_text, number
 from federation.site.stopping import read_stop
 
 PLACES = ("sent", "waiting", "policy", "status")
@@ -57,7 +57,9 @@ class Layout:
             return None
         text = say["paused.hand"]
         if stop.by:
-            text = say["paused.by"].format(by=stop.by, at=stop.at, reason=stop.reason)
+            text = say["paused.by"].format(
+                by=stop.by, at=moment_text(stop.at, self._lang), reason=stop.reason
+            )
         name = "naam" if self._lang == "nl" else "name"
         here = shlex.quote(str(self._overview.path))
         command = f'oncokring site resume {here} --by "{name}"'

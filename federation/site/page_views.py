@@ -12,9 +12,17 @@ from federation.site.page_html import Child, Html, el, lines, pairs, table
 from federation.site.page_layout import Layout
 from federation.site.policy_report import rule_note, study_line
 from federation.site.policy_words import rules
-from federation.site.sent import ACKNOWLEDGEMENT, ANSWER, COVERAGE, REFUSAL, REPLAY, Item, decoded
-from federation.site.sent_report import TEXTS as SAID
-from federation.site.sent_report import kind_word, when
+from federation.site.sent import (
+    ACKNOWLEDGEMENT,
+    ANSWER,
+    COVERAGE,
+    LOOKED,
+    REFUSAL,
+    REPLAY,
+    Item,
+    decoded,
+)
+from federation.site.sent_report import kind_word, title_of, when
 from federation.site.status import state
 
 PER_PAGE = 20
@@ -31,7 +39,7 @@ class Views(Layout):
         counts = self._overview.counts()
         facts = [
             el("div", el("dt", say[f"count.{kind}"]), el("dd", self._number(counts.get(kind, 0))))
-            for kind in (ANSWER, REPLAY, REFUSAL, COVERAGE)
+            for kind in (LOOKED, ANSWER, REPLAY, REFUSAL, COVERAGE)
             if kind != COVERAGE or counts.get(COVERAGE)
         ]
         rows = [self._item(item, question) for item, question in found[:PER_PAGE]]
@@ -67,7 +75,7 @@ class Views(Layout):
         if run is None:
             return None
         say, question = self._say, run.question
-        title = question.title or SAID[self._lang]["untitled" if run.run else "unread"]
+        title = title_of(question, bool(run.run), self._lang)
         asked = [
             el("h2", say["run.asked"]),
             lines(question.words) or el("p", no_words(self._lang)),
@@ -183,52 +191,46 @@ class Views(Layout):
 
     def _item(self, item: Item, question: Question) -> Html:
         say = self._say
-        title = question.title or SAID[self._lang]["untitled" if item.run else "unread"]
+        title = title_of(question, bool(item.run), self._lang)
         n = say["message" if item.messages == 1 else "messages"].format(n=item.messages)
         about = " · ".join(
             part for part in (when(item.last, self._lang), question.study, n) if part
         )
-        tags = [self._tag(code) for code in item.codes]
+        tags = self._tags(item)
         link = self._link(f"run/{item.run or item.last_line}", title)
         return el("li", el("div", link, el("span", tags, cls="tags"), cls="row-head"), about)
 
-    def _tag(self, code: str) -> Html:
-        kind = {"OK": ANSWER, "REPLAY": REPLAY}.get(code)
-        if kind is not None:
-            return el("span", kind_word(kind, self._lang), cls="tag tag-good")
-        return el("span", kind_word(REFUSAL, self._lang), " ", code, cls="tag")
+    def _tags(self, item: Item) -> list[Html]:
+        """What became of a run: its answer, not the look before it when an answer followed."""
+        kinds = [kind for kind in item.kinds if kind not in (LOOKED, REFUSAL)]
+        if not kinds and not item.refusals:
+            kinds = [LOOKED]
+        said = [el("span", kind_word(kind, self._lang), cls="tag tag-good") for kind in kinds]
+        refused = kind_word(REFUSAL, self._lang)
+        return [*said, *(el("span", f"{refused} {code}", cls="tag") for code in item.refusals)]
 
     def _message(self, message: Message) -> Html:
         say, sent, found = self._say, message.sent, message.contents
         name = kind_word(sent.kind, self._lang)
         title = say["step"].format(step=sent.step, name=sent.step_name) if sent.step_name else name
         size = None if sent.body is None else say["bytes"].format(n=self._number(len(sent.body)))
-        counted = None
+        facts = (name, when(sent.at, self._lang), size, say["list"].format(n=sent.snapshot))
+        here = None
         if sent.patients is not None:
-            counted = say["stays"].format(n=self._number(sent.patients))
-        sums = ", ".join(f"{part} [{'×'.join(map(str, shape))}]" for part, shape in found.parts)
-        network = self._overview.settings.network
-        facts = (
-            (say["kind"], name),
-            (say["at"], when(sent.at, self._lang)),
-            (say["to"], say["hub"].format(network=network)),
-            (say["size"], size),
-            (say["list"], str(sent.snapshot)),
-            (say["here"], counted),
-            (say["sums"], sums or None),
-            (say["reason"], sent.reason or None),
-        )
+            here = el("p", say["here"].format(n=self._number(sent.patients)))
         readable = [(el("code", place), value) for place, value in found.readable]
         heads = (say["place"], say["value"])
         return el(
             "section",
             el("h3", title),
+            el("p", " · ".join(fact for fact in facts if fact), cls="quiet"),
             None if sent.intact else el("p", say["changed"], cls="banner"),
             lines(message.words),
             table(heads, readable, f"{title}: {say['value']}") if readable else None,
-            pairs(facts),
+            here,
+            el("p", say["reason"].format(reason=sent.reason)) if sent.reason else None,
             self._exact(message),
-            cls="card stack",
+            cls="card stack-s",
         )
 
     def _exact(self, message: Message) -> Html | None:
@@ -237,8 +239,11 @@ class Views(Layout):
             return None
         said = {key: _shortened(value) for key, value in decoded(body).items()}
         text = json.dumps(said, indent=1, ensure_ascii=False, sort_keys=True)
+        parts = message.contents.parts
+        names = ", ".join(f"{name} [{'×'.join(map(str, shape))}]" for name, shape in parts)
         inside: list[Child] = [
-            el("pre", text, cls="json", tabindex="0", role="region", aria_label=self._say["exact"])
+            el("p", self._say["sums"].format(names=names)) if names else None,
+            el("pre", text, cls="json", tabindex="0", role="region", aria_label=self._say["exact"]),
         ]
         if message.sent.run:
             here = shlex.quote(str(self._overview.path))
@@ -248,7 +253,7 @@ class Views(Layout):
 
     def _wait(self, waiting: Waiting) -> Html:
         say, question = self._say, waiting.question
-        title = question.title or SAID[self._lang]["untitled"]
+        title = title_of(question, True, self._lang)
         facts = (
             (say["purpose"], question.purpose or None),
             (say["study"], question.study or None),

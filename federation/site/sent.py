@@ -10,20 +10,17 @@ import sqlite3
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any
 
+from federation.disclosure.looking import LOOK
 from federation.protocol.encoding import canonical, parse_json, unb64
 from federation.protocol.errors import ProtocolError
 from federation.site.settings import StudyHere
 from federation.site.step_message import StepMessage
 from federation.site.store import moment
 
-ANSWER, REPLAY, REFUSAL = "answer", "replay", "refusal"
+LOOKED, ANSWER, REPLAY, REFUSAL = "look", "answer", "replay", "refusal"
 ACKNOWLEDGEMENT, COVERAGE = "acknowledgement", "coverage"
-KIND_OF: Mapping[str, str] = MappingProxyType({"OK": ANSWER, "REPLAY": REPLAY})
-"""Kind of message by the code of its audit line; any other code is a refusal."""
-
 MAX_BODY = 64 * 1024 * 1024
 MAX_QUERY = 100_000
 """A longer query is no question of a researcher and is not kept."""
@@ -79,7 +76,8 @@ class Item:
     last: datetime
     messages: int
     query_sha256: str
-    codes: tuple[str, ...]
+    kinds: tuple[str, ...]
+    refusals: tuple[str, ...]
     last_line: int
 
 
@@ -162,7 +160,9 @@ class Register:
         """Runs and single messages, newest first, without what is about consent lists."""
         rows = self._database.execute(
             "SELECT sent.run, min(audit.at), max(audit.at), count(*), max(sent.query_sha256),"
-            " group_concat(DISTINCT json_extract(audit.facts, '$.code')), max(sent.line)"
+            " group_concat(DISTINCT sent.kind),"
+            " group_concat(DISTINCT CASE sent.kind WHEN 'refusal'"
+            " THEN json_extract(audit.facts, '$.code') END), max(sent.line)"
             " FROM sent JOIN audit ON audit.seq = sent.line"
             " WHERE sent.kind != 'acknowledgement'"
             " GROUP BY CASE sent.run WHEN '' THEN 'line ' || sent.line ELSE sent.run END"
@@ -170,8 +170,8 @@ class Register:
             (most, first),
         )
         return [
-            Item(run, moment(low), moment(high), n, query, tuple(sorted(codes.split(","))), line)
-            for run, low, high, n, query, codes, line in rows
+            Item(run, moment(low), moment(high), n, query, _several(kinds), _several(codes), line)
+            for run, low, high, n, query, kinds, codes, line in rows
         ]
 
     def counts(self) -> dict[str, int]:
@@ -217,6 +217,17 @@ _SELECT = (
     " LEFT JOIN journal ON sent.body IS NULL AND journal.run = sent.run"
     " AND journal.step = sent.step AND journal.code = json_extract(audit.facts, '$.code')"
 )
+
+
+def kind_of(code: str, step_name: str) -> str:
+    """The kind of a reply to a question, by its code and step."""
+    if code == "OK":
+        return LOOKED if step_name == LOOK else ANSWER
+    return REPLAY if code == "REPLAY" else REFUSAL
+
+
+def _several(text: str | None) -> tuple[str, ...]:
+    return tuple(sorted(text.split(","))) if text else ()
 
 
 def _sent(row: tuple[Any, ...]) -> Sent:

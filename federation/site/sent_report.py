@@ -23,7 +23,7 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "patients": "hier geteld: {n} (blijft hier)",
             "changed": "LET OP: deze bytes zijn niet die van het logboek",
             "unread": "Een bericht dat niet te lezen was of niet van de hub kwam",
-            "untitled": "Zonder titel",
+            "untitled": "Zonder titel ({kind})",
             "here": "Reden in ons logboek: {reason}",
             "waiting": "Wacht op uw besluit: {n}. Zie: oncokring site approve",
             "lists": "Daarnaast {n} keer de ontvangst van een keuzelijst bevestigd (--all).",
@@ -39,7 +39,7 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "patients": "counted here: {n} (stays here)",
             "changed": "NOTE: these bytes are not those of the log",
             "unread": "A message that could not be read or did not come from the hub",
-            "untitled": "Without a title",
+            "untitled": "Without a title ({kind})",
             "here": "Reason in our log: {reason}",
             "waiting": "Waits for your decision: {n}. See: oncokring site approve",
             "lists": "Besides, {n} times the receipt of a consent list was confirmed (--all).",
@@ -60,6 +60,14 @@ def when(at: datetime, lang: str) -> str:
     """A moment for people, in the time of this machine: 22 november 2026, 17:05."""
     local = at.astimezone()
     return f"{local.day} {_MONTHS[lang][local.month - 1]} {local.year}, {local:%H:%M}"
+
+
+def moment_text(at: str, lang: str) -> str:
+    """A moment in ISO form for people; as it is when it is no moment."""
+    try:
+        return when(datetime.fromisoformat(at), lang)
+    except ValueError:
+        return at
 
 
 def number(value: int, lang: str) -> str:
@@ -139,8 +147,7 @@ def question_lines(question: Question, lang: str) -> Iterator[str]:
 def _run_lines(run: Run, lang: str) -> Iterator[str]:
     say = TEXTS[lang]
     first = run.messages[0].sent
-    title = run.question.title or say["untitled" if run.run else "unread"]
-    yield f"{when(first.at, lang)}  {title}"
+    yield f"{when(first.at, lang)}  {title_of(run.question, bool(run.run), lang)}"
     if run.run:
         for line in question_lines(run.question, lang):
             yield f"  {line}"
@@ -171,6 +178,13 @@ def _message_lines(message: Message, lang: str) -> Iterator[str]:
         yield "    " + say["here"].format(reason=sent.reason)
     if not sent.intact:
         yield "    " + say["changed"]
+
+
+def title_of(question: Question, asked: bool, lang: str) -> str:
+    """What to call a question; `asked` is False for what came with a message nobody could read."""
+    if question.title or not asked:
+        return question.title or TEXTS[lang]["unread"]
+    return TEXTS[lang]["untitled"].format(kind=question.kind or "?")
 
 
 def kind_word(kind: str, lang: str) -> str:

@@ -10,13 +10,13 @@ from math import prod
 from types import MappingProxyType
 from typing import Any, Final
 
-from federation.disclosure.looking import LOOK
 from federation.protocol.errors import ProtocolError
 from federation.query.refusals import REFUSALS
 from federation.site.sent import (
     ACKNOWLEDGEMENT,
     ANSWER,
     COVERAGE,
+    LOOKED,
     REFUSAL,
     REPLAY,
     Sent,
@@ -28,12 +28,13 @@ Texts = Mapping[str, str]
 TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
     {
         "nl": {
+            LOOKED: "vooraf gekeken",
             ANSWER: "antwoord",
             REPLAY: "verwijzing naar een eerder antwoord",
             REFUSAL: "weigering",
             ACKNOWLEDGEMENT: "ontvangstbevestiging van een keuzelijst",
             COVERAGE: "overzicht van wat is ingevuld",
-            "look": "Vooraf kijken: alleen aantallen, onder een masker. Er ging nog geen som uit.",
+            "looked": "Vooraf kijken: alleen aantallen, onder een masker. Nog geen sommen.",
             "masked": "{n} getallen onder een masker: voor niemand leesbaar, ook niet voor de hub. "
             "Alleen het totaal over alle ziekenhuizen van deze vraag is te lezen.",
             "zeros": "Er waren hier te weinig patiënten voor deze vraag: onder het masker zitten "
@@ -60,12 +61,13 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             "codeboek.",
         },
         "en": {
+            LOOKED: "look",
             ANSWER: "answer",
             REPLAY: "pointer to an earlier answer",
             REFUSAL: "refusal",
             ACKNOWLEDGEMENT: "receipt of a consent list",
             COVERAGE: "overview of what is filled",
-            "look": "A look first: counts only, under a mask. No sum had left yet.",
+            "looked": "A look first: counts only, under a mask. No sums yet.",
             "masked": "{n} numbers under a mask: unreadable for anyone, the hub included. Only the "
             "total over all hospitals of this question can be read.",
             "zeros": "Too few patients here for this question: under the mask are noughts.",
@@ -206,7 +208,7 @@ def what_left(message: Sent, found: Contents, lang: str) -> list[str]:
         return [*lines, say["unread"]]
     claims = decoded(message.body or b"")["claims"]
     match message.kind:
-        case "answer":
+        case "look" | "answer":
             lines = _answered(message, found, say)
         case "replay":
             lines = [say["replayed"].format(as_of=claims["replay_of"]["as_of"])]
@@ -225,7 +227,7 @@ def what_left(message: Sent, found: Contents, lang: str) -> list[str]:
 
 
 def _answered(message: Sent, found: Contents, say: Texts) -> list[str]:
-    lines = [say["look"]] if message.step_name == LOOK else []
+    lines = [say["looked"]] if message.kind == LOOKED else []
     if found.form in ("masked", "plain", "released", "sealed"):
         lines.append(say[found.form].format(n=found.numbers))
     if message.patients == 0 and found.form == "masked":
