@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from federation.site.errors import SetupError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 BUSY_SECONDS = 5.0
 
 _VERSION_1 = """
@@ -182,7 +182,26 @@ CREATE TRIGGER sent_no_update BEFORE UPDATE ON sent
 CREATE TRIGGER sent_no_delete BEFORE DELETE ON sent
     BEGIN SELECT RAISE(ABORT, 'what left is never forgotten'); END;
 """
-_CHANGES = (_VERSION_1, _VERSION_2, _VERSION_3)
+# coverage: what was last worked out to be told of how much is filled. extraction: a few numbers per
+# variable of each reading by `site check`, to see what the next one changes.
+_VERSION_4 = """
+CREATE TABLE coverage (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    basis TEXT NOT NULL,
+    content TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    sent_at INTEGER
+) STRICT;
+CREATE TABLE extraction (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    subject TEXT NOT NULL,
+    version TEXT NOT NULL,
+    summary TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX extraction_by_subject ON extraction (subject, number);
+"""
+_CHANGES = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
 """What each version adds to the one before it; a new database gets all of them."""
 
 
