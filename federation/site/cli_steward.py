@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TypeVar
@@ -60,7 +60,7 @@ def sent(
     elif as_json:
         _print(_or_stop(lambda: sent_report(overview, last, everything)))
     else:
-        click.echo("\n".join(_or_stop(lambda: list(sent_lines(overview, last, everything)))))
+        _show(_or_stop(lambda: list(sent_lines(overview, last, everything))))
 
 
 @click.command()
@@ -103,7 +103,7 @@ def approve(
         if as_json:
             _print([waiting.to_dict() for waiting in _or_stop(overview.waiting)])
         else:
-            click.echo("\n".join(_or_stop(lambda: list(_waiting_lines(overview)))))
+            _show(_or_stop(lambda: list(_waiting_lines(overview))))
         return
     if not by:
         _stop("Say who approves with --by.", WRONG_USE)
@@ -188,7 +188,7 @@ def policy(directory: Path, lang: str, as_json: bool) -> None:
     if as_json:
         _print(policy_report(overview, now))
     else:
-        click.echo("\n".join(policy_lines(overview, now)))
+        _show(policy_lines(overview, now))
 
 
 COMMANDS = (sent, page, approve, refuse, pause, resume, erase, policy)
@@ -217,7 +217,14 @@ def _say_question(overview: Overview, query_sha256: str) -> None:
     question = overview.question("", query_sha256)
     for line in (question.title, *question_lines(question, overview.lang)):
         if line:
-            click.echo(line, err=True)
+            _show([line], err=True)
+
+
+def _show(lines: Iterable[str], err: bool = False) -> None:
+    """Lines of text. Title and purpose come from elsewhere: nothing in them may steer the
+    terminal."""
+    for line in lines:
+        click.echo("".join(c if c.isprintable() else "?" for c in line), err=err)
 
 
 def _or_stop(make: Callable[[], Made]) -> Made:

@@ -23,6 +23,7 @@ from federation.site.sent import (
     decoded,
 )
 from federation.site.sent_report import kind_word, title_of, when
+from federation.site.sent_words import TEXTS as WORDS
 from federation.site.status import state
 
 PER_PAGE = 20
@@ -97,6 +98,7 @@ class Views(Layout):
             el("section", asked, cls="card stack") if run.run else None,
             el("h2", say["run.left"]),
             [self._message(message) for message in run.messages],
+            el("p", WORDS[self._lang]["always"], cls="quiet"),
             el("section", thresholds, cls="card stack") if run.thresholds else None,
             el("section", never, cls="stack") if run.run else None,
             before=el("p", self._link("sent", say["back"]), cls="back"),
@@ -164,7 +166,7 @@ class Views(Layout):
         say = self._say
         snapshot: Child = say["status.no_snapshot"]
         if found["snapshot"] is not None:
-            minutes = str(found["snapshot_age_minutes"])
+            minutes = self._number(round(found["snapshot_age_minutes"]))
             age = say["status.age"].format(n=found["snapshot"], minutes=minutes)
             fresh = say["status.fresh" if found["snapshot_fresh"] else "status.stale"]
             snapshot = [age, "; ", fresh]

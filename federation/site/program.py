@@ -26,7 +26,7 @@ from federation.site.frames import read_frame, write_frame
 from federation.site.pipeline import Outgoing, Pipeline
 from federation.site.policy_log import note_policy
 from federation.site.replies import Replies
-from federation.site.sent import ACKNOWLEDGEMENT, Register
+from federation.site.sent import Register
 from federation.site.store import open_store, transaction
 
 LOCK_FILE = "site.lock"
@@ -119,7 +119,7 @@ class SiteProgram:
         sha256 = hashlib.sha256(reply).hexdigest()
         facts: dict[str, str | int] = {"seq": seq, "code": code, "sha256": sha256}
         line = audit.record(self._database, "SNAPSHOT", facts, now)
-        self._register.keep(line, ACKNOWLEDGEMENT, body=reply)
+        self._register.keep(line, self._register.acknowledgement_kind(reply), body=reply)
 
     def close(self) -> None:
         self._database.close()

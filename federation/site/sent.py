@@ -151,6 +151,18 @@ class Register:
         )
         return [_sent(row) for row in rows]
 
+    def acknowledgement_kind(self, reply: bytes) -> str:
+        """COVERAGE when an acknowledgement tells something else of the hospital's data than the
+        one before, ACKNOWLEDGEMENT otherwise."""
+        told = decoded(reply)["claims"].get("coverage")
+        if told is None:
+            return ACKNOWLEDGEMENT
+        row = self._database.execute(
+            "SELECT body FROM sent WHERE kind = ? ORDER BY line DESC LIMIT 1", (COVERAGE,)
+        ).fetchone()
+        same = row is not None and decoded(row[0])["claims"].get("coverage") == told
+        return ACKNOWLEDGEMENT if same else COVERAGE
+
     def message(self, line: int) -> Sent | None:
         """The message of one audit line."""
         row = self._database.execute(f"{_SELECT} WHERE sent.line = ?", (line,)).fetchone()

@@ -22,7 +22,7 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "list": "keuzelijst {n}",
             "patients": "hier geteld: {n} (blijft hier)",
             "changed": "LET OP: deze bytes zijn niet die van het logboek",
-            "unread": "Een bericht dat niet te lezen was of niet van de hub kwam",
+            "other": "Bericht zonder vraag",
             "untitled": "Zonder titel ({kind})",
             "here": "Reden in ons logboek: {reason}",
             "waiting": "Wacht op uw besluit: {n}. Zie: oncokring site approve",
@@ -38,7 +38,7 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "list": "consent list {n}",
             "patients": "counted here: {n} (stays here)",
             "changed": "NOTE: these bytes are not those of the log",
-            "unread": "A message that could not be read or did not come from the hub",
+            "other": "A message without a question",
             "untitled": "Without a title ({kind})",
             "here": "Reason in our log: {reason}",
             "waiting": "Waits for your decision: {n}. See: oncokring site approve",
@@ -125,6 +125,8 @@ def sent_lines(overview: Overview, last: int, everything: bool) -> Iterator[str]
         yield ""
     if not found:
         yield say["nothing"]
+    else:
+        yield KINDS[overview.lang]["always"]
     lists = overview.counts().get(ACKNOWLEDGEMENT, 0)
     if everything:
         for message in overview.messages(lists=True):
@@ -183,7 +185,7 @@ def _message_lines(message: Message, lang: str) -> Iterator[str]:
 def title_of(question: Question, asked: bool, lang: str) -> str:
     """What to call a question; `asked` is False for what came with a message nobody could read."""
     if question.title or not asked:
-        return question.title or TEXTS[lang]["unread"]
+        return question.title or TEXTS[lang]["other"]
     return TEXTS[lang]["untitled"].format(kind=question.kind or "?")
 
 

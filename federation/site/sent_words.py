@@ -48,10 +48,11 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             "replayed": "Geen getal: alleen een verwijzing naar het antwoord van {as_of}.",
             "refused": "Geen getal: alleen de code {code}. {text}",
             "named": "Met de namen: {names}.",
-            "applied": "Geen getal: keuzelijst {seq} is in gebruik genomen.",
-            "not_applied": "Geen getal: keuzelijst {seq} is niet aangenomen ({code}).",
-            "coverage": "Per variabele hoe vaak die is ingevuld, afgerond, en kleine aantallen "
-            "weggelaten.",
+            "applied": "Keuzelijst {seq} is in gebruik genomen.",
+            "not_applied": "Keuzelijst {seq} is niet aangenomen ({code}).",
+            "coverage": "Het overzicht per variabele van wat er is ingevuld: afgerond, en kleine "
+            "aantallen weggelaten.",
+            "same_coverage": "Met hetzelfde overzicht van wat er is ingevuld als eerder.",
             "other": "Het bericht heeft ook delen die deze versie niet kent: {names}.",
             "unread": "De bytes van dit bericht zijn hier niet bewaard of zijn beschadigd.",
             "always": "In elk bericht staan ook: het nummer van de vraag en de stap, "
@@ -80,9 +81,11 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             "replayed": "No number: only a pointer to the answer of {as_of}.",
             "refused": "No number: only the code {code}. {text}",
             "named": "With the names: {names}.",
-            "applied": "No number: consent list {seq} is in use.",
-            "not_applied": "No number: consent list {seq} was not accepted ({code}).",
-            "coverage": "How often each variable is filled, rounded, small counts left out.",
+            "applied": "Consent list {seq} is in use.",
+            "not_applied": "Consent list {seq} was not accepted ({code}).",
+            "coverage": "The overview per variable of what is filled: rounded, and small counts "
+            "left out.",
+            "same_coverage": "With the same overview of what is filled as before.",
             "other": "The message also has parts that this version does not know: {names}.",
             "unread": "The bytes of this message were not kept here, or are damaged.",
             "always": "Every message also holds: the number of the question and the step, "
@@ -114,7 +117,17 @@ _ALWAYS = frozenset(
     }
 )
 _SAID = frozenset(
-    {"layout", "masked", "plain", "released", "sealed", "replay_of", "terms_named", "seq"}
+    {
+        "layout",
+        "masked",
+        "plain",
+        "released",
+        "sealed",
+        "replay_of",
+        "terms_named",
+        "seq",
+        "coverage",
+    }
 )
 _ACK = frozenset({"applied_at"})
 _MOST_PARTS = 2_000
@@ -154,11 +167,11 @@ def contents(message: Sent) -> Contents:
 
 
 def _of_claims(claims: Mapping[str, Any], kind: str) -> Contents:
-    known = _ALWAYS | _SAID | (_ACK if kind == ACKNOWLEDGEMENT else frozenset())
+    known = _ALWAYS | _SAID | (_ACK if kind in (ACKNOWLEDGEMENT, COVERAGE) else frozenset())
     other = tuple(sorted(name for name in claims if name not in known))
     if kind == COVERAGE:
-        said = {name: value for name, value in claims.items() if name not in _ALWAYS}
-        return Contents("released", len(list(flat(said))), readable=_first(said))
+        readable = _first(claims["coverage"])
+        return Contents("released", len(readable), readable=readable, other=other)
     if "masked" in claims:
         parts = tuple(
             (str(name), tuple(int(size) for size in shape)) for name, shape, _ in claims["layout"]
@@ -214,11 +227,11 @@ def what_left(message: Sent, found: Contents, lang: str) -> list[str]:
             lines = [say["replayed"].format(as_of=claims["replay_of"]["as_of"])]
         case "refusal":
             lines = _refused(message, claims, say, lang)
-        case "acknowledgement":
+        case "acknowledgement" | "coverage":
             key = "applied" if claims["status"] == "applied" else "not_applied"
             lines = [say[key].format(seq=claims["seq"], code=claims["code"])]
-        case "coverage":
-            lines = [say["coverage"]]
+            if claims.get("coverage") is not None:
+                lines.append(say["coverage" if message.kind == COVERAGE else "same_coverage"])
         case _:
             lines = []
     if found.other:
