@@ -6,14 +6,16 @@ definition of one set implies that of the other, the counts differ by exactly th
 them. This holds researchers off; it is no protection against the hub itself (disclosure.md 4.5).
 
 A set is a conjunction: hospitals, variables that are known, ranges, levels, and conditions that
-are taken as they are. Only what was shown is compared, for only that can be subtracted.
+are taken as they are. Only what was shown is compared, for only that can be subtracted. What was
+hidden stays hidden: two tables that held back different cells beside a small one would tell it.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -55,14 +57,19 @@ class Range:
 
 @dataclass(frozen=True)
 class ReleasedSet:
-    """A set of patients whose pooled number `n` was shown."""
+    """A set of patients whose pooled number `n` was shown; without a number it was hidden."""
 
     sites: frozenset[str]
     known: frozenset[str]
     ranges: Mapping[str, Range]
     levels: Mapping[str, frozenset[str]]
     other: frozenset[str]
-    n: int
+    n: int | None
+
+    @property
+    def definition(self) -> bytes:
+        """The same for two sets of the same patients by the same conditions."""
+        return canonical_json({**self.to_dict(), "n": None})
 
     def contains(self, narrow: ReleasedSet) -> bool:
         """Whether every patient of `narrow` is in this set by definition."""
@@ -117,10 +124,31 @@ class ReleasedSet:
 
 def too_close(new: Sequence[ReleasedSet], earlier: Iterable[ReleasedSet], t_diff: int) -> bool:
     """Whether a new count and an earlier one tell the number of fewer than `t_diff` patients."""
+    shown = [(now, now.n) for now in new if now.n is not None]
     return any(
-        0 < abs(old.n - now.n) < t_diff and (old.contains(now) or now.contains(old))
+        0 < abs(old.n - n) < t_diff and (old.contains(now) or now.contains(old))
         for old in earlier
-        for now in new
+        if old.n is not None
+        for now, n in shown
+    )
+
+
+def hidden_before(
+    sets: Mapping[str, ReleasedSet], earlier: Iterable[ReleasedSet], told: Collection[str] = ()
+) -> frozenset[str]:
+    """The keys of `sets` that must stay hidden because of what earlier answers did.
+
+    Those that some answer held back and none has shown; and of `told`, which hospitals know from
+    earlier answers together with small groups (looking.agree), those that none has shown.
+    """
+    hidden: set[bytes] = set()
+    shown: set[bytes] = set()
+    for old in earlier:
+        (hidden if old.n is None else shown).add(old.definition)
+    return frozenset(
+        key
+        for key, one in sets.items()
+        if one.definition not in shown and (key in told or one.definition in hidden)
     )
 
 
@@ -131,30 +159,46 @@ def released_sets(
     tables: Iterable[Any],
     shown: Mapping[str, Any],
 ) -> tuple[ReleasedSet, ...]:
-    """The sets behind every count that `shown` lets through, one per cell.
+    """The sets behind every count of the tables, one per cell; without number where hidden.
 
     `tables` are `CountTable`s (federation.methods.base), `shown` the gate's masks by table name.
     """
-    cohort = _Set.of(query.cohort, codebook)
     made = []
     for table in tables:
         counts = np.asarray(table.counts)
         mask = np.broadcast_to(np.asarray(shown.get(table.name, False), dtype=bool), counts.shape)
-        for place in np.argwhere(mask):
-            found = cohort.copy()
-            for (name, labels), position in zip(table.dims, place.tolist(), strict=True):
-                found.add_label(codebook, name, labels[position])
-            made.append(
-                ReleasedSet(
-                    sites=frozenset(sites),
-                    known=frozenset(query.variables()) | set(found.ranges) | set(found.levels),
-                    ranges=found.ranges,
-                    levels=found.levels,
-                    other=frozenset(found.other),
-                    n=int(counts[tuple(place)]),
-                )
-            )
+        found = cell_sets(query, codebook, sites, table.dims)
+        for one, n, seen in zip(found.values(), counts.ravel(), mask.ravel(), strict=True):
+            made.append(replace(one, n=int(n) if seen else None))
     return tuple(made)
+
+
+def cell_sets(
+    query: Query,
+    codebook: Codebook,
+    sites: Iterable[str],
+    dims: Sequence[tuple[str, Sequence[str]]],
+) -> dict[str, ReleasedSet]:
+    """Each cell of a table with these dimensions as a set without a number, in C order.
+
+    Keys are the cells' names, `variable=label` joined with commas.
+    """
+    cohort, asked = _Set.of(query.cohort, codebook), frozenset(sites)
+    made = {}
+    for labels in itertools.product(*(labels for _, labels in dims)):
+        found = cohort.copy()
+        named = [(name, label) for (name, _), label in zip(dims, labels, strict=True)]
+        for name, label in named:
+            found.add_label(codebook, name, label)
+        made[",".join(f"{name}={label}" for name, label in named)] = ReleasedSet(
+            sites=asked,
+            known=frozenset(query.variables()) | set(found.ranges) | set(found.levels),
+            ranges=found.ranges,
+            levels=found.levels,
+            other=frozenset(found.other),
+            n=None,
+        )
+    return made
 
 
 class _Set:

@@ -13,8 +13,14 @@ from typing import Any, Literal
 from federation.disclosure import gate
 from federation.disclosure.auditor import COHORT
 from federation.disclosure.looking import LOOK, Agreement, agree
-from federation.disclosure.nesting import ReleasedSet, released_sets, too_close
-from federation.methods.base import Ask, Finished, Step
+from federation.disclosure.nesting import (
+    ReleasedSet,
+    cell_sets,
+    hidden_before,
+    released_sets,
+    too_close,
+)
+from federation.methods.base import Ask, CountTable, Finished, Step
 from federation.methods.labels import cell_labels, set_labels
 from federation.methods.registry import KINDS
 from federation.protocol.encoding import canonical
@@ -303,12 +309,15 @@ class Driver:
     def _finish(self, finished: Finished, now: datetime) -> Outcome:
         plan = self.plan
         tables = self._method.tables(self._ask, finished)
-        shown = gate.decide(tables, plan.terms, self._agreed.hidden)
         sets: tuple[ReleasedSet, ...] = ()
         if self._ask.strict:
-            sets = released_sets(plan.query, plan.codebook, plan.roster, tables, shown)
-            if too_close(sets, self._earlier(), plan.terms.diff.t_diff):
+            earlier = list(self._earlier())
+            shown = gate.decide(tables, plan.terms, self._hidden(tables, earlier))
+            sets = released_sets(plan.query, self._ask.codebook, plan.roster, tables, shown)
+            if too_close(sets, earlier, plan.terms.diff.t_diff):
                 raise Refused("SMALL_GROUP")
+        else:
+            shown = gate.decide(tables, plan.terms)
         answer = self._method.result(self._ask, finished, shown)
         origin = envelope.provenance(
             plan.query,
@@ -331,6 +340,15 @@ class Driver:
             ),
             sets=sets,
         )
+
+    def _hidden(self, tables: list[CountTable], earlier: list[ReleasedSet]) -> frozenset[str]:
+        """Cells that stay hidden: by the look, or because an earlier answer held them back."""
+        hidden = self._agreed.hidden
+        for table in tables:
+            if table.dims:
+                found = cell_sets(self.plan.query, self._ask.codebook, self.plan.roster, table.dims)
+                hidden |= hidden_before(found, earlier, self._agreed.told)
+        return hidden
 
     def at_deadline(self) -> Outcome:
         """The outcome when the deadline passed while sites were silent: nothing is released. They

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from federation.disclosure.looking import LOOK, Votes
+from federation.disclosure.looking import LOOK, Votes, cap
 from federation.disclosure.marks import WORDS
 from federation.disclosure.policy import PolicyError
 from federation.methods.base import Rows, Step, Sums
@@ -278,14 +278,16 @@ class Pipeline:
             if asked.again and earlier is not None and earlier.votes is not None:
                 return earlier.votes
             return Votes.none(len(set_labels(question.method, question.ask)) + 1)
+        terms = question.ask.terms
+        most = cap(terms.diff.t_diff)
         return Votes(
             judged.flagged,
-            judged.bound,
+            tuple(min(least, most) for least in judged.bound),
             judged.told,
             tuple(self._marking.part(bitmap) for _, bitmap in counted.named)
             or ((0,) * WORDS,) * len(judged.told),
             judged.complement_flagged,
-            judged.complement_bound,
+            min(judged.complement_bound, cap(terms.t_complement)),
             counted.population.bit_count(),
             judged.rank,
         )

@@ -46,6 +46,17 @@ def test_the_same_step_asked_again_gets_the_same_bytes(net):
     assert message != resigned
     assert net.send("h0", message) == first
     assert net.send("h0", resigned) == first
+    assert net.ledger("h0") == 0  # the look alone is no answer
+
+
+def test_an_answer_is_charged_when_its_sums_leave_and_once(net):
+    driver = net.driver(net.plan(net.query(COUNT)))
+    assert net.round(driver) == "step"
+    message = driver.messages(net.now)["h0"]
+
+    first = net.send("h0", message)
+
+    assert net.send("h0", message) == first
     assert net.ledger("h0") == 1
 
 

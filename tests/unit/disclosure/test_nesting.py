@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation.disclosure.nesting import Range, ReleasedSet, released_sets, too_close
+from federation.disclosure.nesting import (
+    Range,
+    ReleasedSet,
+    cell_sets,
+    hidden_before,
+    released_sets,
+    too_close,
+)
 from federation.methods.registry import parse
 from federation.query.codebook import Codebook
 
@@ -97,8 +104,20 @@ def test_a_row_of_a_table_is_the_cohort_with_its_label():
 
 def test_only_what_was_shown_is_compared():
     hidden = cells([[33, 27, 12]] * 2, ["treated", "sex"], shown=[[False] * 3] * 2)
-    assert hidden == ()
-    assert released_sets(query({}), BOOK, "abc", [Table("total", (), np.array(3))], {}) == ()
+    assert [one.n for one in hidden] == [None] * 6
+    assert not too_close(hidden, cells([[34, 28, 13]] * 2, ["treated", "sex"]), 10)
+    assert not too_close(cells([[34, 28, 13]] * 2, ["treated", "sex"]), hidden, 10)
+
+
+def test_what_was_hidden_stays_hidden_until_it_was_shown():
+    first = cells([[33, 3, 12]] * 2, ["treated", "sex"], shown=[[True, False, True]] * 2)
+    dims = [("treated", ("false", "true")), ("sex", ("f", "m", "x"))]
+    again = cell_sets(query({}), BOOK, "abc", dims)
+    names = {"treated=false,sex=m", "treated=true,sex=m"}
+
+    assert hidden_before(again, first) == names
+    assert hidden_before(again, [*first, *cells([[33, 30, 12]] * 2, ["treated", "sex"])]) == set()
+    assert [ReleasedSet.from_dict(one.to_dict()) for one in first] == list(first)
 
 
 def test_bins_and_single_values_are_ranges():
