@@ -57,6 +57,12 @@ DISCLOSURE_ROWS: Final[Mapping[str, Row]] = MappingProxyType(
             never_released="a hospital's table or odds ratio, a table with a small cell",
             rules=("O1", "O2", "O3"),
         ),
+        "competing_risks": Row(
+            leaves_site="masked events of each kind and censored per interval of the public grid",
+            released="cumulative incidence in merged intervals, chosen times, Gray's test",
+            never_released="an event time, an interval with few events of a kind, the curve's tail",
+            rules=("O1", "O2", "O3", "O11"),
+        ),
         "survival": Row(
             leaves_site="masked events and censored per interval of the public time grid",
             released="survival curve in merged intervals, median, chosen times, log-rank test",

@@ -131,14 +131,14 @@ class Survival:
         sums: Sums = {
             "n": np.array([ready.group.size]),
             "missing": np.array([rows.n - ready.group.size]),
-            "events": _table(line[dead], place[dead] - 1, (strata, groups, times.size)),
-            "leaving": _table(line, place, (strata, groups, times.size + 1)),
+            "events": table_of(line[dead], place[dead] - 1, (strata, groups, times.size)),
+            "leaving": table_of(line, place, (strata, groups, times.size + 1)),
         }
         if ask.params["strata"] == "site":
             own = np.unique(exact[dead])
             place = np.searchsorted(own, exact, side="right")
-            events = _table(ready.group[dead], place[dead] - 1, (groups, own.size))
-            leaving = _table(ready.group, place, (groups, own.size + 1))
+            events = table_of(ready.group[dead], place[dead] - 1, (groups, own.size))
+            leaving = table_of(ready.group, place, (groups, own.size + 1))
             found = logrank_sums(events, at_risk_of(leaving))
             sums["observed"] = found.observed
             sums["expected"] = found.expected
@@ -210,7 +210,7 @@ class Survival:
         return said
 
 
-def _table(line: Ints, place: Ints, shape: tuple[int, ...]) -> Ints:
+def table_of(line: Ints, place: Ints, shape: tuple[int, ...]) -> Ints:
     """Counts of (line, place) pairs; `shape` ends in the number of places."""
     size = int(np.prod(shape))
     return counts_by(line * shape[-1] + place, size).reshape(shape)

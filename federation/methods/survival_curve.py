@@ -109,27 +109,28 @@ def merge_steps(
 ) -> list[int]:
     """Grid indices at which a curve may be published (rule O11).
 
-    `events` and `removed` (events and censored together), int (T,), per grid time. Grid times
-    are merged until an interval holds at least `min_removed` patients leaving and `min_events`
-    events; the curve ends while at least `min_left` patients are still at risk. The last point
-    is given up as long as the events after it are fewer than `min_events`: with the total of
-    events known, they would otherwise be a small cell.
+    `events`, int (T,) or (kinds, T), and `removed` (events and censored together), int (T,), per
+    grid time. Grid times are merged until an interval holds at least `min_removed` patients leaving
+    and `min_events` events of each kind; the curve ends while at least `min_left` patients are
+    still at risk. The last point is given up as long as the events after it are fewer than
+    `min_events`: with the total of events known, they would otherwise be a small cell.
     """
+    kinds = np.atleast_2d(events)
     left = int(removed.sum())
-    events_left = int(events.sum())
+    events_left = kinds.sum(axis=1)
     points: list[tuple[int, int]] = []
-    gone = seen = 0
-    for index in range(events.size):
+    gone, seen = 0, np.zeros(len(kinds), dtype=np.int64)
+    for index in range(removed.size):
         gone += int(removed[index])
-        seen += int(events[index])
-        if gone < min_removed or seen < min_events:
+        seen = seen + kinds[:, index]
+        if gone < min_removed or (seen < min_events).any():
             continue
         if left - gone < min_left:
             break
         left -= gone
-        events_left -= seen
-        points.append((index, events_left))
-        gone = seen = 0
+        events_left = events_left - seen
+        points.append((index, int(events_left.min(initial=left))))
+        gone, seen = 0, np.zeros(len(kinds), dtype=np.int64)
     while points and points[-1][1] < min_events:
         points.pop()
     return [index for index, _ in points]

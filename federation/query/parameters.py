@@ -52,6 +52,9 @@ class Parameter:
         """Return the codebook variables that a normalised value names."""
         return ()
 
+    def check(self, values: Mapping[str, Any], codebook: Codebook, where: str) -> None:
+        """Hold the value against those of the other parameters; QueryError when it does not fit."""
+
     def help(self, lang: str = "en") -> str:
         """Return the explanation in "nl" or else English."""
         return self.help_nl if lang == "nl" and self.help_nl else self.help_en
@@ -302,6 +305,33 @@ class StrataParam(_Choosing):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LevelParam(Parameter):
+    """A level of the category that parameter `of` names; its code, as text or as a number."""
+
+    of: str
+
+    def check(self, values: Mapping[str, Any], codebook: Codebook, where: str) -> None:
+        """Raise QueryError when the category has no such level."""
+        value = values[self.name]
+        levels = codebook.variables[values[self.of]].group_labels or ()
+        if value is not None and value not in levels:
+            raise QueryError(
+                BAD_VALUE,
+                f"'{values[self.of]}' has no level '{shown(value)}'. "
+                f"{did_you_mean(shown(value), levels)}",
+                where,
+            )
+
+    def _parse(self, value: Any, codebook: Codebook, where: str) -> str:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise QueryError(BAD_VALUE, f"{self.name} is the code of a level.", where)
+        return str(value)
+
+    def _schema(self, codebook: Codebook | None) -> Schema:
+        return {"anyOf": [{"type": "string"}, {"type": "integer"}]}
+
+
+@dataclass(frozen=True, kw_only=True)
 class BoolParam(Parameter):
     """True or false."""
 
@@ -326,6 +356,7 @@ def parse_parameters(
     one, or a wrong value.
     """
     values: dict[str, Any] = {}
+    parameters = tuple(parameters)
     for parameter in parameters:
         if parameter.name in obj:
             place = at(where, parameter.name)
@@ -334,4 +365,6 @@ def parse_parameters(
             raise QueryError(BAD_VALUE, f"'{parameter.name}' is missing. Add it.", where)
         else:
             values[parameter.name] = parameter.default
+    for parameter in parameters:
+        parameter.check(values, codebook, at(where, parameter.name))
     return values

@@ -24,6 +24,7 @@ CODEBOOK = Codebook.from_dict(
             "months": {"type": "duration", "unit": "months", "min": 0, "max": 60},
             "endless": {"type": "duration", "unit": "days"},
             "e": {"type": "boolean"},
+            "end": {"type": "category", "levels": ["none", "relapse", "death"]},
             "age": {"type": "integer", "unit": "years", "min": 18, "max": 110, "cuts": {"step": 5}},
             "score": {"type": "integer", "min": 1, "max": 5},
             "x": {"type": "number"},

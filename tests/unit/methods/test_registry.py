@@ -18,6 +18,10 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"variable": "x", "by": "h"},
         {"variable": "flag", "by": "g"},
     ],
+    "competing_risks": [
+        {"time": "t", "event": "end", "cause": "relapse"},
+        {"time": "t", "event": "end", "cause": "death", "by": "h", "at": [300]},
+    ],
     "mantel_haenszel": [
         {"outcome": "e", "exposure": "h"},
         {"outcome": "e", "exposure": "h", "strata": "g"},
@@ -81,6 +85,7 @@ def patients(rows: Any) -> Any:
     return rows(
         t=some(list(rng.integers(0, 900, n))),
         e=some(list(rng.random(n) < 0.5)),
+        end=some(list(rng.choice(["none", "relapse", "death"], n))),
         age=some(list(rng.integers(30, 90, n))),
         score=some(list(rng.integers(1, 6, n))),
         x=some(list(rng.normal(size=n))),
