@@ -221,10 +221,9 @@ def _say_question(overview: Overview, query_sha256: str) -> None:
 
 
 def _show(lines: Iterable[str], err: bool = False) -> None:
-    """Lines of text. Title and purpose come from elsewhere: nothing in them may steer the
-    terminal."""
+    """Lines of text. Title and purpose come from elsewhere: nothing in them steers the terminal."""
     for line in lines:
-        click.echo("".join(c if c.isprintable() else "?" for c in line), err=err)
+        click.echo("".join(c if c.isprintable() else " " for c in line), err=err)
 
 
 def _or_stop(make: Callable[[], Made]) -> Made:

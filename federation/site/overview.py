@@ -90,6 +90,7 @@ class Waiting:
 
     query_sha256: str
     asked_at: datetime
+    query: Mapping[str, Any]
     question: Question
     approve: str
     refuse: str
@@ -99,6 +100,7 @@ class Waiting:
             "query_sha256": self.query_sha256,
             "asked_at": iso(self.asked_at),
             **question_dict(self.question),
+            "query": dict(self.query),
             "approve": self.approve,
             "refuse": self.refuse,
         }
@@ -186,9 +188,14 @@ class Overview:
         with self.database() as database:
             register, journal = Register(database), Journal(database)
             return [
-                Waiting(sha256, at, self._asked_question(register, sha256, study, query), *both)
+                Waiting(
+                    sha256,
+                    at,
+                    query,
+                    self._asked_question(register, sha256, study, query),
+                    *self._commands(sha256),
+                )
                 for sha256, study, query, at in journal.waiting()
-                for both in (self._commands(sha256),)
             ]
 
     def decided(self) -> list[tuple[str, str, str, str, datetime, Question]]:

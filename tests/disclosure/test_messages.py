@@ -9,7 +9,9 @@ from joserfc import jws
 from federation.protocol.encoding import canonical
 from federation.protocol.keys import SigningKey
 from federation.protocol.messages import TYP_REPLY, TYP_STEP, sign
-from federation.site.status import approve_query, read_status, waiting_queries
+from federation.site.deciding import approve_query
+from federation.site.overview import Overview
+from federation.site.status import read_status
 
 COUNT = {"kind": "count", "by": ["stage"]}
 MEAN = {"kind": "describe", "variables": ["ca125"]}
@@ -190,11 +192,11 @@ def test_a_hospital_that_approves_itself(build):
 
     for slug in net.programs:
         path = net.folder / slug
-        (waiting,) = waiting_queries(path)
-        assert waiting["query_sha256"] == query.sha256
-        assert waiting["query"] == query.to_dict()
+        (waiting,) = Overview(path).waiting()
+        assert waiting.query_sha256 == query.sha256
+        assert waiting.query == query.to_dict()
         approve_query(path, query.sha256, "steward", net.now)
-        assert waiting_queries(path) == []
+        assert Overview(path).waiting() == []
 
     assert net.ask(COUNT).status == "complete"
     assert net.ask(MEAN).code == "QUERY_NOT_APPROVED"
@@ -205,7 +207,7 @@ def test_a_query_the_committee_did_not_approve_is_not_even_shown(build):
     other = net.query(MEAN).sha256
     net.ask(COUNT, plan={"approval": {"by": "x", "at": "x", "query_sha256": other}})
 
-    assert waiting_queries(net.folder / "h0") == []
+    assert Overview(net.folder / "h0").waiting() == []
 
 
 def test_a_query_under_the_hash_of_another_is_not_shown(build, read):
@@ -215,7 +217,7 @@ def test_a_query_under_the_hash_of_another_is_not_shown(build, read):
     harmless = net.query(MEAN).to_dict()
 
     assert verdict(net, signed(net, {**claims, "query": harmless})) == REFUSED
-    assert waiting_queries(net.folder / "h0") == []
+    assert Overview(net.folder / "h0").waiting() == []
 
 
 def test_the_state_of_a_site(net):
