@@ -108,16 +108,21 @@ class Standardise:
         return _spread_sums(step, observed, expected, variance)
 
     def combine(self, ask: Ask, step: Step, pooled: Sums) -> Step | Finished:
-        """After the fit one round of observed and expected."""
+        """After the fit one round of observed and expected.
+
+        With output by_site the last step is `standardise.own`, in which each hospital answers for
+        itself (methods/own.py); it carries the model and the variance between all hospitals.
+        """
         if step.name == f"{_KIND}.own":
             return Finished({}, dict(step.params))
+        after = self._after(ask, step, pooled)
+        if isinstance(after, Finished) and ask.query.output == "by_site":
+            return Step(f"{_KIND}.own", after.facts)
+        return after
+
+    def _after(self, ask: Ask, step: Step, pooled: Sums) -> Step | Finished:
         if step.name in (f"{_KIND}.hospitals", f"{_KIND}.totals"):
-            spread = _spread(step, pooled)
-            params = {**step.params, "spread": spread.to_json()}
-            if ask.query.output == "by_site":
-                # Each hospital needs the variance between all of them for its own limits.
-                return Step(f"{_KIND}.own", params)
-            return Finished({}, params)
+            return Finished({}, {**step.params, "spread": _spread(step, pooled).to_json()})
         if step.name == f"{_KIND}.crude":
             return self._compare(ask, self._after_crude(pooled))
         after = _fit(ask).combine(step, pooled)
