@@ -13,16 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from federation.disclosure.closure import Bits, Closure, Seen
 from federation.disclosure.distances import Distances
-
-COHORT: Final = "cohort"
-"""The label of the set of everyone in the cohort. An answer gives n and the number of patients with
-a missing value, so the cohort is a released set beside the analysis set."""
+from federation.disclosure.looking import COHORT
 
 Bitmap = int
 NamedSet = tuple[str, Bitmap]
@@ -89,7 +85,10 @@ class Auditor:
         """Remember an answer. Small sets too: at other hospitals they may have been large."""
         found, self._closure = self._look(new_sets)
         self._last = None
-        self._small |= any(0 < one.least < self._t for one in found)
+        self._small |= any(
+            0 < min(one.least or self._t, bitmap.bit_count()) < self._t
+            for one, (_, bitmap) in zip(found, new_sets, strict=True)
+        )
         for _, bitmap in new_sets:
             self._distances.add(bitmap, _bits(bitmap))
         self._closure.settle()
@@ -152,36 +151,41 @@ class Auditor:
     def _look(self, new_sets: Sequence[NamedSet]) -> tuple[tuple[_Found, ...], Closure]:
         """What each set tells, and the closure with all of them.
 
-        The analysis set and the cohort come first, then the others from small to large. A cell that
-        is small here then makes itself conspicuous, and not the larger cells from which it follows
-        by subtraction. The last, largest cell of a table follows from the others: that holds at
-        every hospital, so only what it tells without them counts.
+        The cohort is held against the analysis set, too: an answer gives both numbers. The others
+        come after those two, from small to large, so that a cell that is small here makes itself
+        conspicuous and not the larger cells from which it follows by subtraction. A set that
+        follows from others of this answer, as the last cell of a table does everywhere, counts for
+        what it tells without them: what one answer tells is for method and gate to judge.
         """
         bitmaps = tuple(bitmap for _, bitmap in new_sets)
         if self._last is not None and self._last[0] == bitmaps:
             return self._last[1:]
         places = range(len(new_sets))
-        first = [place for place in places if place == 0 or new_sets[place][0] == COHORT]
-        rest = sorted(set(places) - set(first), key=lambda place: bitmaps[place].bit_count())
+        cohort = [place for place in places if place > 0 and new_sets[place][0] == COHORT]
+        rest = sorted({*places} - {0, *cohort}, key=lambda place: bitmaps[place].bit_count())
         found: dict[int, _Found] = {}
-        closure, without_cells, small = self._closure.trial(), self._closure, self._small
-        for place in (*first, *rest):
-            if place == (rest or [-1])[0]:
-                without_cells = closure.trial()
+        closure, small = self._closure.trial(), self._small
+        alone = closure
+        for place in (0, *cohort, *rest):
             bits = _bits(bitmaps[place])
+            if place in rest[:1]:
+                alone = closure.trial()
             seen = closure.add(bits)
-            if not seen.new and place in rest:
-                seen = without_cells.trial().add(bits)
+            if place in rest and not seen.new:
+                seen = alone.trial().add(bits)
             found[place] = self._found(bitmaps[place], bits, seen, small)
-            small |= 0 < found[place].least < self._t
+            if place in cohort and bitmaps[place] == bitmaps[0]:
+                # Nobody lacks a value here. Elsewhere a few may.
+                found[place] = _Found(0, "", told=True)
+            small |= 0 < min(found[place].least or self._t, bitmaps[place].bit_count()) < self._t
         self._last = (bitmaps, tuple(found[place] for place in places), closure)
         return self._last[1:]
 
     def _found(self, bitmap: Bitmap, bits: Bits, seen: Seen, small: bool) -> _Found:
         weight = bitmap.bit_count()
-        near = self._distances.least(bitmap, bits, self._t)
         if not seen.new:
             return _Found(0, "", told=small or 0 < weight < self._t)
+        near = self._distances.least(bitmap, bits, self._t)
         least = min(weight, near, seen.least)
         if weight < self._t:
             return _Found(least, "set_small", told=False)
