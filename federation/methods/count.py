@@ -104,17 +104,23 @@ class Count:
         return Step("count.cells")
 
     def site(self, ask: Ask, step: Step, rows: Rows) -> Sums:
-        """n and missing (1,), and the cells in the shape of the table; all int64."""
+        """n and missing (1,), and the cells in the shape of the table; all int64. Where a row is
+        not a patient also the different patients: patients (1,) and patients.cells."""
         dims = self._dims(ask)
         index = cell_index(rows, dims)
         shape = tuple(len(labels) for _, labels in dims)
         inside = index[index >= 0]
         cells = counts_by(inside, int(np.prod(shape)))
-        return {
+        sums = {
             "n": np.array([inside.size]),
             "missing": np.array([rows.n - inside.size]),
             "cells": cells.reshape(shape or (1,)),
         }
+        if not ask.per_patient:
+            people = rows.patients_in(index, int(np.prod(shape)))
+            sums["patients"] = rows.patients_in(np.where(index >= 0, 0, -1), 1)
+            sums["patients.cells"] = people.reshape(shape or (1,))
+        return sums
 
     def combine(self, ask: Ask, step: Step, pooled: Sums) -> Finished:
         """One round is enough."""
@@ -131,10 +137,20 @@ class Count:
 
     def tables(self, ask: Ask, finished: Finished) -> list[CountTable]:
         """The total, and the cells when there is something to count by."""
-        made = [CountTable("total", (), np.asarray(finished.pooled["n"][0]))]
-        dims = self._dims(ask)
+        pooled, dims = finished.pooled, self._dims(ask)
+        people = pooled.get("patients")
+        made = [
+            CountTable(
+                "total",
+                (),
+                np.asarray(pooled["n"][0]),
+                patients=None if people is None else np.asarray(people[0]),
+            )
+        ]
         if dims:
-            made.append(CountTable("cells", dims, finished.pooled["cells"]))
+            made.append(
+                CountTable("cells", dims, pooled["cells"], patients=pooled.get("patients.cells"))
+            )
         return made
 
     def result(self, ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Released:
@@ -142,7 +158,14 @@ class Count:
         dims = self._dims(ask)
         counts: Array = finished.pooled["cells"]
         release = Release(ask)
-        n = release.count(int(finished.pooled["n"][0]), bool(seen(shown, "total")), "total")
+        people, whose = finished.pooled.get("patients"), finished.pooled.get("patients.cells")
+        whole = release.counted(
+            int(finished.pooled["n"][0]),
+            bool(seen(shown, "total")),
+            "total",
+            None if people is None else int(people[0]),
+        )
+        n = whole["n"]
         if n is None:
             release.hide("n", "small_cell")
         visible = seen(shown, "cells", counts.shape) if dims else seen(shown, "total", (1,))
@@ -152,10 +175,11 @@ class Count:
         for i, (label, value, seen_it) in enumerate(
             zip(labels, counts.ravel(), visible.ravel(), strict=True)
         ):
-            cell = release.count(int(value), bool(seen_it), f"cells[{i}]")
-            cells.append({"by": dict(zip(names, label, strict=True)), "n": cell})
+            mine = None if whose is None else int(whose.flat[i])
+            cell = release.counted(int(value), bool(seen_it), f"cells[{i}]", mine)
+            cells.append({"by": dict(zip(names, label, strict=True)), **cell})
         result: dict[str, Any] = {
-            "n": n,
+            **whole,
             "missing": release.missing(int(finished.pooled["missing"][0])),
             "total": n,
             "cells": cells,

@@ -2,9 +2,9 @@
 
 R. J. Gray, Annals of Statistics 1988;16:1141, with weight 1 (rho = 0). Each group's risk set is
 that of the subdistribution, R = Y (1 - F(t-)) / S(t-): patients at risk, and those who would still
-be so had a competing event not taken them. The score of a group is its events minus its share of all
-events by R, and its variance is a sum of squared martingale integrands over groups and kinds of
-event. Other causes than the one of interest are taken together.
+be so had a competing event not taken them. The score of a group is its events minus its share of
+all events by R, and its variance is a sum of squared martingale integrands over groups and kinds
+of event. Other causes than the one of interest are taken together.
 """
 
 from __future__ import annotations

@@ -53,6 +53,7 @@ class Survival:
     """Kind `survival`."""
 
     kind = "survival"
+    hides_cells = True
     parameters: tuple[Parameter, ...] = (
         *OUTCOME,
         VariableParam(
@@ -113,7 +114,8 @@ class Survival:
 
         `events` (S, K, T) and `leaving` (S, K, T + 1), int64: bin j + 1 of `leaving` holds those
         who leave at time j or later but before time j + 1 (bin 0: before the first). With strata
-        by site also the log-rank sums of the site's own exact risk sets.
+        by site also the log-rank sums of the site's own exact risk sets. Where a row is not a
+        patient also patients (1,), patients.groups (K,) and patients.events (K, 2).
         """
         ready = self._prepare(ask, rows)
         groups = len(self.labels(ask))
@@ -134,6 +136,12 @@ class Survival:
             "events": table_of(line[dead], place[dead] - 1, (strata, groups, times.size)),
             "leaving": table_of(line, place, (strata, groups, times.size + 1)),
         }
+        if not ask.per_patient:
+            mine = rows.select(ready.complete)
+            cell = ready.group * 2 + dead
+            sums["patients"] = mine.patients_in(np.zeros(mine.n, dtype=np.int64), 1)
+            sums["patients.groups"] = mine.patients_in(ready.group, groups)
+            sums["patients.events"] = mine.patients_in(cell, 2 * groups).reshape(groups, 2)
         if ask.params["strata"] == "site":
             own = np.unique(exact[dead])
             place = np.searchsorted(own, exact, side="right")
@@ -155,7 +163,7 @@ class Survival:
         return Step("survival.counts", {"times": times.tolist(), "last": last.tolist()})
 
     def sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
-        """Complete cases, groups, and the patients with the event in each."""
+        """Complete cases, groups, and the patients without and with the event in each."""
         ready = self._prepare(ask, rows)
         by = ask.params["by"]
         found: list[tuple[str, Mask]] = [("analysis", ready.complete)]
@@ -164,23 +172,40 @@ class Survival:
             prefix = "" if by is None else f"{by}={label},"
             if by is not None:
                 found.append((f"{by}={label}", _back(ready.complete, inside)))
-            events = _back(ready.complete, inside & ready.outcome.event)
-            found.append((f"{prefix}{ask.params['event']}", events))
+            for code, level in enumerate(self._outcomes(ask)):
+                mine = inside & (ready.outcome.event == bool(code))
+                name = f"{prefix}{ask.params['event']}={level}"
+                found.append((name, _back(ready.complete, mine)))
         return found
+
+    def _outcomes(self, ask: Ask) -> tuple[str, ...]:
+        """The two levels of the event, without and with."""
+        return ask.codebook.variables[ask.params["event"]].group_labels or ()
 
     def tables(self, ask: Ask, finished: Finished) -> list[CountTable]:
         """The total, the groups, and who had the event in each group."""
-        n = finished.pooled["leaving"].sum(axis=(0, 2))
-        events = finished.pooled["events"].sum(axis=(0, 2))
-        made = [CountTable("total", (), np.asarray(n.sum()))]
+        pooled = finished.pooled
+        n = pooled["leaving"].sum(axis=(0, 2))
+        events = pooled["events"].sum(axis=(0, 2))
+        total, groups = pooled.get("patients"), pooled.get("patients.groups")
+        people = pooled.get("patients.events")
+        made = [
+            CountTable(
+                "total",
+                (),
+                np.asarray(n.sum()),
+                patients=None if total is None else np.asarray(total[0]),
+            )
+        ]
         dims: tuple[tuple[str, tuple[str, ...]], ...] = ()
         split = np.stack([n - events, events], axis=1)
         if ask.params["by"] is None:
-            split = split[0]
+            split, people = split[0], None if people is None else people[0]
         else:
             dims = ((ask.params["by"], tuple(str(label) for label in self.labels(ask))),)
-            made.append(CountTable("groups", dims, n))
-        made.append(CountTable("events", (*dims, ("event", ("no", "yes"))), split))
+            made.append(CountTable("groups", dims, n, patients=groups))
+        dims = (*dims, (ask.params["event"], self._outcomes(ask)))
+        made.append(CountTable("events", dims, split, patients=people))
         return made
 
     def result(self, ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Released:

@@ -34,13 +34,15 @@ Labels = tuple[str | None, ...]
 
 @dataclass(frozen=True)
 class _Group:
-    """Pooled counts of one group: events (T,), leaving (T + 1,), and its last time if known."""
+    """Pooled counts of one group: events (T,), leaving (T + 1,), its last time if known, and the
+    different patients in it where a row is not a patient."""
 
     label: str | None
     times: npt.NDArray[np.float64]
     events: Ints
     leaving: Ints
     last: float | None
+    patients: int | None
 
     @property
     def n(self) -> int:
@@ -66,15 +68,25 @@ def release_survival(
     group_seen = seen(shown, "groups", (len(labels),)) if by is not None else np.array([total])
     shape = (len(labels), 2) if by is not None else (2,)
     event_seen = np.asarray(seen(shown, "events", shape).reshape(len(labels), 2).all(axis=1))
+    people, sizes = finished.pooled.get("patients"), finished.pooled.get("patients.groups")
     groups = []
     for k, label in enumerate(labels):
-        group = _Group(label, times, events[k], leaving[k], None if last is None else last[k])
+        group = _Group(
+            label,
+            times,
+            events[k],
+            leaving[k],
+            None if last is None else last[k],
+            None if sizes is None else int(sizes[k]),
+        )
         visible = bool(group_seen[k]), bool(group_seen[k] and event_seen[k])
         groups.append(_release_group(ask, release, group, f"groups[{k}]", *visible))
     everything = bool(group_seen.all() and event_seen.all())
     variable = ask.codebook.variables[ask.params["time"]]
     result: dict[str, Any] = {
-        "n": release.count(int(leaving.sum()), total, "n"),
+        **release.counted(
+            int(leaving.sum()), total, "n", None if people is None else int(people[0])
+        ),
         "missing": release.missing(int(finished.pooled["missing"][0])),
         "unit": variable.unit or "days",
         "ci": "log-log",
@@ -99,7 +111,7 @@ def _release_group(
 ) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "level": group.label,
-        "n": release.count(group.n, visible, f"{where}.n"),
+        **release.counted(group.n, visible, f"{where}.n", group.patients),
         "events": release.count(int(group.events.sum()), events_visible, f"{where}.events"),
     }
     asked: list[float] = ask.params["at"] or []
@@ -221,7 +233,7 @@ def _merged(
                 "high": high[j],
             }
         )
-    release.hide(f"{where}.curve[{len(points)}]", "follow_up_too_small")
+    release.hide(f"{where}.curve", "follow_up_too_small")
     made: dict[str, Any] = {
         "median": first_at_or_below_half(times, _floats(s)),
         "median_ci": [
