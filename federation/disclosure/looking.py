@@ -33,6 +33,10 @@ from federation.disclosure.marks import (
 )
 from federation.query.refusals import Refused
 
+COHORT: Final = "cohort"
+"""The label of the set of everyone in the cohort. An answer gives n and the number of patients with
+a missing value, so the cohort is a released set beside the analysis set."""
+
 LOOK: Final = "look"
 """The name of step 0 under protection. No analysis has a step of this name."""
 
@@ -119,7 +123,7 @@ class Votes:
 class Agreement:
     """The run may go on. `hidden`: labels of cells that must not be shown. `told`: cells that may
     be shown only when the same cell was shown before. `population`: pooled. `marks`: of the sets
-    that are no cells."""
+    that are no cells and not hidden: later answers may build on them."""
 
     hidden: frozenset[str]
     population: int
@@ -152,8 +156,9 @@ def agree(
     """Judge the added votes; `labels` are those of the sets, in order.
 
     A set on which a hospital raised its flag needs bounds that add up to `t`. Without them a cell
-    of a table (`cells`) is hidden, and any other set ends the run: Refused SMALL_GROUP. Refused
-    PROTOCOL when the votes are not one per set.
+    of a table (`cells`) is hidden, of the cohort the number of patients with a missing value
+    (label COHORT), and any other set ends the run: Refused SMALL_GROUP. Refused PROTOCOL when the
+    votes are not one per set.
 
     A set that earlier answers tell somewhere needs those bounds, too: one hospital may have been
     told more than the others. It is safe without them when it is no new set for all hospitals
@@ -182,14 +187,18 @@ def agree(
     near = [place for place in range(len(labels)) if bound[place] < t]
     unsafe = {labels[place] for place in near if flagged[place] > 0}
     open_to_doubt = {labels[place] for place in near if told[place] > 0} - unsafe
-    if known is not None:
-        doubted = open_to_doubt - set(cells)
-        unsafe |= {label for label in doubted if not known.tells(by_label[label])}
-    if not unsafe <= set(cells):
+    doubted = open_to_doubt - set(cells)
+    if COHORT in doubted and by_label[COHORT] == by_label[labels[0]]:
+        doubted -= {COHORT}  # nobody anywhere lacks a value: the same as the analysis set
+    if known is None:
+        doubted &= {COHORT}
+        known = Known()
+    unsafe |= {label for label in doubted if not known.tells(by_label[label])}
+    if not unsafe <= {*cells, COHORT}:
         raise Refused("SMALL_GROUP")
     return Agreement(
         frozenset(unsafe),
         int(population[0]),
         told=frozenset(open_to_doubt & set(cells)),
-        marks=tuple(mark for label, mark in by_label.items() if label not in cells),
+        marks=tuple(mark for label, mark in by_label.items() if label not in {*cells, *unsafe}),
     )

@@ -92,3 +92,30 @@ def seen(shown: Mapping[str, Mask], table: str, shape: tuple[int, ...] = ()) -> 
     if table not in shown:
         return np.zeros(shape, dtype=bool)
     return np.asarray(shown[table], dtype=bool).reshape(shape)
+
+
+def without_missing(released: Released) -> Released:
+    """The answer with every number of patients with a missing value held back.
+
+    For when those few patients could be told from an earlier answer.
+    """
+    hidden = list(released.hidden)
+    noted = {entry["where"] for entry in hidden}
+
+    def cleared(value: Any, where: str) -> Any:
+        if isinstance(value, list):
+            return [cleared(each, f"{where}[{i}]") for i, each in enumerate(value)]
+        if not isinstance(value, dict):
+            return value
+        made: dict[str, Any] = {}
+        for key, each in value.items():
+            place = f"{where}.{key}" if where else key
+            if key == "missing":
+                if each is not None and place not in noted:
+                    hidden.append({"where": place, "why": "small_cell"})
+                made[key] = None
+            else:
+                made[key] = cleared(each, place)
+        return made
+
+    return Released(cleared(released.result, ""), hidden, released.warnings)

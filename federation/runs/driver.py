@@ -11,8 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from federation.disclosure import gate
-from federation.disclosure.auditor import COHORT
-from federation.disclosure.looking import LOOK, Agreement, agree
+from federation.disclosure.looking import COHORT, LOOK, Agreement, agree
 from federation.disclosure.nesting import (
     ReleasedSet,
     cell_sets,
@@ -23,6 +22,7 @@ from federation.disclosure.nesting import (
 from federation.methods.base import Ask, CountTable, Finished, Step
 from federation.methods.labels import cell_labels, set_labels
 from federation.methods.registry import KINDS
+from federation.methods.release import without_missing
 from federation.protocol.encoding import canonical
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import PublicIdentity, SigningKey, key_id
@@ -319,6 +319,8 @@ class Driver:
         else:
             shown = gate.decide(tables, plan.terms)
         answer = self._method.result(self._ask, finished, shown)
+        if COHORT in self._agreed.hidden:
+            answer = without_missing(answer)
         origin = envelope.provenance(
             plan.query,
             plan.terms,
@@ -343,7 +345,7 @@ class Driver:
 
     def _hidden(self, tables: list[CountTable], earlier: list[ReleasedSet]) -> frozenset[str]:
         """Cells that stay hidden: by the look, or because an earlier answer held them back."""
-        hidden = self._agreed.hidden
+        hidden = self._agreed.hidden - {COHORT}
         for table in tables:
             if table.dims:
                 found = cell_sets(self.plan.query, self._ask.codebook, self.plan.roster, table.dims)

@@ -8,12 +8,12 @@ coefficient, a forged sum or a left-out hospital ends the run (design: disclosur
 from collections.abc import Mapping
 from typing import Any
 
-from federation.disclosure.auditor import COHORT
 from federation.disclosure.gate import check_contribution
-from federation.disclosure.looking import LOOK, Agreement, agree
+from federation.disclosure.looking import COHORT, LOOK, Agreement, agree
 from federation.disclosure.marks import Known
 from federation.methods.base import Ask, Finished, Method, Step, Sums
 from federation.methods.labels import cell_labels, set_labels
+from federation.methods.own import is_own
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import PublicIdentity, key_id
 from federation.protocol.messages import TYP_REPLY, verify
@@ -30,6 +30,8 @@ def next_step(method: Method, ask: Ask, last: Step, asked: StepMessage, own_repl
     Raises ProtocolError when the replies are not those of this run, and Refused as the hub half
     of the method does.
     """
+    if is_own(last):
+        raise ProtocolError("RUN_FINISHED")
     pooled = _pooled(asked, own_reply, ask, last)
     hub_ask = Ask(query=ask.query, codebook=ask.codebook, terms=ask.terms, site=None)
     after = method.combine(hub_ask, last, pooled)

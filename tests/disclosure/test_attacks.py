@@ -318,7 +318,7 @@ def test_38_refusals_look_alike_whatever_their_reason(build, five):
     net.ask(MEAN, cohort=OLD)
     found = [
         net.ask(MEAN, cohort={"all": [OLD, {"not": RARE}]}),  # differs by one
-        net.ask(COUNT, cohort={"not": RARE}),  # complement of one
+        net.ask(MEAN, cohort={"not": RARE}),  # complement of one
         net.ask(MEAN, cohort=RARE),  # one
         net.ask(MEAN, cohort={"all": [RARE, OLD]}),  # the same one
     ]
