@@ -200,10 +200,9 @@ def counts_of(pooled: Sums) -> dict[str, Any]:
 
 
 def _events(plan: GlmPlan, counts: Mapping[str, Any]) -> int:
-    """Patients with the rarer outcome; with any event where it is a count; all for gaussian."""
-    people = counts.get("patients", counts["n"])
-    if plan.family == GAUSSIAN:
-        return int(people)
+    """Patients with the rarer outcome; with any event where it is a count; all for a measure."""
+    if not plan.counts_events:
+        return int(counts.get("patients", counts["n"]))
     without, with_event = counts.get(
         "patients_by_event", (counts["n"] - counts["positive"], counts["positive"])
     )

@@ -57,6 +57,11 @@ class GlmPlan:
         return is_binary(self._variable(self.response))
 
     @property
+    def counts_events(self) -> bool:
+        """Whether the outcome is yes or no, or a count: above 0 then says that it happened."""
+        return self.binary or self.family != GAUSSIAN
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The coefficients' public names, the intercept first."""
         return ("(intercept)", *self.design.names)
@@ -132,17 +137,15 @@ def count_sums(ask: Ask, plan: GlmPlan, rows: Rows) -> Sums:
     sums = column_sums(plan.design, base.rows, base.matrix)
     sums["n"] = np.array([base.rows.n])
     sums["missing"] = np.array([rows.n - base.rows.n])
-    if plan.family == GAUSSIAN:
-        moved = (base.y - plan.response_origin) / plan.response_reach
-    else:
-        moved = base.y
-        sums["positive"] = np.array([np.count_nonzero(base.y > 0)])
+    event = base.y > 0 if plan.counts_events else None
+    if event is not None:
+        sums["positive"] = np.array([np.count_nonzero(event)])
+    moved = (base.y - plan.response_origin) / plan.response_reach
     sums["response"] = np.array([moved.sum(), np.abs(moved).sum()])
     if plan.exposure is not None and base.exposure is not None:
         sums["exposure"] = np.array([base.exposure.sum()])
     if plan.family == POISSON:
         sums["fixed"] = _fixed_parts(base.y)
-    event = base.y > 0 if plan.family != GAUSSIAN else None
     sums.update(person_sums(ask, base.rows, event))
     return sums
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from federation.methods.design import Design, design_of, magnitude, span
+from federation.methods.design import Design, design_of, magnitude, middle, span, spline_column
 from federation.query.codebook import Codebook
 from federation.query.formula import parse_formula
 
@@ -73,3 +73,65 @@ def test_scales_follow_from_the_codebook_alone(codebook: Codebook) -> None:
     }
     assert (span(codebook.variables["x"]), magnitude(codebook.variables["x"])) == (1, 1)
     assert np.log2(span(codebook.variables["score"])) == 2
+
+
+BENT = Codebook.from_dict(
+    {
+        "codebook": "bent/1",
+        "variables": {
+            "age": {"type": "integer", "min": 20, "max": 100},
+            "w": {"type": "number", "min": -50, "max": 50, "knots": [0, 1, 2]},
+            "h": {"type": "category", "levels": ["no", "yes"]},
+        },
+    }
+)
+
+
+def test_powers_are_taken_about_the_middle_of_the_range(rows: Any) -> None:
+    design = _design("age + age^2 + age^3", BENT)
+    made = rows(BENT, age=[50, 60, 80])
+    assert middle(BENT.variables["age"]) == 60
+    assert design.matrix(made).tolist() == [[50, 100, -1000], [60, 0, 0], [80, 400, 8000]]
+    # (x - 60)^3 = x^3 - 180 x^2 + 10800 x - 216000
+    to_raw = design.to_raw([0, 1, 2], np.zeros(3), np.ones(3))
+    assert to_raw[:, 3].tolist() == [-216000, 10800, -180, 1]
+    assert to_raw[:, 2].tolist() == [3600, -120, 1, 0]
+
+
+def test_a_power_in_an_interaction(rows: Any) -> None:
+    design = _design("age*h + age^2*h", BENT)
+    to_raw = design.to_raw(range(5), np.zeros(5), np.ones(5))
+    at = {name: i + 1 for i, name in enumerate(design.names)}
+    column = to_raw[:, at["age^2:h[yes]"]]
+    assert column[at["h[yes]"]] == 3600
+    assert column[at["age:h[yes]"]] == -120
+    assert column[at["age^2:h[yes]"]] == 1
+    assert np.count_nonzero(column) == 3
+
+
+def test_a_spline_by_hand(rows: Any) -> None:
+    design = _design("rcs(w)", BENT)
+    made = rows(BENT, w=[-5, 0, 1, 2, 3, 4])
+    # knots 0, 1, 2: (x+^3 - 2 (x - 1)+^3 + (x - 2)+^3) / 4
+    expected = [0, 0, 1 / 4, 6 / 4, 3, 18 / 4]
+    assert design.matrix(made)[:, 0].tolist() == [-5, 0, 1, 2, 3, 4]
+    assert design.matrix(made)[:, 1].tolist() == expected
+
+
+@pytest.mark.parametrize("knots", [[0, 1, 2], [5, 10, 30, 31], [1, 2, 4, 8, 16, 32, 64]])
+def test_a_spline_is_smooth_and_straight_outside_its_knots(knots: list[float]) -> None:
+    step = 1e-2
+    x = np.arange(knots[0] - 5, knots[-1] + 5, step)
+    for bend in range(2, len(knots)):
+        values = spline_column(x, knots, bend)
+        second = np.diff(values, 2) / step**2
+        outside = (x[1:-1] < knots[0] - step) | (x[1:-1] > knots[-1] + step)
+        assert np.abs(second[outside]).max() < 1e-5 * max(np.abs(second).max(), 1)
+        assert np.abs(np.diff(second)).max() < 0.2  # no jump in the curvature
+        assert np.all(values[x <= knots[0]] == 0)
+
+
+def test_scales_of_powers_and_splines_are_public(rows: Any) -> None:
+    design = _design("age + age^2 + rcs(w)", BENT)
+    assert design.reach.tolist() == [128, 128**2, 128, 128]
+    assert design.origin.tolist() == [20, 0, -50, 0]

@@ -51,6 +51,98 @@ def test_reads(gbsg: Codebook, text: str, canonical: str, columns: list[str]) ->
     assert parse_formula(canonical, gbsg, two_sided=False) == formula
 
 
+BENT = Codebook.from_dict(
+    {
+        "codebook": "bent/1",
+        "variables": {
+            "age": {"type": "integer", "min": 18, "max": 110, "knots": [30, 50, 70, 80]},
+            "bmi": {"type": "number", "min": 10, "max": 80},
+            "free": {"type": "number"},
+            "h": {"type": "category", "levels": ["no", "yes"]},
+        },
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical", "columns"),
+    [
+        ("age+age^2", "age + age^2", ["age", "age^2"]),
+        ("bmi ^ 3 + bmi + bmi^2", "bmi^3 + bmi + bmi^2", ["bmi^3", "bmi", "bmi^2"]),
+        ("rcs(age)", "rcs(age)", ["rcs(age)[1]", "rcs(age)[2]", "rcs(age)[3]"]),
+        ("rcs( age , knots )", "rcs(age)", ["rcs(age)[1]", "rcs(age)[2]", "rcs(age)[3]"]),
+        (
+            "rcs(age)*h",
+            "rcs(age) + h + rcs(age):h",
+            [
+                *(f"rcs(age)[{k}]" for k in (1, 2, 3)),
+                "h[yes]",
+                *(f"rcs(age)[{k}]:h[yes]" for k in (1, 2, 3)),
+            ],
+        ),
+        (
+            "bmi*h + bmi^2*h",
+            "bmi + h + bmi^2 + bmi:h + bmi^2:h",
+            ["bmi", "h[yes]", "bmi^2", "bmi:h[yes]", "bmi^2:h[yes]"],
+        ),
+        ("rcs(age):free", "rcs(age):free", [f"rcs(age)[{k}]:free" for k in (1, 2, 3)]),
+    ],
+)
+def test_reads_powers_and_splines(text: str, canonical: str, columns: list[str]) -> None:
+    formula = parse_formula(text, BENT, two_sided=False)
+    assert str(formula) == canonical
+    assert list(formula.columns(BENT)) == columns
+    assert parse_formula(canonical, BENT, two_sided=False) == formula
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("age^2", "'age^2' needs 'age' as well. Add + age."),
+        ("age + age^3", "'age^3' needs 'age^2' as well. Add + age^2."),
+        ("age + age^4", "Only ^2 and ^3 are possible, not ^4."),
+        ("age + age^1", "Only ^2 and ^3 are possible, not ^1."),
+        ("age^", "A whole number after '^' is needed where 'the end' stands."),
+        ("age^h", "A whole number after '^' is needed where 'h' stands."),
+        ("age^-1", "The intercept cannot be set"),
+        ("h + h^2", "'h' is of type category, which has no powers."),
+        ("free + free^2", "The codebook gives no min and max for 'free'"),
+        ("age 2", "A '+' is needed where '2' stands."),
+        ("2 + age", "A number may only follow ^"),
+        ("I(age^2)", "no functions but C() and rcs(). A power is written age^2."),
+        ("poly(age, 2)", "no functions but C() and rcs()"),
+        ("bs(age)", "no functions but C() and rcs()"),
+        ("age + age^2 + age^2:h", "'age^2:h' needs 'h' as well. Add + h."),
+        ("age + age^2 + h + age^2:h", "'age^2:h' needs 'age:h' as well. Add + age:h."),
+        ("age + age^2 + age^2:free", "'age^2:free' needs 'free' as well. Add + free."),
+        ("age:age^2", "'age' cannot interact with itself"),
+        ("rcs(bmi)", "gives no knots for 'bmi', so rcs() does not apply. It gives them for age."),
+        ("rcs(h)", "gives no knots for 'h'"),
+        ("rcs(age, 4)", "Only the word knots may follow"),
+        ("rcs(age, [40, 60])", "'[' does not belong in a formula"),
+        ("rcs(age, age)", "knots from the data would say something of the patients"),
+        ("rcs(age", "A ')' is needed"),
+        ("rcs()", "A variable's name is needed"),
+        ("rcs(ages)", "Did you mean 'age'"),
+        ("rcs(age) + age", "'age' stands both in rcs(age) and otherwise"),
+        ("rcs(age) + age + age^2", "'age' stands both in rcs(age) and otherwise"),
+        ("h*rcs(age) + h:age", "'age' stands both in rcs(age) and otherwise"),
+        ("rcs(age)^2", "A '+' is needed where '^' stands."),
+        ("rcs(rcs(age))", "no variable 'rcs'"),
+    ],
+)
+def test_refuses_powers_and_splines(text: str, said: str) -> None:
+    with pytest.raises(QueryError) as caught:
+        parse_formula(text, BENT, two_sided=False)
+    assert said in caught.value.message
+    assert caught.value.message.endswith((".", "?"))
+
+
+def test_without_knots_a_power_is_offered(gbsg: Codebook) -> None:
+    with pytest.raises(QueryError, match=r"Use a power: age\^2"):
+        parse_formula("rcs(age)", gbsg, two_sided=False)
+
+
 def test_a_number_with_cuts_may_be_cut(gbsg: Codebook) -> None:
     formula = parse_formula("C(pgr)", gbsg, two_sided=False)
     assert str(formula) == "C(pgr)"
