@@ -5,6 +5,11 @@ logistic model (indirect standardisation); without a model everybody has the poo
 The pooled answer holds the model and how far hospitals differ. One hospital's own ratio with its
 funnel limits is made from the pooled coefficients and that hospital's rows (`own_part`), only
 where results per hospital are allowed.
+
+A logistic model with an intercept makes the expected numbers of its hospitals add up to the
+observed ones. So beside the other hospitals' answers the expected number of a hospital whose
+observed number is hidden would give that number away. Under protection and with output by_site
+such a hospital therefore stays out of the model, and is only measured by it.
 """
 
 from __future__ import annotations
@@ -91,10 +96,12 @@ class Standardise:
 
     def site(self, ask: Ask, step: Step, rows: Rows) -> Sums:
         """The sums of one step: those of the fit, then of observed and expected."""
-        if step.name == f"{_KIND}.crude":
-            return _crude(ask, rows)
         if step.name == f"{_KIND}.own":
             return {"ready": np.array([1])}
+        if not _in_model(ask, rows):
+            rows = rows.select(np.zeros(rows.n, dtype=bool))
+        if step.name == f"{_KIND}.crude":
+            return _crude(ask, rows)
         if step.name not in (f"{_KIND}.hospitals", f"{_KIND}.totals"):
             return _fit(ask).site(step, rows)
         n, observed, expected, variance = _compared(ask, step, rows)
@@ -152,14 +159,8 @@ class Standardise:
 
         `step.params` are the pooled model, and what all hospitals together say about chance.
         """
-        plan = plan_of(ask)
-        kept = rows.select(plan.complete(rows))
-        positive = plan.values(kept) > 0
-        counts: dict[str, Any] = {"n": kept.n, "missing": rows.n - kept.n}
-        counts["positive"] = int(np.count_nonzero(positive))
-        for name, value in person_sums(ask, kept, positive).items():
-            counts[name] = value.tolist() if value.size > 1 else int(value[0])
-        facts: dict[str, Any] = {"own": True, "counts": counts}
+        counts = _own_counts(ask, rows)
+        facts: dict[str, Any] = {"own": True, "counts": counts, "in_model": _in_model(ask, rows)}
         if "null" in step.params:
             _, _, expected, variance = _compared(ask, step, rows)
             facts.update(expected=expected, variance=variance, null=step.params["null"])
@@ -204,6 +205,28 @@ class Standardise:
         if own:
             said.append("For each hospital the observed and the expected number.")
         return said
+
+
+def _own_counts(ask: Ask, rows: Rows) -> dict[str, Any]:
+    """One hospital's own n, missing and positive, and the patients where a row is none."""
+    key = ("standardise.counts", ask.params["outcome"], ask.params["formula"])
+    if key not in rows.cache:
+        plan = plan_of(ask)
+        kept = rows.select(plan.complete(rows))
+        positive = plan.values(kept) > 0
+        counts: dict[str, Any] = {"n": kept.n, "missing": rows.n - kept.n}
+        counts["positive"] = int(np.count_nonzero(positive))
+        for name, value in person_sums(ask, kept, positive).items():
+            counts[name] = value.tolist() if value.size > 1 else int(value[0])
+        rows.cache[key] = counts
+    return rows.cache[key]  # type: ignore[no-any-return]
+
+
+def _in_model(ask: Ask, rows: Rows) -> bool:
+    """Whether this hospital's patients shape the model; see the module docstring."""
+    if not ask.strict or ask.query.output != "by_site":
+        return True
+    return _few(_own_counts(ask, rows)) >= ask.terms.t_cell
 
 
 def _few(counts: Mapping[str, Any]) -> int:

@@ -26,6 +26,7 @@ from federation.methods.glm_fit import coefficients
 from federation.methods.glm_release import released_counts, released_terms
 from federation.methods.glm_rows import GlmPlan
 from federation.methods.release import Release
+from federation.query.refusals import Refused
 
 
 def release_pooled(
@@ -110,6 +111,8 @@ def release_own(ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Rele
     if facts.get("expected") is not None and not visible:
         release.hide("expected", "small_cell")
     observed = result["observed"]
+    if ask.strict and observed is None and facts["in_model"] and facts.get("expected") is not None:
+        raise Refused("SMALL_GROUP")  # its expected number would tell; see standardise.py
     limits = {level: _limits(ask, facts, expected, level) for level in (LEVEL95, LEVEL998)}
     result["expected"] = release.sum(expected)
     result["limits"] = _limits_name(ask)

@@ -31,6 +31,12 @@ def sites(rows: Any) -> list[Rows]:
     return [_site(rows, seed) for seed in range(5)]
 
 
+def _by_site(question: Any) -> Any:
+    return dataclasses.replace(
+        question, query=dataclasses.replace(question.query, output="by_site")
+    )
+
+
 def _own(question: Any, found: Any, rows: Rows) -> Released:
     """One hospital's own answer behind the real gate."""
     at = dataclasses.replace(question, site="s00")
@@ -55,10 +61,7 @@ def test_rounded_and_nothing_per_hospital(ask: Any, answer: Any, sites: Any) -> 
 def test_by_site_asks_one_more_round_for_the_widened_limits(
     ask: Any, answer: Any, sites: Any
 ) -> None:
-    question = ask("standardise", **QUESTION)
-    question = dataclasses.replace(
-        question, query=dataclasses.replace(question.query, output="by_site")
-    )
+    question = _by_site(ask("standardise", **QUESTION))
     found = answer(question, sites)
     assert found.steps[-1] == "standardise.own"
     for rows in sites:
@@ -74,7 +77,7 @@ def test_by_site_asks_one_more_round_for_the_widened_limits(
 def test_few_with_the_outcome_look_alike_and_leave_the_limits(
     few: int, formula: str | None, ask: Any, answer: Any, sites: Any, rows: Any
 ) -> None:
-    question = ask("standardise", outcome="e", formula=formula)
+    question = _by_site(ask("standardise", outcome="e", formula=formula))
     found = answer(question, sites)
     mine = _site(rows, 9, e=[True] * few + [False] * (120 - few))
     released = _own(question, found, mine)
@@ -92,7 +95,7 @@ def test_few_with_the_outcome_look_alike_and_leave_the_limits(
 def test_few_without_the_outcome_are_hidden_too(
     without: int, ask: Any, answer: Any, sites: Any, rows: Any
 ) -> None:
-    question = ask("standardise", **QUESTION)
+    question = _by_site(ask("standardise", **QUESTION))
     found = answer(question, sites)
     mine = _site(rows, 9, e=[False] * without + [True] * (120 - without))
     assert _own(question, found, mine).result["observed"] is None
@@ -102,7 +105,7 @@ def test_few_without_the_outcome_are_hidden_too(
 def test_a_small_hospital_shows_nothing(
     n: int, ask: Any, answer: Any, sites: Any, rows: Any
 ) -> None:
-    question = ask("standardise", **QUESTION)
+    question = _by_site(ask("standardise", **QUESTION))
     found = answer(question, sites)
     released = _own(question, found, _site(rows, 9, n=n))
     assert {v for k, v in released.result.items() if k in ("n", "observed", "expected")} == {None}
@@ -111,7 +114,7 @@ def test_a_small_hospital_shows_nothing(
 
 @pytest.mark.parametrize("enough", [10, 11])
 def test_enough_are_shown(enough: int, ask: Any, answer: Any, sites: Any, rows: Any) -> None:
-    question = ask("standardise", **QUESTION)
+    question = _by_site(ask("standardise", **QUESTION))
     found = answer(question, sites)
     mine = _site(rows, 9, e=[True] * enough + [False] * (120 - enough))
     assert _own(question, found, mine).result["observed"] == enough
@@ -142,12 +145,16 @@ def test_few_outcomes_in_all_are_hidden_and_so_is_the_rest(
 def test_rows_that_are_tumours_count_their_patients(
     ask: Any, answer: Any, sites: Any, codebook: Any
 ) -> None:
-    question = ask("standardise", **QUESTION)
+    question = _by_site(ask("standardise", **QUESTION))
     view = dataclasses.replace(codebook, unit="tumour")
     question = dataclasses.replace(question, codebook=view)
     made = [dataclasses.replace(site, people=np.arange(site.n) // 2, cache={}) for site in sites]
+    pooled = dataclasses.replace(
+        question, query=dataclasses.replace(question.query, output="pooled")
+    )
+    together = answer(pooled, [dataclasses.replace(site, cache={}) for site in made])
+    assert (together.result["n"], together.result["patients"]) == (600, 300)
     found = answer(question, made)
-    assert (found.result["n"], found.result["patients"]) == (600, 300)
     own = _own(question, found, dataclasses.replace(made[0], cache={})).result
     assert (own["n"], own["patients"]) == (120, 60)
     # Many tumours with the outcome, of a few patients: small all the same.
@@ -162,3 +169,38 @@ def test_open_terms_show_everything(ask: Any, answer: Any, sites: Any, rows: Any
     own = _own(question, found, _site(rows, 9, n=4)).result
     assert own["n"] == 4
     assert own["expected"] > 0
+
+
+@pytest.mark.parametrize("formula", ["age", None])
+def test_expected_numbers_do_not_add_up_to_a_hidden_one(
+    formula: str | None, ask: Any, answer: Any, sites: Any, rows: Any
+) -> None:
+    """All expected numbers less the other hospitals' observed ones: the attack on one hospital."""
+    question = _by_site(ask("standardise", outcome="e", formula=formula))
+    guesses = []
+    for secret in (0, 4, 9):
+        few = _site(rows, 9, e=[True] * secret + [False] * (120 - secret))
+        every = [dataclasses.replace(site, cache={}) for site in [*sites, few]]
+        found = answer(question, every)
+        own = [_own(question, found, site).result for site in every]
+        assert [o["observed"] is None for o in own] == [False] * 5 + [True]
+        guesses.append(sum(o["expected"] for o in own) - sum(o["observed"] for o in own[:-1]))
+    # The others' answers and the model do not change with the secret at all.
+    assert guesses[0] == guesses[1] == guesses[2]
+
+
+def test_a_hidden_hospital_inside_the_model_is_refused(
+    ask: Any, answer: Any, sites: Any, rows: Any
+) -> None:
+    """Fail closed when the gate hides what the hospital itself thought it could show."""
+    question = _by_site(ask("standardise", **QUESTION))
+    found = answer(question, sites)
+    finished = METHOD.own_part(
+        dataclasses.replace(question, site="s00"),
+        Step("standardise.own", found.finished.facts),
+        sites[0],
+    )
+    hidden = {"total": np.array(True), "events": np.zeros(2, dtype=bool)}
+    with pytest.raises(Refused) as caught:
+        METHOD.result(question, finished, hidden)
+    assert caught.value.code == "SMALL_GROUP"
