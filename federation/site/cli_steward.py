@@ -67,7 +67,7 @@ def sent(
 @_DIRECTORY
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: any free port.")
 def page(directory: Path, port: int) -> None:
-    """Show the same in a browser on this machine, until Ctrl-C; nothing can be changed there."""
+    """Show what left, what waits, policy and state in a browser on this machine, read-only."""
     from federation.site.overview import Overview
     from federation.site.page import PageServer
 
