@@ -9,14 +9,23 @@ import numpy.typing as npt
 
 
 def quantile_bins(
-    counts: npt.NDArray[np.int64], p: float, *, min_in_bin: int, min_each_side: int
+    counts: npt.NDArray[np.int64],
+    p: float,
+    *,
+    min_in_bin: int,
+    min_each_side: int,
+    patients: npt.NDArray[np.int64] | None = None,
 ) -> tuple[int, int] | None:
     """First and last bin (inclusive) of the interval that holds the p-quantile, or None.
 
     `counts` int (bins,). The quantile is the smallest value with at least a share p of the
-    patients at or below it (numpy's "inverted_cdf"). The interval is the run of fewest bins
-    around it with at least `min_in_bin` patients (of those the fullest, then the lowest). None
-    when nobody is counted or fewer than `min_each_side` patients lie on either side.
+    rows at or below it (numpy's "inverted_cdf"). The interval is the run of fewest bins
+    around it with at least `min_in_bin` rows (of those the fullest, then the lowest). None
+    when nobody is counted or fewer than `min_each_side` rows lie on either side.
+
+    `patients` int (bins,): where a row is not a patient, the different patients in each bin. A
+    patient may be in several bins, so that the fullest bin of the interval, and of either side of
+    the quantile's own bin, must hold enough of them.
     """
     n = int(counts.sum())
     if n == 0:
@@ -27,10 +36,17 @@ def quantile_bins(
         return None
     below = np.cumsum(counts)
     home = int(np.searchsorted(below, rank))
+    if patients is not None:
+        sides = (patients[:home].max(initial=0), patients[home + 1 :].max(initial=0))
+        if min(sides) < min_each_side:
+            return None
     for width in range(counts.size):
         best: tuple[int, int] | None = None
         for first in range(max(home - width, 0), min(home, counts.size - 1 - width) + 1):
-            inside = int(counts[first : first + width + 1].sum())
+            run = slice(first, first + width + 1)
+            inside = int(counts[run].sum())
+            if patients is not None and patients[run].max() < min_in_bin:
+                continue
             if inside >= min_in_bin and (best is None or inside > best[0]):
                 best = (inside, first)
         if best is not None:
