@@ -5,6 +5,7 @@ from __future__ import annotations
 from marshmallow import Schema, fields, validate
 
 from consent.recording import KIND_OF_ANSWER
+from federation.query.coverage import LEVELS
 from federation.runs.states import STATES
 
 SLUG = validate.Regexp(r"^[a-z0-9][a-z0-9-]{0,62}$")
@@ -48,6 +49,28 @@ class Study(Schema):
     codebook = fields.String(required=True, attribute="codebook_id")
     output_by_site = fields.Boolean(required=True)
     hospitals = fields.List(fields.Nested(Hospital), required=True)
+
+
+class CoverageOfSite(Schema):
+    """What a hospital said of its data for a study; all but the name null when it said nothing."""
+
+    site = fields.String(required=True)
+    name = fields.String(required=True)
+    as_of = fields.Date(required=True, allow_none=True)
+    variables = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(validate=validate.OneOf(LEVELS)),
+        required=True,
+        allow_none=True,
+        metadata={"description": "How much of each variable of the codebook has a value."},
+    )
+    rules = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(allow_none=True),
+        required=True,
+        allow_none=True,
+        metadata={"description": "Rows that break a plausibility rule; null is few or none."},
+    )
 
 
 class Site(Schema):

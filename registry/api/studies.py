@@ -11,9 +11,11 @@ from werkzeug.exceptions import NotFound
 
 from federation.methods.registry import KINDS
 from federation.query.schema import json_schema
+from federation.runs.coverage import coverage_of
 from registry.access import reaches_any, rule
 from registry.api import schemas
 from registry.api.part import Part
+from registry.pages.coverage import READERS
 from registry.transaction import current_session
 from studies.models import Institution, Study
 
@@ -46,6 +48,25 @@ def get_study(study: str) -> Mapping[str, Any]:
 def get_codebook(study: str) -> Response:
     """The study's codebook: variables, types, units, levels, cut-points."""
     return jsonify(find(study).codebook)
+
+
+@blueprint.get("/studies/<study>/coverage")
+@rule(roles=READERS, scope="study")
+@blueprint.also(404)
+@blueprint.gives(200, schemas.CoverageOfSite(many=True))
+def get_coverage(study: str) -> list[Mapping[str, Any]]:
+    """How much of each variable the study's hospitals have filled, roughly."""
+    found = coverage_of(current_session(), find(study))
+    return [
+        {
+            "site": one.site,
+            "name": one.name,
+            "as_of": one.coverage.as_of if one.coverage else None,
+            "variables": one.coverage.variables if one.coverage else None,
+            "rules": one.coverage.rules if one.coverage else None,
+        }
+        for one in found
+    ]
 
 
 @blueprint.get("/sites")

@@ -14,6 +14,7 @@ from federation.query.codebook import Codebook, Variable
 from federation.runs.models import Run
 from federation.runs.states import RELEASED
 from registry.access import rule
+from registry.pages.coverage import legend, matrix, may_see
 from registry.pages.naming import Names
 from registry.pages.states import participation_state
 from registry.transaction import current_session
@@ -87,6 +88,8 @@ def codebook(slug: str) -> str:
         study=found,
         book=book,
         rows=[(variable, names, kind_words(variable)) for variable in book.variables.values()],
+        filled=matrix(current_session(), found, names) if may_see(slug) else None,
+        levels=legend(),
     )
 
 

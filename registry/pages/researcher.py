@@ -25,7 +25,10 @@ from registry.forms.query_form import (
     kinds,
     pretty,
     starting_values,
+    unit_of,
+    units,
 )
+from registry.pages.coverage import legend, matrix
 from registry.pages.explaining import sentences, thresholds
 from registry.pages.naming import Names
 from registry.transaction import current_session
@@ -190,13 +193,14 @@ def _form(
     errors: dict[str, str],
     rows: list[cohort_rows.Row] | None = None,
 ) -> str:
-    codebook = Codebook.from_dict(study.codebook)
-    names = Names(codebook, language())
+    whole = Codebook.from_dict(study.codebook)
+    codebook = whole.at(unit_of(values, whole))
+    names = Names(whole, language())
     kind = values.get("kind", "")
     kind = kind if kind in KINDS else next(iter(KINDS))
     rows = cohort_rows.rows_of(values) if rows is None else rows
     shown = [c for row in rows if (c := cohort_rows.control(row, codebook, names)) is not None]
-    made = _preview(values, rows, study, codebook)
+    made = _preview(values, rows, study, whole)
     return render_template(
         "researcher/new.html",
         mode="form",
@@ -205,11 +209,15 @@ def _form(
         errors=errors,
         kind=kind,
         kinds=kinds(),
+        units=units(whole),
+        unit=codebook.unit,
         controls=controls(kind, codebook, names),
         rows=shown,
         usable=[(v, names.variable(v)) for v in cohort_rows.usable(codebook)],
         hospitals=hospitals_of(study),
         json=pretty(made),
+        filled=matrix(current_session(), study, names),
+        levels=legend(),
     )
 
 
@@ -235,7 +243,9 @@ def _check_page(id: str, draft: dict[str, Any], errors: dict[str, str]) -> str: 
     asked = [
         name for slug, name in hospitals_of(study) if query.sites == "all" or slug in query.sites
     ]
-    terms = thresholds(current_session(), study.slug, query)
+    session, names = current_session(), Names(codebook, language())
+    terms = thresholds(session, study.slug, query)
+    sites = None if query.sites == "all" else query.sites
     return render_template(
         "researcher/check.html",
         id=id,
@@ -247,4 +257,5 @@ def _check_page(id: str, draft: dict[str, Any], errors: dict[str, str]) -> str: 
         json=pretty(query.to_dict()),
         change=url_for("researcher.new" if "form" in draft else "researcher.new_json", draft=id),
         errors=errors,
+        filled=matrix(session, study, names, variables=query.variables(), sites=sites),
     )
