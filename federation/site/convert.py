@@ -5,17 +5,16 @@ as missing and is counted for the hospital itself (query.md); it never leaves th
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from federation.query.codebook import Codebook, Variable
+from federation.site.date_formats import day_reader
 from federation.site.errors import DataError
 from federation.site.mapping import Mapped, MappedVariable
 from federation.site.source_options import SourceOptions
@@ -34,25 +33,18 @@ _BOOLEANS = {
     **dict.fromkeys(("0", "false", "no", "f", "n"), 0.0),
     **dict.fromkeys(("1", "true", "yes", "t", "y"), 1.0),
 }
-_DATE_PARTS = {
-    "%d": r"(?P<d>[0-9]{1,2})",
-    "%m": r"(?P<m>[0-9]{1,2})",
-    "%Y": r"(?P<Y>[0-9]{4})",
-    "%H": r"[0-9]{2}",
-    "%M": r"[0-9]{2}",
-    "%S": r"[0-9]{2}(?:\.[0-9]{1,9})?",
-}
 
 
 @dataclass
 class Tally:
-    """What was found in one variable. `values` counts raw texts without a meaning, for
-    `site check` only."""
+    """What was found in one variable. For `site check` only: `values` counts raw texts without a
+    meaning, `meant` the (raw text, value) pairs of a map."""
 
     missing: int = 0
     unmapped: int = 0
     out_of_range: int = 0
     values: Counter[str] = field(default_factory=Counter)
+    meant: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 class VariableReader:
@@ -98,22 +90,10 @@ class VariableReader:
         return np.where(np.isnan(codes) | bad, _MISSING, codes).astype(np.int16)
 
     def _numbers(self, values: NDArray[np.float64], raw: Sequence[Sequence[Raw]]) -> Values:
-        bad = np.isinf(values)
-        if self.variable.type == "integer":
-            with np.errstate(invalid="ignore"):
-                bad |= values % 1 > 0
-        values = np.where(bad, np.nan, values)
-        missing = np.isnan(values) & ~bad
-        low, high = self.variable.min, self.variable.max
-        outside = np.abs(values) > LARGEST
-        if low is not None:
-            outside |= values < low
-        if high is not None:
-            outside |= values > high
-        self._count(bad, missing, raw)
-        self.tally.out_of_range += int(np.count_nonzero(outside))
-        values[outside] = np.nan
-        return values
+        found = bounded(self.variable, values)
+        self._count(found.bad, found.missing, raw)
+        self.tally.out_of_range += int(np.count_nonzero(found.outside))
+        return found.values
 
     def _count(
         self, bad: NDArray[np.bool_], missing: NDArray[np.bool_], raw: Sequence[Sequence[Raw]]
@@ -123,6 +103,33 @@ class VariableReader:
         if self._watch and len(self.tally.values) < _WATCH_LIMIT:
             for place in np.flatnonzero(bad).tolist():
                 self.tally.values[" … ".join(text_of(column[place]) for column in raw)] += 1
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """Numbers as the codebook wants them, nan where there is none; and why there is none."""
+
+    values: NDArray[np.float64]
+    bad: NDArray[np.bool_]
+    missing: NDArray[np.bool_]
+    outside: NDArray[np.bool_]
+
+
+def bounded(variable: Variable, values: NDArray[np.float64]) -> Bounded:
+    """Drop what has no meaning (infinity, a fraction of an integer) and what is out of bounds."""
+    bad = np.isinf(values)
+    if variable.type == "integer":
+        with np.errstate(invalid="ignore"):
+            bad |= values % 1 > 0
+    values = np.where(bad, np.nan, values)
+    missing = np.isnan(values) & ~bad
+    outside = np.abs(values) > LARGEST
+    if variable.min is not None:
+        outside |= values < variable.min
+    if variable.max is not None:
+        outside |= values > variable.max
+    values[outside] = np.nan
+    return Bounded(values, bad, missing, outside)
 
 
 def readers(
@@ -137,7 +144,10 @@ def readers(
 
 
 def check_fit(codebook: Codebook, mapped: Mapped) -> None:
-    """DataError("MAPPING_…", variable) when a mapping cannot make what the codebook says."""
+    """DataError("MAPPING_…", variable) when a mapping of version 1 cannot make what the codebook
+    says; SetupError with the whole sentence for one of version 2."""
+    if mapped.tables:
+        mapped.plan(codebook)
     for name, variable in mapped.variables.items():
         known = codebook.variables.get(name)
         if known is None:
@@ -203,11 +213,22 @@ def _level_text(value: str | bool) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else value
 
 
-def _code_reader(variable: Variable, mapped: MappedVariable) -> Callable[[str], float]:
+def code_meaning(variable: Variable) -> Callable[[str], float]:
+    """Text to code of a category or boolean; infinity for a text that is no level."""
+    known = _known_codes(variable)
     if variable.type == "boolean":
-        known = dict(_BOOLEANS)
-    else:
-        known = {level.code: float(place) for place, level in enumerate(variable.levels)}
+        return lambda text: known.get(text.lower(), math.inf)
+    return lambda text: known.get(text, math.inf)
+
+
+def _known_codes(variable: Variable) -> dict[str, float]:
+    if variable.type == "boolean":
+        return dict(_BOOLEANS)
+    return {level.code: float(place) for place, level in enumerate(variable.levels)}
+
+
+def _code_reader(variable: Variable, mapped: MappedVariable) -> Callable[[str], float]:
+    known = _known_codes(variable)
     if mapped.values is not None:
         meant = {raw: _level_text(value) for raw, value in mapped.values.items()}
         if variable.type == "boolean":
@@ -222,12 +243,23 @@ def _code_reader(variable: Variable, mapped: MappedVariable) -> Callable[[str], 
 def _number_reader(decimal: str, mapped: MappedVariable) -> Callable[[str], float]:
     """Text to number; infinity stands for "not a number"."""
 
+    plain = number_meaning("." if mapped.values is not None else decimal)
+
     def number(text: str) -> float:
         if mapped.values is not None:
             if text not in mapped.values:
                 return math.inf
             text = _level_text(mapped.values[text])
-        elif decimal == ",":
+        return plain(text) * mapped.times
+
+    return number
+
+
+def number_meaning(decimal: str) -> Callable[[str], float]:
+    """Text to number, written with a decimal point or comma; infinity for "not a number"."""
+
+    def number(text: str) -> float:
+        if decimal == ",":
             if "." in text:
                 return math.inf
             text = text.replace(",", ".")
@@ -235,7 +267,7 @@ def _number_reader(decimal: str, mapped: MappedVariable) -> Callable[[str], floa
             value = math.inf if "_" in text else float(text)
         except ValueError:
             return math.inf
-        return value * mapped.times if math.isfinite(value) else math.inf
+        return value if math.isfinite(value) else math.inf
 
     return number
 
@@ -245,25 +277,8 @@ _YEAR = 372.0
 whole multiples, whatever the leap years."""
 
 
-def _date_reader(form: str) -> Callable[[str], date | None]:
-    pieces = re.split(r"(%[dmYHMS])", form)
-    pattern = re.compile("".join(_DATE_PARTS.get(piece, re.escape(piece)) for piece in pieces))
-
-    def read(text: str) -> date | None:
-        found = pattern.fullmatch(text)
-        if found is None:
-            return None
-        parts = found.groupdict()
-        try:
-            return date(int(parts["Y"]), int(parts.get("m") or 1), int(parts.get("d") or 1))
-        except ValueError:
-            return None
-
-    return read
-
-
 def _days_reader(form: str, *, years: bool) -> Callable[[str], float]:
-    read = _date_reader(form)
+    read = day_reader(form)
 
     def days(text: str) -> float:
         day = read(text)
@@ -278,7 +293,7 @@ def _days_reader(form: str, *, years: bool) -> Callable[[str], float]:
 
 def _month_reader(form: str, resolution: str) -> Callable[[str], float]:
     """Months since year 0; the first month of the year when the codebook knows years only."""
-    read = _date_reader(form)
+    read = day_reader(form)
 
     def months(text: str) -> float:
         day = read(text)

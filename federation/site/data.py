@@ -2,28 +2,34 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from federation.query.codebook import Codebook
+from federation.query.units import PATIENT
 from federation.site.convert import Tally, Values, VariableReader, readers, text_of
-from federation.site.errors import DataError
+from federation.site.errors import DataError, SetupError
+from federation.site.joins import chain
 from federation.site.mapping import Mapped
-from federation.site.pseudonyms import HandleMaker, Handles
+from federation.site.pseudonyms import HANDLE_BYTES, HandleMaker, Handles
+from federation.site.source_options import SourceOptions
 from federation.site.sources import Block, Source, open_source
+from federation.site.units import UnitRows, patient_keys, read_units
+from federation.site.values import Places
 
 _ATTEMPTS = 2
 
 
 @dataclass(frozen=True)
 class Table:
-    """All rows of the hospital, one column per mapped variable.
+    """All rows of one unit of the hospital, one column per mapped variable.
 
-    version: changes when data, mapping or codebook change. keyed: bool (n,), False where the
-    local number is empty; such a row belongs to nobody who could have consented. repeated: how
-    many rows have a local number that an earlier row has too.
+    version: changes when data, mapping or codebook change. handles: of each row's patient. keyed:
+    bool (n,), False where that patient is not known; such a row belongs to nobody who could have
+    consented. people: None where a row is a patient, else (n,) the number of each row's patient,
+    -1 for none. repeated: rows whose number came before, which must not be counted twice.
     """
 
     version: str
@@ -34,6 +40,8 @@ class Table:
     keyed: NDArray[np.bool_]
     repeated: int
     tallies: Mapping[str, Tally]
+    people: Places | None = None
+    units: Mapping[str, UnitRows] = field(default_factory=dict, repr=False)
 
 
 class DataStore:
@@ -42,29 +50,46 @@ class DataStore:
     def __init__(self, mapped: Mapped, handles: HandleMaker) -> None:
         self.mapped = mapped
         self._handles = handles
-        self._source = open_source(mapped.source)
-        self._table: Table | None = None
+        self._sources = _sources(mapped.source)
+        self._version = ""
+        self._tables: dict[str, Table] = {}
 
     def table(self, codebook: Codebook) -> Table:
         """The rows as `codebook` describes them. Raises DataError."""
-        version = self._version(codebook)
-        if self._table is not None and self._table.version == version:
-            return self._table
-        self._table = None  # not two tables in memory at once
+        version = self._version_now(codebook)
+        if self._version != version:
+            self._tables.clear()  # not two readings in memory at once
+            self._version = ""
+        elif codebook.unit in self._tables:
+            return self._tables[codebook.unit]
+        elif self._tables:
+            units = next(iter(self._tables.values())).units
+            return self._keep(unit_table(codebook, units, self._handles, version))
         for _ in range(_ATTEMPTS):
             table = read_table(codebook, self.mapped, self._handles, version)
-            before, version = version, self._version(codebook)
+            before, version = version, self._version_now(codebook)
             if version == before:
-                self._table = table
-                return table
+                self._version = version
+                return self._keep(table)
         # Half an old file and half a new one is no data of this hospital.
         raise DataError("SOURCE_CHANGED")
 
-    def _version(self, codebook: Codebook) -> str:
-        parts = [self._source.version(), codebook.sha256]
+    def _keep(self, table: Table) -> Table:
+        self._tables[table.codebook.unit] = table
+        return table
+
+    def _version_now(self, codebook: Codebook) -> str:
+        parts = [*(source.version() for source in self._sources), codebook.sha256]
         digest = hashlib.sha256(self.mapped.text)
         digest.update("\0".join(parts).encode())
         return digest.hexdigest()
+
+
+def _sources(options: SourceOptions) -> list[Source]:
+    """What a version is asked of: each file, or the database as a whole."""
+    if options.files:
+        return [open_source(options.only(name)) for name in options.files]
+    return [open_source(options)]
 
 
 def read_table(
@@ -77,6 +102,61 @@ def read_table(
 ) -> Table:
     """Read everything the mapping names. `watch` keeps raw texts without a meaning, for
     `site check`. Raises DataError."""
+    if mapped.tables:
+        try:
+            plan = mapped.plan(codebook)
+        except SetupError:
+            raise DataError("MAPPING_FORM", "tables") from None
+        units = read_units(plan, codebook, mapped.source, watch=watch)
+        return unit_table(codebook, units, handles, version)
+    if codebook.unit != codebook.whole.unit:
+        raise DataError("UNIT_NOT_MAPPED", codebook.unit)
+    return _rows_as_they_are(codebook, mapped, handles, version, watch=watch)
+
+
+def unit_table(
+    codebook: Codebook, units: Mapping[str, UnitRows], handles: HandleMaker, version: str
+) -> Table:
+    """The rows of the unit of `codebook`, with what the units above say of them."""
+    if codebook.unit not in units:
+        raise DataError("UNIT_NOT_MAPPED", codebook.unit)
+    patients = next(iter(units.values()))
+    rows = units[codebook.unit]
+    columns, tallies = dict(rows.columns), dict(rows.tallies)
+    repeated = rows.repeated
+    places: Places = np.arange(rows.n)
+    above = rows
+    while above.parents is not None:
+        places = chain(places, above.parents)
+        above = units[str(codebook.units[above.unit])]
+        repeated += above.repeated
+        columns |= {name: _taken(values, places) for name, values in above.columns.items()}
+        tallies |= above.tallies
+    of_patient = np.append(handles.handles(patients.keys.list()), np.zeros(1, f"S{HANDLE_BYTES}"))
+    known = np.append(patients.keys.known, False)
+    return Table(
+        version=version if rows is patients else f"{version}:{rows.unit}",
+        codebook=codebook,
+        n=rows.n,
+        columns={name: columns[name] for name in codebook.variables if name in columns},
+        handles=of_patient[places],
+        keyed=known[places],
+        repeated=repeated,
+        tallies=tallies,
+        people=None if rows is patients else places,
+        units={name: replace(each, items={}) for name, each in units.items()},
+    )
+
+
+def _taken(values: Values, places: Places) -> Values:
+    missing = -1 if values.dtype == np.int16 else np.nan
+    return np.append(values, np.array([missing], values.dtype))[places]
+
+
+def _rows_as_they_are(
+    codebook: Codebook, mapped: Mapped, handles: HandleMaker, version: str, *, watch: bool
+) -> Table:
+    """Version 1: each row of the data is a row of the codebook."""
     source: Source = open_source(mapped.source)
     found = readers(codebook, mapped, watch=watch)
     names = mapped.columns()
@@ -95,7 +175,12 @@ def read_table(
         n += count
     all_handles = _joined(made, np.zeros(0, "S20"))
     all_keyed = _joined(keyed, np.zeros(0, np.bool_))
-    with_key = int(np.count_nonzero(all_keyed))
+    per_patient = codebook.unit == PATIENT
+    repeated, people = 0, None
+    if per_patient:
+        repeated = int(np.count_nonzero(all_keyed)) - len(np.unique(all_handles[all_keyed]))
+    else:
+        people = np.where(all_keyed, np.unique(all_handles, return_inverse=True)[1], -1)
     return Table(
         version=version,
         codebook=codebook,
@@ -103,13 +188,19 @@ def read_table(
         columns={name: _joined(blocks, _empty(found[name])) for name, blocks in parts.items()},
         handles=all_handles,
         keyed=all_keyed,
-        repeated=with_key - len(np.unique(all_handles[all_keyed])),
+        repeated=repeated,
         tallies={name: reader.tally for name, reader in found.items()},
+        people=people,
     )
 
 
 def local_ids(mapped: Mapped) -> Iterator[list[str]]:
     """The local numbers in the data, block by block; "" where there is none. Raises DataError."""
+    if mapped.tables:
+        # With several tables there is one of patients; a lone table holds them itself.
+        highest = mapped.tables.get(PATIENT, next(iter(mapped.tables.values())))
+        yield patient_keys(highest, mapped.source)
+        return
     first = 0
     columns = mapped.columns() if mapped.key is None else (mapped.key,)
     for block in open_source(mapped.source).blocks(columns):

@@ -11,24 +11,29 @@
       age_at: {years_between: [Geboortedatum, Diagnosedatum], format: "%d-%m-%Y"}
       size: {subtract: [incjr, gebjr]}          # first minus second
 
-These forms are all there are: nothing in a mapping is ever evaluated. `source:` may add reading
-options to those of site.toml; `key: {row_number: true}` is for public files without a number.
-Variables of the codebook that the mapping does not name cannot be answered here.
+This is version 1: one row of the data is one row of the codebook. Version 2 has `tables` in place
+of `key` and `variables`; see `mapping_tables`. Nothing in a mapping is ever evaluated by Python.
+`source:` may add reading options to those of site.toml; `key: {row_number: true}` is for public
+files without a number. Variables that the mapping does not name cannot be answered here.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from federation.query.codebook import Codebook
+from federation.query.errors import did_you_mean
 from federation.query.yaml_data import YamlError, load_yaml
+from federation.site.date_formats import ISO_DATE, wrong_format
 from federation.site.errors import SetupError
+from federation.site.mapping_tables import Expected, MappedTable, read_expected, read_tables
+from federation.site.planning import Plan, make_plan
 from federation.site.source_options import SourceOptions, read_options
 
 _VARIABLE = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_FORMAT = re.compile(r"(?:%[dmYHMS]|[^%\\]){2,40}")
 _FORM_KEYS: Mapping[str, frozenset[str]] = MappingProxyType(
     {
         "column": frozenset({"column", "map", "format", "times"}),
@@ -37,7 +42,12 @@ _FORM_KEYS: Mapping[str, frozenset[str]] = MappingProxyType(
         "subtract": frozenset({"subtract"}),
     }
 )
-ISO_DATE = "%Y-%m-%d"
+_KEYS: Mapping[int, tuple[str, ...]] = MappingProxyType(
+    {
+        1: ("version", "codebook", "key", "variables", "source"),
+        2: ("version", "codebook", "model", "tables", "source", "expect"),
+    }
+)
 
 Form = Literal["column", "days_between", "years_between", "subtract"]
 
@@ -60,16 +70,38 @@ class MappedVariable:
 
 @dataclass(frozen=True)
 class Mapped:
-    """A checked mapping. `key` None: the number of the row stands in for a patient number."""
+    """A checked mapping.
+
+    Version 1 has `key` and `variables`; `key` None: the number of the row stands in for a patient
+    number. Version 2 has `tables` instead, and `expected` for `site check`.
+    """
 
     codebook: str
     key: str | None
     variables: Mapping[str, MappedVariable]
     source: SourceOptions
     text: bytes
+    tables: Mapping[str, MappedTable] = field(default_factory=dict)
+    expected: Expected = field(default_factory=Expected)
+    name: str = "mapping.yaml"
+    _plans: dict[str, Plan] = field(default_factory=dict, compare=False, repr=False)
+
+    def plan(self, codebook: Codebook) -> Plan:
+        """The tables of version 2 held against the codebook. Raises SetupError."""
+        key = codebook.sha256
+        if key not in self._plans:
+            self._plans[key] = make_plan(self.tables, codebook, self.name)
+        return self._plans[key]
+
+    def answers(self, codebook: Codebook) -> frozenset[str]:
+        """The variables of this view that the mapping gives. Raises SetupError."""
+        if self.tables:
+            return self.plan(codebook).variables(codebook.unit) & set(codebook.variables)
+        same = codebook.unit == codebook.whole.unit
+        return frozenset(self.variables) if same else frozenset()
 
     def columns(self) -> tuple[str, ...]:
-        """Every source column that is read, the key first."""
+        """Every source column that version 1 reads, the key first."""
         names = [self.key] if self.key is not None else []
         names += [column for variable in self.variables.values() for column in variable.columns]
         return tuple(dict.fromkeys(names))
@@ -84,25 +116,59 @@ def read_mapping(data: bytes, source: Mapping[str, Any], folder: Path, name: str
         value = load_yaml(data)
     except YamlError as error:
         raise SetupError(f"{name}: {error}") from error
-    known = {"codebook", "key", "variables", "source"}
-    table = _table(value, known, name)
+    table = _table(value, None, name)
+    version = table.get("version", 2 if "tables" in table else 1)
+    if type(version) is not int or version not in _KEYS:
+        raise SetupError(f"{name}: version must be 1 or 2.")
+    for key in table:
+        if key not in _KEYS[version]:
+            hint = did_you_mean(key, _KEYS[version])
+            raise SetupError(f"{name}: unknown key '{key[:60]}'; remove it or correct it. {hint}")
+    more = _table(table.get("source", {}), None, f"{name}: source")
+    options = read_options(source, more, folder, name)
+    return (_version_1 if version == 1 else _version_2)(table, options, data, name)
+
+
+def _version_2(table: dict[str, Any], source: SourceOptions, data: bytes, name: str) -> Mapped:
+    if ("codebook" in table) == ("model" in table):
+        raise SetupError(f"{name}: name the codebook once, as codebook (or model).")
+    joined = bool(source.joins)
+    return Mapped(
+        codebook=_codebook(table.get("codebook", table.get("model")), name),
+        key=None,
+        variables=MappingProxyType({}),
+        source=source,
+        text=data,
+        tables=read_tables(table.get("tables"), () if joined else source.names, f"{name}: tables"),
+        expected=read_expected(table.get("expect"), f"{name}: expect"),
+        name=name,
+    )
+
+
+def _codebook(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise SetupError(f"{name}: codebook must be a text such as 'gbsg/1'.")
+    return value
+
+
+def _version_1(table: dict[str, Any], source: SourceOptions, data: bytes, name: str) -> Mapped:
     for key in ("codebook", "key", "variables"):
         if key not in table:
             raise SetupError(f"{name}: the key '{key}' is missing; add it.")
-    if not isinstance(table["codebook"], str):
-        raise SetupError(f"{name}: codebook must be a text such as 'gbsg/1'.")
+    if len(source.names) > 1 and not source.joins:
+        raise SetupError(f"{name}: several tables need source.join, or a mapping of version 2.")
     variables = table["variables"]
     if not isinstance(variables, dict) or not variables:
         raise SetupError(f"{name}: variables must name at least one variable.")
-    more = _table(table.get("source", {}), None, f"{name}: source")
     return Mapped(
-        codebook=table["codebook"],
+        codebook=_codebook(table["codebook"], name),
         key=_key(table["key"], name),
         variables=MappingProxyType(
             {str(key): _variable(key, form, name) for key, form in variables.items()}
         ),
-        source=read_options(source, more, folder, name),
+        source=source.only(source.names[0]) if len(source.names) == 1 else source,
         text=data,
+        name=name,
     )
 
 
@@ -138,7 +204,9 @@ def _variable(variable: object, value: object, name: str) -> MappedVariable:
         form=form,
         columns=_columns(table[form], 1 if form == "column" else 2, f"{where}.{form}"),
         values=_values(table["map"], f"{where}.map") if "map" in table else None,
-        format=_format(table.get("format", ISO_DATE), f"{where}.format"),
+        format=_interval_format(
+            form, _format(table.get("format", ISO_DATE), f"{where}.format"), where
+        ),
         times=_times(table.get("times", 1), f"{where}.times"),
     )
 
@@ -165,10 +233,18 @@ def _values(value: object, where: str) -> Mapping[str, str | bool]:
 
 
 def _format(value: object, where: str) -> str:
-    if not isinstance(value, str) or not _FORMAT.fullmatch(value) or "%Y" not in value:
-        raise SetupError(f"{where} must be a date format of %d, %m and %Y, such as '%d-%m-%Y'.")
-    if any(value.count(part) > 1 for part in ("%d", "%m", "%Y", "%H", "%M", "%S")):
-        raise SetupError(f"{where} names a part of the date twice; name it once.")
+    if wrong := wrong_format(value):
+        raise SetupError(f"{where} {wrong}.")
+    return str(value)
+
+
+def _interval_format(form: str, value: str, where: str) -> str:
+    if form in ("days_between", "years_between") and "%d" not in value:
+        # 2010 is some day of that year: a number of days from it would be made up.
+        raise SetupError(
+            f"{where}.format has no day; an interval needs days. For the difference of two years "
+            "use subtract."
+        )
     return value
 
 

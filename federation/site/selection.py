@@ -54,8 +54,8 @@ def select(question: Question, store: DataStore, consenting: Consenting) -> Sele
     """Read the data, join consent and cohort. Raises DataError and Refused."""
     query, codebook = question.ask.query, question.ask.codebook
     table = store.table(codebook)
-    if table.repeated and codebook.unit == "patient":
-        # The same patient twice would be counted twice; the hospital has to look at it.
+    if table.repeated:
+        # The same patient, or the same tumour, twice would be counted twice; the hospital has to look at it.
         raise Refused("DATA_MISMATCH")
     permitted = np.flatnonzero(consenting.mask(table, question.study.slug, question.study.requires))
     columns = {
@@ -63,7 +63,8 @@ def select(question: Question, store: DataStore, consenting: Consenting) -> Sele
         for name in query.variables()
     }
     inside = cohort_mask(query.cohort, columns, len(permitted))
-    rows = Rows(columns, len(permitted)).select(inside)
+    people = None if table.people is None else table.people[permitted]
+    rows = Rows(columns, len(permitted), people).select(inside)
     return Selection(table, rows, permitted[inside], permitted[~inside])
 
 
@@ -71,7 +72,7 @@ def count_sets(question: Question, selection: Selection, slots: Slots) -> Counte
     """The sets behind an answer, as bitmaps over slots where they will be charged."""
     ask, rows, table = question.ask, selection.rows, selection.table
     masks = question.method.sets(ask, rows)
-    n = int(np.count_nonzero(masks[0][1]))
+    n = _patients(rows, masks[0][1])
     if not ask.strict:
         exact = _sha256(table.version.encode(), selection.places.tobytes())
         return Counted(True, n, (), 0, exact, exact)
@@ -92,6 +93,11 @@ def count_sets(question: Question, selection: Selection, slots: Slots) -> Counte
         sets_sha256=_sha256(*(f"{label}\0{bits:x}".encode() for label, bits in named)),
         analysis_sha256=_sha256(f"{analysis:x}".encode()),
     )
+
+
+def _patients(rows: Rows, mask: NDArray[np.bool_]) -> int:
+    """How many patients are behind the rows where `mask` holds."""
+    return int(rows.patients_in(np.where(mask, 0, -1), 1)[0])
 
 
 def _sha256(*parts: bytes) -> str:

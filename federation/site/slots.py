@@ -124,7 +124,7 @@ def _latest(handles: Handles, owners: Handles) -> NDArray[np.int64]:
 
 def _row_owners(table: Table) -> Handles:
     """The handle of each row; a second row of one patient gets a handle of its own."""
-    if not table.repeated:
+    if table.people is None and not table.repeated:
         return table.handles
     made = table.handles.copy()
     times: dict[bytes, int] = {}
