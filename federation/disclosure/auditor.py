@@ -102,6 +102,7 @@ class Auditor:
 
     def load(self, answers: Iterable[Sequence[NamedSet]], batch: int = 256) -> None:
         """Remember many answers at once, without a judgement of each: after a start."""
+        self._last = None
         for sets in answers:
             for _, bitmap in sets:
                 if bitmap not in self._distances:

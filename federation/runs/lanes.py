@@ -1,8 +1,9 @@
 """Results per hospital, for ``output: by_site``.
 
-A hospital's own result is a run of its own with that hospital alone as roster (a lane): the steps
-of an iterative method depend on everybody's sums, so they cannot be taken from the pooled run.
-Sites agree to this only where their policy allows results per hospital.
+On open data a hospital's own result is a run of its own with that hospital alone as roster (a
+lane): the steps of an iterative method depend on everybody's sums, so they cannot be taken from the
+pooled run. Under protection, and for kinds that measure hospitals by what they have in common, each
+hospital works its answer out by itself in the last step of the run (``own_answers``).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -11,8 +12,11 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, Protocol
 
 from federation.disclosure.nesting import ReleasedSet
+from federation.methods.own import has_pooled_part
+from federation.methods.registry import KINDS
 from federation.protocol.keys import SigningKey
 from federation.runs.driver import LIFETIME, Driver, Outcome, RunPlan, Status
+from federation.runs.own_answers import OwnAnswers
 
 
 class Drives(Protocol):
@@ -45,11 +49,21 @@ class Drives(Protocol):
 
 
 def driver_for(
-    plan: RunPlan, hub_key: SigningKey, earlier: Callable[[], Iterable[ReleasedSet]] = list
+    plan: RunPlan,
+    hub_key: SigningKey,
+    earlier: Callable[[], Iterable[ReleasedSet]] = list,
+    delivery: str | None = None,
 ) -> Drives:
-    """The driver that gives the output which the question asks for."""
-    pooled = Driver(plan, hub_key, earlier)
-    return pooled if plan.query.output == "pooled" else ByHospital(pooled, hub_key)
+    """The driver that gives the output which the question asks for.
+
+    ``delivery``: under protection, how the study gets the answers of single hospitals.
+    """
+    if plan.query.output == "pooled":
+        return Driver(plan, hub_key, earlier)
+    strict = plan.terms.protection != "none"
+    if strict or has_pooled_part(KINDS[plan.query.kind]):
+        return OwnAnswers(plan, hub_key, earlier, delivery if strict else "hub")
+    return ByHospital(Driver(plan, hub_key, earlier), hub_key)
 
 
 class ByHospital:

@@ -15,6 +15,7 @@ from federation.query.codebook import Codebook, Variable
 from federation.query.errors import QueryError
 from federation.query.refusals import Refused
 from federation.query.terms import Terms
+from federation.site.agreement import check_agreed
 from federation.site.directory import SiteDirectory
 from federation.site.mapping import Mapped
 from federation.site.settings import StudyHere
@@ -48,9 +49,7 @@ def check_question(directory: SiteDirectory, question: Question, asked: StepMess
     check_roster(asked.roster, directory, ask)
     _check_allowed(question.study, ask, question.mapped)
     _check_fineness(ask)
-    if ask.query.output == "by_site" and ask.strict:
-        # A table per hospital needs a gate of its own, which this version does not have.
-        raise Refused("INSTITUTION_HIDDEN")
+    check_agreed(question.study, ask, directory.policy)
 
 
 def _ask(directory: SiteDirectory, study: StudyHere, asked: StepMessage) -> Ask:

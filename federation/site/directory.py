@@ -71,6 +71,11 @@ class SiteDirectory:
         names = {study.mapping for study in settings.studies.values()} or {MAPPING_FILE}
         mappings = {name: _read_mapping(path, name, settings) for name in sorted(names)}
         for study in settings.studies.values():
+            if study.by_site != "none" and not policy.site_level_output:
+                raise SetupError(
+                    f"site.toml: studies.{study.slug}.by_site needs site_level_output and the "
+                    "board's form in policy.yaml; agree on that first, or remove it."
+                )
             if mappings[study.mapping].codebook != study.codebook:
                 raise SetupError(
                     f"{study.mapping}: codebook is not '{study.codebook}', which "
@@ -187,7 +192,8 @@ def init_site(
 
     `studies`: per study `requires` (consent items) and either `codebook` (a Codebook or its
     dict, which is kept beside it for `site check`) or `codebook` (its id) with
-    `codebook_sha256`; optional `approve`, `kinds`, `variables`, `mapping`.
+    `codebook_sha256`; optional `approve`, `kinds`, `variables`, `mapping`, `by_site`,
+    `result_key`.
     Pin the network's other sites afterwards with `pin_peers`.
     SetupError when the directory already holds a site or something given is wrong.
     """
@@ -248,6 +254,8 @@ def _new_study(slug: str, given: Mapping[str, Any], book: Codebook | None) -> St
         kinds=allowed["kinds"],
         variables=allowed["variables"],
         mapping=given.get("mapping", MAPPING_FILE),
+        by_site=given.get("by_site", "none"),
+        result_key=given.get("result_key", ""),
     )
 
 

@@ -7,7 +7,8 @@ method's guards; sums; masks; journal; signature. The first failure stops and be
 refusal with a public code (architecture.md, step 4).
 
 Under protection step 0 is a look (federation.disclosure.looking): only votes leave, and no sum
-before this site has added up the votes of all.
+before this site has added up the votes of all. In the last step of a question by_site the hospital
+answers alone (federation.site.alone).
 
 Result, ledger entry, journal and audit line are one local transaction, committed before a byte is
 returned. The same step of the same run gets the journaled bytes; it is never computed again.
@@ -18,15 +19,16 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import numpy as np
-
 from federation.disclosure.looking import LOOK, Votes, cap
 from federation.disclosure.marks import WORDS
 from federation.disclosure.policy import PolicyError
-from federation.methods.base import Rows, Step, Sums
-from federation.methods.labels import set_labels
+from federation.methods.base import Step
+from federation.methods.labels import cell_labels, set_labels
+from federation.methods.own import first_own_step
 from federation.protocol.errors import ProtocolError
 from federation.query.refusals import Refused
+from federation.site.alone import OwnReleases
+from federation.site.answering import Answering, Prepared
 from federation.site.checks import Question, check_approval, check_question, read_question
 from federation.site.consenting import Consenting
 from federation.site.data import DataStore
@@ -40,7 +42,7 @@ from federation.site.ledger import SiteLedger
 from federation.site.marking import Marking
 from federation.site.replaying import agreed, next_step
 from federation.site.replies import Replies
-from federation.site.selection import Counted, Selection, count_sets, select
+from federation.site.selection import Counted, count_sets, select
 from federation.site.slots import Slots
 from federation.site.step_message import StepMessage, read_step
 from federation.site.store import transaction
@@ -69,16 +71,6 @@ class Outgoing:
     code: str
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    """The rows of a run, kept between its steps. Valid for one snapshot and version of the data."""
-
-    snapshot: int
-    version: str
-    selection: Selection
-    counted: Counted
-
-
 class Pipeline:
     """Answers step messages. `answer` never raises and never returns anything unsigned."""
 
@@ -95,11 +87,13 @@ class Pipeline:
         self._history = History(self._journal, self._ledger, self._marking, directory.policy.budget)
         self._slots = Slots(database)
         self._replies = Replies(directory)
+        self._answering = Answering(self._replies)
+        self._own = OwnReleases(database)
         self._stores = {
             name: DataStore(mapped, directory.handles)
             for name, mapped in directory.mappings.items()
         }
-        self._prepared: OrderedDict[str, _Prepared] = OrderedDict()
+        self._prepared: OrderedDict[str, Prepared] = OrderedDict()
 
     def answer(self, data: bytes, now: datetime) -> Outgoing:
         """The signed reply to one message."""
@@ -174,23 +168,16 @@ class Pipeline:
             decision = self._history.decide(question, asked, counted, now)
             if decision.replay is not None:
                 return self._replay(question, asked, decision.replay, now)
+            if decision.judgement is not None and counted.contributes:
+                cells = cell_labels(question.method, question.ask)
+                share = self._directory.policy.budget.rank_max_share_of_n
+                self._own.check(question.ask, decision.judgement, counted, cells, share)
             votes = self._votes(question, asked, decision, counted)
             if state is not None and (state.votes is None or not state.votes.same(votes)):
                 # Another answer left since the look: what all agreed on may no longer hold.
                 raise Refused("CONSENT_UNAVAILABLE")
-        if step.name == LOOK:
-            sums = votes.sums()
-        else:
-            sums = self._compute(question, step, prepared)
-        reply = self._replies.answer(
-            asked,
-            question.ask,
-            sums,
-            counted,
-            plain=step.labelled or question.ask.query.output == "by_site",
-            snapshot=self._consenting.seq,
-            now=now,
-        )
+        said = votes if state is None or state.votes is None else state.votes
+        reply = self._answering.reply(question, asked, step, prepared, said, now)
         point("N4")
         self._commit(question, asked, state, step, counted, decision, votes, reply, now)
         point("N5")
@@ -225,7 +212,7 @@ class Pipeline:
             raise ProtocolError("STEP_OUT_OF_TURN")
         return state
 
-    def _prepare(self, question: Question, asked: StepMessage) -> _Prepared:
+    def _prepare(self, question: Question, asked: StepMessage) -> Prepared:
         """The rows and sets of this run: as they were, unless consent or data changed."""
         store = self._stores[question.study.mapping]
         known = self._prepared.get(asked.run)
@@ -234,7 +221,7 @@ class Pipeline:
             return known
         selection = select(question, store, self._consenting)
         counted = count_sets(question, selection, self._slots)
-        prepared = _Prepared(self._consenting.seq, version, selection, counted)
+        prepared = Prepared(self._consenting.seq, version, selection, counted)
         self._prepared.pop(asked.run, None)
         while len(self._prepared) >= _RUNS_IN_MEMORY:
             self._prepared.popitem(last=False)
@@ -245,7 +232,8 @@ class Pipeline:
         """What is asked now, by this site's own arithmetic; ProtocolError when the hub says
         something else."""
         method, ask = question.method, question.ask
-        if asked.step >= method.bounded_rounds + int(ask.strict):
+        by_site = ask.query.output == "by_site"
+        if asked.step >= method.bounded_rounds + int(ask.strict) + int(by_site):
             raise ProtocolError("TOO_MANY_STEPS")
         if state is None:
             first = method.start(ask)  # which may refuse, before anything is said
@@ -260,7 +248,7 @@ class Pipeline:
                 if state.votes is not None:
                     share = self._directory.policy.budget.rank_max_share_of_n
                     agreement.check_rank(state.votes.rank, share)
-                step = method.start(ask)
+                step = first_own_step(method, ask) if by_site else method.start(ask)
             else:
                 step = next_step(method, ask, state.step, asked, own.reply)
         if step.name != asked.step_name or (step.labelled and ask.strict):
@@ -291,14 +279,6 @@ class Pipeline:
             counted.population.bit_count(),
             judged.rank,
         )
-
-    def _compute(self, question: Question, step: Step, prepared: _Prepared) -> Sums:
-        """The sums of the patients who count; of nobody when they are too few here."""
-        rows: Rows = prepared.selection.rows
-        if not prepared.counted.contributes:
-            rows = rows.select(np.zeros(rows.n, np.bool_))
-        with np.errstate(all="ignore"):
-            return question.method.site(question.ask, step, rows)
 
     def _commit(
         self,

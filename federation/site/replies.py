@@ -7,18 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from federation.disclosure.outgoing import check_outgoing
+from federation.disclosure.outgoing import check_outgoing, is_own_answer
 from federation.methods.base import Ask, Sums
 from federation.protocol.encoding import canonical, pack_array
 from federation.protocol.masks import mask
-from federation.protocol.messages import TYP_ACK, TYP_REPLY, sign
+from federation.protocol.messages import TYP_ACK, TYP_REPLY, TYP_RESULT, sign
 from federation.protocol.pooling import CONTRIBUTION
+from federation.protocol.sealing import seal
 from federation.protocol.sums import flatten
 from federation.query.refusals import Refused
 from federation.query.terms import Terms
+from federation.site.agreement import way_of
 from federation.site.directory import SiteDirectory
 from federation.site.journal import RunState
 from federation.site.selection import Counted
+from federation.site.settings import StudyHere
 from federation.site.step_message import HUB, StepMessage
 
 LIFETIME = timedelta(days=30)
@@ -60,6 +63,36 @@ class Replies:
             **(_plain(everything) if plain else self._masked(asked, everything)),
         }
         check_outgoing(claims, ask.terms)
+        return self._sign(claims, now)
+
+    def own(
+        self,
+        asked: StepMessage,
+        ask: Ask,
+        study: StudyHere,
+        answer: Mapping[str, Any],
+        *,
+        snapshot: int,
+        now: datetime,
+    ) -> bytes:
+        """This hospital's own released answer, in the clear or sealed to the study's key that the
+        hospital pinned. Raises Refused INTERNAL_REFUSED as `answer`."""
+        claims = {**self._common(asked, snapshot), "status": "ok"}
+        way = way_of(study, ask)
+        if way == "released":
+            claims["released"] = dict(answer)
+        else:
+            if not is_own_answer(answer):
+                raise Refused("INTERNAL_REFUSED")
+            inside = {
+                **self._common(asked, snapshot),
+                "kind": ask.query.kind,
+                "terms": ask.terms.to_dict(),
+                "released": dict(answer),
+            }
+            message = self._sign(inside, now, TYP_RESULT, audience=study.slug)
+            claims["sealed"] = seal(message, study.result_key)
+        check_outgoing(claims, ask.terms, own_allowed=way)
         return self._sign(claims, now)
 
     def _masked(self, asked: StepMessage, sums: Sums) -> dict[str, Any]:
@@ -122,13 +155,20 @@ class Replies:
             "software": SOFTWARE,
         }
 
-    def _sign(self, claims: Mapping[str, Any], now: datetime, typ: str = TYP_REPLY) -> bytes:
+    def _sign(
+        self,
+        claims: Mapping[str, Any],
+        now: datetime,
+        typ: str = TYP_REPLY,
+        *,
+        audience: str = HUB,
+    ) -> bytes:
         return sign(
             typ,
             claims,
             self._directory.sign,
             issuer=self._directory.slug,
-            audience=HUB,
+            audience=audience,
             now=now,
             lifetime=LIFETIME,
         )

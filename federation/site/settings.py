@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import PublicIdentity, verifying_key
+from federation.protocol.sealing import check_result_key
 from federation.site.errors import SetupError
 from federation.site.files import read_small
 
@@ -34,6 +35,7 @@ _STUDY_KEYS = (
     "variables",
     "mapping",
 )
+_STUDY_OPTIONS = ("by_site", "result_key")
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class StudyHere:
 
     `requires`: the consent items a patient must have granted, never empty. `approve`: "here"
     means that a person of the hospital approves every query as well. `kinds` and `variables`:
-    what may be asked, None for everything in the codebook.
+    what may be asked, None for everything in the codebook. `by_site`: how this hospital's own
+    results may reach the study, "sealed" with the study's `result_key` that the hospital pinned.
     """
 
     slug: str
@@ -53,6 +56,8 @@ class StudyHere:
     kinds: frozenset[str] | None
     variables: frozenset[str] | None
     mapping: str
+    by_site: Literal["none", "sealed", "hub"] = "none"
+    result_key: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ def _study(slug: str, table: object) -> StudyHere:
     where = f"site.toml: studies.{slug}"
     if not isinstance(table, dict):
         raise SetupError(f"{where} must be a table.")
-    _check_keys(table, _STUDY_KEYS, where)
+    _check_keys(table, _STUDY_KEYS, where, _STUDY_OPTIONS)
     if not isinstance(table["codebook"], str) or not table["codebook"]:
         raise SetupError(f"{where}.codebook must be a text such as 'gbsg/1'.")
     sha = table["codebook_sha256"]
@@ -137,12 +142,37 @@ def _study(slug: str, table: object) -> StudyHere:
         kinds=_all_or_names(table["kinds"], f"{where}.kinds"),
         variables=_all_or_names(table["variables"], f"{where}.variables"),
         mapping=mapping,
+        by_site=_by_site(table, where),
+        result_key=table.get("result_key", ""),
     )
 
 
-def _check_keys(table: Mapping[str, Any], known: Collection[str], where: str) -> None:
+def _by_site(table: Mapping[str, Any], where: str) -> Literal["none", "sealed", "hub"]:
+    way = table.get("by_site", "none")
+    if way not in ("none", "sealed", "hub"):
+        raise SetupError(f"{where}.by_site must be 'none', 'sealed' or 'hub'.")
+    if (way == "sealed") != ("result_key" in table):
+        raise SetupError(
+            f"{where}.result_key is the study's public key for sealed results: give it when "
+            "by_site is 'sealed', and only then."
+        )
+    if way == "sealed":
+        try:
+            check_result_key(table["result_key"])
+        except ProtocolError as error:
+            raise SetupError(
+                f"{where}.result_key must be the key that 'oncokring result key' printed: 43 "
+                "characters of base64url."
+            ) from error
+    found: Literal["none", "sealed", "hub"] = way
+    return found
+
+
+def _check_keys(
+    table: Mapping[str, Any], known: Collection[str], where: str, optional: Collection[str] = ()
+) -> None:
     for key in table:
-        if key not in known:
+        if key not in known and key not in optional:
             raise SetupError(f"{where}: unknown key '{key[:60]}'; remove it or correct its name.")
     for key in known:
         if key not in table:
@@ -199,6 +229,8 @@ def settings_text(settings: SiteSettings) -> str:
             f"kinds = {_toml(ALL if study.kinds is None else sorted(study.kinds))}",
             f"variables = {_toml(ALL if study.variables is None else sorted(study.variables))}",
             f"mapping = {_toml(study.mapping)}",
+            *([] if study.by_site == "none" else [f"by_site = {_toml(study.by_site)}"]),
+            *([f"result_key = {_toml(study.result_key)}"] if study.result_key else []),
         ]
     return "\n".join(lines) + "\n"
 

@@ -24,6 +24,7 @@ from federation.protocol.messages import TYP_SNAPSHOT, sign
 from federation.query.codebook import load_codebook
 from federation.query.model import Query
 from federation.runs.driver import HUB, Driver, Outcome, RunPlan
+from federation.runs.lanes import Drives, driver_for
 from federation.site.directory import SiteDirectory, init_site, pin_peers
 from federation.site.handles import list_handles
 from federation.site.program import SiteProgram
@@ -118,6 +119,7 @@ class Net:
         self.folder = folder
         self.now = START
         self.policy = policy or Policy.strict()
+        self.delivery = (study or {}).get("by_site")
         self.codebook = load_codebook(CODEBOOK)
         self.hub = SigningKey.generate()
         self.rows = {slug: list(found) for slug, found in rows.items()}
@@ -234,16 +236,19 @@ class Net:
         )
         return replace(plan, **more)
 
-    def driver(self, plan: RunPlan) -> Driver:
-        return Driver(plan, self.hub, lambda: self.sets)
+    def driver(self, plan: RunPlan) -> Drives:
+        """The hub's driver; with results per hospital where the sites of this network agreed."""
+        if self.delivery is None:
+            return Driver(plan, self.hub, lambda: self.sets)
+        return driver_for(plan, self.hub, lambda: self.sets, self.delivery)
 
-    def round(self, driver: Driver) -> Any:
+    def round(self, driver: Drives) -> Any:
         """One step of a run at all its sites."""
         for slug, message in driver.messages(self.now).items():
             driver.receive(slug, self.send(slug, message), self.now)
         return driver.advance(self.now)
 
-    def drive(self, driver: Driver) -> Outcome:
+    def drive(self, driver: Drives) -> Outcome:
         while (after := self.round(driver)) == "step":
             pass
         assert isinstance(after, Outcome)

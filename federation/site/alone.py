@@ -1,0 +1,129 @@
+"""This hospital's own answer, beside those of the others: output by_site under protection.
+
+Only where the policy, the board's form and the agreement with the study allow it (rules O13, O14).
+The hospital does the whole analysis by itself and sends what its own gate lets through, so that no
+sum of it ever leaves. Nobody else's patients stand behind these numbers: no vote of another
+hospital can make up for a small group here.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from federation.disclosure import gate
+from federation.disclosure.auditor import Auditor, Judgement, NamedSet
+from federation.disclosure.looking import Votes
+from federation.methods.base import Ask, Method, Rows, Step
+from federation.methods.own import OWN, own_finished
+from federation.query.refusals import Refused
+from federation.site.selection import Counted
+
+
+class OwnReleases:
+    """What this hospital answered alone, and what that means for everything after it.
+
+    Taken off a pooled answer about the same patients, the answers that the hospitals gave alone
+    leave what one of them held back. So a small set here is never in both.
+    """
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self._auditor: Auditor | None = None
+        self._t = -1
+        self._last_entry = 0
+
+    def check(
+        self,
+        ask: Ask,
+        judgement: Judgement,
+        counted: Counted,
+        cells: frozenset[str],
+        rank_share: float,
+    ) -> None:
+        """Refuse SMALL_GROUP a question whose sets may not be answered about beside what was
+        answered before: of a question by_site beside everything, of a pooled one beside what this
+        hospital answered alone. `judgement`: of the history auditor; `cells`: labels of sets that
+        the gate can hide. BUDGET when a question by_site would tell more than `rank_share` allows
+        of this hospital's patients."""
+        t = ask.terms.diff.t_diff
+        own = self._up_to_date(t)
+        if ask.query.output != "by_site":
+            if own.rank:
+                self._check_beside_own(own, counted, t)
+            return
+        if judgement.complement_flagged:
+            raise Refused("SMALL_GROUP")
+        if judgement.rank > rank_share * counted.population.bit_count():
+            raise Refused("BUDGET")
+        among = _judged(Auditor(t, _seed()), counted)
+        told_alone = _judged(own, counted).told
+        for place, (label, bits) in enumerate(counted.named):
+            small = 0 < bits.bit_count() < t
+            if judgement.flagged[place] and not small and label not in cells:
+                raise Refused("SMALL_GROUP")
+            told = judgement.told[place] and not among.told[place] and not told_alone[place]
+            if small and told:
+                raise Refused("SMALL_GROUP")
+
+    def _check_beside_own(self, own: Auditor, counted: Counted, t: int) -> None:
+        among, beside = _judged(Auditor(t, _seed()), counted), _judged(own, counted)
+        for place, (_, bits) in enumerate(counted.named):
+            small = 0 < bits.bit_count() < t
+            near = beside.flagged[place] and not among.flagged[place]
+            told = beside.told[place] and not among.told[place]
+            if (near and not small) or (told and small):
+                raise Refused("SMALL_GROUP")
+
+    def _up_to_date(self, t: int) -> Auditor:
+        """An auditor that knows only what this hospital answered alone."""
+        if self._auditor is None or self._t != t:
+            self._auditor, self._t, self._last_entry = Auditor(t, _seed()), t, 0
+        rows = self._database.execute(
+            "SELECT entry, label, bits FROM ledger_entry JOIN ledger_set USING (entry)"
+            " JOIN run USING (run) WHERE entry > ? AND (step_name = ? OR step_name LIKE ?)"
+            " ORDER BY entry, place",
+            (self._last_entry, OWN, f"%.{OWN}"),
+        ).fetchall()
+        sets: dict[int, list[NamedSet]] = {}
+        for entry, label, bits in rows:
+            sets.setdefault(entry, []).append((str(label), int.from_bytes(bits, "little")))
+        self._auditor.load(sets.values())
+        self._last_entry = max(sets, default=self._last_entry)
+        return self._auditor
+
+
+def _judged(auditor: Auditor, counted: Counted) -> Judgement:
+    # The complement is the history auditor's to judge.
+    return auditor.judge(counted.named, 0, 0)
+
+
+def _seed() -> int:
+    return int.from_bytes(os.urandom(16), "big")
+
+
+def hidden_alone(votes: Votes, labels: Sequence[str], cells: frozenset[str]) -> frozenset[str]:
+    """The cells that this hospital's gate must hide, because they tell too few with another."""
+    flagged = {label for label, bad in zip(labels, votes.flagged, strict=True) if bad}
+    return frozenset(flagged & cells)
+
+
+def own_answer(
+    method: Method, ask: Ask, step: Step, rows: Rows, hide: frozenset[str]
+) -> dict[str, Any]:
+    """The released answer of this hospital alone: {"result", "hidden", "warnings"}.
+
+    `hide`: labels of cells that must not be shown. Raises Refused as the method and the gate do.
+    """
+    hub_ask = replace(ask, site=None)
+    finished = own_finished(method, ask, step, rows)
+    shown = gate.decide(method.tables(hub_ask, finished), ask.terms, hide, ask.codebook)
+    released = method.result(hub_ask, finished, shown)
+    return {
+        "result": released.result,
+        "hidden": released.hidden,
+        "warnings": released.warnings,
+    }

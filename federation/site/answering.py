@@ -1,0 +1,85 @@
+"""What a reply to one step holds: votes, sums of those who count, or the hospital's own answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from federation.disclosure.looking import LOOK, Votes
+from federation.methods.base import Rows, Step, Sums
+from federation.methods.labels import cell_labels, set_labels
+from federation.methods.own import is_own
+from federation.query.refusals import Refused
+from federation.site.alone import hidden_alone, own_answer
+from federation.site.checks import Question
+from federation.site.replies import Replies
+from federation.site.selection import Counted, Selection
+from federation.site.step_message import StepMessage
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The rows of a run, kept between its steps. Valid for one snapshot and version of the data."""
+
+    snapshot: int
+    version: str
+    selection: Selection
+    counted: Counted
+
+
+class Answering:
+    """Works out the answer to one step and has it written as a signed reply."""
+
+    def __init__(self, replies: Replies) -> None:
+        self._replies = replies
+
+    def reply(
+        self,
+        question: Question,
+        asked: StepMessage,
+        step: Step,
+        prepared: Prepared,
+        votes: Votes,
+        now: datetime,
+    ) -> bytes:
+        """The signed reply. `votes`: what this hospital says, or said, in the look of this run.
+
+        Raises Refused as the method, the gate and the allow-list do.
+        """
+        ask, seq = question.ask, prepared.snapshot
+        if is_own(step) and ask.query.output == "by_site":
+            answer = self._alone(question, step, prepared, votes)
+            return self._replies.own(asked, ask, question.study, answer, snapshot=seq, now=now)
+        sums = votes.sums() if step.name == LOOK else _sums(question, step, prepared)
+        return self._replies.answer(
+            asked,
+            ask,
+            sums,
+            prepared.counted,
+            plain=step.labelled or (ask.query.output == "by_site" and not ask.strict),
+            snapshot=seq,
+            now=now,
+        )
+
+    def _alone(
+        self, question: Question, step: Step, prepared: Prepared, votes: Votes
+    ) -> dict[str, object]:
+        method, ask, counted = question.method, question.ask, prepared.counted
+        if ask.strict and (not counted.contributes or counted.n < ask.terms.t_cell):
+            raise Refused("SMALL_GROUP")
+        hide: frozenset[str] = frozenset()
+        if ask.strict:
+            labels = [*set_labels(method, ask), ""]  # the last vote is about the cohort
+            hide = hidden_alone(votes, labels, cell_labels(method, ask))
+        return own_answer(method, ask, step, prepared.selection.rows, hide)
+
+
+def _sums(question: Question, step: Step, prepared: Prepared) -> Sums:
+    """The sums of the patients who count; of nobody when they are too few here."""
+    rows: Rows = prepared.selection.rows
+    if not prepared.counted.contributes:
+        rows = rows.select(np.zeros(rows.n, np.bool_))
+    with np.errstate(all="ignore"):
+        return question.method.site(question.ask, step, rows)
