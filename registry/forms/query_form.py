@@ -16,6 +16,8 @@ from federation.query.json_data import load_json
 from federation.query.model import Query
 from federation.query.parameters import (
     BoolParam,
+    FormulaParam,
+    LevelParam,
     NumberParam,
     NumbersParam,
     Parameter,
@@ -66,6 +68,15 @@ LABELS: Mapping[str, str] = {
     "strata": "Keep apart",
     "formula": "Model: terms joined by +",
     "ties": "Events at the same time",
+    "variable": "Value to look at",
+    "family": "Kind of outcome",
+    "offset": "Time that each patient counts for",
+    "robust": "Robust standard errors",
+    "reml": "Restricted likelihood (REML)",
+    "outcome": "Outcome",
+    "exposure": "Exposure",
+    "cause": "Which of the events",
+    "censored": "Level for no event yet",
 }
 
 
@@ -82,18 +93,86 @@ def kinds() -> list[tuple[str, str, str]]:
             _("Compare event rates (Cox)"),
             _("Does the event come faster with this, other things equal?"),
         ),
+        "histogram": (_("Histogram"), _("How are the values of a number spread?")),
+        "compare": (_("Compare groups"), _("Do groups differ in a value, more than by chance?")),
+        "regression": (
+            _("Regression"),
+            _("How does an outcome go with several things at once?"),
+        ),
+        "competing_risks": (
+            _("Competing events"),
+            _("Which share has had this event, when others can come first?"),
+        ),
+        "mantel_haenszel": (
+            _("Odds ratio within strata"),
+            _("Does the outcome go with the exposure, comparing like with like?"),
+        ),
+        "mixed": (
+            _("Regression with hospital levels"),
+            _("How does a number go with several things, and how far do hospitals differ?"),
+        ),
+        "standardise": (
+            _("Observed against expected"),
+            _("Do hospitals differ more than their patients and chance explain?"),
+        ),
     }
-    return [(kind, *words.get(kind, (kind, ""))) for kind in KINDS]
+    order = {kind: place for place, kind in enumerate(words)}
+    known = sorted(KINDS, key=lambda kind: order.get(kind, len(order)))
+    return [(kind, *words.get(kind, (kind, ""))) for kind in known]
+
+
+def units(codebook: Codebook) -> list[tuple[str, str]]:
+    """What a question may count, code and words; empty when the codebook knows one thing only."""
+    if len(codebook.units) < 2:
+        return []
+    words = {
+        "patient": _("patients"),
+        "tumour": _("tumours"),
+        "treatment": _("treatments"),
+    }
+    return [(unit, words.get(unit, unit)) for unit in codebook.units]
+
+
+def unit_of(form: MultiDict[str, str], codebook: Codebook) -> str:
+    """What the form counts."""
+    unit = form.get("unit", "")
+    return unit if unit in codebook.units else codebook.unit
 
 
 def controls(kind: str, codebook: Codebook, names: Names) -> list[Control]:
     """The controls of an analysis, from what the method itself declares."""
-    return [_control(p, codebook, names) for p in KINDS[kind].parameters]
+    parameters = KINDS[kind].parameters
+    return [
+        _level_control(p, parameters, codebook, names)
+        if isinstance(p, LevelParam)
+        else _control(p, codebook, names)
+        for p in parameters
+    ]
+
+
+def _level_control(
+    parameter: LevelParam, others: Sequence[Parameter], codebook: Codebook, names: Names
+) -> Control:
+    """The levels of every variable that the other parameter may name: no page is sent between."""
+    other = next(p for p in others if p.name == parameter.of)
+    suitable = other.suitable(codebook) if isinstance(other, VariableParam) else ()
+    words: dict[str, list[str]] = {}
+    for name in suitable:
+        for level in codebook.variables[name].group_labels or ():
+            words.setdefault(level, []).append(
+                f"{names.variable(name)}: {names.level(name, level)}"
+            )
+    options = tuple((code, " / ".join(found)) for code, found in words.items())
+    label = _(LABELS.get(parameter.name, parameter.name))
+    hint = parameter.help(names.language)
+    return Control(parameter.name, label, hint, "select", options, parameter.required)
 
 
 def _control(parameter: Parameter, codebook: Codebook, names: Names) -> Control:
     label = _(LABELS.get(parameter.name, parameter.name))
     hint = parameter.help(names.language)
+    if isinstance(parameter, FormulaParam):
+        hint = f"{hint} {_formula_hint(codebook)}"
 
     def made(kind: str, options: tuple[tuple[str, str], ...] = ()) -> Control:
         return Control(parameter.name, label, hint, kind, options, parameter.required)
@@ -112,11 +191,26 @@ def _control(parameter: Parameter, codebook: Codebook, names: Names) -> Control:
     return made("text")
 
 
+def _formula_hint(codebook: Codebook) -> str:
+    """What else the grammar of formulas has, with variables of this codebook as examples."""
+    numbers = [v for v in codebook.variables.values() if v.type in ("integer", "number")]
+    said = []
+    if numbers:
+        said.append(_("Powers: %(example)s.", example=f"{numbers[0].name} + {numbers[0].name}^2"))
+    knotted = next((v.name for v in numbers if v.knots), None)
+    if knotted:
+        said.append(_("A smooth curve: %(example)s.", example=f"rcs({knotted})"))
+    said.append(_("Both, and how they work together: a*b."))
+    return " ".join(said)
+
+
 def starting_values(kind: str) -> dict[str, str]:
     """What stands in a fresh form: the defaults that the method declares."""
     values = {}
     for parameter in KINDS[kind].parameters:
-        if parameter.default is not None and not isinstance(parameter.default, bool):
+        if parameter.default is True:
+            values[f"param-{parameter.name}"] = "yes"
+        elif parameter.default is not None and parameter.default is not False:
             values[f"param-{parameter.name}"] = str(parameter.default)
     return values
 
@@ -133,7 +227,8 @@ def from_fields(form: MultiDict[str, str], study: str, codebook: Codebook) -> Fi
     if kind not in KINDS:
         errors["kind"] = _("Choose what to work out")
     rows = rows_of(form)
-    who, row_errors = cohort(rows, codebook, form.get("match", "all"))
+    unit = unit_of(form, codebook)
+    who, row_errors = cohort(rows, codebook.at(unit), form.get("match", "all"))
     analysis: dict[str, Any] = {"kind": kind}
     if kind in KINDS:
         analysis |= _parameters(form, KINDS[kind].parameters, errors)
@@ -154,6 +249,8 @@ def from_fields(form: MultiDict[str, str], study: str, codebook: Codebook) -> Fi
         "analysis": analysis,
         "output": form.get("output") or "pooled",
     }
+    if unit != codebook.unit:
+        made["unit"] = unit
     filled = Filled(made, errors=errors)
     if not errors:
         _check(filled, codebook, rows)

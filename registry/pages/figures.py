@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
-
+from registry.pages.figure import Figure, both, threshold
+from registry.pages.figures_groups import compare, histogram, mantel_haenszel
+from registry.pages.figures_models import cox, mixed, regression, standardise
 from registry.pages.finding import describe_rows, finding, group_name
 from registry.pages.naming import Names
-from registry.pages.tables import ratio_bounds
 from registry.pictures.bars import Bar, BarGroup, BarWords, bars
-from registry.pictures.canvas import SHAPES, Shape
+from registry.pictures.canvas import Shape
 from registry.pictures.forest import Estimate, ForestWords, forest
 from registry.pictures.kaplan_meier import SurvivalWords, curves_of, kaplan_meier
 from registry.translate import number
 from registry.translate import translate as _
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A picture with its heading and what a reader must know about it."""
-
-    heading: str
-    caption: str
-    drawings: Markup
 
 
 def figure_of(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) -> Figure | None:
@@ -46,15 +36,6 @@ def svg_of(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) 
     return None if made is None else str(made.drawings).split("</svg>")[0] + "</svg>"
 
 
-def _both(draw: Any) -> Markup:
-    # The drawings escape every word themselves (canvas.py).
-    return Markup("".join(draw(shape) for shape in SHAPES))  # noqa: S704
-
-
-def _threshold(envelope: Mapping[str, Any]) -> int:
-    return int(envelope.get("provenance", {}).get("policy", {}).get("t_cell") or 10)
-
-
 def _survival(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) -> Figure:
     analysis = query["analysis"]
     by = analysis.get("by")
@@ -62,28 +43,11 @@ def _survival(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Name
         {**g, "level": names.level(by, g.get("level")) if by else None}
         for g in envelope["result"].get("groups") or []
     ]
-    strict = envelope.get("protection") != "none"
-    small = f"<{_threshold(envelope)}"
-    words = SurvivalWords(
-        title=query["title"],
-        description=finding(envelope, query, names),
-        time_axis={
-            "days": _("Days since the start"),
-            "months": _("Months since the start"),
-            "years": _("Years since the start"),
-        },
-        at_risk=_("Patients still followed"),
-        too_few=small if strict else "0",
-        everyone=_("Everyone"),
-    )
+    words = _curve_words(envelope, query, names)
     curves = curves_of(groups, words.everyone)
     caption = _("The band is the 95% interval: chance alone could move the line within it.")
-    if strict:
-        caption += " " + _(
-            "A line ends where fewer than %(n)s patients remain. The number beneath the "
-            "picture belongs to the next published moment.",
-            n=number(_threshold(envelope)),
-        )
+    if envelope.get("protection") != "none":
+        caption += " " + _end_of_line(envelope)
     heading = (
         _("Share without event, by %(variable)s", variable=names.variable(by).lower())
         if by
@@ -92,32 +56,33 @@ def _survival(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Name
     return Figure(
         heading,
         caption,
-        _both(lambda shape: kaplan_meier(curves, words=words, shape=shape, writer=number)),
+        both(lambda shape: kaplan_meier(curves, words=words, shape=shape, writer=number)),
     )
 
 
-def _cox(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) -> Figure:
-    lines = []
-    for term in envelope["result"].get("terms") or []:
-        low, high = ratio_bounds(term)
-        lines.append(Estimate(names.term(term["term"]), term.get("exp"), low, high))
-    words = ForestWords(
+def _curve_words(
+    envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names
+) -> SurvivalWords:
+    strict = envelope.get("protection") != "none"
+    return SurvivalWords(
         title=query["title"],
         description=finding(envelope, query, names),
-        axis=_("Hazard ratio with 95% interval, logarithmic axis"),
-        lower_side=_("slower than the reference"),
-        higher_side=_("faster than the reference"),
-        to=_("to"),
-        hidden=_("not shown"),
+        time_axis={
+            "days": _("Days since the start"),
+            "months": _("Months since the start"),
+            "years": _("Years since the start"),
+        },
+        at_risk=_("Patients still followed"),
+        too_few=f"<{threshold(envelope)}" if strict else "0",
+        everyone=_("Everyone"),
     )
-    caption = _(
-        "A mark left of 1 means the event comes more slowly, right of 1 faster. A diamond stands "
-        "clear of 1; a square does not. This shows that things go together, not why."
-    )
-    return Figure(
-        _("Hazard ratios"),
-        caption,
-        _both(lambda shape: forest(lines, words=words, shape=shape, ratio=True, writer=number)),
+
+
+def _end_of_line(envelope: Mapping[str, Any]) -> str:
+    return _(
+        "A line ends where fewer than %(n)s patients remain. The number beneath the "
+        "picture belongs to the next published moment.",
+        n=number(threshold(envelope)),
     )
 
 
@@ -144,7 +109,7 @@ def _describe(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Name
             "The mark is the mean, the line its 95% interval. It says how well the mean is known, "
             "not how far patients differ."
         ),
-        _both(
+        both(
             lambda shape: forest(
                 lines, words=words, shape=shape, ratio=False, writer=number, digits=1
             )
@@ -172,7 +137,7 @@ def _count(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) 
         title=query["title"],
         description=finding(envelope, query, names),
         axis=_("Number of patients"),
-        hidden=f"<{_threshold(envelope)}",
+        hidden=f"<{threshold(envelope)}",
     )
 
     def draw(shape: Shape) -> str:
@@ -186,7 +151,43 @@ def _count(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) 
     heading = _(
         "Patients by %(groups)s", groups=_(" and ").join(names.variable(v).lower() for v in by)
     )
-    return Figure(heading, caption, _both(draw))
+    return Figure(heading, caption, both(draw))
 
 
-DRAW = {"survival": _survival, "cox": _cox, "describe": _describe, "count": _count}
+def _competing_risks(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) -> Figure:
+    analysis = query["analysis"]
+    by = analysis.get("by")
+    groups = [
+        {**g, "level": names.level(by, g.get("level")) if by else None}
+        for g in envelope["result"].get("groups") or []
+    ]
+    words = _curve_words(envelope, query, names)
+    curves = curves_of(groups, words.everyone, "cif")
+    cause = names.level(str(analysis["event"]), envelope["result"].get("cause"))
+    heading = _("Share that had “%(cause)s”", cause=cause)
+    caption = _(
+        "Other events are counted as such: who had one can no longer have this one. The band is "
+        "the 95% interval."
+    )
+    if envelope.get("protection") != "none":
+        caption += " " + _end_of_line(envelope)
+    return Figure(
+        heading,
+        caption,
+        both(lambda shape: kaplan_meier(curves, words=words, shape=shape, writer=number)),
+    )
+
+
+DRAW = {
+    "survival": _survival,
+    "competing_risks": _competing_risks,
+    "describe": _describe,
+    "count": _count,
+    "cox": cox,
+    "regression": regression,
+    "mixed": mixed,
+    "standardise": standardise,
+    "mantel_haenszel": mantel_haenszel,
+    "histogram": histogram,
+    "compare": compare,
+}

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from registry.pages.finding_groups import compare, histogram, mantel_haenszel
+from registry.pages.finding_models import cox, mixed, regression, standardise
 from registry.pages.naming import Names
-from registry.pages.tables import ratio_bounds
-from registry.translate import number, p_value, percent, translate_count
+from registry.pages.phrases import chance, patients
+from registry.translate import number, percent, translate_count
 from registry.translate import translate as _
 
-CHANCE = 0.05
 YEAR = 365.25
 
 
@@ -27,30 +28,12 @@ def finding(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names)
     return say(result, query["analysis"], names)
 
 
-def _patients(n: int | None) -> str:
-    if n is None:
-        return _("Too few patients to show their number")
-    return translate_count("%(count)s patient", "%(count)s patients", n)
-
-
-def _chance(p: float | None) -> str:
-    if p is None:
-        return ""
-    if p < CHANCE:
-        return _("Chance alone rarely gives such a difference (p = %(p)s).", p=_p(p))
-    return _("Chance alone can explain this difference (p = %(p)s).", p=_p(p))
-
-
-def _p(p: float) -> str:
-    return p_value(p)
-
-
 def _count(result: Mapping[str, Any], analysis: Mapping[str, Any], names: Names) -> str:
     total = result.get("total", result.get("n"))
     by = list(analysis.get("by") or [])
     if total is None:
         return _("The total is hidden, because it would give away a small group.")
-    words = _("%(patients)s fit this question.", patients=_patients(total))
+    words = _("%(patients)s fit this question.", patients=patients({**result, "n": total}))
     cells = [c for c in result.get("cells") or [] if c.get("n") is not None]
     if by and cells:
         top = max(cells, key=lambda c: int(c["n"]))
@@ -63,7 +46,44 @@ def _count(result: Mapping[str, Any], analysis: Mapping[str, Any], names: Names)
             share=share,
         )
     test = result.get("test") or {}
-    return f"{words} {_chance(test.get('p'))}".strip()
+    return f"{words} {chance(test.get('p'))}".strip()
+
+
+def _competing_risks(result: Mapping[str, Any], analysis: Mapping[str, Any], names: Names) -> str:
+    by = analysis.get("by")
+    groups = [g for g in result.get("groups") or [] if g.get("curve") or g.get("at")]
+    if not groups:
+        return _("Every group is too small to show.")
+    gray = chance((result.get("gray") or {}).get("p"))
+    day, shares = _last_shared(groups, "cif", 0.0)
+    if day is None:
+        words = _("%(patients)s are in this question.", patients=patients(result))
+        return f"{words} {gray}".strip()
+    cause = names.level(str(analysis["event"]), result.get("cause"))
+    parts = [
+        _(
+            "%(share)s in the group “%(group)s”",
+            share=percent(s, 0),
+            group=names.level(by, g["level"]),
+        )
+        if by
+        else percent(s, 0)
+        for g, s in zip(groups, shares, strict=True)
+    ]
+    words = _(
+        "After %(time)s, the share that had “%(cause)s” is %(shares)s.",
+        time=_time(day),
+        cause=cause,
+        shares=_list(parts[:4]),
+    )
+    return f"{words} {gray}".strip()
+
+
+def _list(parts: Sequence[str]) -> str:
+    """Words with commas, and "and" before the last."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return ", ".join(parts[:-1]) + _(" and ") + parts[-1]
 
 
 def _survival(result: Mapping[str, Any], analysis: Mapping[str, Any], names: Names) -> str:
@@ -74,9 +94,9 @@ def _survival(result: Mapping[str, Any], analysis: Mapping[str, Any], names: Nam
     day, shares = _last_shared(groups)
     if day is None:
         return (
-            _("%(patients)s are in this question.", patients=_patients(result.get("n")))
+            _("%(patients)s are in this question.", patients=patients(result))
             + " "
-            + _chance((result.get("logrank") or {}).get("p"))
+            + chance((result.get("logrank") or {}).get("p"))
         )
     when = _time(day)
     if not by:
@@ -103,31 +123,31 @@ def _survival(result: Mapping[str, Any], analysis: Mapping[str, Any], names: Nam
             high=percent(shares[best], 0),
             high_group=names.level(by, groups[best].get("level")),
         )
-    return f"{words} {_chance((result.get('logrank') or {}).get('p'))}".strip()
+    return f"{words} {chance((result.get('logrank') or {}).get('p'))}".strip()
 
 
-def _last_shared(groups: Sequence[Mapping[str, Any]]) -> tuple[float | None, list[float]]:
-    """The latest time at which every group has a released share, and those shares."""
+def _last_shared(
+    groups: Sequence[Mapping[str, Any]], share: str = "s", start: float = 1.0
+) -> tuple[float | None, list[float]]:
+    """The latest time at which every group has a released share, and those shares.
+
+    `share` is its key, `start` what it is before the first point.
+    """
     known = [
-        {p["t"]: p["s"] for p in group.get("at") or [] if p.get("s") is not None}
+        {p["t"]: p[share] for p in group.get("at") or [] if p.get(share) is not None}
         for group in groups
     ]
     days = set.intersection(*(set(k) for k in known)) if known else set()
-    if not days:
-        known = [
-            {p["t"]: p["s"] for p in group.get("curve") or [] if p.get("s") is not None}
-            for group in groups
-        ]
-        ends = [max(k, default=0.0) for k in known]
-        shared = min(ends)
-        if shared <= 0:
-            return None, []
-        return shared, [
-            k[max(t for t in k if t <= shared)] if any(t <= shared for t in k) else 1.0
-            for k in known
-        ]
-    day = max(days)
-    return day, [k[day] for k in known]
+    if days:
+        return max(days), [k[max(days)] for k in known]
+    known = [
+        {p["t"]: p[share] for p in group.get("curve") or [] if p.get(share) is not None}
+        for group in groups
+    ]
+    shared = min((max(k, default=0.0) for k in known), default=0.0)
+    if shared <= 0:
+        return None, []
+    return shared, [k.get(max((t for t in k if t <= shared), default=-1.0), start) for k in known]
 
 
 def _time(days: float) -> str:
@@ -140,36 +160,10 @@ def _time(days: float) -> str:
     return translate_count("%(count)s day", "%(count)s days", round(days))
 
 
-def _cox(result: Mapping[str, Any], _analysis: Mapping[str, Any], names: Names) -> str:
-    """The first term of the model is what the question is about; the others are adjusted for."""
-    terms = [t for t in result.get("terms") or [] if t.get("exp") is not None]
-    if not terms:
-        return _("No term can be shown.")
-    first, others = terms[0], terms[1:]
-    low, high = ratio_bounds(first)
-    words = _(
-        "%(term)s: the event comes at %(ratio)s times the rate "
-        "(95%% interval %(low)s to %(high)s), other terms held equal.",
-        term=names.term(first["term"]),
-        ratio=number(first["exp"], 2),
-        low=number(low, 2),
-        high=number(high, 2),
-    )
-    words = f"{words} {_chance(first.get('p'))}".strip()
-    clear = sum(1 for t in others if t.get("p") is not None and t["p"] < CHANCE)
-    if others:
-        words += " " + _(
-            "Of the %(others)s other terms, %(clear)s differ more than chance explains.",
-            others=number(len(others)),
-            clear=number(clear),
-        )
-    return words
-
-
 def _describe(result: Mapping[str, Any], _analysis: Mapping[str, Any], names: Names) -> str:
     rows = [r for r in describe_rows(result) if r.get("mean") is not None]
     if not rows:
-        return _("%(patients)s are in this question.", patients=_patients(result.get("n")))
+        return _("%(patients)s are in this question.", patients=patients(result))
     first = rows[0]
     name = first["variable"]
     words = _(
@@ -206,12 +200,19 @@ def group_name(row: Mapping[str, Any], names: Names) -> str:
 
 
 def _other(result: Mapping[str, Any], _analysis: Mapping[str, Any], _names: Names) -> str:
-    return _("%(patients)s are in this question.", patients=_patients(result.get("n")))
+    return _("%(patients)s are in this question.", patients=patients(result))
 
 
 SENTENCES: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any], Names], str]] = {
     "count": _count,
     "survival": _survival,
-    "cox": _cox,
+    "cox": cox,
     "describe": _describe,
+    "histogram": histogram,
+    "compare": compare,
+    "regression": regression,
+    "competing_risks": _competing_risks,
+    "mantel_haenszel": mantel_haenszel,
+    "mixed": mixed,
+    "standardise": standardise,
 }

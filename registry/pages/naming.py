@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from federation.query.codebook import Codebook
 from registry.translate import number
 from registry.translate import translate as _
 
 _BIN = re.compile(r"\[(-?[\d.]+),(-?[\d.]+)([\])])")
-_FACTOR = re.compile(r"(?P<name>[a-z][a-z0-9_]*)(?:\[(?P<level>[^\]]*)\])?")
+_FACTOR = re.compile(
+    r"(?:(?P<spline>rcs)\()?(?P<name>[a-z][a-z0-9_]*)\)?(?:\^(?P<power>\d))?(?:\[(?P<level>[^\]]*)\])?"
+)
+_POWERS = {"2": "²", "3": "³"}
 
 
 @dataclass(frozen=True)
 class Names:
-    """Labels of one codebook. `reference` holds the reference level per variable of a model."""
+    """Labels of one codebook, and names of hospitals by slug (the slug where there is none)."""
 
     codebook: Codebook
     language: str
+    hospitals: Mapping[str, str] = field(default_factory=dict)
+
+    def hospital(self, slug: str) -> str:
+        """The name of a hospital."""
+        return self.hospitals.get(slug, slug)
 
     def variable(self, name: str) -> str:
         """The label of a variable, first letter large; the name itself when it has no label."""
@@ -68,12 +76,20 @@ class Names:
         return text
 
     def term(self, name: str) -> str:
-        """A model term: `age` -> "Age", `grade[3]` -> "Grade: poor", `a:b` joined by "×"."""
+        """A model term: `age` -> "Age", `grade[3]` -> "Grade: poor", `age^2` -> "Age²", `a:b`
+        joined by "×"."""
         if name == "(intercept)":
             return _("Constant")
         parts = []
         for match in _FACTOR.finditer(name):
             label = self.variable(match["name"])
+            if match["spline"]:
+                parts.append(_("%(name)s, curve part %(part)s", name=label, part=match["level"]))
+                continue
+            if match["power"]:
+                power = match["power"]
+                parts.append(label + _POWERS.get(power, f"^{power}"))
+                continue
             if match["level"] is None:
                 unit = self.one_unit(match["name"])
                 parts.append(_("%(name)s, per %(unit)s", name=label, unit=unit) if unit else label)
@@ -82,6 +98,25 @@ class Names:
             same = level.casefold() == label.casefold()
             parts.append(label if same else f"{label}: {level}")
         return " × ".join(parts)
+
+    def bar(self, name: str, low: float | None, high: float | None, *, last: bool = False) -> str:
+        """A bar of a histogram: closed below, open above but for the `last` one; None is open."""
+        if low is None or high is None:
+            if low is None and high is None:
+                return _("all values")
+            if low is None:
+                return _("under %(high)s", high=_short(high or 0.0))
+            return _("%(low)s and more", low=_short(low))
+        if low == high:
+            return _short(low)
+        found = self.codebook.variables.get(name)
+        whole = found is not None and found.type == "integer" and low == int(low)
+        if whole and not last:
+            if high - 1 == low:
+                return _short(low)
+            return _("%(low)s to %(high)s", low=_short(low), high=_short(high - 1))
+        text = "%(low)s to %(high)s" if last else "%(low)s to under %(high)s"
+        return _(text, low=_short(low), high=_short(high))
 
     def value(self, value: float) -> str:
         """A number of the codebook: a limit or a cut-point."""

@@ -59,7 +59,7 @@ def readable(run_id: str) -> Run:
 
 def names_of(run: Run) -> Names:
     """The labels of the codebook the question was written for."""
-    return Names(Codebook.from_dict(run.codebook), language())
+    return Names(Codebook.from_dict(run.codebook), language(), hospital_names())
 
 
 def hospital_names() -> dict[str, str]:

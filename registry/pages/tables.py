@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from registry.pages.naming import Names
+from registry.pages.tables_groups import (
+    chi_squared,
+    compare,
+    competing_risks,
+    histogram,
+    mantel_haenszel,
+    pearson,
+)
+from registry.pages.tables_hospitals import standardise
+from registry.pages.tables_models import cox, mixed, regression
 from registry.pages.tidy import Cell, Head, Shown, Table
 from registry.translate import number, percent
 from registry.translate import translate as _
@@ -43,39 +52,13 @@ def _count(shown: Shown, analysis: Mapping[str, Any]) -> list[Table]:
                 Cell(percent(1.0, 1), 1) if total else Cell("–"),
             )
         )
-        return [Table(_("Patients per group"), tuple(heads), tuple(rows)), *_test(shown)]
+        return [
+            Table(_("Patients per group"), tuple(heads), tuple(rows)),
+            *pearson(shown, shown.result.get("test")),
+        ]
     alone = (Head(_("Group"), "group", False), Head(_("Patients"), "n"))
     row = (shown.text(_("All patients in the question"), "total"), shown.total(total))
     return [Table(_("Patients"), alone, (row,))]
-
-
-def _test(shown: Shown) -> list[Table]:
-    test = shown.result.get("test")
-    if not test:
-        return []
-    heads, row = _chi_squared(shown, shown.text(_("Pearson chi-squared"), "chi2"), test)
-    heads = (*heads, Head(_("Cramér’s V"), "cramers_v"))
-    row = (*row, shown.figure(test.get("cramers_v"), 3))
-    return [Table(_("Do the two go together?"), heads, (row,))]
-
-
-def _chi_squared(
-    shown: Shown, name: Cell, test: Mapping[str, Any]
-) -> tuple[tuple[Head, ...], tuple[Cell, ...]]:
-    """Heads and the one row of a test with a chi-squared statistic."""
-    heads = (
-        Head(_("Test"), "test", False),
-        Head(_("Statistic"), "chi2"),
-        Head(_("Degrees of freedom"), "df"),
-        Head(_("p-value"), "p"),
-    )
-    row = (
-        name,
-        shown.figure(test.get("chi2"), 2),
-        shown.figure(test.get("df"), 0),
-        shown.p(test.get("p")),
-    )
-    return heads, row
 
 
 def _survival(shown: Shown, analysis: Mapping[str, Any]) -> list[Table]:
@@ -109,7 +92,7 @@ def _survival(shown: Shown, analysis: Mapping[str, Any]) -> list[Table]:
                     label,
                     Cell(number(point["t"]), point["t"]),
                     shown.share(point.get("s")),
-                    _share_interval(point),
+                    shown.share_range(point.get("low"), point.get("high")),
                     shown.count(point.get("at_risk")),
                 )
             )
@@ -145,47 +128,12 @@ def _median_ci(shown: Shown, group: Mapping[str, Any]) -> Cell:
     return Cell(_("%(low)s to %(high)s", low=low, high=high), f"{pair[0]}-{pair[-1]}")
 
 
-def _share_interval(point: Mapping[str, Any]) -> Cell:
-    low, high = point.get("low"), point.get("high")
-    if low is None or high is None:
-        return Cell(_("not shown"), "hidden", hidden=True)
-    text = _("%(low)s to %(high)s", low=percent(low), high=percent(high))
-    return Cell(text, f"{low:g}-{high:g}")
-
-
 def _logrank(shown: Shown) -> list[Table]:
     test = shown.result.get("logrank")
     if not test:
         return []
-    heads, row = _chi_squared(shown, shown.text(_("Log-rank"), "logrank"), test)
+    heads, row = chi_squared(shown, shown.text(_("Log-rank"), "logrank"), test)
     return [Table(_("Do the groups differ?"), heads, (row,))]
-
-
-def _cox(shown: Shown, _analysis: Mapping[str, Any]) -> list[Table]:
-    heads = (
-        Head(_("Term"), "term", False),
-        Head(_("Hazard ratio"), "exp"),
-        Head(_("95% interval"), "ci"),
-        Head(_("p-value"), "p"),
-        Head(_("Coefficient"), "estimate"),
-        Head(_("Standard error"), "se"),
-    )
-    rows = []
-    for term in shown.result.get("terms") or []:
-        low, high = term.get("exp_ci_low"), term.get("exp_ci_high")
-        if low is None or high is None:
-            low, high = ratio_bounds(term)
-        rows.append(
-            (
-                shown.text(shown.names.term(term["term"]), term["term"]),
-                shown.figure(term.get("exp"), 2),
-                Cell(shown.range(low, high, 2), f"{low}-{high}", hidden=low is None),
-                shown.p(term.get("p")),
-                shown.figure(term.get("estimate"), 4),
-                shown.figure(term.get("se"), 4),
-            )
-        )
-    return [Table(_("Hazard ratios"), heads, tuple(rows)), *_fit(shown)]
 
 
 def _describe(shown: Shown, _analysis: Mapping[str, Any]) -> list[Table]:
@@ -246,34 +194,6 @@ def _describe(shown: Shown, _analysis: Mapping[str, Any]) -> list[Table]:
     ]
 
 
-def ratio_bounds(term: Mapping[str, Any]) -> tuple[float | None, float | None]:
-    """The 95% interval of a hazard ratio, from the interval of its coefficient."""
-    low, high = term.get("ci_low"), term.get("ci_high")
-    if low is None or high is None:
-        return None, None
-    return math.exp(min(low, 50.0)), math.exp(min(high, 50.0))
-
-
-def _fit(shown: Shown) -> list[Table]:
-    result = shown.result
-    lr = result.get("lr") or {}
-    rows = [
-        (shown.text(_("Patients"), "n"), shown.total(result.get("n"))),
-        (shown.text(_("Events"), "events"), shown.total(result.get("events"))),
-        (shown.text(_("Concordance"), "concordance"), shown.figure(result.get("concordance"), 3)),
-        (shown.text(_("Likelihood-ratio test, p-value"), "lr_p"), shown.p(lr.get("p"))),
-        (shown.text(_("Log likelihood"), "loglik"), shown.figure(result.get("loglik"), 3)),
-        (shown.text(_("Rounds"), "rounds"), shown.figure(result.get("rounds"), 0)),
-    ]
-    return [
-        Table(
-            _("How well it fits"),
-            (Head(_("Figure"), "figure", False), Head(_("Value"), "value")),
-            tuple(rows),
-        )
-    ]
-
-
 def _plain(shown: Shown, _analysis: Mapping[str, Any]) -> list[Table]:
     """Any kind without a table of its own: its plain numbers, so that nothing stays unseen."""
     rows = []
@@ -289,6 +209,13 @@ Maker = Callable[[Shown, Mapping[str, Any]], list[Table]]
 TABLES: dict[str, Maker] = {
     "count": _count,
     "survival": _survival,
-    "cox": _cox,
+    "cox": cox,
     "describe": _describe,
+    "histogram": histogram,
+    "compare": compare,
+    "regression": regression,
+    "competing_risks": competing_risks,
+    "mantel_haenszel": mantel_haenszel,
+    "mixed": mixed,
+    "standardise": standardise,
 }

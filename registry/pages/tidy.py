@@ -99,6 +99,13 @@ class Shown:
             return _("not shown")
         return _("%(low)s to %(high)s", low=number(low, digits), high=number(high, digits))
 
+    def share_range(self, low: float | None, high: float | None) -> Cell:
+        """The interval of a share."""
+        if low is None or high is None:
+            return Cell(_("not shown"), "hidden", hidden=True)
+        text = _("%(low)s to %(high)s", low=percent(low), high=percent(high))
+        return Cell(text, f"{low:g}-{high:g}")
+
     def interval(self, pair: Sequence[float | None] | None, digits: int = 0) -> Cell:
         """A value known only to lie between two bounds, or an interval of an estimate."""
         if not pair or any(bound is None for bound in pair):

@@ -25,6 +25,13 @@ PATTERNS: Mapping[str, str] = {
     r"Follow-up of group (?P<name>.+) ends before (?P<n>[\d.]+); what lies .*": (
         "Follow-up of group %(name)s ends before day %(n)s; what lies beyond it is left empty."
     ),
+    r"Follow-up ends before (?P<n>[\d.]+)\.": "Follow-up ends before day %(n)s.",
+    r"Follow-up of group (?P<name>.+) ends before (?P<n>[\d.]+)\.": (
+        "Follow-up of group %(name)s ends before day %(n)s."
+    ),
+    r"No (?P<name>\w+): too few groups, or everyone has the same value\.": (
+        "No test (%(name)s): too few groups, or everyone has the same value."
+    ),
 }
 
 #: Warnings without anything variable in them.
@@ -38,6 +45,20 @@ FIXED = (
     "enough patients and events.",
     "Times are rounded up to the grid.",
     "No test: fewer than two groups had patients at risk at an event.",
+    "Times are rounded up to the grid, and points of the curve are merged until each step covers "
+    "enough patients and events of each kind.",
+    "Nothing was fitted: no patient has a value for everything in the model.",
+    "Nothing was fitted: every patient had the outcome.",
+    "Nothing was fitted: no patient had the outcome.",
+    "Nothing was fitted: a hospital's own level needs patients in at least two hospitals, and more "
+    "than one patient in one of them.",
+    "No variance between hospitals was found: the estimate lies at its lower bound, 0.",
+    "The variance between hospitals is known poorly from fewer than five hospitals.",
+    "No common odds ratio: no stratum has what it needs.",
+    "No test of homogeneity: it needs two strata or more.",
+    "Nothing to compare: too few patients with the outcome, or without it.",
+    "Hospitals may not be ranked: less than 75% of the differences between them is more than "
+    "chance.",
 )
 
 

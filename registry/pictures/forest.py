@@ -1,6 +1,7 @@
 """Forest plot: one line per estimate, a square at the estimate, whiskers for the 95% interval.
 
-Used for hazard ratios (logarithmic axis, line at 1) and for means (straight axis).
+Used for ratios (logarithmic axis, line at 1), for coefficients (straight axis, line at 0) and for
+means (straight axis).
 """
 
 from __future__ import annotations
@@ -63,11 +64,16 @@ def forest(
     words: ForestWords,
     shape: Shape,
     ratio: bool,
+    null: float | None = None,
     writer: Writer = plain,
     digits: int = 2,
     key: str = "forest",
 ) -> str:
-    """The picture as SVG text; `ratio` draws a logarithmic axis with a line at 1."""
+    """The picture as SVG text; `ratio` draws a logarithmic axis with a line at 1.
+
+    `null` is the value of no difference on a straight axis, which then has a line there.
+    """
+    null = 1.0 if ratio else null
     known = [e.known for e in estimates if e.known is not None]
     if not known:
         raise ValueError("no released estimate to draw")
@@ -83,6 +89,8 @@ def forest(
         marks = ratio_ticks(low, high)
         mark_digits = 2 if any(m < 1 and abs(m * 10 - round(m * 10)) > 1e-9 for m in marks) else 1
     else:
+        if null is not None:
+            low, high = min(low, null), max(high, null)
         room = (high - low or abs(high) or 1.0) * 0.08
         low, high = low - room, high + room
         marks = ticks(low, high, 7 if wide else 5)
@@ -90,7 +98,7 @@ def forest(
     x = Scale(low, high, left, shape.width - right, log=ratio)
     canvas = Canvas(shape)
     for mark in marks:
-        strong = ratio and mark == 1.0
+        strong = null is not None and mark == null
         canvas.line(
             x(mark),
             top,
@@ -108,8 +116,8 @@ def forest(
         )
     canvas.line(left, bottom, shape.width - right, bottom, stroke=AXIS)
     for i, estimate in enumerate(estimates):
-        _estimate(canvas, estimate, top + line * i, line, x, words, ratio, writer, digits)
-    height = _foot(canvas, bottom, left, right, x, words, ratio)
+        _estimate(canvas, estimate, top + line * i, line, x, words, null, writer, digits)
+    height = _foot(canvas, bottom, left, right, x, words, null)
     return canvas.finish(height, key=key, title=words.title, description=words.description)
 
 
@@ -120,7 +128,7 @@ def _estimate(
     line: float,
     x: Scale,
     words: ForestWords,
-    ratio: bool,
+    null: float | None,
     writer: Writer,
     digits: int,
 ) -> None:
@@ -143,14 +151,14 @@ def _estimate(
         )
         return
     value, low, high = known
-    clear = ratio and (low > 1 or high < 1)
-    colour = OUTSIDE if clear and value > 1 else BRAND
+    clear = null is not None and (low > null or high < null)
+    colour = OUTSIDE if clear and value > (null or 0.0) else BRAND
     canvas.line(x.clip(low), middle, x.clip(high), middle, stroke=colour, stroke_width=2.4)
     for end in (low, high):
         if x.low <= end <= x.high:
             canvas.line(x(end), middle - 5, x(end), middle + 5, stroke=colour, stroke_width=2.4)
     at = x.clip(value)
-    if clear:  # shape as well as colour: a diamond stands clear of the line at 1
+    if clear:  # shape as well as colour: a diamond stands clear of the line
         canvas.path(
             [(at, middle - 8), (at + 8, middle), (at, middle + 8), (at - 8, middle)],
             close=True,
@@ -184,12 +192,12 @@ def _foot(
     right: float,
     x: Scale,
     words: ForestWords,
-    ratio: bool,
+    null: float | None,
 ) -> float:
     place = bottom + 40
-    if ratio and (words.lower_side or words.higher_side):
+    if null is not None and (words.lower_side or words.higher_side):
         wide = canvas.shape.name == "wide"
-        lower, higher = x(1.0) - 10, x(1.0) + 10
+        lower, higher = x(null) - 10, x(null) + 10
         if wide:
             canvas.text(lower, place, words.lower_side, anchor="end", colour=SECOND)
             canvas.text(higher, place, words.higher_side, colour=SECOND)

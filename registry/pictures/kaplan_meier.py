@@ -1,7 +1,8 @@
-"""Kaplan-Meier curves: steps, 95% band, number at risk beneath, and an honest end.
+"""Shares over time as steps: 95% band, number at risk beneath, and an honest end.
 
-A curve stops at the last time that was released. Beyond it fewer patients remain than may be
-shown, so the line ends with a mark instead of running on.
+Kaplan-Meier curves fall from everybody free of the event; cumulative incidence rises from nobody
+having had it. A curve stops at the last time that was released. Beyond it fewer patients remain
+than may be shown, so the line ends with a mark instead of running on.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from registry.pictures.canvas import (
     Shape,
     Writer,
     cut,
+    digits_for,
     plain,
     round_step,
     spread,
@@ -33,7 +35,7 @@ UNITS: Mapping[str, float] = {"days": 1.0, "months": 30.4375, "years": 365.25}
 
 @dataclass(frozen=True)
 class Point:
-    """One released point: at time `t` (days) the share `s` is free of the event."""
+    """One released point: at time `t` (days) the share `s` is free of the event, or has had it."""
 
     t: float
     s: float
@@ -82,26 +84,30 @@ class SurvivalWords:
     everyone: str
 
 
-def curves_of(groups: Sequence[Mapping[str, Any]], everyone: str) -> tuple[Curve, ...]:
-    """The curves of a `survival` result (query.md); groups that are hidden have no points.
+def curves_of(
+    groups: Sequence[Mapping[str, Any]], everyone: str, share: str = "s"
+) -> tuple[Curve, ...]:
+    """The curves of a `survival` result, or with `share` "cif" of a `competing_risks` result;
+    groups that are hidden have no points.
 
     Every curve starts at time 0 with everybody free of the event.
     """
     curves = []
+    start = 1.0 if share == "s" else 0.0
     for group in groups:
-        rows = [r for r in group.get("curve") or [] if r.get("s") is not None]
+        rows = [r for r in group.get("curve") or [] if r.get(share) is not None]
         points = [
             Point(
                 float(r["t"]),
-                float(r["s"]),
-                float(r["low"] if r.get("low") is not None else r["s"]),
-                float(r["high"] if r.get("high") is not None else r["s"]),
+                float(r[share]),
+                float(r["low"] if r.get("low") is not None else r[share]),
+                float(r["high"] if r.get("high") is not None else r[share]),
                 r.get("at_risk"),
             )
             for r in rows
         ]
         if points and points[0].t > 0:
-            points.insert(0, Point(0.0, 1.0, 1.0, 1.0, group.get("n")))
+            points.insert(0, Point(0.0, start, start, start, group.get("n")))
         label = group.get("level")
         curves.append(Curve(everyone if label is None else str(label), tuple(points)))
     return tuple(curves)
@@ -117,7 +123,10 @@ def time_unit(longest: float) -> str:
 def kaplan_meier(
     curves: Sequence[Curve], *, words: SurvivalWords, shape: Shape, writer: Writer = plain
 ) -> str:
-    """The picture as SVG text. Needs at least one curve with points (ValueError)."""
+    """The picture as SVG text. Needs at least one curve with points (ValueError).
+
+    The axis runs to 100%, or for curves that rise from 0 to the next round share above them.
+    """
     longest = max((curve.end for curve in curves), default=0.0)
     if longest <= 0:
         raise ValueError("no released points to draw")
@@ -128,12 +137,17 @@ def kaplan_meier(
     bottom = top + plot_height
     canvas = Canvas(shape)
     x = Scale(0.0, longest, left, shape.width - right)
-    y = Scale(0.0, 1.0, bottom, top)
+    shares = _share_marks(curves)
+    y = Scale(0.0, shares[-1], bottom, top)
 
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+    for share in shares:
         canvas.line(left, y(share), shape.width - right, y(share), stroke=LINE)
         canvas.text(
-            left - 8, y(share) + 4.5, writer(100 * share, 0) + "%", anchor="end", colour=SECOND
+            left - 8,
+            y(share) + 4.5,
+            writer(100 * share, digits_for(100 * shares[1])) + "%",
+            anchor="end",
+            colour=SECOND,
         )
     canvas.line(left, bottom, shape.width - right, bottom, stroke=AXIS, stroke_width=1.5)
     marks = _time_marks(longest, unit, 8 if wide else 5)
@@ -158,6 +172,17 @@ def kaplan_meier(
         _labels(canvas, curves, x, y)
     height = _at_risk(canvas, curves, marks, x, bottom + 68, words, writer)
     return canvas.finish(height, key="km", title=words.title, description=words.description)
+
+
+def _share_marks(curves: Sequence[Curve]) -> list[float]:
+    """Where the share axis has its lines, from 0 up; the last one is its end."""
+    points = [p for curve in curves for p in curve.points]
+    rising = all(curve.points[0].s < 0.5 for curve in curves if curve.points)
+    if not rising:
+        return [0.0, 0.25, 0.5, 0.75, 1.0]
+    highest = max(max(p.high for p in points), 0.04)
+    step = round_step(min(highest, 1.0), 5)
+    return [i * step for i in range(int(-(-min(highest, 1.0) // step)) + 1)]
 
 
 def _time_marks(longest: float, unit: str, most: int) -> list[float]:
@@ -198,7 +223,7 @@ def _steps(canvas: Canvas, curve: Curve, x: Scale, y: Scale, look: tuple[str, st
 def _labels(canvas: Canvas, curves: Sequence[Curve], x: Scale, y: Scale) -> None:
     drawn = [(i, c) for i, c in enumerate(curves) if c.points]
     room = canvas.shape.text + 4
-    places = spread([y(c.points[-1].s) for _, c in drawn], room, y(1.0), y(0.0))
+    places = spread([y(c.points[-1].s) for _, c in drawn], room, y(y.high), y(0.0))
     for (i, curve), place in zip(drawn, places, strict=True):
         canvas.text(
             x(curve.end) + 10,

@@ -219,8 +219,8 @@ def test_a_cell_cannot_become_a_formula_in_a_spreadsheet() -> None:
 
 
 def test_an_unknown_kind_still_shows_its_numbers() -> None:
-    made = envelope("regression", {"n": 120, "deviance": 12.5})
-    rows = texts(tables_of(made, query("regression"), NAMES)[0])
+    made = envelope("newcomer", {"n": 120, "deviance": 12.5})
+    rows = texts(tables_of(made, query("newcomer"), NAMES)[0])
     assert ["n", "120"] in rows
     assert ["deviance", "12,500"] in rows
 

@@ -1,0 +1,96 @@
+"""Tables with a row per hospital: only where results per hospital are allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from registry.pages.tables_models import ratio_name, term_table, value_table
+from registry.pages.tidy import Cell, Head, Shown, Table
+from registry.translate import number
+from registry.translate import translate as _
+
+
+def standardise(shown: Shown, analysis: Mapping[str, Any]) -> list[Table]:
+    """Each hospital where allowed, how far hospitals differ, and the expected model."""
+    result = shown.result
+    spread, rank = result.get("overdispersion") or {}, result.get("rankability") or {}
+    rows = [
+        (shown.text(_("Patients"), "n"), shown.total(result.get("n"))),
+        (shown.text(_("With the outcome"), "observed"), shown.count(result.get("observed"))),
+        (
+            shown.text(_("Spread against chance (1 is chance alone)"), "phi"),
+            shown.figure(spread.get("phi"), 2),
+        ),
+        (
+            shown.text(_("Variance of the ratio beyond chance"), "tau2"),
+            shown.figure(spread.get("tau2"), 4),
+        ),
+        (
+            shown.text(_("Differences that are more than chance (rankability)"), "rankability"),
+            shown.share(rank.get("value")),
+        ),
+        (
+            shown.text(_("May hospitals be put in order?"), "may_rank"),
+            shown.text(_("yes") if rank.get("may_rank") else _("no"), str(rank.get("may_rank"))),
+        ),
+    ]
+    tables = [_hospitals(shown), value_table(_("How far hospitals differ"), rows)]
+    if result.get("terms"):
+        caption = _("What the expected number allows for")
+        tables.append(term_table(shown, caption, ratio_name(analysis)))
+    return tables
+
+
+def _hospitals(shown: Shown) -> Table:
+    """One row per hospital in the order of their names: never of their numbers."""
+    heads = (
+        Head(_("Hospital"), "hospital", False),
+        Head(_("Observed / expected"), "ratio"),
+        Head(_("95% limits"), "limits95"),
+        Head(_("99.8% limits"), "limits998"),
+        Head(_("Where it lies"), "outside", False),
+        Head(_("Observed"), "observed"),
+        Head(_("Expected"), "expected"),
+        Head(_("Patients"), "n"),
+    )
+    names = shown.names
+    own = shown.envelope.get("by_site") or {}
+    rows = []
+    for slug in sorted(own, key=lambda s: names.hospital(s).casefold()):
+        part = own[slug]
+        label = shown.text(names.hospital(slug), slug)
+        if "ratio" not in part:  # refused, sealed or silent: said elsewhere
+            nothing = Cell(_("not shown"), "hidden", hidden=True)
+            rows.append((label, *([nothing] * 7)))
+            continue
+        rows.append(
+            (
+                label,
+                shown.figure(part["ratio"], 2),
+                _limits(shown, part.get("limits95")),
+                _limits(shown, part.get("limits998")),
+                shown.text(where_it_lies(part.get("outside")), str(part.get("outside"))),
+                shown.count(part.get("observed")),
+                shown.figure(part.get("expected"), 1),
+                shown.count(part.get("n")),
+            )
+        )
+    return Table(_("Hospitals"), heads, tuple(rows))
+
+
+def where_it_lies(outside: int | None) -> str:
+    """Words for `outside`; no traffic lights."""
+    return {
+        0: _("inside expected variation"),
+        95: _("outside 95%"),
+        998: _("outside 99.8%"),
+    }.get(-1 if outside is None else outside, _("not shown"))
+
+
+def _limits(shown: Shown, pair: list[float | None] | None) -> Cell:
+    low, high = pair or (None, None)
+    if low is None or high is None:
+        return Cell(_("not shown"), "hidden", hidden=True)
+    text = _("%(low)s to %(high)s", low=number(low, 2), high=number(high, 2))
+    return Cell(text, f"{low:g}-{high:g}")
