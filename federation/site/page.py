@@ -73,6 +73,14 @@ class PageServer(ThreadingHTTPServer):
         """A browser that goes away in the middle is no event; nothing is ever printed."""
 
 
+def _asked(query: str) -> dict[str, list[str]]:
+    """What stands behind the question mark; nothing when it is more than any link here has."""
+    try:
+        return parse_qs(query, max_num_fields=5)
+    except ValueError:
+        return {}
+
+
 class _Handler(BaseHTTPRequestHandler):
     server: PageServer
     protocol_version = "HTTP/1.1"
@@ -100,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
             return HTTPStatus.NOT_FOUND, "text/plain", b"Not found.\n"
         if place in _FILES:
             return HTTPStatus.OK, _FILES[place], self.server.files[place]
-        asked = parse_qs(address.query, max_num_fields=5)
+        asked = _asked(address.query)
         lang = "en" if asked.get("lang") == ["en"] else "nl"
         views = Views(self.server.overview, f"/{word}", lang)
         try:
