@@ -32,7 +32,7 @@ EVIL = "<script>alert('x')</script>\"'&"
 def server(site):
     SiteProgram(site).close()
     made = PageServer(Overview(site.path))
-    thread = threading.Thread(target=made.serve_forever, daemon=True)
+    thread = threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     yield made
     made.shutdown()
@@ -192,10 +192,8 @@ def test_what_does_not_exist(server, place):
 def test_odd_questions_in_the_address(server, query):
     status, _, body = ask(server, f"/{server.word}/sent{query}")
 
-    assert status in (200, 500)
-    assert b"Traceback" not in body
-    if status == 200:
-        assert b'<html lang="nl">' in body
+    assert status == 200
+    assert b'<html lang="nl">' in body
 
 
 @pytest.mark.parametrize(
@@ -236,7 +234,7 @@ def test_texts_from_outside_are_escaped(site):
     (site.path / "STOP").write_text(f"by = 'x'\nreason = '''{EVIL}'''\nat = '''{EVIL}'''\n")
 
     made = PageServer(Overview(site.path))
-    threading.Thread(target=made.serve_forever, daemon=True).start()
+    threading.Thread(target=made.serve_forever, args=(0.01,), daemon=True).start()
     try:
         for place in ("sent", "run/r1", "waiting", "status", "policy"):
             status, _, page = ask(made, f"/{made.word}/{place}")
