@@ -20,7 +20,7 @@ one patient are the same tumour.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -47,7 +47,7 @@ from federation.query.conditions import (
     names_in,
 )
 from federation.query.errors import QueryError, check_keys
-from federation.query.variables import NAME, Label
+from federation.query.variables import NAME, Label, Variable
 from federation.query.yaml_data import YamlError, load_yaml
 
 Severity = Literal["E", "W"]
@@ -135,35 +135,51 @@ def read_rules(data: bytes) -> RuleBook:
     )
 
 
-def check_rule(rule: Rule, codebook: Codebook) -> None:
-    """RuleError when a rule names what the codebook does not have, or a code of no level."""
+def check_rule(rule: Rule, variables: Mapping[str, Variable], dates: Collection[str]) -> None:
+    """RuleError when a rule names what is neither a variable nor a date that a hospital may have,
+    a code of no level, or a thing of another kind than it needs."""
     for name in rule.names():
-        if name not in codebook.variables:
-            raise _bad(f"rules.{rule.name}", f"the codebook has no variable '{name}'")
-    if not isinstance(rule.require, Distinct):
-        _check_condition(rule.require, rule.name, codebook)
-    if rule.when is not None:
-        _check_condition(rule.when, rule.name, codebook)
+        if name not in variables and name not in dates:
+            raise _bad(f"rules.{rule.name}", f"there is no variable '{name}'")
+    conditions = [] if rule.when is None else [rule.when]
+    if isinstance(rule.require, Distinct):
+        whole = set(rule.require.names()) - set(variables)
+        if whole:
+            raise _bad(f"rules.{rule.name}", f"'{min(whole)}' cannot tell rows apart")
+    else:
+        conditions.append(rule.require)
+    for condition in conditions:
+        _check(condition, f"rules.{rule.name}", variables, dates)
 
 
-def _check_condition(condition: Condition, rule: str, codebook: Codebook) -> None:
-    match condition:
-        case Every(items) | AnyOf(items):
-            for item in items:
-                _check_condition(item, rule, codebook)
-        case Not(item):
-            _check_condition(item, rule, codebook)
+def _check(
+    part: Condition | Term, where: str, variables: Mapping[str, Variable], dates: Collection[str]
+) -> None:
+    match part:
         case InCodes(name, codes):
-            variable = codebook.variables[name]
-            if variable.type != "category":
-                raise _bad(f"rules.{rule}", f"'{name}' has no codes")
+            variable = variables.get(name)
+            if variable is None or variable.type != "category":
+                raise _bad(where, f"'{name}' has no codes")
             unknown = codes - {level.code for level in variable.levels}
             if unknown:
-                raise _bad(f"rules.{rule}", f"'{name}' has no level '{min(unknown)}'")
-        case Compare():
-            for name in names_in(condition):
-                if codebook.variables[name].type == "category":
-                    raise _bad(f"rules.{rule}", f"'{name}' is not a number or a date")
+                raise _bad(where, f"'{name}' has no level '{min(unknown)}'")
+        case Named(name):
+            if name not in dates and variables[name].type in ("category", "date"):
+                raise _bad(where, f"'{name}' is not a number or a date")
+        case YearOf(name) | DaysBetween(name):
+            for each in names_in(part):
+                if each not in dates:
+                    raise _bad(where, f"'{each}' is not a date")
+        case Every(items) | AnyOf(items):
+            for item in items:
+                _check(item, where, variables, dates)
+        case Not(inner) | InYears(inner):
+            _check(inner, where, variables, dates)
+        case Compare(first, _, second) | Added(first, second):
+            _check(first, where, variables, dates)
+            _check(second, where, variables, dates)
+        case Known() | Number() | Today():
+            pass
 
 
 def _rule(name: object, value: object) -> Rule:

@@ -55,12 +55,23 @@ class Span:
 
 @dataclass(frozen=True)
 class Facts:
-    """What rules may look at: `n` rows of typed columns, dates to the day, and today's day."""
+    """What rules may look at: `n` rows of typed columns, dates to the day, and today's day.
+
+    relative: the dates that count from a day nobody here knows; they have no year.
+    """
 
     n: int
     columns: Mapping[str, Column]
     dates: Mapping[str, Span]
     today: float
+    relative: frozenset[str] = frozenset()
+
+    def year(self, name: str) -> Span:
+        """The calendar year of a date."""
+        days = self.span(name)
+        if name in self.relative:
+            return Span.exact(np.full(self.n, np.nan))
+        return Span(year_of(days.low), year_of(days.high))
 
     def span(self, name: str) -> Span:
         """The number or date called `name`. A code of a category is no number: KeyError."""
@@ -91,9 +102,10 @@ def span_of(term: Term, facts: Facts) -> Span:
         case Today():
             return Span.exact(np.full(facts.n, facts.today))
         case YearOf(name):
-            days = facts.span(name)
-            return Span(year_of(days.low), year_of(days.high))
+            return facts.year(name)
         case DaysBetween(first, last):
+            if (first in facts.relative) != (last in facts.relative):
+                return Span.exact(np.full(facts.n, np.nan))
             start, end = facts.span(first), facts.span(last)
             return Span(end.low - start.high, end.high - start.low)
         case Added(first_term, second_term):
@@ -137,6 +149,9 @@ def judge(condition: Condition, facts: Facts) -> Judged:
 
 
 def _compared(compare: Compare, facts: Facts) -> Judged:
+    if _unlike(compare, facts):
+        nowhere = np.zeros(facts.n, np.bool_)
+        return Judged(nowhere, nowhere)
     one, other = span_of(compare.left, facts), span_of(compare.right, facts)
     op = compare.op
     if op in (">", ">="):
@@ -149,6 +164,17 @@ def _compared(compare: Compare, facts: Facts) -> Judged:
         apart = (one.high < other.low) | (one.low > other.high)
         same = (one.low == other.high) & (one.high == other.low)
     return Judged(same, apart) if op == "=" else Judged(apart, same)
+
+
+def _unlike(compare: Compare, facts: Facts) -> bool:
+    """Whether a day that counts from nobody knows when is held against one of the calendar."""
+    ends = [
+        end.name in facts.relative
+        for end in (compare.left, compare.right)
+        if isinstance(end, Named) and end.name in facts.dates
+    ]
+    calendar = isinstance(compare.left, Today) or isinstance(compare.right, Today)
+    return any(ends) and (calendar or not all(ends))
 
 
 def year_of(days: Numbers) -> Numbers:

@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.query.codebook import Codebook
 from federation.query.rules import Distinct, Rule, RuleBook, RuleError, check_rule
 from federation.query.variables import Variable
-from federation.site.judging import Facts, Mask, Numbers, judge, year_of
+from federation.site.judging import Facts, Mask, Numbers, judge
 
 Bits = NDArray[np.uint64]
 
@@ -56,24 +55,28 @@ class Findings:
 
 
 class Plausibility:
-    """The rules that can be held against the `mapped` variables of `codebook`."""
+    """The rules that can be held against rows which have these `variables` and full `dates`."""
 
-    def __init__(self, book: RuleBook | None, codebook: Codebook, mapped: Collection[str]) -> None:
+    def __init__(
+        self, book: RuleBook | None, variables: Mapping[str, Variable], dates: Collection[str]
+    ) -> None:
         self.missing: dict[str, tuple[str, ...]] = {}
+        there = {*variables, *dates}
         held = []
         for rule in () if book is None else book.rules:
-            lacking = tuple(sorted(rule.names() - set(mapped)))
-            if lacking or not _fits(rule, codebook):
+            lacking = tuple(sorted(rule.names() - there))
+            if lacking or not _fits(rule, variables, dates):
                 self.missing[rule.name] = lacking
             else:
                 held.append(rule)
         self.rules = tuple(held)
-        self._year = book.year if book is not None and book.year in mapped else None
-        wanted = frozenset().union(*(rule.names() for rule in held))
-        wanted |= {self._year} if self._year else frozenset()
-        self.dates = frozenset(n for n in wanted if codebook.variables[n].type == "date")
-        """The variables whose full dates `judge` needs."""
-        self.columns = wanted - self.dates
+        self._variables = variables
+        self._year = book.year if book is not None and book.year in dates else None
+        names = frozenset().union(*(rule.names() for rule in held))
+        names |= {self._year} if self._year else frozenset()
+        self.dates = names & frozenset(dates)
+        """The names whose full dates `judge` needs."""
+        self.columns = names - self.dates
         """The variables whose values `judge` needs."""
 
     def judge(self, facts: Facts) -> tuple[Bits, NDArray[np.int16]]:
@@ -88,12 +91,7 @@ class Plausibility:
             bits |= broken.astype(np.uint64) << np.uint64(place)
         return bits, self._years(facts)
 
-    def compare_rows(
-        self,
-        variables: Mapping[str, Variable],
-        columns: Mapping[str, NDArray[Any]],
-        people: NDArray[Any],
-    ) -> Bits:
+    def compare_rows(self, columns: Mapping[str, NDArray[Any]], people: NDArray[Any]) -> Bits:
         """The bits of the rules about several rows of one patient, for all blocks together.
 
         people: (n,), equal for rows of the same patient.
@@ -101,21 +99,20 @@ class Plausibility:
         bits = np.zeros(len(people), np.uint64)
         for place, rule in enumerate(self.rules):
             if isinstance(rule.require, Distinct):
-                again = _again(rule.require, variables, columns, people)
+                again = _again(rule.require, self._variables, columns, people)
                 bits |= again.astype(np.uint64) << np.uint64(place)
         return bits
 
     def _years(self, facts: Facts) -> NDArray[np.int16]:
         if self._year is None:
             return np.full(facts.n, NO_YEAR, np.int16)
-        span = facts.span(self._year)
-        first, last = year_of(span.low), year_of(span.high)
-        return np.where(first == last, first, NO_YEAR).astype(np.int16)
+        year = facts.year(self._year)
+        return np.where(year.low == year.high, year.low, NO_YEAR).astype(np.int16)
 
 
-def _fits(rule: Rule, codebook: Codebook) -> bool:
+def _fits(rule: Rule, variables: Mapping[str, Variable], dates: Collection[str]) -> bool:
     try:
-        check_rule(rule, codebook)
+        check_rule(rule, variables, dates)
     except RuleError:
         return False
     return True

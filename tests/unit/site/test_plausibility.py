@@ -1,6 +1,7 @@
 """Rules against rows: what is broken for certain, what is unknown, what is counted by year."""
 
 import math
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -73,9 +74,15 @@ def findings(rules: Plausibility, rows: Facts) -> Findings:
     return Findings(rules.rules, *rules.judge(rows), rules.missing)
 
 
+def plausibility(made, names) -> Plausibility:
+    """Rules held against rows that have these variables of the codebook."""
+    found = {name: BOOK.variables[name] for name in names}
+    return Plausibility(made, found, [n for n, v in found.items() if v.type == "date"])
+
+
 def broken(text: str, **columns: list) -> str:
     """'x' per row that breaks the rule, '.' per row that does not."""
-    rules = Plausibility(book(text), BOOK, columns)
+    rules = plausibility(book(text), columns)
     assert not rules.missing
     return crosses(findings(rules, facts(**columns)).plausible)
 
@@ -181,10 +188,26 @@ def test_a_row_breaks_a_rule_only_for_certain(rule, columns, expected):
     assert broken(rule, **columns) == expected
 
 
+def test_a_day_that_counts_from_nobody_knows_when_is_held_against_its_like_only():
+    columns = {"seen": ["2030-01-02"], "found": ["2030-01-01"], "born": [2031]}
+    for rule, kinds, expected in (
+        ("require: {compare: [seen, '<=', found]}", {"seen", "found"}, "x"),
+        ("require: {compare: [seen, '<=', found]}", {"seen"}, "."),
+        ("require: {compare: [seen, '<=', today]}", {"seen"}, "."),
+        ("require: {compare: [born, '<=', {year_of: seen}]}", {"seen"}, "."),
+        ("require: {compare: [{days: [found, seen]}, '<=', 0]}", {"seen", "found"}, "x"),
+        ("require: {compare: [{days: [found, seen]}, '<=', 0]}", {"seen"}, "."),
+    ):
+        rows = replace(facts(**columns), relative=frozenset(kinds))
+        found = findings(plausibility(book(rule), columns), rows)
+        assert crosses(found.plausible) == expected, (rule, kinds)
+        assert found.years.tolist() == [2030 if "found" not in kinds else NO_YEAR]
+
+
 def test_broken_rules_are_counted_by_year_and_only_e_excludes():
     columns = {"sex": ["male"] * 5, "found": ["2020-05-01", "2020", "2021-02", None, "2021-02"]}
     for severity in "EW":
-        rules = Plausibility(book("require: {var: sex, in: [female]}", severity), BOOK, columns)
+        rules = plausibility(book("require: {var: sex, in: [female]}", severity), columns)
         found = findings(rules, facts(**columns))
         assert found.years.tolist() == [2020, 2020, 2021, NO_YEAR, 2021]
         assert found.plausible.all() == (severity == "W")
@@ -197,7 +220,7 @@ def test_each_rule_has_its_own_count():
     text = f"a: {rule.format('W', 'male')}, b: {rule.format('E', 'female')}"
     made = read_rules(f"plausibility: t/1\nyear: found\nrules: {{{text}}}".encode())
     columns = {"sex": ["male", "female", "unknown", None]}
-    found = findings(Plausibility(made, BOOK, columns), facts(**columns))
+    found = findings(plausibility(made, columns), facts(**columns))
     assert crosses(~found.breaking("a")) == ".xx."
     assert crosses(~found.breaking("b")) == "x.x."
     assert crosses(found.plausible) == "x.x."
@@ -208,7 +231,7 @@ def test_a_year_that_is_not_certain_is_no_year():
     columns = {"sex": ["male"], "found": ["2020"]}
     wide = facts(**columns)
     wide.dates["found"].high[0] += 1
-    rules = Plausibility(book("require: {var: sex, in: [female]}"), BOOK, columns)
+    rules = plausibility(book("require: {var: sex, in: [female]}"), columns)
     assert rules.judge(wide)[1].tolist() == [NO_YEAR]
 
 
@@ -221,17 +244,20 @@ def test_a_year_that_is_not_certain_is_no_year():
         ("require: {var: sex, in: [m]}", {"r": ()}),
         ("require: {compare: [sex, '=', 1]}", {"r": ()}),
         ("require: {var: size, in: ['1']}", {"r": ()}),
+        ("require: {compare: [{year_of: size}, '=', 1]}", {"r": ()}),
+        ("require: {compare: [{days: [found, size]}, '=', 1]}", {"r": ()}),
+        ("require: {compare: [{add: [1, {years: sex}]}, '=', 1]}", {"r": ()}),
         ("when: {any: [{not: {var: sex, in: [m]}}]}, require: {var: sex, known: true}", {"r": ()}),
     ],
 )
 def test_a_rule_that_cannot_be_held_says_what_it_lacks(rule, missing):
-    rules = Plausibility(book(rule), BOOK, {"sex", "size", "found"})
+    rules = plausibility(book(rule), {"sex", "size", "found"})
     assert rules.missing == missing
     assert not rules.rules
 
 
 def test_without_rules_nothing_is_broken():
-    rules = Plausibility(None, BOOK, {"sex"})
+    rules = plausibility(None, {"sex"})
     found = findings(rules, facts(sex=["male", None]))
     assert found.plausible.tolist() == [True, True]
     assert found.years.tolist() == [NO_YEAR, NO_YEAR]
@@ -257,20 +283,20 @@ TWICE = "distinct: {first: {site: 3}, groups: {form: {adeno: [8140-8149, 8500]}}
 def test_the_same_tumour_twice_in_one_patient(people, site, form, sex, expected):
     given = {"site": site, "form": form, "sex": sex}
     found = facts(**given)
-    rules = Plausibility(book(TWICE), BOOK, given)
+    rules = plausibility(book(TWICE), given)
     bits, years = rules.judge(found)
     assert not bits.any()
     columns = {name: column.values for name, column in found.columns.items()}
-    bits |= rules.compare_rows(BOOK.variables, columns, np.array(list(people)))
+    bits |= rules.compare_rows(columns, np.array(list(people)))
     assert crosses(Findings(rules.rules, bits, years, {}).plausible) == expected
 
 
 def test_a_number_can_tell_tumours_apart_too():
     rule = "distinct: {groups: {size: {small: [0-3]}}}"
     given = {"size": [1, 2, 4, 5, 4, None, None]}
-    rules = Plausibility(book(rule, "W"), BOOK, given)
+    rules = plausibility(book(rule, "W"), given)
     columns = {"size": facts(**given).columns["size"].values}
-    bits = rules.compare_rows(BOOK.variables, columns, np.zeros(7))
+    bits = rules.compare_rows(columns, np.zeros(7))
     assert bits.tolist() == [0, 1, 0, 0, 1, 0, 1]
     assert Findings(rules.rules, bits, np.zeros(7, np.int16), {}).plausible.all()
 
