@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -226,7 +227,10 @@ class _Set:
         """One cell's label of dimension `name`; a dimension of another kind as it is written."""
         variable = codebook.variables.get(name)
         labels = () if variable is None else variable.group_labels or ()
-        if variable is None or label not in labels:
+        bar = None if variable is None or label in labels else _bar(label)
+        if variable is not None and variable.is_numeric and bar is not None:
+            self._keep_range(name, bar)
+        elif variable is None or label not in labels:
             self.other.add(f"{name}={label}")
         elif variable.type in _LABELLED:
             self._keep_levels(name, frozenset({label}))
@@ -277,6 +281,18 @@ def _range_of(leaf: Leaf) -> Range | None:
         "<": Range(high=value, high_open=True),
     }
     return made.get(leaf.op)
+
+
+_BAR: Final = re.compile(r"\[(-?[0-9.e+-]+),(-?[0-9.e+-]+)([\])])")
+
+
+def _bar(label: str) -> Range | None:
+    """The range of joined classes, written as the codebook writes one: "[40,50)"; else None."""
+    found = _BAR.fullmatch(label)
+    if found is None:
+        return None
+    low, high, end = found.groups()
+    return Range(float(low), False, float(high), end == ")")
 
 
 def _number(value: object) -> float:

@@ -1,18 +1,19 @@
 """Histograms: how many patients in each class of the codebook, in all and by group.
 
-Under protection thin classes are joined until each bar holds enough patients (rule O6, see bars).
-All groups share the bars of the whole: those follow from the total alone, while bars of each
-group's own would say where it is thin, and overlapping bars could be subtracted.
+Under protection thin classes are joined until each bar holds enough patients (rule O6). All groups
+share the bars of the whole. Those follow from the total alone and say nothing about a group; bars
+of each group's own would say where it is thin, and overlapping bars could be subtracted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
-from federation.methods.bars import Bar, Counted, limits, runs
+from federation.methods.bars import Bar, Classes, classes_of, is_cleared, merged, runs
 from federation.methods.base import (
     Array,
     Ask,
@@ -29,7 +30,6 @@ from federation.methods.groups import Groups, groups_of
 from federation.methods.release import Release, number, seen
 from federation.query.parameters import Parameter, VariableParam
 from federation.query.refusals import Refused
-from federation.query.variables import Variable
 
 
 class Histogram:
@@ -55,66 +55,60 @@ class Histogram:
     )
     bounded_rounds = 1
 
-    def variable(self, ask: Ask) -> Variable:
-        """The variable that is drawn."""
-        return ask.codebook.variables[ask.params["variable"]]
+    def classes(self, ask: Ask) -> Classes:
+        """The classes that are counted: at most hist.max_bins."""
+        variable = ask.codebook.variables[ask.params["variable"]]
+        return classes_of(variable, ask.terms.hist.max_bins)
 
     def groups(self, ask: Ask) -> Groups:
         """The groups of `by`."""
         return groups_of(ask, ask.params["by"])
 
     def start(self, ask: Ask) -> Step:
-        """The only step. Refused TOO_FINE when groups by classes are too many cells."""
+        """The only step. Refused TOO_FINE when groups by bars are too many cells."""
         if ask.params["by"] == ask.params["variable"]:
             raise Refused("NOT_IN_CATALOGUE", (ask.params["by"],))
-        if self.groups(ask).size * len(_labels(self.variable(ask))) > ask.terms.max_cells:
+        if self.groups(ask).size * self.classes(ask).count > ask.terms.max_cells:
             raise Refused("TOO_FINE")
         return Step("histogram.counts")
 
     def _codes(self, ask: Ask, rows: Rows) -> tuple[Array, Array]:
         """Group and class of each row, int64 (n,) each, both -1 where one is missing."""
         group = self.groups(ask).of(rows)
-        place = rows.column(ask.params["variable"]).codes()
+        place = self.classes(ask).codes(rows.column(ask.params["variable"]).codes())
         known = (group >= 0) & (place >= 0)
         return np.where(known, group, -1), np.where(known, place, -1)
 
-    def _runs(self, ask: Ask) -> tuple[Bar, ...]:
-        """The bars that can come out: without protection nothing is joined."""
-        classes = len(_labels(self.variable(ask)))
-        if not ask.strict:
-            return tuple((i, i) for i in range(classes))
-        return runs(classes, ask.terms.hist.max_bins)
-
     def site(self, ask: Ask, step: Step, rows: Rows) -> Sums:
-        """n, missing (1,) and cells (groups, classes), int64. Where a row is not a patient the
-        different patients too: patients (1,), patients.groups (groups,), patients.classes
-        (classes,), patients.cells (groups, classes), and patients.bars (1 + groups, bars that can
-        come out), the first line for all groups together."""
+        """n, missing (1,) and cells (groups, classes), int64. Where a row is not a patient also
+        patients (1,), patients.groups (groups,) and patients.bars (1 + groups, runs of classes),
+        the first line for all groups together: a patient in two classes of a bar counts once."""
         group, place = self._codes(ask, rows)
-        groups, classes = self.groups(ask).size, len(_labels(self.variable(ask)))
+        groups, classes = self.groups(ask).size, self.classes(ask).count
         inside = group >= 0
-        cell = np.where(inside, group * classes + place, -1)
+        cell = group * classes + place
         n = int(np.count_nonzero(inside))
-        shape = (groups, classes)
         sums: Sums = {
             "n": np.array([n]),
             "missing": np.array([rows.n - n]),
-            "cells": counts_by(cell[inside], groups * classes).reshape(shape),
+            "cells": counts_by(cell[inside], groups * classes).reshape(groups, classes),
         }
-        if ask.per_patient:
-            return sums
-        sums["patients"] = rows.patients_in(np.where(inside, 0, -1), 1)
-        sums["patients.groups"] = rows.patients_in(group, groups)
-        sums["patients.classes"] = rows.patients_in(place, classes)
-        sums["patients.cells"] = rows.patients_in(cell, groups * classes).reshape(shape)
-        bars = []
-        for low, high in self._runs(ask):
-            mine = (place >= low) & (place <= high)
-            whole = rows.patients_in(np.where(mine, 0, -1), 1)
-            each = rows.patients_in(np.where(mine, group, -1), groups)
-            bars.append(np.concatenate((whole, each)))
-        sums["patients.bars"] = np.stack(bars, axis=1)
+        if not ask.per_patient:
+            sums["patients"] = rows.patients_in(np.where(inside, 0, -1), 1)
+            sums["patients.groups"] = rows.patients_in(group, groups)
+            bars = []
+            for low, high in self._bars_counted(ask, classes):
+                mine = (place >= low) & (place <= high)
+                whole = rows.patients_in(np.where(mine, 0, -1), 1)
+                bars.append(
+                    np.concatenate((whole, rows.patients_in(np.where(mine, group, -1), groups)))
+                )
+            sums["patients.bars"] = np.stack(bars, axis=1)
         return sums
+
+    def _bars_counted(self, ask: Ask, classes: int) -> tuple[Bar, ...]:
+        """The bars that can come out: without protection nothing is joined."""
+        return runs(classes) if ask.strict else tuple((i, i) for i in range(classes))
 
     def combine(self, ask: Ask, step: Step, pooled: Sums) -> Finished:
         """One round is enough."""
@@ -123,137 +117,178 @@ class Histogram:
     def sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
         """Complete cases, the classes, and with `by` the groups and each class of each group."""
         group, place = self._codes(ask, rows)
-        groups, variable = self.groups(ask), self.variable(ask)
-        names = [f"{variable.name}={label}" for label in _labels(variable)]
+        groups, labels = self.groups(ask), self.classes(ask).labels()
+        name = ask.params["variable"]
         found: list[tuple[str, Mask]] = [("analysis", group >= 0)]
-        found += [(name, place == i) for i, name in enumerate(names)]
+        found += [(f"{name}={label}", place == i) for i, label in enumerate(labels)]
         if groups.by is not None:
             for k, level in enumerate(groups.labels):
                 mine = group == k
-                own = f"{groups.by}={level}"
-                found.append((own, mine))
-                found += [(f"{own},{name}", mine & (place == i)) for i, name in enumerate(names)]
+                found.append((f"{groups.by}={level}", mine))
+                found += [
+                    (f"{groups.by}={level},{name}={label}", mine & (place == i))
+                    for i, label in enumerate(labels)
+                ]
         return found
 
+    def settle(
+        self, ask: Ask, finished: Finished, hidden: frozenset[str]
+    ) -> tuple[Finished, frozenset[str]]:
+        """Join classes into bars, and name the bars to hide for the sake of their classes.
+
+        `hidden` are labels of sets, of single classes. A group's bar is hidden when its classes in
+        that group do not clear it, and all of a group's bars when the group is hidden.
+        """
+        classes, groups = self.classes(ask), self.groups(ask)
+        own = f"{classes.variable.name}="
+        labels = classes.labels()
+        bars = self._merge(ask, finished.pooled, hidden)
+        found: set[str] = set()
+        for k, level in enumerate(groups.labels if groups.by is not None else ()):
+            name = f"{groups.by}={level}"
+            cells = self._sizes(ask, finished.pooled, k)
+            if name in hidden:
+                found.add(name)
+            mine = [f"{name},{own}{label}" in hidden for label in labels]
+            found |= {
+                f"{name},{own}{classes.label(bar)}"
+                for bar in bars
+                if name in hidden or not is_cleared(bar, cells, mine, ask.terms.t_cell)
+            }
+        return dataclasses.replace(finished, facts={"bars": bars}), frozenset(found)
+
+    def _merge(self, ask: Ask, pooled: Sums, hidden: frozenset[str]) -> tuple[Bar, ...]:
+        classes = self.classes(ask)
+        if not ask.strict:
+            return tuple((i, i) for i in range(classes.count))
+        needed = max(ask.terms.hist.min_bin, ask.terms.t_cell)
+        labels = [f"{classes.variable.name}={label}" for label in classes.labels()]
+        size = self._sizes(ask, pooled, None)
+        unsafe = [label in hidden for label in labels]
+        return merged(
+            classes.count,
+            lambda bar: size(bar) >= needed and is_cleared(bar, size, unsafe, ask.terms.t_cell),
+        )
+
+    def _sizes(self, ask: Ask, pooled: Sums, group: int | None) -> Callable[[Bar], int]:
+        """The rows, or patients if they are fewer, in a bar of one group or of all together."""
+        cells = pooled["cells"].sum(axis=0) if group is None else pooled["cells"][group]
+        line = 0 if group is None else group + 1
+        place = {bar: i for i, bar in enumerate(self._bars_counted(ask, cells.size))}
+
+        def size(bar: Bar) -> int:
+            rows = int(cells[bar[0] : bar[1] + 1].sum())
+            if ask.per_patient:
+                return rows
+            return min(rows, int(pooled["patients.bars"][line, place[bar]]))
+
+        return size
+
+    def _bars(self, ask: Ask, finished: Finished) -> tuple[Bar, ...]:
+        if "bars" not in finished.facts:
+            finished, _ = self.settle(ask, finished, frozenset())
+        return tuple(finished.facts["bars"])
+
+    def _patients(self, ask: Ask, finished: Finished, bars: tuple[Bar, ...]) -> Array | None:
+        """Different patients in each bar, (1 + groups, bars)."""
+        if ask.per_patient:
+            return None
+        place = {bar: i for i, bar in enumerate(self._bars_counted(ask, self.classes(ask).count))}
+        return np.asarray(finished.pooled["patients.bars"][:, [place[bar] for bar in bars]])
+
     def tables(self, ask: Ask, finished: Finished) -> list[CountTable]:
-        """The total, the classes, and with `by` the groups and the classes of each."""
-        pooled, groups, variable = finished.pooled, self.groups(ask), self.variable(ask)
-        total = pooled.get("patients")
-        cells = pooled["cells"]
-        own = ((variable.name, _labels(variable)),)
+        """The total, the bars, and with `by` the groups and the bars of each."""
+        pooled, groups, classes = finished.pooled, self.groups(ask), self.classes(ask)
+        bars = self._bars(ask, finished)
+        counts = _joined(pooled["cells"], bars)
+        people = self._patients(ask, finished, bars)
+        total = None if people is None else np.asarray(pooled["patients"][0])
+        own = ((ask.params["variable"], tuple(classes.label(bar) for bar in bars)),)
         made = [
+            CountTable("total", (), np.asarray(pooled["n"][0]), patients=total),
             CountTable(
-                "total",
-                (),
-                np.asarray(pooled["n"][0]),
-                patients=None if total is None else np.asarray(total[0]),
+                "bins", own, counts.sum(axis=0), patients=None if people is None else people[0]
             ),
-            CountTable("classes", own, cells.sum(axis=0), patients=pooled.get("patients.classes")),
         ]
         if groups.by is not None:
-            people = pooled.get("patients.groups")
-            made.append(CountTable("groups", groups.dims, cells.sum(axis=1), patients=people))
-            people = pooled.get("patients.cells")
-            made.append(CountTable("cells", (*groups.dims, *own), cells, patients=people))
+            made.append(
+                CountTable(
+                    "groups",
+                    groups.dims,
+                    pooled["cells"].sum(axis=1),
+                    patients=pooled.get("patients.groups"),
+                )
+            )
+            made.append(
+                CountTable(
+                    "cells",
+                    (*groups.dims, *own),
+                    counts,
+                    patients=None if people is None else people[1:],
+                )
+            )
         return made
-
-    def _bars(self, ask: Ask, pooled: Sums, shown: Mask) -> list[tuple[Bar, int]]:
-        """The bars from left to right, each with its place among `_runs`.
-
-        A bar grows until it may be released; what is left at the end joins the bars before it. When
-        none is large enough there is one bar of everyone, which is the total.
-        """
-        possible = {bar: i for i, bar in enumerate(self._runs(ask))}
-        if not ask.strict:
-            return list(possible.items())
-        rows = pooled["cells"].sum(axis=0)
-        counted = Counted(rows, pooled.get("patients.classes", rows), shown)
-
-        def large(bar: Bar) -> bool:
-            people = int(rows[bar[0] : bar[1] + 1].sum())
-            if "patients.bars" in pooled:
-                people = int(pooled["patients.bars"][0, possible[bar]])
-            return counted.is_large(bar, people, ask.terms.hist, ask.terms.t_cell)
-
-        made: list[Bar] = []
-        start = 0
-        for end in sorted({bar[1] for bar in possible}):
-            if large((start, end)):
-                made.append((start, end))
-                start = end + 1
-        if start < rows.size:
-            made.append((start, rows.size - 1))
-            while len(made) > 1 and not large(made[-1]):
-                last = made.pop()
-                made[-1] = (made[-1][0], last[1])
-        return [(bar, possible[bar]) for bar in made]
 
     def result(self, ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Released:
         """`bins` of all together, and `groups` with bins of the same edges."""
-        pooled, groups, variable = finished.pooled, self.groups(ask), self.variable(ask)
-        cells = pooled["cells"]
-        total = bool(seen(shown, "total"))
-        bars = self._bars(ask, pooled, seen(shown, "classes", (cells.shape[1],)))
+        pooled, groups, classes = finished.pooled, self.groups(ask), self.classes(ask)
+        bars = self._bars(ask, finished)
+        counts = _joined(pooled["cells"], bars)
+        people = self._patients(ask, finished, bars)
+        variable = classes.variable
         release = Release(ask)
-        people = pooled.get("patients")
+
+        def bins(numbers: Array, whose: Array | None, mask: Mask, where: str) -> list[Any]:
+            made = []
+            for i, bar in enumerate(bars):
+                low, high = (number(edge) for edge in classes.limits(bar))
+                if ask.terms.hist.tails == "open":
+                    low, high = (None if i == 0 else low), (None if i == len(bars) - 1 else high)
+                place = f"{where}[{i}]"
+                entry: dict[str, Any] = {"low": low, "high": high}
+                entry |= release.counted(int(numbers[i]), bool(mask[i]), place, _at(whose, i))
+                made.append(entry)
+            return made
+
+        whole = release.counted(
+            int(pooled["n"][0]), bool(seen(shown, "total")), "n", _at(pooled.get("patients"), 0)
+        )
         result: dict[str, Any] = {
-            **release.counted(int(pooled["n"][0]), total, "n", _at(people, 0)),
+            **whole,
             "missing": release.missing(int(pooled["missing"][0])),
             "variable": variable.name,
             "unit": variable.unit or None,
             "by": groups.by,
-            "bins": [],
+            "bins": bins(
+                counts.sum(axis=0),
+                None if people is None else people[0],
+                seen(shown, "bins", (len(bars),)),
+                "bins",
+            ),
             "groups": [],
         }
-        people = pooled.get("patients.bars")
-        for i, (bar, place) in enumerate(bars):
-            size = int(cells[:, bar[0] : bar[1] + 1].sum())
-            result["bins"].append(
-                {
-                    **self._edges(ask, bar),
-                    **release.counted(
-                        size,
-                        total,
-                        f"bins[{i}]",
-                        None if people is None else int(people[0, place]),
-                    ),
-                }
-            )
-        if groups.by is None:
-            return release.done(result)
-        group_seen = seen(shown, "groups", (groups.size,))
-        cell_seen = seen(shown, "cells", cells.shape)
-        for k, level in enumerate(groups.labels):
-            where = f"groups[{k}]"
-            whole = _at(pooled.get("patients.groups"), k)
-            counts = release.counted(int(cells[k].sum()), bool(group_seen[k]), f"{where}.n", whole)
-            made = []
-            for i, (bar, place) in enumerate(bars):
-                inside = slice(bar[0], bar[1] + 1)
-                # A sum of cells that the table by group shows says nothing new.
-                known = bool(cell_seen[k, inside].all() and group_seen[k])
-                mine = None if people is None else int(people[k + 1, place])
-                size = int(cells[k, inside].sum())
-                entry = release.counted(size, known, f"{where}.bins[{i}]", mine)
-                made.append({**self._edges(ask, bar), **entry})
-            result["groups"].append({"level": level, **counts, "bins": made})
+        if groups.by is not None:
+            group_seen = seen(shown, "groups", (groups.size,))
+            cell_seen = seen(shown, "cells", counts.shape)
+            sizes = pooled["cells"].sum(axis=1)
+            for k, level in enumerate(groups.labels):
+                where = f"groups[{k}]"
+                entry: dict[str, Any] = {"level": level}
+                entry |= release.counted(
+                    int(sizes[k]),
+                    bool(group_seen[k]),
+                    f"{where}.n",
+                    _at(pooled.get("patients.groups"), k),
+                )
+                mine = None if people is None else people[k + 1]
+                entry["bins"] = bins(counts[k], mine, cell_seen[k], f"{where}.bins")
+                result["groups"].append(entry)
         return release.done(result)
-
-    def _edges(self, ask: Ask, bar: Bar) -> dict[str, float | None]:
-        """`low` and `high`; open at the outer ends where the terms say so."""
-        variable = self.variable(ask)
-        low, high = limits(variable, bar)
-        is_open = ask.terms.hist.tails == "open"
-        is_last = bar[1] == len(_labels(variable)) - 1
-        return {
-            "low": None if is_open and bar[0] == 0 else number(low),
-            "high": None if is_open and is_last else number(high),
-        }
 
     def words(self, ask: Ask, lang: str) -> list[str]:
         """What leaves a hospital."""
-        groups, variable = self.groups(ask), self.variable(ask)
-        name, many = variable.name, len(_labels(variable))
+        classes, groups = self.classes(ask), self.groups(ask)
+        name, many = classes.variable.name, classes.count
         if lang == "nl":
             per = f" en per groep van {groups.by}" if groups.by else ""
             return [
@@ -267,8 +302,9 @@ class Histogram:
         ]
 
 
-def _labels(variable: Variable) -> tuple[str, ...]:
-    return variable.group_labels or ()
+def _joined(cells: Array, bars: tuple[Bar, ...]) -> Array:
+    """Counts (groups, bars) from those of the classes."""
+    return np.stack([cells[:, low : high + 1].sum(axis=1) for low, high in bars], axis=1)
 
 
 def _at(values: Array | None, place: int) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from federation.methods.base import Ask, Column, Method, Rows
+from federation.methods.base import Ask, Column, Finished, Method, Rows
 
 
 def set_labels(method: Method, ask: Ask) -> tuple[str, ...]:
@@ -31,3 +31,16 @@ def no_rows(ask: Ask) -> Rows:
         coded = variable.type in ("category", "boolean")
         columns[name] = Column(variable, np.zeros(0, np.int16 if coded else np.float64))
     return Rows(columns, 0, None if ask.per_patient else np.zeros(0, np.int64))
+
+
+def settle(
+    method: Method, ask: Ask, finished: Finished, hidden: frozenset[str]
+) -> tuple[Finished, frozenset[str]]:
+    """The finished sums and the cells to hide, after the method has had its say about `hidden`.
+
+    `hidden`: labels of sets that may not be shown. A method whose tables have other cells than its
+    sets (bars of joined classes) has a `settle` that makes those cells and names the ones to hide;
+    for the others nothing changes.
+    """
+    own = getattr(method, "settle", None)
+    return (finished, hidden) if own is None else own(ask, finished, hidden)

@@ -20,7 +20,7 @@ from federation.disclosure.nesting import (
     too_close,
 )
 from federation.methods.base import Ask, CountTable, Finished, Step
-from federation.methods.labels import cell_labels, set_labels
+from federation.methods.labels import cell_labels, set_labels, settle
 from federation.methods.registry import KINDS
 from federation.methods.release import without_missing
 from federation.protocol.encoding import canonical
@@ -308,11 +308,13 @@ class Driver:
 
     def _finish(self, finished: Finished, now: datetime) -> Outcome:
         plan = self.plan
+        hidden = self._agreed.hidden - {COHORT}
+        finished, hidden = settle(self._method, self._ask, finished, hidden)
         tables = self._method.tables(self._ask, finished)
         sets: tuple[ReleasedSet, ...] = ()
         if self._ask.strict:
             earlier = list(self._earlier())
-            shown = gate.decide(tables, plan.terms, self._hidden(tables, earlier))
+            shown = gate.decide(tables, plan.terms, self._hidden(hidden, tables, earlier))
             sets = released_sets(plan.query, self._ask.codebook, plan.roster, tables, shown)
             if too_close(sets, earlier, plan.terms.diff.t_diff):
                 raise Refused("SMALL_GROUP")
@@ -343,9 +345,10 @@ class Driver:
             sets=sets,
         )
 
-    def _hidden(self, tables: list[CountTable], earlier: list[ReleasedSet]) -> frozenset[str]:
+    def _hidden(
+        self, hidden: frozenset[str], tables: list[CountTable], earlier: list[ReleasedSet]
+    ) -> frozenset[str]:
         """Cells that stay hidden: by the look, or because an earlier answer held them back."""
-        hidden = self._agreed.hidden - {COHORT}
         for table in tables:
             if table.dims:
                 found = cell_sets(self.plan.query, self._ask.codebook, self.plan.roster, table.dims)

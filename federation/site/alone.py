@@ -18,6 +18,7 @@ from federation.disclosure import gate
 from federation.disclosure.auditor import Auditor, Judgement, NamedSet
 from federation.disclosure.looking import Votes
 from federation.methods.base import Ask, Method, Rows, Step
+from federation.methods.labels import settle
 from federation.methods.own import OWN, own_finished
 from federation.query.refusals import Refused
 from federation.site.selection import Counted
@@ -120,6 +121,7 @@ def own_answer(
     """
     hub_ask = replace(ask, site=None)
     finished = own_finished(method, ask, step, rows)
+    finished, hide = settle(method, hub_ask, finished, hide)
     shown = gate.decide(method.tables(hub_ask, finished), ask.terms, hide, ask.codebook)
     released = method.result(hub_ask, finished, shown)
     return {
