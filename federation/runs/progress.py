@@ -14,14 +14,13 @@ from sqlalchemy.orm import Session
 
 from federation.disclosure.nesting import ReleasedSet
 from federation.protocol.keys import PublicIdentity, SigningKey
-from federation.query.codebook import Codebook
 from federation.query.terms import Terms
-from federation.runs import envelope
-from federation.runs.driver import Outcome, RunPlan
-from federation.runs.errors import ReplyConflict, RunError
+from federation.runs import envelope, plans
+from federation.runs.driver import Outcome
+from federation.runs.errors import ReplyConflict
 from federation.runs.lanes import Drives, driver_for
 from federation.runs.models import Run, RunProgress, RunReply, RunSite
-from federation.runs.service import asked_sites, move, query_of
+from federation.runs.service import move, query_of
 from federation.runs.states import (
     APPROVED,
     COMPLETE,
@@ -40,7 +39,7 @@ from federation.runs.states import (
 from studies.actor import SYSTEM
 from studies.base import new_id
 from studies.events import announce
-from studies.models import SiteNode
+from studies.models import Study
 
 
 class LeaseLost(Exception):
@@ -95,29 +94,6 @@ def hold(session: Session, run_id: str, owner: str, now: datetime, lease: timede
         raise LeaseLost
 
 
-def roster_of(session: Session, run: Run) -> tuple[dict[str, PublicIdentity], Terms]:
-    """Who is asked, with their enrolled keys, and the strictest of their policies.
-
-    A site that has not said its thresholds counts with the strict defaults. RunError NO_NODE when
-    one that takes part has no enrolled node: it is not left out silently.
-    """
-    sites = asked_sites(session, query_of(run))
-    nodes = {
-        node.institution: node
-        for node in session.scalars(select(SiteNode).where(SiteNode.institution.in_(sites)))
-    }
-    if set(nodes) != set(sites):
-        raise RunError("NO_NODE")
-    roster = {
-        site: PublicIdentity(site, nodes[site].sign_pub, nodes[site].box_pub) for site in sites
-    }
-    terms = Terms.strictest(
-        Terms.strict() if node.terms is None else Terms.from_dict(node.terms)
-        for node in nodes.values()
-    )
-    return roster, terms
-
-
 def open_run(
     session: Session,
     run: Run,
@@ -136,6 +112,7 @@ def open_run(
         context=new_id(),
         roster={slug: identity.to_dict() for slug, identity in roster.items()},
         terms=terms.to_dict(),
+        delivery=session.get_one(Study, run.study).delivery,
         min_snapshots=dict(snapshots),
         opened_at=now,
         deadline=deadline,
@@ -169,35 +146,6 @@ def sites_of(session: Session, run: Run) -> Sequence[RunSite]:
     ).all()
 
 
-def plan_of(run: Run) -> RunPlan:
-    """The plan of an open run, as it was fixed when it opened."""
-    # The CHECK constraint open_has_roster promises these.
-    assert run.context is not None  # noqa: S101
-    assert run.roster is not None  # noqa: S101
-    assert run.terms is not None  # noqa: S101
-    assert run.decided_at is not None  # noqa: S101
-    return RunPlan(
-        run_id=run.context,
-        query=query_of(run),
-        codebook=Codebook.from_dict(run.codebook),
-        roster={s: PublicIdentity(s, k["sign"], k["box"]) for s, k in run.roster.items()},
-        terms=Terms.from_dict(run.terms),
-        min_snapshots={s: int(seq) for s, seq in (run.min_snapshots or {}).items()},
-        approval={
-            "by": run.decided_by or "",
-            "at": envelope.iso(run.decided_at),
-            "query_sha256": run.query_sha256,
-        },
-        again=run.again,
-        requester=_requester(run.submitted_by),
-    )
-
-
-def _requester(account: str) -> str:
-    """Who asks, as sites may know it: the same for one account, and nobody's name."""
-    return hashlib.sha256(b"requester\0" + account.encode()).hexdigest()[:32]
-
-
 def released_before(session: Session) -> list[ReleasedSet]:
     """The sets of every answer that was ever released under protection, of all studies."""
     kept = session.scalars(select(Run.released_sets).where(Run.released_sets.is_not(None)))
@@ -215,7 +163,7 @@ def rebuild(
 
     When the last reply is there, ``advance`` is left to the caller. ``earlier`` as for the driver.
     """
-    driver = driver_for(plan_of(run), hub_key, earlier)
+    driver = driver_for(plans.plan_of(run), hub_key, earlier, run.delivery)
     stored = {
         (reply.site, reply.step): reply.body
         for reply in session.scalars(
@@ -327,6 +275,25 @@ def earlier_result(session: Session, run: Run, contexts: Sequence[str]) -> Run |
     released = [earlier for earlier in found if earlier.state in RELEASED]
     unfinished = [earlier for earlier in found if earlier.state == OPEN]
     return next(iter(released + unfinished), None)
+
+
+def standing_result(session: Session, run: Run) -> Run | None:
+    """The last released answer to this very question in this study, if there is one.
+
+    When too few patients have changed for a new answer, it is the one that stands (disclosure.md
+    W3). Nothing in it is new, so no site needs to be asked.
+    """
+    return session.scalars(
+        select(Run)
+        .where(
+            Run.id != run.id,
+            Run.study == run.study,
+            Run.question_sha256 == run.question_sha256,
+            Run.state == COMPLETE,
+        )
+        .order_by(Run.finished_at.desc())
+        .limit(1)
+    ).first()
 
 
 def finish(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:

@@ -17,7 +17,7 @@ from federation.engines.interface import SITE_UNREACHABLE, Engine, EngineError, 
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import SigningKey
 from federation.query.errors import QueryError
-from federation.runs import progress, service
+from federation.runs import plans, progress, service
 from federation.runs.driver import Outcome
 from federation.runs.errors import ReplyConflict, RunError
 from federation.runs.faults import point
@@ -226,7 +226,7 @@ class Worker:
             progress.hold(session, run_id, self._owner, now, self._timing.lease)
             run = service.get_run(session, run_id)
             try:
-                roster, terms = progress.roster_of(session, run)
+                roster, terms = plans.roster_of(session, run)
             except (RunError, QueryError):
                 # A hospital has no program, or left the study since the question was submitted.
                 progress.fail(session, run, now)
@@ -368,6 +368,10 @@ class Worker:
         if outcome.code == "CONSENT_UNAVAILABLE" and run.restarts == 0:
             snapshots = self._snapshots.make(session, roster, now, renew=True)
             progress.restart(session, run, snapshots=snapshots, again=run.again, stale=True)
+            return True
+        standing = progress.standing_result(session, run) if outcome.code == "SMALL_GROUP" else None
+        if standing is not None:
+            progress.finish_replayed(session, run, standing, now)
             return True
         if outcome.status != "replay":
             progress.finish(session, run, outcome, now)

@@ -82,9 +82,6 @@ class History:
         judgement = auditor.judge(
             counted.named, counted.population, question.ask.terms.t_complement
         )
-        if earlier is not None and not asked.again and _alone_refused(judgement):
-            # Changed by a few patients since the old answer: that one stays (W3).
-            return Decision(charge=False, replay=earlier)
         self._check_budget(asked, now)
         return Decision(charge=True, judgement=judgement)
 
@@ -144,12 +141,6 @@ class History:
             before = self._ledger.rosters(entries)
             if bitmap and gives_away(roster, before, question.ask.terms.min_sites) is not None:
                 raise Refused("ROSTER")
-
-
-def _alone_refused(judgement: Judgement) -> bool:
-    """Whether analysis set, cohort or complement are flagged here, so that without the other
-    hospitals the question would be refused."""
-    return judgement.flagged[0] or judgement.flagged[-1] or judgement.complement_flagged
 
 
 def _recent(earlier: RunState, question: Question, now: datetime) -> bool:

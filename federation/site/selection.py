@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.disclosure.auditor import COHORT, NamedSet
+from federation.disclosure.auditor import NamedSet
+from federation.disclosure.looking import COHORT
 from federation.methods.base import Column, Rows
 from federation.query.refusals import Refused
 from federation.site.checks import Question
