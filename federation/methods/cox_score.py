@@ -18,7 +18,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from federation.methods.grouping import counts_by, largest_per_person, stable_order, sums_by
+from federation.methods.grouping import counts_by, stable_order, sums_by
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -253,24 +253,23 @@ def local_sums(rows: RiskRows, beta: Floats, *, efron: bool) -> tuple[float, Flo
     return found.loglik - deaths * top, found.score, information
 
 
-def largest_leverage(
+def leverages(
     rows: RiskRows, weight: Floats, hazard: Floats, means: Floats, covariance: Floats
-) -> float:
-    """The largest share (0 to about 1) that one patient has in the information of the fit.
+) -> Floats:
+    """The share (0 to about 1) that each row has in the information of the fit, (n,).
 
-    A row's leverage is the sum over the cells at risk of w * hazard times the squared distance, in
-    the metric of `covariance` (p, p), to the risk set's mean (`means`, (cells, p)); a patient's is
-    the sum over the patient's rows.
-    All leverages add up to p, as in a generalised linear model (Breslow's form of the hazard).
+    The sum over the cells at risk of w * hazard times the squared distance, in the metric of
+    `covariance` (p, p), to the risk set's mean (`means`, (cells, p)). All leverages add up to p,
+    as in a generalised linear model (Breslow's form of the hazard).
     """
     if rows.z.shape[0] == 0:
-        return 0.0
+        return np.zeros(0)
     moved = means @ covariance
     flat = np.column_stack((hazard, hazard[:, None] * moved, hazard * (moved * means).sum(axis=1)))
     along = _running(flat, rows.first)[rows.all.cell]
     own = (rows.z @ covariance * rows.z).sum(axis=1)
     distance = own * along[:, 0] - 2 * (rows.z * along[:, 1:-1]).sum(axis=1) + along[:, -1]
-    return largest_per_person(weight * distance, rows.people)
+    return np.asarray(weight * distance)
 
 
 def pack_symmetric(matrix: Floats) -> Floats:

@@ -13,7 +13,7 @@ from federation.methods.concordance import concordance_counts
 from federation.methods.cox_score import (
     RiskRows,
     arrange,
-    largest_leverage,
+    leverages,
     linear_predictor,
     local_information,
     local_sums,
@@ -23,7 +23,13 @@ from federation.methods.cox_score import (
     risk_sums,
 )
 from federation.methods.design import Design, design_of
-from federation.methods.model_rules import Columns, column_sums, person_sums, spread_sums
+from federation.methods.model_rules import (
+    Columns,
+    check_leverage,
+    column_sums,
+    person_sums,
+    spread_sums,
+)
 from federation.methods.survival_plan import (
     Outcome,
     grid_times,
@@ -141,7 +147,7 @@ def cox_sums(ask: Ask, step: Step, rows: Rows) -> Sums:
     if step.name == "cox.information":
         part = local_information(ready, weight, at_risk, at_death)
         return {"information": pack_symmetric(part)}
-    _guard_leverage(ask, _largest(ready, weight, hazard, means, step))
+    _guard_leverage(ask, ready, weight, hazard, means, step)
     return {"checked": np.array([1])}
 
 
@@ -268,17 +274,15 @@ def _guard_own_leverage(ask: Ask, step: Step, ready: RiskRows, beta: Floats) -> 
     sums = risk_sums(ready, weight)
     hazard = profile(sums, ready.first, beta, efron=is_efron(ask)).hazard
     means = sums.s1 / sums.s0[:, None]
-    _guard_leverage(ask, _largest(ready, weight, hazard, means, step))
+    _guard_leverage(ask, ready, weight, hazard, means, step)
 
 
-def _largest(ready: RiskRows, weight: Floats, hazard: Floats, means: Floats, step: Step) -> float:
-    return largest_leverage(ready, weight, hazard, means, np.asarray(step.params["covariance"]))
-
-
-def _guard_leverage(ask: Ask, largest: float) -> None:
+def _guard_leverage(
+    ask: Ask, ready: RiskRows, weight: Floats, hazard: Floats, means: Floats, step: Step
+) -> None:
     """Refused MODEL_UNSTABLE when one patient carries too much of the fit (rule O8)."""
-    if largest > ask.terms.model.max_leverage:
-        raise Refused("MODEL_UNSTABLE")
+    shares = leverages(ready, weight, hazard, means, np.asarray(step.params["covariance"]))
+    check_leverage(shares, ready.z, ready.people, ask.terms)
 
 
 def _concordance(ask: Ask, step: Step, basis: _Basis, beta: Floats) -> Sums:

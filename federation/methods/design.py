@@ -81,6 +81,39 @@ class Design:
         return tuple(dict.fromkeys(used))
 
     @cached_property
+    def crossed(self) -> tuple[tuple[str, str], ...]:
+        """The pairs of factors whose every combination of levels has an estimate of its own."""
+        pairs = (tuple(p.variable for p in c.parts) for c in self.columns if c.is_dummy)
+        return tuple(dict.fromkeys((pair[0], pair[1]) for pair in pairs if len(pair) == 2))
+
+    @cached_property
+    def saturated(self) -> tuple[str, ...]:
+        """Numeric variables of few values whose columns fit each value apart, as levels do.
+
+        A whole number with m values in the codebook and m - 1 columns or more (straight line,
+        powers, spline) is a factor in all but name.
+        """
+        columns: dict[str, int] = defaultdict(int)
+        for column in self.columns:
+            if len(column.parts) == 1 and not column.is_dummy:
+                columns[column.parts[0].variable] += 1
+        variables = self.codebook.variables
+        return tuple(
+            name
+            for name, count in columns.items()
+            if variables[name].is_small_integer and len(_values(variables[name])) - 1 <= count
+        )
+
+    def value_codes(self, name: str, rows: Rows) -> npt.NDArray[np.int64]:
+        """Which of its values each row has, int64 (n,), for a variable that is `saturated`."""
+        variable = self.codebook.variables[name]
+        return (rows.column(name).values - (variable.min or 0)).astype(np.int64)
+
+    def value_labels(self, name: str) -> tuple[str, ...]:
+        """The values of a variable that is `saturated`, as text."""
+        return tuple(str(value) for value in _values(self.codebook.variables[name]))
+
+    @cached_property
     def dummies(self) -> tuple[int, ...]:
         """Indices of the 0/1 columns."""
         return tuple(i for i, column in enumerate(self.columns) if column.is_dummy)
@@ -194,6 +227,11 @@ class Design:
                     bounds.append(span(variable) if _alone(column) else magnitude(variable))
             reaches.append(math.prod(bounds))
         return np.array(reaches, dtype=np.float64)
+
+
+def _values(variable: Variable) -> range:
+    """Every value of a small whole number."""
+    return range(int(variable.min or 0), int(variable.max or 0) + 1)
 
 
 def _alone(column: DesignColumn) -> bool:

@@ -210,30 +210,28 @@ def check_pooled(weights: Floats, family: str, start: float, terms: IterTerms) -
         raise Refused("MODEL_UNSTABLE")
 
 
-def largest_leverage(
-    family: str, rows: GlmRows, beta: Floats, null: float, covariance: Floats, rest: float = 0.0
-) -> float:
-    """The largest share (0 to 1) that one patient has in the fit; 0 without rows.
-
-    The leverage w x'Cx with C the inverse (p, p) of the pooled information; of a patient with
-    several rows their sum, which bounds the patient's own. For a linear model `rest` is the pooled
-    residual sum of squares, and the patient's share of it is added: together that is the leverage
-    in the matrix of the terms with the outcome as one more column.
-    """
-    if rows.n == 0:
-        return 0.0
+def leverages(family: str, rows: GlmRows, beta: Floats, null: float, covariance: Floats) -> Floats:
+    """The leverage w x'Cx of each row, (n,); C is the inverse (p, p) of the pooled information."""
     shares = np.empty(rows.n)
     for low in range(0, rows.n, _BLOCK):
         high = min(low + _BLOCK, rows.n)
         x = rows.columns[:, low:high]
-        eta = rows.predictor(low, high, beta) + null
         share = np.einsum("ij,ij->j", covariance @ x, x)
-        if family == GAUSSIAN:
-            share += (rows.y[low:high] - eta) ** 2 / rest if rest > 0 else 0.0
-        else:
-            share *= weights_of(family, eta)
+        if family != GAUSSIAN:
+            share *= weights_of(family, rows.predictor(low, high, beta) + null)
         shares[low:high] = share
-    return largest_per_person(shares, rows.people)
+    return shares
+
+
+def residual_shares(rows: GlmRows, beta: Floats, rest: float) -> Floats:
+    """Each row's share (n,) of the pooled residual sum of squares `rest` of a linear model.
+
+    Together with the leverage it is the leverage in the matrix of the terms with the outcome as one
+    more column: an extreme outcome is as bad as an extreme term.
+    """
+    if rest <= 0:
+        return np.zeros(rows.n)
+    return np.asarray((rows.y - rows.predictor(0, rows.n, beta)) ** 2 / rest)
 
 
 def meat(family: str, rows: GlmRows, beta: Floats, null: float) -> Floats:

@@ -21,10 +21,11 @@ from federation.methods.glm import (
     POISSON,
     check_local,
     check_pooled,
-    largest_leverage,
+    leverages,
     local_sums,
     meat,
     null_predictor,
+    residual_shares,
     start_weight,
 )
 from federation.methods.glm_rows import GlmPlan, count_sums, deviation_sums, scaled
@@ -32,6 +33,7 @@ from federation.methods.grouping import fine_unit, largest_per_person
 from federation.methods.model_rules import (
     Columns,
     centre_columns,
+    check_leverage,
     check_richness,
     column_scale,
 )
@@ -103,10 +105,12 @@ class GlmFit:
         sums: Sums = {"checked": np.array([1])}
         if self.ask.strict:
             covariance = np.asarray(step.params["covariance"])
-            rest = -2.0 * step.params["newton"]["loglik"]
-            leverage = largest_leverage(self.plan.family, ready, beta, null, covariance, rest)
-            if leverage > self.ask.terms.model.max_leverage:
-                raise Refused("MODEL_UNSTABLE")
+            shares = leverages(self.plan.family, ready, beta, null, covariance)
+            outcome = None
+            if self.plan.family == GAUSSIAN:
+                rest = -2.0 * step.params["newton"]["loglik"]
+                outcome = residual_shares(ready, beta, rest)
+            check_leverage(shares, ready.columns.T, ready.people, self.ask.terms, outcome)
             if self.plan.family == POISSON:
                 largest = largest_per_person(ready.y, ready.people)
                 if largest > self.ask.terms.dominance.top1 * step.params["total"]:

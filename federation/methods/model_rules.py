@@ -14,9 +14,9 @@ import numpy.typing as npt
 from federation.methods.base import Array, Ask, Mask, Rows, Sums
 from federation.methods.cox_score import pack_symmetric, unpack_symmetric
 from federation.methods.design import Design
-from federation.methods.grouping import fine_unit
+from federation.methods.grouping import fine_unit, largest_per_person
 from federation.query.refusals import Refused
-from federation.query.terms import ModelTerms
+from federation.query.terms import ModelTerms, Terms
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -24,8 +24,9 @@ Ints = npt.NDArray[np.int64]
 
 def column_sums(design: Design, rows: Rows, matrix: Floats) -> Sums:
     """Sums of complete rows: `total` and `size` (p,) of (x - origin) / reach and its absolute
-    value, level counts `levels.V` per factor V, and `pairs`, the packed counts of each pair of
-    0/1 columns. Both count patients, who may have several rows."""
+    value, level counts `levels.V` per factor V and per number V of as few values as columns,
+    `pairs`, the packed counts of each pair of 0/1 columns, and `crossed.A.B` (levels of A, levels
+    of B) for factors that interact. All these count patients, who may have several rows."""
     total, size = np.zeros(design.size), np.zeros(design.size)
     for j in range(design.size):  # a column at a time stays in cache
         moved = matrix[:, j] - design.origin[j]
@@ -35,6 +36,13 @@ def column_sums(design: Design, rows: Rows, matrix: Floats) -> Sums:
     for name in design.factors:
         labels = design.codebook.variables[name].group_labels or ()
         sums[f"levels.{name}"] = rows.patients_in(rows.column(name).codes(), len(labels))
+    for name in design.saturated:
+        size_of = len(design.value_labels(name))
+        sums[f"levels.{name}"] = rows.patients_in(design.value_codes(name, rows), size_of)
+    for a, b in design.crossed:
+        shape = tuple(len(design.codebook.variables[v].group_labels or ()) for v in (a, b))
+        place = rows.column(a).codes() * shape[1] + rows.column(b).codes()
+        sums[f"crossed.{a}.{b}"] = rows.patients_in(place, shape[0] * shape[1]).reshape(shape)
     pairs = _pairs_of_patients(matrix[:, list(design.dummies)], rows.people)
     sums["pairs"] = pack_symmetric(np.rint(pairs)).astype(np.int64)
     return sums
@@ -136,8 +144,9 @@ def check_richness(
     """Refused MODEL_TOO_RICH, naming terms and no counts, when the model asks too much (O7).
 
     Patients and events per parameter (an `intercept` is not one of them) and residual degrees of
-    freedom concern every term; each level of a factor, the reference included, and each pair of
-    0/1 columns that can occur together need their minimum.
+    freedom concern every term. Their minimum need each level of a factor, the reference included,
+    and each value of a number that is fitted value by value; each pair of 0/1 columns that can
+    occur together; and each combination of levels of factors that interact, references included.
     """
     p = design.size
     freedom = n - p - int(intercept)
@@ -152,6 +161,12 @@ def check_richness(
             for label, count in zip(labels, counts, strict=True)
             if count < terms.min_dummy_level
         ]
+    for name in design.saturated:
+        if (pooled[f"levels.{name}"] < terms.min_dummy_level).any():
+            small.append(name)
+    for first, second in design.crossed:
+        if (pooled[f"crossed.{first}.{second}"] < terms.min_dummy_pair).any():
+            small.append(f"{first}:{second}")
     pairs = _pair_counts(design, pooled)
     for a, i in enumerate(design.dummies):
         for b, j in enumerate(design.dummies[: a + 1]):
@@ -159,3 +174,29 @@ def check_richness(
                 small += [design.names[j], design.names[i]]
     if small:
         raise Refused("MODEL_TOO_RICH", tuple(dict.fromkeys(small)))
+
+
+def check_leverage(
+    shares: Floats,
+    matrix: Floats,
+    people: Ints | None,
+    terms: Terms,
+    outcome: Floats | None = None,
+) -> None:
+    """Refused MODEL_UNSTABLE when one patient, or a few alike, carry too much of the fit (O8).
+
+    `shares` (n,) are the rows' leverages, `matrix` (n, p) their columns, `people` (n,) whose they
+    are; `outcome` (n,) is what a row's outcome adds to its share. Of m patients with equal columns
+    each has a leverage of 1 / m at most. So where it is above 1 / t_cell they are fewer than that
+    in all hospitals together, the answer may be little else than their mean, and their shares
+    count as one.
+    """
+    if not shares.size:
+        return
+    largest = largest_per_person(shares if outcome is None else shares + outcome, people)
+    heavy = np.flatnonzero(shares * (terms.t_cell - 0.5) > 1.0)
+    if heavy.size:
+        _, place = np.unique(matrix[heavy], axis=0, return_inverse=True)
+        largest = max(largest, float(np.bincount(place.reshape(-1), shares[heavy]).max()))
+    if not largest <= terms.model.max_leverage:  # nan fails, too
+        raise Refused("MODEL_UNSTABLE")

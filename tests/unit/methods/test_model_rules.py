@@ -9,7 +9,7 @@ import pytest
 
 from federation.methods.base import Rows
 from federation.methods.design import Design, design_of
-from federation.methods.model_rules import check_richness, column_sums
+from federation.methods.model_rules import check_leverage, check_richness, column_sums
 from federation.query.codebook import Codebook
 from federation.query.formula import parse_formula
 from federation.query.refusals import Refused
@@ -72,3 +72,89 @@ def test_a_refusal_holds_names_only(codebook: Codebook, rows: Any) -> None:
     found = _refused(_design("g + h", codebook), rows(g=["a"] * 40, h=["no", "yes"] * 20), 100)
     assert found is not None
     assert set(found) <= {"g[b]", "g[c]", "h[yes]"}
+
+
+def _cells(counts: dict[tuple[str, str], int]) -> dict[str, list[str]]:
+    g = [name for (name, _), count in counts.items() for _ in range(count)]
+    h = [name for (_, name), count in counts.items() for _ in range(count)]
+    return {"g": g, "h": h}
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11])
+@pytest.mark.parametrize("cell", [("a", "no"), ("a", "yes"), ("b", "no"), ("b", "yes")])
+def test_each_combination_of_levels_that_interact(
+    cell: tuple[str, str], count: int, codebook: Codebook, rows: Any
+) -> None:
+    """A model with g*h says the mean of every combination, references included."""
+    counts = {(g, h): 60 for g in "abc" for h in ("no", "yes")}
+    counts[cell] = count
+    found = _refused(_design("g*h", codebook), rows(**_cells(counts)), 1000)
+    if count >= 10:
+        assert found is None
+    else:
+        assert found is not None
+        assert "g:h" in found
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11])
+@pytest.mark.parametrize("value", [0, 1])
+def test_a_number_of_two_values_is_a_level(value: int, count: int, rows: Any) -> None:
+    book = Codebook.from_dict(
+        {"codebook": "two/1", "variables": {"k": {"type": "integer", "min": 0, "max": 1}}}
+    )
+    made = rows(book, k=[1 - value] * 60 + [value] * count)
+    found = _refused(_design("k", book), made, 1000)
+    assert found == (None if count >= 10 else ("k",))
+
+
+def test_a_number_of_few_values_with_as_many_powers_is_a_level_too(rows: Any) -> None:
+    book = Codebook.from_dict(
+        {"codebook": "few/1", "variables": {"k": {"type": "integer", "min": 0, "max": 3}}}
+    )
+    made = rows(book, k=[0] * 40 + [1] * 40 + [2] * 40 + [3] * 3)
+    assert _refused(_design("k", book), made, 1000) is None
+    assert _refused(_design("k + k^2", book), made, 1000) is None
+    assert _refused(_design("k + k^2 + k^3", book), made, 1000) == ("k",)
+    enough = rows(book, k=[0, 1, 2, 3] * 10)
+    assert _refused(_design("k + k^2 + k^3", book), enough, 1000) is None
+
+
+class TestLeverage:
+    """A few patients alike share the leverage of their place in the model."""
+
+    def _judge(self, matrix: np.ndarray, local: np.ndarray, people: Any = None) -> str:
+        inverse = np.linalg.inv(matrix.T @ matrix)
+        shares = np.einsum("ij,jk,ik->i", matrix, inverse, matrix)
+        try:
+            check_leverage(shares[local], matrix[local], people, Terms.strict())
+        except Refused as refusal:
+            return refusal.code
+        return "released"
+
+    @pytest.mark.parametrize("few", [1, 2, 3, 8, 9, 10, 11])
+    def test_patients_who_alone_have_a_value(self, few: int) -> None:
+        matrix = np.column_stack([np.ones(100), np.arange(100) < few]).astype(float)
+        found = self._judge(matrix, np.arange(100))
+        assert found == ("released" if few >= 10 else "MODEL_UNSTABLE")
+
+    def test_ten_are_released_wherever_they_are_treated(self) -> None:
+        matrix = np.column_stack([np.ones(100), np.arange(100) < 10]).astype(float)
+        for local in (np.arange(10), np.arange(5, 60), np.arange(0)):
+            assert self._judge(matrix, local) == "released"
+
+    def test_patients_who_differ_are_not_added_up(self) -> None:
+        rng = np.random.default_rng(1)
+        matrix = np.column_stack([np.ones(12), rng.normal(size=(12, 2))])
+        assert self._judge(matrix, np.arange(12)) in ("released", "MODEL_UNSTABLE")
+        spread = np.column_stack([np.ones(40), np.linspace(-1, 1, 40)])
+        assert self._judge(spread, np.arange(40)) == "released"
+
+    def test_rows_of_one_patient_are_added_up(self) -> None:
+        matrix = np.column_stack([np.ones(60), np.linspace(-1, 1, 60)])
+        people = np.concatenate([np.zeros(20, dtype=np.int64), np.arange(1, 41)])
+        assert self._judge(matrix, np.arange(60)) == "released"
+        assert self._judge(matrix, np.arange(60), people) == "MODEL_UNSTABLE"
+
+    def test_what_cannot_be_judged_is_refused(self) -> None:
+        with pytest.raises(Refused):
+            check_leverage(np.array([np.nan]), np.ones((1, 1)), None, Terms.strict())

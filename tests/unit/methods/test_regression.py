@@ -487,7 +487,7 @@ class TestSeveralRowsForOnePatient:
             analysis = {"kind": "cox", "time": "days", "event": "relapse", "formula": "size + age"}
         site = _tumours([8] + [1] * 300, 4)
         size = site.column("size").values
-        size[site.people == 0] = 199.0
+        size[site.people == 0] = 199.0 - np.arange(8)
         size[site.people > 0] = 30 + (size[site.people > 0] - 30) / 4
         question = _about_tumours(STRICT, **analysis)
         assert _refused(_run, question, [site]) == ("MODEL_UNSTABLE", ())
