@@ -26,6 +26,10 @@ WHY: Mapping[str, str] = {
     "follow_up_too_small": "too few patients were followed that long",
     "grid": "needs exact times, which do not leave a hospital",
 }
+#: Columns of a model's terms that only a ratio has.
+RATIOS = ("exp", "exp_low", "exp_high")
+#: Names of numbers that are patients: without a value they are hidden.
+COUNTS = ("n", "missing", "total", "at_risk", "events", "observed", "competing", "patients")
 _CODES = {
     "replay": "This question was asked before; the stored answer is repeated.",
 }
@@ -45,15 +49,33 @@ def show(console: Console, answer: Mapping[str, Any], title: str) -> None:
     if answer.get("replayed"):
         console.print(f"{_CODES['replay']} Date: {answer['as_of']}", markup=False)
     _show_part(console, answer["result"], "")
-    for site, own in sorted(answer.get("by_site", {}).items()):
-        console.print(f"[bold]Hospital {escape(site)}[/bold]")
-        _show_part(console, own, "")
+    _show_hospitals(console, answer.get("by_site", {}))
     _show_sites(console, answer["sites"])
     _show_hidden(console, answer["hidden"])
     console.print(_thresholds(answer["provenance"]["policy"]), markup=False)
     for warning in answer["warnings"]:
         console.print(f"Note: {warning}", markup=False)
     console.print()
+
+
+def _show_hospitals(console: Console, own: Mapping[str, Mapping[str, Any]]) -> None:
+    """One table with a row per hospital where an answer is a few numbers, else one part each."""
+    flat = {s: p for s, p in own.items() if "code" not in p and not any(map(_nested, p.values()))}
+    if len(flat) > 1:
+        rows = [{"hospital": site, **part} for site, part in sorted(flat.items())]
+        empty = {key for key in rows[0] if all(_nothing(row.get(key)) for row in rows)}
+        kept = [{k: v for k, v in row.items() if k not in empty} for row in rows]
+        columns = list(dict.fromkeys(key for row in kept for key in row))
+        _show_table(console, kept, columns, "hospitals")
+    for site, part in sorted(own.items()):
+        if len(flat) < 2 or site not in flat:
+            console.print(f"[bold]Hospital {escape(site)}[/bold]")
+            _show_part(console, part, "")
+
+
+def _nothing(value: Any) -> bool:
+    """Whether there is no number in it at all."""
+    return value is None or (isinstance(value, list) and all(each is None for each in value))
 
 
 def _show_sites(console: Console, sites: Mapping[str, Any]) -> None:
@@ -98,6 +120,8 @@ def _show_part(console: Console, part: Mapping[str, Any], name: str) -> None:
 def _show_list(console: Console, rows: Sequence[Mapping[str, Any]], name: str) -> None:
     flat = [_flat(row) for row in rows]
     columns = list(dict.fromkeys(key for row in flat for key in row))
+    if all(row.get(name) is None for row in flat for name in RATIOS):
+        columns = [name for name in columns if name not in RATIOS]  # a model of differences
     holders = any(_nested(value) for row in rows for value in row.values())
     if not holders or any(isinstance(row[c], int | float) for row in flat for c in row):
         _show_table(console, flat, columns, name)
@@ -168,7 +192,7 @@ def _nested(value: Any) -> bool:
 def number(value: Any, name: str = "") -> str:
     """A released value as text; None is a hidden or undefined number."""
     if value is None:
-        return HIDDEN if name in ("n", "missing", "total", "at_risk", "events") else "-"
+        return HIDDEN if name in COUNTS else "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
@@ -176,5 +200,5 @@ def number(value: Any, name: str = "") -> str:
             return "<0.001"
         return f"{value:.4g}" if abs(value) < 1e5 else f"{value:.0f}"
     if isinstance(value, list):
-        return " to ".join(number(item) for item in value) if value else "-"
+        return "-" if _nothing(value) else " to ".join(number(item) for item in value)
     return str(value)

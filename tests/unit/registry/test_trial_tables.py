@@ -80,3 +80,31 @@ def test_every_reason_a_method_gives_has_words() -> None:
         given |= set(re.findall(r'hide\([^()]*"([a-z_]+)"\)', path.read_text("utf-8")))
     assert len(given) >= 5
     assert given <= set(WHY)
+
+
+def test_differences_have_no_columns_for_ratios() -> None:
+    row = {"term": "age", "estimate": 0.5, "exp": None, "exp_low": None, "exp_high": None}
+    text = printed({"terms": [row]}, 80)
+    assert "estimate" in text
+    assert "exp" not in text
+
+
+def test_hospitals_of_a_few_numbers_each_stand_in_one_table() -> None:
+    part = {"n": 40, "observed": None, "ratio": None, "limits95": [0.5, 1.7], "wide": [None, None]}
+    own = {
+        "noord": part,
+        "zuid": {**part, "observed": 12, "ratio": 1.05},
+        "west": {"status": "refused", "code": "SMALL_GROUP", "message": "Too few."},
+    }
+    stream = io.StringIO()
+    console = Console(file=stream, width=100, soft_wrap=True, highlight=False)
+    show(console, {**answer({"n": 80}), "by_site": own}, "Q")
+    text = stream.getvalue()
+    rows = [line.split("│") for line in text.splitlines() if line.startswith(("noord", "zuid"))]
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        ["noord", "40", "hidden", "-", "0.5 to 1.7"],
+        ["zuid", "40", "12", "1.05", "0.5 to 1.7"],
+    ]
+    assert "wide" not in text
+    assert "Hospital west" in text
+    assert "SMALL_GROUP" in text
