@@ -53,6 +53,7 @@ class PageServer(ThreadingHTTPServer):
     """Serves the overview of one site at `address` until it is closed."""
 
     daemon_threads = True
+    request_queue_size = 64
 
     def __init__(self, overview: Overview, port: int = 0) -> None:
         """SetupError when the port is taken."""
