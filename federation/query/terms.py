@@ -7,7 +7,7 @@ whose terms are looser than its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal, TypeVar, get_type_hints
 
@@ -162,6 +162,15 @@ class Terms:
             result = _stricter_of(result, other)
         return result
 
+    def tightened(self, wishes: Mapping[str, Any]) -> Terms:
+        """Return these terms with each value of `wishes` that is stricter than the present one.
+
+        `wishes` is nested as in the policy file and names the keys it is about only; a looser value
+        changes nothing. An unknown or malformed key is a ValueError naming it.
+        """
+        wanted = Terms.from_dict(_merged(self.to_dict(), wishes))
+        return Terms.strictest([self, wanted])
+
     def at_least_as_strict_as(self, other: Terms) -> bool:
         """Tell whether no single key of these terms is looser than the same key of `other`."""
         return _stricter_of(self, other) == self
@@ -270,6 +279,16 @@ def looser_keys(part: Any, floor: Any, where: str = "") -> Iterator[str]:
 def first_looser(part: Any, floor: Any) -> str | None:
     """Return the name of the first key of `part` that is looser than in `floor`, or None."""
     return next(looser_keys(part, floor), None)
+
+
+def _merged(values: Mapping[str, Any], wishes: object) -> dict[str, Any]:
+    if not isinstance(wishes, Mapping):
+        raise ValueError("an object with named keys is needed")
+    made = dict(values)
+    for key, wish in wishes.items():
+        inner = made.get(key)
+        made[key] = _merged(inner, wish) if isinstance(inner, dict) else wish
+    return made
 
 
 def _stricter_of(a: T, b: T) -> T:

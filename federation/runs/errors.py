@@ -10,6 +10,8 @@ CODES: Mapping[str, str] = MappingProxyType(
         "NO_SITES": "No hospital takes part in this study yet. Ask its coordinator.",
         "NO_NODE": "A hospital of this study has no connected program yet. Ask the network office.",
         "OUTPUT_NOT_ALLOWED": "This study releases no results per hospital. Ask for pooled output.",
+        "NO_FORM": "A hospital's board has not signed for results of its own. Ask for pooled"
+        " output.",
         "TOO_MANY_RUNS": "Too many questions are waiting. Wait until some are answered.",
         "RUN_NOT_FOUND": "There is no question with this number.",
         "NOT_ALLOWED": "This account may not do that. Ask a member of the data-access committee.",

@@ -3,7 +3,7 @@
 Every function takes a Session, may flush and never commits; each act is announced once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,7 +31,7 @@ from federation.runs.states import (
 )
 from studies.actor import SYSTEM, Actor
 from studies.events import announce
-from studies.models import Participation, Study
+from studies.models import Participation, SiteNode, Study
 
 OPEN_PARTICIPATION = "open"
 DECIDERS = frozenset({"committee"})
@@ -64,7 +64,7 @@ def submit(
 
     The same question of the same person that is still unfinished is not stored twice: the first
     one is returned. Raises RunError (STUDY_NOT_FOUND, STUDY_NOT_OPEN, NO_SITES,
-    OUTPUT_NOT_ALLOWED, TOO_MANY_RUNS) or QueryError.
+    OUTPUT_NOT_ALLOWED, NO_FORM, TOO_MANY_RUNS) or QueryError.
     """
     found = session.get(Study, study)
     if found is None:
@@ -77,9 +77,9 @@ def submit(
     parsed = parse({**query, "study": query.get("study") or study}, codebook)
     if parsed.study != study:
         raise QueryError(BAD_VALUE, f"This question is asked in the study '{study}'.", "study")
-    if parsed.output == "by_site" and not found.output_by_site:
-        raise RunError("OUTPUT_NOT_ALLOWED")
-    asked_sites(session, parsed)
+    sites = asked_sites(session, parsed)
+    if parsed.output == "by_site":
+        _check_by_site(session, found, sites)
     waiting = session.scalar(
         select(Run).where(
             Run.query_sha256 == parsed.sha256,
@@ -107,6 +107,21 @@ def submit(
     session.flush()
     _announce(session, by, "run.submitted", run, query_sha256=parsed.sha256, kind=parsed.kind)
     return run
+
+
+def _check_by_site(session: Session, study: Study, sites: Sequence[str]) -> None:
+    """The study chose how results of single hospitals reach it, and every asked board signed.
+
+    The hospitals check the same by themselves. RunError OUTPUT_NOT_ALLOWED or NO_FORM.
+    """
+    if not study.output_by_site:
+        raise RunError("OUTPUT_NOT_ALLOWED")
+    nodes = session.scalars(select(SiteNode).where(SiteNode.institution.in_(sites))).all()
+    strict = [node for node in nodes if (node.terms or {}).get("protection") != "none"]
+    if strict and study.delivery is None:
+        raise RunError("OUTPUT_NOT_ALLOWED")
+    if any(node.form_id is None for node in strict):
+        raise RunError("NO_FORM")
 
 
 def asked_sites(session: Session, query: Query) -> list[str]:

@@ -13,11 +13,12 @@ from federation.query.codebook import Codebook
 from federation.query.model import Query
 from federation.query.terms import Terms
 from federation.query.words import explain
-from studies.models import Participation, SiteNode
+from studies.models import Participation, SiteNode, Study
 
 
 def thresholds(session: Session, study: str, query: Query) -> Terms:
-    """The strictest of the policies of all asked hospitals; the strict default while unknown."""
+    """The strictest of the policies of all asked hospitals and of the study itself; the strict
+    default while no hospital has said its own."""
     told = session.scalars(
         select(SiteNode.terms)
         .join(Participation, Participation.institution == SiteNode.institution)
@@ -29,7 +30,9 @@ def thresholds(session: Session, study: str, query: Query) -> Terms:
         )
     )
     terms = [Terms.from_dict(each) for each in told if each is not None]
-    return Terms.strictest(terms) if terms else Terms.strict()
+    strictest = Terms.strictest(terms) if terms else Terms.strict()
+    found = session.get(Study, study)
+    return strictest.tightened((found.terms if found is not None else None) or {})
 
 
 def sentences(query: Query, codebook: Codebook, terms: Terms, lang: str) -> list[str]:

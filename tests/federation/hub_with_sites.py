@@ -86,9 +86,17 @@ class HubWithSites:
         engine_of(self.factory).dispose()
 
 
-def build(folder: Path, *, sites: int = 3, rows: int = 60, policy: Policy | None = None) -> None:
+def build(
+    folder: Path,
+    *,
+    sites: int = 3,
+    rows: int = 60,
+    policy: Policy | None = None,
+    agreed: Mapping[str, str] | None = None,
+) -> None:
     """Fill ``folder``; open it with ``HubWithSites``. Every patient consents. With an open-data
-    policy the study allows results per hospital."""
+    policy the study allows results per hospital. ``agreed``: what each hospital agreed to for its
+    own results (by_site, result_key), and the study with it."""
     policy = policy or Policy.strict()
     url = f"sqlite:///{folder / 'hub.sqlite'}"
     migrations.upgrade(url)
@@ -109,9 +117,18 @@ def build(folder: Path, *, sites: int = 3, rows: int = 60, policy: Policy | None
             actor=SYSTEM,
             now=now,
         )
+        if agreed is not None:
+            studies.choose_delivery(
+                session,
+                session.get_one(Study, STUDY),
+                agreed["by_site"],
+                actor=SYSTEM,
+                result_key=agreed.get("result_key"),
+                benchmark="agreement 2026-17",
+            )
         codebook = Codebook.from_dict(session.get_one(Study, STUDY).codebook)
         made = [
-            _site(folder / "sites" / name, name, number, rows, codebook, key, policy)
+            _site(folder / "sites" / name, name, number, rows, codebook, key, policy, agreed or {})
             for number, name in enumerate(names)
         ]
         for site in made:
@@ -137,6 +154,7 @@ def _site(
     codebook: Codebook,
     key: SigningKey,
     policy: Policy,
+    agreed: Mapping[str, str],
 ) -> SiteDirectory:
     path.mkdir(parents=True)
     _write_patients(path / "data.csv", number, rows)
@@ -150,7 +168,9 @@ def _site(
         source={"kind": "csv", "path": "data.csv"},
         mapping=repr(mapping).replace("'", '"').encode(),
         policy=policy.to_yaml().encode(),
-        studies={STUDY: {"codebook": codebook, "requires": list(HORMONE_THERAPY.requires)}},
+        studies={
+            STUDY: {"codebook": codebook, "requires": list(HORMONE_THERAPY.requires), **agreed}
+        },
     )
 
 
@@ -195,6 +215,7 @@ def _enrol(session: Any, site: SiteDirectory, policy: Policy, now: datetime) -> 
         software="test",
         actor=SYSTEM,
         now=now,
+        form_id=policy.institution_disclosure,
     )
 
 
