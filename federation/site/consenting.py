@@ -118,7 +118,7 @@ class Consenting:
             except ConsentError:
                 raise Refused("CONSENT_UNAVAILABLE") from None
             self._masks = {k: v for k, v in self._masks.items() if k[0] == table.version}
-            self._masks[key] = permitted & table.keyed
+            self._masks[key] = permitted & table.countable
         return self._masks[key]
 
 

@@ -12,7 +12,9 @@ from federation.query.units import PATIENT
 from federation.site.convert import Tally, Values, VariableReader, readers, text_of
 from federation.site.errors import DataError, SetupError
 from federation.site.joins import chain
+from federation.site.judged import judge_rows, judge_units
 from federation.site.mapping import Mapped
+from federation.site.plausibility import Findings
 from federation.site.pseudonyms import HANDLE_BYTES, HandleMaker, Handles
 from federation.site.source_options import SourceOptions
 from federation.site.sources import Block, Source, open_source
@@ -29,7 +31,8 @@ class Table:
     version: changes when data, mapping or codebook change. handles: of each row's patient. keyed:
     bool (n,), False where that patient is not known; such a row belongs to nobody who could have
     consented. people: None where a row is a patient, else (n,) the number of each row's patient,
-    -1 for none. repeated: rows whose number came before, which must not be counted twice.
+    -1 for none. repeated: rows whose number came before, which must not be counted twice. findings:
+    what the plausibility rules say; None for a codebook without rules.
     """
 
     version: str
@@ -42,6 +45,12 @@ class Table:
     tallies: Mapping[str, Tally]
     people: Places | None = None
     units: Mapping[str, UnitRows] = field(default_factory=dict, repr=False)
+    findings: Findings | None = None
+
+    @property
+    def countable(self) -> NDArray[np.bool_]:
+        """Rows that may be counted if their patient consents, bool (n,)."""
+        return self.keyed if self.findings is None else self.keyed & self.findings.plausible
 
 
 class DataStore:
@@ -107,7 +116,7 @@ def read_table(
             plan = mapped.plan(codebook)
         except SetupError:
             raise DataError("MAPPING_FORM", "tables") from None
-        units = read_units(plan, codebook, mapped.source, watch=watch)
+        units = judge_units(codebook, read_units(plan, codebook, mapped.source, watch=watch))
         return unit_table(codebook, units, handles, version)
     if codebook.unit != codebook.whole.unit:
         raise DataError("UNIT_NOT_MAPPED", codebook.unit)
@@ -145,6 +154,7 @@ def unit_table(
         tallies=tallies,
         people=None if rows is patients else places,
         units={name: replace(each, items={}) for name, each in units.items()},
+        findings=rows.findings,
     )
 
 
@@ -175,6 +185,7 @@ def _rows_as_they_are(
         n += count
     all_handles = _joined(made, np.zeros(0, "S20"))
     all_keyed = _joined(keyed, np.zeros(0, np.bool_))
+    columns = {name: _joined(blocks, _empty(found[name])) for name, blocks in parts.items()}
     per_patient = codebook.unit == PATIENT
     repeated, people = 0, None
     if per_patient:
@@ -185,12 +196,13 @@ def _rows_as_they_are(
         version=version,
         codebook=codebook,
         n=n,
-        columns={name: _joined(blocks, _empty(found[name])) for name, blocks in parts.items()},
+        columns=columns,
         handles=all_handles,
         keyed=all_keyed,
         repeated=repeated,
         tallies={name: reader.tally for name, reader in found.items()},
         people=people,
+        findings=judge_rows(codebook, columns, all_handles, all_keyed),
     )
 
 

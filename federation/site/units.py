@@ -26,7 +26,8 @@ from federation.site.joins import (
 from federation.site.loading import load
 from federation.site.mapping_forms import Column, CountOf, FirstOf, Item, MapTexts, Node
 from federation.site.mapping_tables import MappedTable
-from federation.site.planning import Plan, PlannedTable, key_only, parts
+from federation.site.plan import Plan, PlannedTable, key_only, parts
+from federation.site.plausibility import Findings
 from federation.site.source_options import SourceOptions
 from federation.site.values import MISSING, Mask, Numbers, Places, Texts, Value
 
@@ -42,6 +43,7 @@ class UnitRows:
     repeated: rows whose key came before. orphans: rows that belong to no row above. merged: rows of
     the data that became one row with another. unmatched, ambiguous: per joined table the rows that
     found none, or more than one. disagreeing: per item the merged rows that contradict each other.
+    findings: what the plausibility rules say of the rows (`judged` adds them).
     """
 
     unit: str
@@ -57,6 +59,7 @@ class UnitRows:
     unmatched: Mapping[str, int] = field(default_factory=dict)
     ambiguous: Mapping[str, int] = field(default_factory=dict)
     disagreeing: Mapping[str, int] = field(default_factory=dict)
+    findings: Findings | None = None
 
 
 def read_units(
@@ -178,6 +181,9 @@ class _World:
         """What rows of a unit below say of each row of `unit`."""
         owners, size = self.owners(node.unit, unit), self.size(unit)
         if isinstance(node, CountOf):
+            if node.when is not None:
+                when = as_numbers(self.item(node.unit, str(node.when)), self.decimal)
+                owners = np.where(when.values == 1.0, owners, -1)
             counts = np.bincount(owners[owners >= 0], minlength=size)
             return Numbers(counts.astype(np.float64))
         order = self.item(node.unit, node.by) if node.by else None
@@ -341,5 +347,6 @@ def _watch(tally: Tally, node: Node, frame: _Frame, groups: Groups | None, bad: 
         raw = texts[0]
         counts = np.bincount(raw.codes[raw.known], minlength=len(raw.texts))
         for text, n in zip(raw.texts, counts.tolist(), strict=True):
-            if text in node.pairs and n and len(tally.meant) < _WATCH_LIMIT:
-                tally.meant[text, node.pairs[text]] += n
+            meant = node.pairs.get(text)
+            if meant is not None and n and len(tally.meant) < _WATCH_LIMIT:
+                tally.meant[text, meant] += n

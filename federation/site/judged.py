@@ -1,0 +1,144 @@
+"""The plausibility rules of a codebook, held against the rows that a hospital's mapping made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from federation.methods.base import Column
+from federation.query.codebook import Codebook
+from federation.query.rules import RuleBook, shipped_rules
+from federation.query.variables import Variable
+from federation.site.evaluation import as_dates
+from federation.site.joins import chain
+from federation.site.judging import Facts, Mask, Span
+from federation.site.plausibility import Findings, Plausibility
+from federation.site.units import UnitRows
+from federation.site.values import Dates, Places
+
+_EPOCH = date(1970, 1, 1)
+
+
+def judge_units(
+    codebook: Codebook, units: Mapping[str, UnitRows], today: date | None = None
+) -> dict[str, UnitRows]:
+    """The rows of each unit with what the rules of `codebook` find in them, what the units above
+    say of a row included. Unchanged for a codebook without rules."""
+    book = shipped_rules(codebook.whole)
+    if book is None:
+        return dict(units)
+    return {
+        unit: replace(rows, findings=_judge_unit(codebook, units, unit, book, _day(today)))
+        for unit, rows in units.items()
+    }
+
+
+def judge_rows(
+    codebook: Codebook,
+    columns: Mapping[str, NDArray[Any]],
+    handles: NDArray[Any],
+    keyed: Mask,
+    today: date | None = None,
+) -> Findings | None:
+    """The same for rows without units: of a date only the month is known, or the year.
+
+    handles: (n,), of each row's patient where `keyed`. None for a codebook without rules.
+    """
+    book = shipped_rules(codebook.whole)
+    if book is None:
+        return None
+    same = np.unique(handles, return_inverse=True)[1]
+    people = np.where(keyed, same, -1 - np.arange(len(handles)))
+    variables = {name: codebook.variables[name] for name in columns}
+    spans = {
+        name: _month_span(columns[name], variable)
+        for name, variable in variables.items()
+        if variable.type == "date"
+    }
+    rules = Plausibility(book, variables, spans)
+    facts = Facts(
+        n=len(people),
+        columns={name: Column(variables[name], columns[name]) for name in rules.columns},
+        dates={name: spans[name] for name in rules.dates},
+        today=_day(today),
+    )
+    return _found(rules, facts, people)
+
+
+def _judge_unit(
+    codebook: Codebook,
+    units: Mapping[str, UnitRows],
+    unit: str,
+    book: RuleBook,
+    today: float,
+) -> Findings:
+    variables: dict[str, Variable] = {}
+    columns: dict[str, tuple[NDArray[Any], Places]] = {}
+    dates: dict[str, tuple[Dates, Places]] = {}
+    rows = units[unit]
+    places: Places = np.arange(rows.n)
+    while True:
+        for name, values in rows.columns.items():
+            variables[name] = codebook.whole.variables[name]
+            columns[name] = (values, places)
+        for name, value in rows.items.items():
+            wanted = name in rows.columns and variables[name].type == "date"
+            if wanted or isinstance(value, Dates):
+                dates.setdefault(name, (as_dates(value), places))
+        if rows.parents is None:
+            break
+        places = chain(places, rows.parents)
+        rows = units[str(codebook.units[rows.unit])]
+    rules = Plausibility(book, variables, dates)
+    facts = Facts(
+        n=len(places),
+        columns={name: Column(variables[name], _at(*columns[name])) for name in rules.columns},
+        dates={name: _span(value.take(at)) for name, (value, at) in _of(rules.dates, dates)},
+        today=today,
+        relative=frozenset(name for name in rules.dates if dates[name][0].relative),
+    )
+    nobody = places < 0
+    people = np.where(nobody, -1 - np.arange(len(places)), places)
+    return _found(rules, facts, people)
+
+
+def _of(names: frozenset[str], found: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [(name, found[name]) for name in sorted(names)]
+
+
+def _found(rules: Plausibility, facts: Facts, people: NDArray[Any]) -> Findings:
+    bits, years = rules.judge(facts)
+    values = {name: column.values for name, column in facts.columns.items()}
+    bits |= rules.compare_rows(values, people)
+    return Findings(rules.rules, bits, years, rules.missing)
+
+
+def _at(values: NDArray[Any], places: Places) -> NDArray[Any]:
+    missing = -1 if values.dtype.kind == "i" else np.nan
+    return np.append(values, np.array([missing], values.dtype))[places]
+
+
+def _span(dates: Dates) -> Span:
+    return Span(*(np.where(dates.known, ends, np.nan) for ends in (dates.low, dates.high)))
+
+
+def _month_span(months: NDArray[Any], variable: Variable) -> Span:
+    """The days that a month since year 0 spans; those of its year when only years are known."""
+    known = ~np.isnan(months)
+    first = np.where(known, months, 1970 * 12).astype(np.int64) - 1970 * 12
+    after = first + (12 if variable.resolution == "year" else 1)
+    low, high = (_first_day(month) for month in (first, after))
+    return Span(np.where(known, low, np.nan), np.where(known, high - 1, np.nan))
+
+
+def _first_day(months: NDArray[np.int64]) -> NDArray[np.float64]:
+    return months.astype("datetime64[M]").astype("datetime64[D]").astype(np.float64)
+
+
+def _day(today: date | None) -> float:
+    return float(((today or datetime.now(UTC).date()) - _EPOCH).days)
