@@ -21,7 +21,7 @@ def gives_away(roster: Roster, earlier: Iterable[Roster], min_sites: int) -> fro
 
     A roster that is itself too short is not the business of this rule.
     """
-    before = sorted(set(earlier) - {roster}, key=sorted)
+    before = sorted(set(earlier), key=sorted)
     if roster in before or not before:
         return None
     together = [*before, roster]
