@@ -221,6 +221,11 @@ def code_meaning(variable: Variable) -> Callable[[str], float]:
     return lambda text: known.get(text, math.inf)
 
 
+def truth_meaning(text: str) -> float:
+    """1 or 0 of a text such as true, no or 1; infinity for any other."""
+    return _BOOLEANS.get(text.lower(), math.inf)
+
+
 def _known_codes(variable: Variable) -> dict[str, float]:
     if variable.type == "boolean":
         return dict(_BOOLEANS)

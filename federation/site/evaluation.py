@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from federation.site import expressions as ex
-from federation.site.convert import number_meaning, text_of
+from federation.site.convert import number_meaning, text_of, truth_meaning
 from federation.site.date_formats import ISO_DATE, span_reader
 from federation.site.mapping_forms import (
     ByLabel,
@@ -115,12 +115,11 @@ _OTHERWISE: dict[str, Callable[[str], str | None]] = {
 
 def _map_texts(node: MapTexts, frame: Frame) -> Value:
     otherwise = _OTHERWISE[node.otherwise]
-
-    def meaning(text: str) -> str | None:
-        found = node.pairs.get(text)
-        return otherwise(text) if found is None else found
-
-    return _texts(node.of, frame).renamed(meaning)
+    texts = _texts(node.of, frame)
+    none = [node.pairs.get(text, "") is None for text in texts.texts]
+    missing = np.array([*none, False, False])[texts.codes]
+    made = texts.renamed(lambda text: node.pairs[text] if text in node.pairs else otherwise(text))
+    return Texts(np.where(missing, -1, made.codes).astype(np.int32), made.texts)
 
 
 def _by_year(node: ByYear, frame: Frame) -> Value:
@@ -217,15 +216,23 @@ def _compared_dates(op: str, left: Dates, right: Dates) -> Floats:
 
 
 def _logic(node: ex.Logic, frame: Frame) -> Value:
-    left, right = _numbers(node.left, frame).values, _numbers(node.right, frame).values
+    left, right = _truths(node.left, frame), _truths(node.right, frame)
     decides = 0.0 if node.op == "and" else 1.0
     decided = (left == decides) | (right == decides)
     return Numbers(np.where(decided, decides, combined(left, right, np.multiply)))
 
 
 def _negation(node: ex.Negation, frame: Frame) -> Value:
-    values = _numbers(node.of, frame).values
+    values = _truths(node.of, frame)
     return Numbers(np.where(np.isfinite(values), 1.0 - values, values))
+
+
+def _truths(node: Any, frame: Frame) -> Floats:
+    """1 and 0; a text is true or false as in a boolean variable."""
+    value = evaluate(node, frame)
+    if isinstance(value, Texts):
+        return value.numbers(truth_meaning)
+    return as_numbers(value, frame.decimal).values
 
 
 def _slice(node: ex.Slice, frame: Frame) -> Value:

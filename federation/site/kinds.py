@@ -89,7 +89,7 @@ class Kinds:
         if isinstance(node, ex.Negation | ex.Logic):
             both = [node.of] if isinstance(node, ex.Negation) else [node.left, node.right]
             for each in both:
-                self._must(each, ("truth",), where, "and, or and not")
+                self._must(each, ("truth", "raw"), where, "and, or and not")
             return "truth"
         left, right = self.of(node.left, where), self.of(node.right, where)
         if isinstance(node, ex.Comparison):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from federation.site.convert import text_of
-from federation.site.planning import Plan
+from federation.site.plan import Plan
 from federation.site.source_options import SourceOptions
 from federation.site.sources import Raw, open_source
 from federation.site.values import MISSING, Texts

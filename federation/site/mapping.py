@@ -30,7 +30,8 @@ from federation.query.yaml_data import YamlError, load_yaml
 from federation.site.date_formats import ISO_DATE, wrong_format
 from federation.site.errors import SetupError
 from federation.site.mapping_tables import Expected, MappedTable, read_expected, read_tables
-from federation.site.planning import Plan, make_plan
+from federation.site.plan import Plan
+from federation.site.planning import make_plan
 from federation.site.source_options import SourceOptions, read_options
 
 _VARIABLE = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -124,7 +125,11 @@ def read_mapping(data: bytes, source: Mapping[str, Any], folder: Path, name: str
         if key not in _KEYS[version]:
             hint = did_you_mean(key, _KEYS[version])
             raise SetupError(f"{name}: unknown key '{key[:60]}'; remove it or correct it. {hint}")
-    more = _table(table.get("source", {}), None, f"{name}: source")
+    more = table.get("source", {})
+    if isinstance(more, dict):
+        # `null:` without quotes is YAML's word for nothing, and the key that is meant.
+        more = {"null" if key is None else key: option for key, option in more.items()}
+    more = _table(more, None, f"{name}: source")
     options = read_options(source, more, folder, name)
     return (_version_1 if version == 1 else _version_2)(table, options, data, name)
 

@@ -63,16 +63,17 @@ class DateText:
 
 @dataclass(frozen=True)
 class MapTexts:
-    """otherwise: one of OTHERWISE, for a text that is not in `pairs`."""
+    """pairs: None says that the text means no value. otherwise: one of OTHERWISE, for a text that
+    is not in `pairs`."""
 
     of: Node
-    pairs: Mapping[str, str]
+    pairs: Mapping[str, str | None]
     otherwise: str
 
 
 @dataclass(frozen=True)
 class ByYear:
-    """rules: (first year, last year, value); they do not overlap."""
+    """rules: (first, last, value) of years or other numbers of four digits, without overlap."""
 
     of: Node
     rules: tuple[tuple[int, int, str], ...]
@@ -92,9 +93,10 @@ class ByLabel:
 
 @dataclass(frozen=True)
 class CountOf:
-    """How many rows of a unit below belong to this one."""
+    """How many rows of a unit below belong to this one; of those where its item `when` is true."""
 
     unit: str
+    when: ex.Tree | str | None = None
 
 
 @dataclass(frozen=True)
@@ -127,13 +129,14 @@ _KEYS: Final[Mapping[str, frozenset[str]]] = {
     "expr": frozenset({"map", "otherwise", "times"}),
     "value": frozenset(),
     "by_year": frozenset({"rules"}),
+    "by_range": frozenset({"rules"}),
     "by_label": frozenset(_AFTER),
     "from": frozenset({"plus_days", "format", "precision"}),
     "days_between": frozenset({"format"}),
     "years_between": frozenset({"format"}),
     "subtract": frozenset(),
     "relative_days": frozenset(),
-    "count_of": frozenset(),
+    "count_of": frozenset({"when"}),
     "first_of": frozenset({"by"}),
 }
 
@@ -203,6 +206,7 @@ def _by_label(value: dict[str, Any], where: str) -> Node:
 
 
 def _by_year(value: dict[str, Any], where: str) -> Node:
+    form = "by_year" if "by_year" in value else "by_range"
     rules = value.get("rules")
     where_rules = f"{where}.rules"
     if not isinstance(rules, dict) or not 1 <= len(rules) <= MAX_RULES:
@@ -220,7 +224,7 @@ def _by_year(value: dict[str, Any], where: str) -> Node:
     made.sort()
     if any(one[1] >= other[0] for one, other in pairwise(made)):
         raise SetupError(f"{where_rules} has a year in two rules; leave it in one.")
-    return ByYear(read_name(value["by_year"], f"{where}.by_year"), tuple(made))
+    return ByYear(read_name(value[form], f"{where}.{form}"), tuple(made))
 
 
 def _from(value: dict[str, Any], where: str) -> Node:
@@ -259,7 +263,8 @@ def _relative(value: dict[str, Any], where: str) -> Node:
 
 
 def _count_of(value: dict[str, Any], where: str) -> Node:
-    return CountOf(_name(value["count_of"], f"{where}.count_of"))
+    when = read_expression(value["when"], f"{where}.when") if "when" in value else None
+    return CountOf(_name(value["count_of"], f"{where}.count_of"), when)
 
 
 def _first_of(value: dict[str, Any], where: str) -> Node:
@@ -275,6 +280,7 @@ _READERS: Final[Mapping[str, Callable[[dict[str, Any], str], Node]]] = {
     "expr": _expr,
     "value": _value,
     "by_year": _by_year,
+    "by_range": _by_year,
     "by_label": _by_label,
     "from": _from,
     "days_between": _pair("days_between"),
@@ -319,10 +325,12 @@ def _dated(node: Node, value: dict[str, Any], where: str) -> Node:
     return DateText(node, tuple(formats), str(precision))
 
 
-def _pairs(value: object, where: str) -> Mapping[str, str]:
+def _pairs(value: object, where: str) -> Mapping[str, str | None]:
     if not isinstance(value, dict) or not value:
         raise SetupError(f"{where} must map raw values to values of the codebook.")
-    return MappingProxyType({_text(raw, where): _text(v, where) for raw, v in value.items()})
+    return MappingProxyType(
+        {_text(raw, where): None if v is None else _text(v, where) for raw, v in value.items()}
+    )
 
 
 def _text(value: object, where: str) -> str:

@@ -19,7 +19,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -52,7 +52,8 @@ class Join:
 @dataclass(frozen=True)
 class MappedTable:
     """One unit. table: of the source, "" for its only one. key: None when rows have no number of
-    their own; "row" when the number of the row stands for it. explode: per label its columns."""
+    their own. row_number: the number of the row stands for it. explode: per label its columns.
+    let: items of the mapping's own. absent: what is not recorded here and must not be derived."""
 
     unit: str
     table: str
@@ -63,7 +64,8 @@ class MappedTable:
     explode: tuple[tuple[str, str], ...]
     when: ex.Tree | None
     items: Mapping[str, Node]
-    let: frozenset[str] = field(default=frozenset())
+    let: frozenset[str] = frozenset()
+    absent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -111,10 +113,11 @@ def _table(unit: str, value: object, source: tuple[str, ...], where: str) -> Map
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise SetupError(f"{where} must consist of named keys.")
     let = _block(value, "let", where)
-    items = {
+    given = {
         **{name: form for name, form in value.items() if name not in _RESERVED},
         **_block(value, "variables", where),
     }
+    items = {name: form for name, form in given.items() if form is not None}
     if twice := set(items) & set(let):
         raise SetupError(f"{where}.let has '{min(twice)}', which is there already; rename it.")
     if len(items) + len(let) > MAX_ITEMS:
@@ -138,6 +141,7 @@ def _table(unit: str, value: object, source: tuple[str, ...], where: str) -> Map
             }
         ),
         let=frozenset(let),
+        absent=frozenset(_item(name, where) for name in set(given) - set(items)),
     )
 
 

@@ -7,8 +7,8 @@ only thing that the data themselves still have to bear out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final
 
 from federation.query.codebook import Codebook
@@ -30,93 +30,10 @@ from federation.site.mapping_forms import (
     Joined,
     Node,
 )
-from federation.site.mapping_tables import Join, MappedTable
+from federation.site.mapping_tables import MappedTable
+from federation.site.plan import Plan, PlannedTable, parts
 
 MAX_CHAIN: Final = 60
-
-
-@dataclass(frozen=True)
-class PlannedTable:
-    """One unit, its names resolved. variables: the codebook's own among `items`, in its order.
-    collapsed: rows with the same key are one row of the unit, because a unit below is read from
-    the same table of the source. below: the units whose rows belong to rows of this one."""
-
-    unit: str
-    table: str
-    parent_unit: str | None
-    key: Node | None
-    row_number: bool
-    parent: Node | None
-    joins: tuple[Join, ...]
-    explode: tuple[tuple[str, str], ...]
-    when: Node | None
-    items: Mapping[str, Node]
-    kinds: Mapping[str, Kind]
-    variables: tuple[str, ...]
-    collapsed: bool
-
-    @property
-    def whole(self) -> bool:
-        """Whether each row of the table that is read is a row here."""
-        return not self.explode and self.when is None
-
-    def columns(self) -> dict[str, set[str]]:
-        """The columns that are needed, by name of the joined table, "" for its own."""
-        found: dict[str, set[str]] = {"": {column for _, column in self.explode}}
-        for join in self.joins:
-            found.setdefault(join.name, set()).add(join.right)
-        nodes = [*self.items.values(), self.key, self.parent, self.when]
-        for node in [*nodes, *(join.left for join in self.joins)]:
-            for each in parts(node):
-                if isinstance(each, Column):
-                    found.setdefault(each.table, set()).add(each.name)
-        return found
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Tables by unit, the highest first."""
-
-    tables: Mapping[str, PlannedTable]
-
-    def variables(self, unit: str) -> frozenset[str]:
-        """The variables that rows of `unit` can have, those of the units above included."""
-        found: set[str] = set()
-        name: str | None = unit
-        while name is not None and name in self.tables:
-            found |= set(self.tables[name].variables)
-            name = self.tables[name].parent_unit
-        return frozenset(found)
-
-
-def parts(node: Any) -> Iterator[Any]:
-    """The node and every node inside it."""
-    if isinstance(node, tuple):
-        for each in node:
-            yield from parts(each)
-    elif is_dataclass(node):
-        yield node
-        for each in fields(node):
-            yield from parts(getattr(node, each.name))
-
-
-def key_only(table: MappedTable) -> PlannedTable:
-    """The highest table with nothing but its key: a column, so that no codebook is needed."""
-    return PlannedTable(
-        unit=table.unit,
-        table=table.table,
-        parent_unit=None,
-        key=table.key,
-        row_number=table.row_number,
-        parent=None,
-        joins=(),
-        explode=(),
-        when=None,
-        items={},
-        kinds={},
-        variables=(),
-        collapsed=table.key is not None,
-    )
 
 
 def make_plan(tables: Mapping[str, MappedTable], codebook: Codebook, name: str) -> Plan:
@@ -137,6 +54,7 @@ class _Planner:
         self._resolved: dict[tuple[str, str], Node] = {}
         self._kinds: dict[tuple[str, str], Kind] = {}
         self._open: list[tuple[str, str]] = []
+        self._needed: set[tuple[str, str]] = set()
         self._kind = Kinds(self._item, self._wrong)
 
     def plan(self) -> Plan:
@@ -149,11 +67,36 @@ class _Planner:
                 raise self._wrong(unit, f"needs a table {missing[0]} as well; add it")
             self._items[unit] = self._checked(unit)
         self._add_derived()
+        for unit, items in self._items.copy().items():
+            for name in list(items):
+                self._item(unit, name)
+        links = {u: (self._key(u, t.key), self._parent(u)) for u, t in self._tables.items()}
+        self._need(list(links.values()))
         found = {}
         for unit in self._units:
             if unit in self._tables:
-                found[unit] = self._planned(unit)
+                found[unit] = self._planned(unit, *links[unit])
         return Plan(found)
+
+    def _need(self, left: list[Any]) -> None:
+        """Note which items others need, however far away: an own item that nothing needs is checked
+        like the others, but never read."""
+        left += [
+            self._resolved[unit, name]
+            for unit, items in self._items.items()
+            for name in items
+            if name not in self._tables[unit].let
+        ]
+        while left:
+            for each in parts(left.pop()):
+                if isinstance(each, Item | FirstOf | CountOf):
+                    names = {
+                        (each.unit, name)
+                        for name in _names_of(each)
+                        if (each.unit, name) not in self._needed
+                    }
+                    self._needed |= names
+                    left += [self._resolved[place] for place in names]
 
     def _wrong(self, where: str, what: str) -> SetupError:
         return SetupError(f"{self._file}: tables.{where} {what}.")
@@ -162,7 +105,7 @@ class _Planner:
         table = self._tables[unit]
         known = {n for n, v in self._codebook.variables.items() if v.per == unit}
         allowed = known | self._derived.items.get(unit, frozenset()) | table.let
-        for name in table.items:
+        for name in (*table.items, *table.absent):
             if name in allowed:
                 continue
             variable = self._codebook.variables.get(name)
@@ -181,24 +124,27 @@ class _Planner:
         for unit, name, node in self._derived.definitions:
             if unit not in self._items or name in self._items[unit]:
                 continue
-            if all(self._is_there(unit, each) for each in parts(node)):
+            if name in self._tables[unit].absent:
+                continue
+            if self._is_there(unit, node):
                 self._items[unit][name] = node
 
     def _is_there(self, unit: str, node: Any) -> bool:
+        """Whether the mapping has every item that a derivation names."""
         if isinstance(node, CountOf):
-            return node.unit in self._tables
+            return node.unit in self._tables and self._is_there(node.unit, node.when)
         if isinstance(node, FirstOf):
-            return node.name in self._items.get(node.unit, {}) and (
-                not node.by or node.by in self._items[node.unit]
-            )
+            return {node.name, node.by or node.name} <= set(self._items.get(node.unit, {}))
         if isinstance(node, ex.Name):
             return node.name in self._items.get(node.table or unit, {})
+        if isinstance(node, tuple):
+            return all(self._is_there(unit, each) for each in node)
+        if is_dataclass(node):
+            return all(self._is_there(unit, getattr(node, each.name)) for each in fields(node))
         return True
 
-    def _planned(self, unit: str) -> PlannedTable:
+    def _planned(self, unit: str, key: Node | None, parent: Node | None) -> PlannedTable:
         table = self._tables[unit]
-        for name in self._items[unit]:
-            self._item(unit, name)
         kinds = {name: self._kinds[unit, name] for name in self._items[unit]}
         variables = []
         for name, variable in self._codebook.variables.items():
@@ -218,16 +164,20 @@ class _Planner:
             unit=unit,
             table=table.table,
             parent_unit=self._units[unit],
-            key=self._key(unit, table.key),
+            key=key,
             row_number=table.row_number,
-            parent=self._parent(unit),
+            parent=parent,
             joins=tuple(
                 replace(join, left=self._of_columns(unit, join.left, f"join.{join.name}"))
                 for join in table.joins
             ),
             explode=table.explode,
             when=None if table.when is None else self._when(unit, table.when),
-            items={name: self._resolved[unit, name] for name in self._items[unit]},
+            items={
+                name: self._resolved[unit, name]
+                for name in self._items[unit]
+                if name not in table.let or (unit, name) in self._needed
+            },
             kinds=kinds,
             variables=tuple(variables),
             collapsed=collapsed,
@@ -392,11 +342,27 @@ class _Planner:
         if node.unit not in below:
             raise self._wrong(where, f"counts {node.unit[:60]}, which is no table below {unit}")
         if isinstance(node, CountOf):
-            return node
+            if node.when is None:
+                return node
+            # The condition is an item of the unit below like any other, under a name of its own.
+            name = f"{unit}.{what}"
+            self._items[node.unit][name] = node.when  # type: ignore[assignment]
+            if self._item(node.unit, name) != "truth":
+                raise self._wrong(where, "has a when that is no comparison")
+            return replace(node, when=name)
         for name in (node.name, node.by):
             if name and name not in self._items[node.unit]:
                 raise self._wrong(where, f"names {node.unit}.{name[:60]}, which is not there")
         return node
+
+
+def _names_of(node: Item | FirstOf | CountOf) -> set[str]:
+    """The items of its unit that a node needs."""
+    if isinstance(node, Item):
+        return {node.name}
+    if isinstance(node, FirstOf):
+        return {node.name, node.by} - {""}
+    return set() if node.when is None else {str(node.when)}
 
 
 def _is_whole(table: MappedTable) -> bool:
