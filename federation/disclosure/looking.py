@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -152,13 +153,15 @@ def agree(
     t: int,
     t_complement: int,
     known: Known | None = None,
+    terms: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> Agreement:
     """Judge the added votes; `labels` are those of the sets, in order.
 
     A set on which a hospital raised its flag needs bounds that add up to `t`. Without them a cell
     of a table (`cells`) is hidden, of the cohort the number of patients with a missing value
-    (label COHORT), and any other set ends the run: Refused SMALL_GROUP. Refused PROTOCOL when the
-    votes are not one per set.
+    (label COHORT), a level of a model (`terms`: label to the names of its terms) makes it Refused
+    MODEL_TOO_RICH with those names, and any other set ends the run: Refused SMALL_GROUP. Refused
+    PROTOCOL when the votes are not one per set.
 
     A set that earlier answers tell somewhere needs those bounds, too: one hospital may have been
     told more than the others. It is safe without them when it is no new set for all hospitals
@@ -194,7 +197,11 @@ def agree(
         doubted &= {COHORT}
         known = Known()
     unsafe |= {label for label in doubted if not known.tells(by_label[label])}
-    if not unsafe <= {*cells, COHORT}:
+    beyond = unsafe - {*cells, COHORT}
+    if beyond and beyond <= set(terms):
+        names = [name for label in labels if label in beyond for name in terms[label]]
+        raise Refused("MODEL_TOO_RICH", tuple(dict.fromkeys(names)))
+    if beyond:
         raise Refused("SMALL_GROUP")
     return Agreement(
         frozenset(unsafe),

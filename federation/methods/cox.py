@@ -50,6 +50,7 @@ class Cox:
     """Kind `cox`."""
 
     kind = "cox"
+    names_terms = True
     parameters: tuple[Parameter, ...] = (
         *OUTCOME,
         FormulaParam(

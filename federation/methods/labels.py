@@ -23,6 +23,21 @@ def cell_labels(method: Method, ask: Ask) -> frozenset[str]:
     return frozenset(set_labels(method, ask)[1:])
 
 
+def term_labels(method: Method, ask: Ask) -> dict[str, tuple[str, ...]]:
+    """Of a model (`names_terms`): each label but the analysis set's with the terms it is about.
+
+    Whatever is wrong with such a set, the model can be asked again without these terms.
+    """
+    if not getattr(method, "names_terms", False):
+        return {}
+    return {label: tuple(map(_term, label.split(","))) for label in set_labels(method, ask)[1:]}
+
+
+def _term(part: str) -> str:
+    name, is_level, level = part.partition("=")
+    return f"{name}[{level}]" if is_level else name
+
+
 def no_rows(ask: Ask) -> Rows:
     """The columns of the question without a single patient."""
     columns = {}

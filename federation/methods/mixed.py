@@ -57,6 +57,7 @@ class Mixed:
     """Kind `mixed`."""
 
     kind = "mixed"
+    names_terms = True
     parameters: tuple[Parameter, ...] = (
         FormulaParam(
             name="formula",

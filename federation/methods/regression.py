@@ -32,6 +32,7 @@ class Regression:
     """Kind `regression`."""
 
     kind = "regression"
+    names_terms = True
     parameters: tuple[Parameter, ...] = (
         ChoiceParam(
             name="family",

@@ -58,6 +58,7 @@ class Standardise:
     """Kind `standardise`."""
 
     kind = _KIND
+    names_terms = True
     parameters: tuple[Parameter, ...] = (
         VariableParam(
             name="outcome",

@@ -20,7 +20,7 @@ from federation.disclosure.nesting import (
     too_close,
 )
 from federation.methods.base import Ask, CountTable, Finished, Step
-from federation.methods.labels import cell_labels, set_labels, settle
+from federation.methods.labels import cell_labels, set_labels, settle, term_labels
 from federation.methods.registry import KINDS
 from federation.methods.release import without_missing
 from federation.protocol.encoding import canonical
@@ -304,6 +304,7 @@ class Driver:
             cell_labels(self._method, self._ask),
             self.plan.terms.diff.t_diff,
             self.plan.terms.t_complement,
+            terms=term_labels(self._method, self._ask),
         )
 
     def _finish(self, finished: Finished, now: datetime) -> Outcome:

@@ -12,7 +12,7 @@ from federation.disclosure.gate import check_contribution
 from federation.disclosure.looking import COHORT, LOOK, Agreement, agree
 from federation.disclosure.marks import Known
 from federation.methods.base import Ask, Finished, Method, Step, Sums
-from federation.methods.labels import cell_labels, set_labels
+from federation.methods.labels import cell_labels, set_labels, term_labels
 from federation.methods.own import is_own
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import PublicIdentity, key_id
@@ -55,6 +55,7 @@ def agreed(
         ask.terms.diff.t_diff,
         ask.terms.t_complement,
         known,
+        term_labels(method, ask),
     )
 
 

@@ -135,7 +135,9 @@ def test_14_after_enough_withdrawals_and_the_window_a_fresh_answer(net10):
 
     assert after.ok
     assert before.result["n"] - after.result["n"] >= 10
-    assert after.envelope["provenance"]["released_at"] > before.envelope["provenance"]["released_at"]
+    assert (
+        after.envelope["provenance"]["released_at"] > before.envelope["provenance"]["released_at"]
+    )
 
 
 def test_14_but_not_for_one_withdrawal(net10_of):
@@ -174,13 +176,16 @@ def test_34_asked_three_hundred_times_it_is_one_answer(net10):
 
 def test_34_variants_end_with_the_budget(net10_of):
     """No noise is ever drawn, so nothing can be averaged; new groups are counted per researcher."""
-    text = Policy.strict().to_yaml().replace(
-        "new_sets_per_researcher_30d: 200", "new_sets_per_researcher_30d: 5"
+    text = (
+        Policy.strict()
+        .to_yaml()
+        .replace("new_sets_per_researcher_30d: 200", "new_sets_per_researcher_30d: 5")
     )
     net = net10_of(policy=text.encode())
 
     codes = [
-        net.ask(COUNT, leaf("age", ">=", age), as_="r1").code for age in (40, 45, 50, 55, 60, 65, 70)
+        net.ask(COUNT, leaf("age", ">=", age), as_="r1").code
+        for age in (40, 45, 50, 55, 60, 65, 70)
     ]
 
     assert codes[0] is None
