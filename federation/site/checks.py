@@ -17,6 +17,7 @@ from federation.query.refusals import Refused
 from federation.query.terms import Terms
 from federation.site.agreement import check_agreed
 from federation.site.directory import SiteDirectory
+from federation.site.errors import SetupError
 from federation.site.mapping import Mapped
 from federation.site.settings import StudyHere
 from federation.site.step_message import StepMessage
@@ -106,7 +107,11 @@ def _check_allowed(study: StudyHere, ask: Ask, mapped: Mapped) -> None:
         closed = tuple(name for name in named if name not in study.variables)
         if closed:
             raise Refused("NOT_IN_CATALOGUE", closed)
-    if not set(named) <= set(mapped.variables):
+    try:
+        answers = mapped.answers(ask.codebook)
+    except SetupError:
+        raise Refused("DATA_MISMATCH") from None
+    if not set(named) <= answers:
         raise Refused("DATA_MISMATCH")
 
 
