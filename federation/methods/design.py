@@ -130,9 +130,12 @@ class Design:
         binned = [name for name in self.factors if self.codebook.variables[name].is_numeric]
         return rows.complete([n for n in self.variables if n not in binned], binned)
 
-    def matrix(self, rows: Rows) -> Floats:
-        """Raw values, float (n, p), of rows that are complete; each column lies in one piece."""
-        made = np.empty((self.size, rows.n)).T
+    def matrix(self, rows: Rows, out: Floats | None = None) -> Floats:
+        """Raw values, float (n, p), of rows that are complete; each column lies in one piece.
+
+        `out` (p, n) holds the columns when it is given.
+        """
+        made = (np.empty((self.size, rows.n)) if out is None else out).T
         codes = {name: self._codes(name, rows) for name in self.factors}
         for index, column in enumerate(self.columns):
             for place, part in enumerate(column.parts):

@@ -103,12 +103,17 @@ class GlmPlan:
 
 @dataclass(frozen=True)
 class GlmBasis:
-    """Complete rows and their raw columns (n, p); `y` and `exposure` (n,), unscaled."""
+    """Complete rows; `columns` (1 + p, n), ones and the raw columns; `y`, `exposure` (n,)."""
 
     rows: Rows
-    matrix: Floats
+    columns: Floats
     y: Floats
     exposure: Floats | None
+
+    @property
+    def matrix(self) -> Floats:
+        """The raw columns, (n, p)."""
+        return self.columns[1:].T
 
 
 def _key(what: str, plan: GlmPlan) -> tuple[Any, ...]:
@@ -122,7 +127,10 @@ def basis(plan: GlmPlan, rows: Rows) -> GlmBasis:
         known = plan.complete(rows)
         kept = rows if known.all() else rows.select(known)
         exposure = None if plan.exposure is None else kept.column(plan.exposure).values
-        rows.cache[key] = GlmBasis(kept, plan.design.matrix(kept), plan.values(kept), exposure)
+        columns = np.empty((1 + plan.design.size, kept.n))
+        columns[0] = 1.0
+        plan.design.matrix(kept, out=columns[1:])
+        rows.cache[key] = GlmBasis(kept, columns, plan.values(kept), exposure)
     return rows.cache[key]  # type: ignore[no-any-return]
 
 
@@ -180,12 +188,13 @@ def scaled(plan: GlmPlan, params: Mapping[str, Any], rows: Rows) -> GlmRows:
     if cached is not None and cached[0] == fixed:
         return cached[1]  # type: ignore[no-any-return]
     base = basis(plan, rows)
-    rows.cache.pop(_key("basis", plan))  # as large as what is made here, and not needed again
-    columns = np.empty((1 + len(params["kept"]), base.rows.n))
-    columns[0] = 1.0
-    for k, j in enumerate(params["kept"]):
-        np.subtract(base.matrix[:, j], params["centre"][k], out=columns[k + 1])
-        columns[k + 1] /= params["scale"][k]
+    rows.cache.pop(_key("basis", plan))  # its columns are scaled in place
+    columns = base.columns
+    if len(params["kept"]) < plan.design.size:
+        columns = columns[[0, *(1 + j for j in params["kept"])]]
+    for k, (centre, scale) in enumerate(zip(params["centre"], params["scale"], strict=True)):
+        columns[k + 1] -= centre
+        columns[k + 1] /= scale
     y = base.y
     if plan.family == GAUSSIAN:
         y = (y - params["y_centre"]) / params["y_scale"]
