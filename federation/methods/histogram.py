@@ -115,13 +115,15 @@ class Histogram:
         return Finished(pooled)
 
     def sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
-        """Complete cases, the classes, and with `by` the groups and each class of each group."""
+        """Complete cases and the classes; with `by` the groups and each class of each group, which
+        the classes of all together are made of."""
         group, place = self._codes(ask, rows)
         groups, labels = self.groups(ask), self.classes(ask).labels()
         name = ask.params["variable"]
         found: list[tuple[str, Mask]] = [("analysis", group >= 0)]
-        found += [(f"{name}={label}", place == i) for i, label in enumerate(labels)]
-        if groups.by is not None:
+        if groups.by is None:
+            found += [(f"{name}={label}", place == i) for i, label in enumerate(labels)]
+        else:
             for k, level in enumerate(groups.labels):
                 mine = group == k
                 found.append((f"{groups.by}={level}", mine))
@@ -162,13 +164,33 @@ class Histogram:
         if not ask.strict:
             return tuple((i, i) for i in range(classes.count))
         needed = max(ask.terms.hist.min_bin, ask.terms.t_cell)
-        labels = [f"{classes.variable.name}={label}" for label in classes.labels()]
         size = self._sizes(ask, pooled, None)
-        unsafe = [label in hidden for label in labels]
+        unsafe = self._held_back(ask, pooled, hidden)
         return merged(
             classes.count,
             lambda bar: size(bar) >= needed and is_cleared(bar, size, unsafe, ask.terms.t_cell),
         )
+
+    def _held_back(self, ask: Ask, pooled: Sums, hidden: frozenset[str]) -> list[bool]:
+        """Which classes of all groups together the auditors hold back.
+
+        With `by` they spoke about each group's part: one large part that may be combined with
+        anything is enough for the whole, and small parts say nothing.
+        """
+        classes, groups = self.classes(ask), self.groups(ask)
+        own = [f"{classes.variable.name}={label}" for label in classes.labels()]
+        if groups.by is None:
+            return [label in hidden for label in own]
+        sizes = [self._sizes(ask, pooled, k) for k in range(groups.size)]
+        found = []
+        for i, label in enumerate(own):
+            large = [
+                f"{groups.by}={level},{label}" in hidden
+                for level, size in zip(groups.labels, sizes, strict=True)
+                if size((i, i)) >= ask.terms.t_cell
+            ]
+            found.append(bool(large) and all(large))
+        return found
 
     def _sizes(self, ask: Ask, pooled: Sums, group: int | None) -> Callable[[Bar], int]:
         """The rows, or patients if they are fewer, in a bar of one group or of all together."""

@@ -133,6 +133,15 @@ class TestVotes:
         assert finished.facts["bars"] == ((0, 4), (5, 17))
         assert hide == frozenset()
 
+    def test_by_group_a_class_is_held_back_when_each_group_is(self, ask: Any, rows: Any) -> None:
+        question = ask("histogram", variable="age", by="h")
+        made = rows(age=[42] * 40 + [47] * 40 + [52] * 40, h=["no", "yes"] * 60)
+        finished = self.pooled(question, made)
+        both = frozenset({"h=no,age=[45,50)", "h=yes,age=[45,50)"})
+        for held, bars in ((both, ((0, 4), (5, 17))), (both - {"h=no,age=[45,50)"}, None)):
+            found, _ = settle(KINDS["histogram"], question, finished, held)
+            assert found.facts["bars"] == (bars or ((0, 4), (5, 5), (6, 17)))
+
     def test_when_every_class_is_held_back_all_are_one(self, ask: Any, rows: Any) -> None:
         question = ask("histogram", variable="age")
         finished = self.pooled(question, ages(rows, {42: 30, 47: 30}))
@@ -153,8 +162,8 @@ class TestVotes:
     def test_labels_are_those_of_cells(self, ask: Any) -> None:
         question = ask("histogram", variable="score", by="h")
         labels = set_labels(KINDS["histogram"], question)
-        assert labels[:3] == ("analysis", "score=1", "score=2")
-        assert "h=yes,score=5" in labels
+        assert labels[:3] == ("analysis", "h=no", "h=no,score=1")
+        assert labels[-1] == "h=yes,score=5"
         assert cell_labels(KINDS["histogram"], question) == set(labels[1:])
 
     def test_other_kinds_settle_nothing(self, ask: Any) -> None:
