@@ -24,6 +24,8 @@ def figure_of(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Name
     draw = DRAW.get(str(envelope.get("analysis")))
     if not isinstance(result, Mapping) or draw is None:
         return None
+    if not result and draw is not standardise:  # each hospital for itself: see the tables
+        return None
     try:
         return draw(envelope, query, names)
     except ValueError:  # every number hidden: the table says so

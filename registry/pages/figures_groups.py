@@ -59,7 +59,7 @@ def _columns(bins: list[Mapping[str, Any]], variable: str, names: Names) -> tupl
         low, high = _closed(bins, i)
         if names.codebook.variables[variable].edges is None or low == high:
             low, high = low - 0.5, high + 0.5
-        found.append(Column(low, high, each.get("n"), ""))
+        found.append(Column(low, high, each.get("n")))
     return tuple(found)
 
 

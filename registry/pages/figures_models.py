@@ -133,7 +133,7 @@ def standardise(envelope: Envelope, query: Mapping[str, Any], names: Names) -> F
     marks = [
         Mark(name, float(p["expected"]), float(p["ratio"]), int(p["outside"])) for name, p in own
     ]
-    limits = _limits(envelope, max(mark.expected for mark in marks) * 1.08)
+    limits = _limits(own[0][1], max(mark.expected for mark in marks) * 1.08)
     words = FunnelWords(
         title=query["title"],
         description=finding(envelope, query, names),
@@ -154,12 +154,12 @@ def standardise(envelope: Envelope, query: Mapping[str, Any], names: Names) -> F
     )
 
 
-def _limits(envelope: Envelope, longest: float) -> list[Limit]:
-    """The limits from one expected patient on, closer together where they bend."""
-    result = envelope["result"]
-    share = None
-    if result.get("limits") == "binomial":
-        share = result["observed"] / result["n"] if result.get("observed") else None
+def _limits(part: Mapping[str, Any], longest: float) -> list[Limit]:
+    """The limits from one expected patient on, closer together where they bend.
+
+    `part` is one hospital's answer: without a model its expected share is everybody's.
+    """
+    share = part["expected"] / part["n"] if part.get("limits") == "binomial" else None
     found = []
     start = min(1.0, longest / 4)
     for expected in np.geomspace(start, longest, LIMIT_POINTS).tolist():

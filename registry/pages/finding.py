@@ -24,8 +24,31 @@ def finding(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names)
     result = envelope.get("result")
     if not isinstance(result, Mapping):
         return ""
+    own = envelope.get("by_site") or {}
+    if own and not result:
+        return _per_hospital(own)
     say = SENTENCES.get(str(envelope.get("analysis")), _other)
     return say(result, query["analysis"], names)
+
+
+def _per_hospital(own: Mapping[str, Mapping[str, Any]]) -> str:
+    """How many hospitals answered for themselves, when nothing was added up."""
+    answered = [part for part in own.values() if "code" not in part]
+    words = _(
+        "%(shown)s of %(asked)s hospitals gave an answer of their own. Nothing was added up.",
+        shown=number(len(answered)),
+        asked=number(len(own)),
+    )
+    placed = [part["outside"] for part in answered if part.get("outside") is not None]
+    if placed:
+        words += " " + _(
+            "%(outside)s of %(placed)s lie outside the 95%% limits; chance alone puts about "
+            "%(chance)s there.",
+            outside=number(sum(1 for each in placed if each)),
+            placed=number(len(placed)),
+            chance=number(len(placed) / 20, 1),
+        )
+    return words
 
 
 def _count(result: Mapping[str, Any], analysis: Mapping[str, Any], names: Names) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from registry.pages.finding import finding
 from registry.pages.naming import Names
 from registry.pages.states import has_result, hidden_reason, is_final, run_state, site_state
 from registry.pages.tables import tables_of
+from registry.pages.tables_hospitals import by_name
 from registry.pages.tidy import Shown, to_csv
 from registry.pages.warning_words import warning_words
 from registry.transaction import current_session
@@ -90,6 +92,20 @@ def refusal_words(code: str | None) -> str:
         "CANCELLED": _("The question was withdrawn before it was answered."),
         "EXPIRED": _("Nobody decided on this question in time. Submit it again."),
     }.get(code, _("The hub could not work out an answer. Nothing was released."))
+
+
+def without_answer(envelope: Mapping[str, Any], names: Names) -> list[tuple[str, str]]:
+    """Hospitals of which this page has no numbers of their own, and why."""
+    found = []
+    for slug, part in by_name(envelope.get("by_site") or {}, names):
+        if "sealed" in part:
+            sealed = _(
+                "Sealed with the study’s key. It opens on the researcher’s own computer, not here."
+            )
+            found.append((names.hospital(slug), sealed))
+        elif "code" in part:
+            found.append((names.hospital(slug), refusal_words(str(part["code"]))))
+    return found
 
 
 @blueprint.get("/<uuid:id>")
@@ -173,6 +189,7 @@ def result(id: Any) -> str | BaseResponse:  # noqa: A002
         study=current_session().get_one(Study, run.study),
         envelope=envelope,
         outcome=envelope["result"],
+        without=without_answer(envelope, names),
         finding=finding(envelope, run.query, names),
         figure=figure_of(envelope, run.query, names),
         tables=tables_of(envelope, run.query, names),

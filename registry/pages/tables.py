@@ -14,7 +14,7 @@ from registry.pages.tables_groups import (
     mantel_haenszel,
     pearson,
 )
-from registry.pages.tables_hospitals import standardise
+from registry.pages.tables_hospitals import by_name, standardise
 from registry.pages.tables_models import cox, mixed, regression
 from registry.pages.tidy import Cell, Head, Shown, Table
 from registry.translate import number, percent
@@ -22,12 +22,38 @@ from registry.translate import translate as _
 
 
 def tables_of(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) -> list[Table]:
-    """Every table of a released result, the main one first; none when nothing was released."""
+    """Every table of a released result, the main one first; none when nothing was released.
+
+    Answers of single hospitals stand in tables of their own, after those of all together.
+    """
     shown = Shown(envelope, names)
-    if not shown.result:
-        return []
-    made = TABLES.get(str(envelope.get("analysis")), _plain)(shown, query["analysis"])
+    kind = str(envelope.get("analysis"))
+    made: list[Table] = []
+    if shown.result or (kind == "standardise" and envelope.get("by_site")):
+        made = TABLES.get(kind, _plain)(shown, query["analysis"])
+    if kind != "standardise":  # which has its hospitals in its own main table
+        made += _of_hospitals(envelope, query, names)
     return [table for table in made if table.rows]
+
+
+def _of_hospitals(
+    envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names
+) -> list[Table]:
+    """The tables of each hospital's answer, those of one kind joined, the hospital in front."""
+    joined: dict[tuple[str, tuple[Head, ...]], list[tuple[Cell, ...]]] = {}
+    for slug, part in by_name(envelope.get("by_site") or {}, names):
+        if "code" in part or "sealed" in part:
+            continue
+        own = {**envelope, "result": part, "hidden": part.get("hidden") or [], "by_site": None}
+        name = Cell(names.hospital(slug), slug, numeric=False)
+        for table in tables_of(own, query, names):
+            rows = joined.setdefault((table.caption, table.heads), [])
+            rows += [(name, *row) for row in table.rows]
+    head = Head(_("Hospital"), "hospital", False)
+    return [
+        Table(_("%(caption)s, per hospital", caption=caption), (head, *heads), tuple(rows))
+        for (caption, heads), rows in joined.items()
+    ]
 
 
 def _count(shown: Shown, analysis: Mapping[str, Any]) -> list[Table]:

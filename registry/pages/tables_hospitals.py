@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from registry.pages.naming import Names
 from registry.pages.tables_models import ratio_name, term_table, value_table
 from registry.pages.tidy import Cell, Head, Shown, Table
 from registry.translate import number
@@ -35,11 +36,20 @@ def standardise(shown: Shown, analysis: Mapping[str, Any]) -> list[Table]:
             shown.text(_("yes") if rank.get("may_rank") else _("no"), str(rank.get("may_rank"))),
         ),
     ]
-    tables = [_hospitals(shown), value_table(_("How far hospitals differ"), rows)]
+    tables = [_hospitals(shown)]
+    if result:
+        tables.append(value_table(_("How far hospitals differ"), rows))
     if result.get("terms"):
         caption = _("What the expected number allows for")
         tables.append(term_table(shown, caption, ratio_name(analysis)))
     return tables
+
+
+def by_name(
+    own: Mapping[str, Mapping[str, Any]], names: Names
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """Slug and answer of each hospital, in the order of their names."""
+    return sorted(own.items(), key=lambda pair: names.hospital(pair[0]).casefold())
 
 
 def _hospitals(shown: Shown) -> Table:
@@ -55,10 +65,8 @@ def _hospitals(shown: Shown) -> Table:
         Head(_("Patients"), "n"),
     )
     names = shown.names
-    own = shown.envelope.get("by_site") or {}
     rows = []
-    for slug in sorted(own, key=lambda s: names.hospital(s).casefold()):
-        part = own[slug]
+    for slug, part in by_name(shown.envelope.get("by_site") or {}, names):
         label = shown.text(names.hospital(slug), slug)
         if "ratio" not in part:  # refused, sealed or silent: said elsewhere
             nothing = Cell(_("not shown"), "hidden", hidden=True)

@@ -30,7 +30,6 @@ class Column:
     low: float
     high: float
     n: int | None
-    label: str
 
 
 @dataclass(frozen=True)

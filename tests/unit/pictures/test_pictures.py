@@ -10,6 +10,8 @@ import pytest
 from registry.pictures.bars import Bar, BarGroup, BarWords, bars
 from registry.pictures.canvas import PHONE, SHAPES, WIDE, Shape
 from registry.pictures.forest import Estimate, ForestWords, forest
+from registry.pictures.funnel import FunnelWords, Limit, Mark, funnel
+from registry.pictures.histogram import Column, HistogramWords, Panel, histogram
 from registry.pictures.kaplan_meier import (
     Curve,
     Point,
@@ -31,6 +33,8 @@ SURVIVAL = SurvivalWords(
 )
 FOREST = ForestWords("Ratio's", "Uitleg", "Ratio", "langzamer", "sneller", "tot", "niet getoond")
 BARS = BarWords("Aantallen", "Uitleg", "Aantal", "<10")
+HISTOGRAM = HistogramWords("Leeftijd", "Uitleg", "Jaren", "<10")
+FUNNEL = FunnelWords("Trechter", "Uitleg", "Verwacht", "Verhouding", "95%", "99,8%")
 
 
 def curve(label: str, days: float, points: int = 20) -> Curve:
@@ -60,7 +64,44 @@ def hospitals(shape: Shape) -> str:
     return network(made, title="Netwerk", description="Uitleg", shape=shape)
 
 
-PICTURES: list[Callable[[Shape], str]] = [survival, ratios, counts, hospitals]
+def incidence(shape: Shape) -> str:
+    points = (
+        Point(0, 0, 0, 0, 200),
+        Point(700, 0.06, 0.04, 0.09, 120),
+        Point(900, 0.1, 0.07, 0.13, 90),
+    )
+    return kaplan_meier([Curve("ja", points)], words=SURVIVAL, shape=shape)
+
+
+def differences(shape: Shape) -> str:
+    lines = [Estimate("Leeftijd", 0.8, 0.3, 1.3), Estimate("Graad", -0.2, -0.9, 0.5)]
+    return forest(lines, words=FOREST, shape=shape, ratio=False, null=0.0)
+
+
+def bars_of_ages(shape: Shape) -> str:
+    columns = (Column(40, 50, 30), Column(50, 60, None), Column(60, 80, 60))
+    panels = [Panel("nee", columns), Panel("ja", columns)]
+    return histogram(panels, words=HISTOGRAM, shape=shape)
+
+
+LIMITS = [
+    Limit(e, (1 - 2 / e**0.5, 1 + 2 / e**0.5), (1 - 3 / e**0.5, 1 + 3 / e**0.5))
+    for e in (1, 9, 100)
+]
+
+
+def funnel_of_three(shape: Shape) -> str:
+    marks = [
+        Mark("Maasoever", 40, 1.05, 0),
+        Mark("Peelrand", 60, 1.3, 95),
+        Mark("De Aa", 90, 0.4, 998),
+    ]
+    return funnel(marks, LIMITS, words=FUNNEL, shape=shape)
+
+
+PICTURES: list[Callable[[Shape], str]] = [
+    survival, ratios, counts, hospitals, incidence, differences, bars_of_ages, funnel_of_three,
+]  # fmt: skip
 
 
 def root_of(svg: str) -> ET.Element:
@@ -190,3 +231,58 @@ def test_nothing_to_draw_is_an_error_not_an_empty_picture() -> None:
     ):
         with pytest.raises(ValueError, match="no "):
             draw()
+
+
+def test_a_rare_event_gets_an_axis_that_fits_it() -> None:
+    words = words_in(incidence(WIDE))
+    assert "15%" in words
+    assert "100%" not in words
+    assert "100%" in words_in(survival(WIDE))
+
+
+def test_differences_have_a_line_at_nothing() -> None:
+    strong = [
+        e for e in root_of(differences(WIDE)).iter(f"{SVG}line") if e.get("stroke-width") == "1.8"
+    ]
+    assert len(strong) == 1
+    # One stands clear of 0 and is a diamond; the other is a square.
+    assert len([e for e in root_of(differences(WIDE)).iter(f"{SVG}path")]) == 1
+    plain_means = forest([Estimate("a", 2, 1, 3)], words=FOREST, shape=WIDE, ratio=False)
+    assert 'stroke-width="1.8"' not in plain_means
+
+
+def test_the_area_of_a_bar_is_its_patients() -> None:
+    bars_drawn = [e for e in root_of(bars_of_ages(WIDE)).iter(f"{SVG}rect")]
+    first, hidden, wide = bars_drawn[:3]
+    area = [float(e.get("width", "0")) * float(e.get("height", "0")) for e in (first, wide)]
+    assert area[1] / area[0] == pytest.approx(2, rel=0.02)
+    assert hidden.get("stroke-dasharray")
+    assert words_in(bars_of_ages(WIDE)).count("<10") == 2
+
+
+def test_every_hidden_bar_is_as_high() -> None:
+    columns = (Column(0, 1, None), Column(1, 2, None), Column(2, 3, 500))
+    svg = histogram([Panel("", columns)], words=HISTOGRAM, shape=WIDE)
+    heights = [
+        e.get("height") for e in root_of(svg).iter(f"{SVG}rect") if e.get("stroke-dasharray")
+    ]
+    assert heights == ["18", "18"]
+    with pytest.raises(ValueError, match="no released bar"):
+        histogram([Panel("", columns[:2])], words=HISTOGRAM, shape=WIDE)
+
+
+def test_only_hospitals_outside_the_limits_are_named() -> None:
+    root = root_of(funnel_of_three(WIDE))
+    words = words_in(funnel_of_three(WIDE))
+    assert "Maasoever" not in words
+    assert {"Peelrand", "De Aa"} <= set(words)
+    # Three shapes, so that colour is not needed to tell them apart.
+    assert len(list(root.iter(f"{SVG}circle"))) == 1
+    assert len(list(root.iter(f"{SVG}rect"))) == 1
+    closed = [e for e in root.iter(f"{SVG}path") if e.get("d", "").endswith("Z")]
+    assert len(closed) == 1
+
+
+def test_a_funnel_needs_a_hospital() -> None:
+    with pytest.raises(ValueError, match="no released ratio"):
+        funnel([], LIMITS, words=FUNNEL, shape=WIDE)

@@ -1,0 +1,299 @@
+"""Every kind of analysis on the page: real answers of three hospitals, open and protected."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from flask import Flask
+
+from federation.disclosure.gate import decide
+from federation.methods.base import Ask, Column, Finished, Rows, Step
+from federation.methods.registry import KINDS, parse
+from federation.query.codebook import Codebook
+from federation.query.terms import Terms
+from registry.forms.query_form import kinds
+from registry.pages.figures import DRAW, figure_of
+from registry.pages.finding import SENTENCES, finding
+from registry.pages.naming import Names
+from registry.pages.tables import TABLES, tables_of
+from registry.pages.tidy import to_csv
+from registry.pages.warning_words import warning_words
+from registry.translate import COOKIE
+
+BOOK = Codebook.from_dict(
+    {
+        "codebook": "pages/1",
+        "variables": {
+            "t": {"type": "duration", "unit": "days", "min": 0, "max": 3000},
+            "died": {"type": "boolean", "label": {"en": "Died", "nl": "Overleden"}},
+            "what": {
+                "type": "category",
+                "levels": {
+                    "none": {"en": "nothing", "nl": "niets"},
+                    "back": {"en": "recurrence", "nl": "terugkeer"},
+                    "dead": {"en": "death", "nl": "overlijden"},
+                },
+            },
+            "age": {
+                "type": "integer",
+                "unit": "years",
+                "min": 18,
+                "max": 110,
+                "cuts": {"step": 10},
+                "knots": [45, 60, 75],
+                "label": {"en": "Age", "nl": "Leeftijd"},
+            },
+            "score": {"type": "integer", "min": 1, "max": 5},
+            "size": {"type": "number", "unit": "mm", "min": 0, "max": 200, "cuts": [20, 40]},
+            "arm": {
+                "type": "category",
+                "levels": {
+                    "no": {"en": "usual care", "nl": "gewone zorg"},
+                    "yes": {"en": "new care", "nl": "nieuwe zorg"},
+                },
+                "label": {"en": "Arm", "nl": "Groep"},
+            },
+            "grade": {"type": "category", "levels": ["1", "2", "3"]},
+        },
+    }
+)
+ASKED: list[dict[str, Any]] = [
+    {"kind": "count", "by": ["arm", "grade"]},
+    {"kind": "describe", "variables": ["age", "grade"], "by": "arm"},
+    {"kind": "survival", "time": "t", "event": "died", "by": "arm", "at": [365, 730]},
+    {"kind": "cox", "time": "t", "event": "died", "formula": "arm + age"},
+    {"kind": "histogram", "variable": "age"},
+    {"kind": "histogram", "variable": "score", "by": "arm"},
+    {"kind": "histogram", "variable": "size", "by": "grade"},
+    {"kind": "compare", "variable": "age", "by": "arm"},
+    {"kind": "compare", "variable": "size", "by": "grade"},
+    {"kind": "compare", "variable": "grade", "by": "arm"},
+    {"kind": "regression", "family": "gaussian", "formula": "size ~ arm + rcs(age)"},
+    {"kind": "regression", "family": "binomial", "formula": "died ~ arm + age + age^2"},
+    {"kind": "regression", "family": "poisson", "formula": "score ~ arm", "offset": "t"},
+    {
+        "kind": "competing_risks",
+        "time": "t",
+        "event": "what",
+        "cause": "back",
+        "by": "arm",
+        "at": [365],
+    },
+    {"kind": "competing_risks", "time": "t", "event": "what", "cause": "dead"},
+    {"kind": "mantel_haenszel", "outcome": "died", "exposure": "arm"},
+    {"kind": "mixed", "formula": "size ~ arm + age"},
+    {"kind": "standardise", "outcome": "died", "formula": "age + grade"},
+    {"kind": "standardise", "outcome": "died"},
+]
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def name_of(asked: Mapping[str, Any]) -> str:
+    return "-".join(str(v) for v in asked.values() if isinstance(v, str))
+
+
+def _rows(seed: int, n: int) -> Rows:
+    rng = np.random.default_rng(seed)
+    age = rng.integers(40, 90, n).astype(float)
+    size = np.clip(10 + 0.3 * age + rng.normal(seed, 8, n), 0, 200)
+    codes = {
+        "died": rng.random(n) < 0.4,
+        "what": rng.integers(0, 3, n),
+        "arm": rng.integers(0, 2, n),
+        "grade": rng.integers(0, 3, n),
+    }
+    numbers = {
+        "t": rng.integers(1, 2500, n).astype(float),
+        "age": age,
+        "score": rng.integers(1, 6, n).astype(float),
+        "size": size,
+    }
+    columns = {
+        k: Column(BOOK.variables[k], np.asarray(v, dtype=np.int16)) for k, v in codes.items()
+    }
+    columns |= {k: Column(BOOK.variables[k], v) for k, v in numbers.items()}
+    return Rows(columns, n)
+
+
+def envelope(asked: Mapping[str, Any], terms: Terms, n: int = 160) -> dict[str, Any]:
+    """The answer of three hospitals with `n` patients each, as the hub stores it."""
+    query = parse({"version": 1, "codebook": BOOK.id, "analysis": dict(asked)}, BOOK)
+    method: Any = KINDS[query.kind]
+    ask = Ask(query, BOOK, terms)
+    sites = [_rows(seed, n) for seed in (1, 2, 3)]
+    step = method.start(ask)
+    while not isinstance(step, Finished):
+        last: Step = step
+        replies = [method.site(dataclasses.replace(ask, site="s"), step, rows) for rows in sites]
+        join: Any = np.concatenate if step.labelled else sum
+        step = method.combine(ask, step, {k: join([r[k] for r in replies]) for k in replies[0]})
+    released = method.result(ask, step, decide(method.tables(ask, step), terms))
+    made = {
+        "analysis": query.kind,
+        "result": released.result,
+        "hidden": released.hidden,
+        "warnings": released.warnings,
+        "provenance": {"policy": {"t_cell": 10}},
+        **({"protection": "none"} if terms.protection == "none" else {}),
+    }
+    if query.kind == "standardise" and terms.protection == "none":
+        made["by_site"] = {}
+        for slug, rows in zip(("a", "b", "c"), sites, strict=True):
+            own = method.own_part(ask, dataclasses.replace(last, params=step.facts), rows)
+            shown = decide(method.tables(ask, own), terms)
+            made["by_site"][slug] = method.result(ask, own, shown).result
+    return made
+
+
+@pytest.fixture(params=["nl", "en"])
+def names(request: pytest.FixtureRequest, app: Flask) -> Any:
+    """The codebook's names, inside a request in each language."""
+    with app.test_request_context(headers={"Cookie": f"{COOKIE}={request.param}"}):
+        yield Names(BOOK, request.param, {"a": "Maasoever", "b": "Dommeldal"})
+
+
+@pytest.fixture(scope="module")
+def app() -> Flask:
+    return Flask("pages")
+
+
+def test_no_kind_is_left_out() -> None:
+    assert {asked["kind"] for asked in ASKED} == set(KINDS)
+    assert set(SENTENCES) == set(TABLES) == set(DRAW) == set(KINDS)
+    told = kinds()
+    assert {code for code, _, _ in told} == set(KINDS)
+    assert all(words and words != code and hint for code, words, hint in told)
+
+
+@pytest.mark.parametrize("terms", [Terms.open_data(), Terms.strict()], ids=["open", "strict"])
+@pytest.mark.parametrize("asked", ASKED, ids=name_of)
+def test_finding_tables_and_picture(asked: dict[str, Any], terms: Terms, names: Names) -> None:
+    made = envelope(asked, terms)
+    query = {"title": "Een vraag", "analysis": asked}
+    said = finding(made, query, names)
+    assert said.endswith(".")
+    assert not re.search(r"None|nan|%\(|\binf\b", said), said
+    tables = tables_of(made, query, names)
+    assert tables
+    for table in tables:
+        assert all(len(row) == len(table.heads) for row in table.rows)
+        assert len({head.name for head in table.heads}) == len(table.heads)
+        assert not any(re.search(r"None|nan|%\(", cell.text) for row in table.rows for cell in row)
+    lines = [row for row in csv.reader(io.StringIO(to_csv(tables))) if row]
+    assert len(lines) == sum(1 + len(table.rows) for table in tables)
+    figure = figure_of(made, query, names)
+    if (
+        asked["kind"] == "standardise"
+        and asked.get("formula") is None
+        and terms.protection != "none"
+    ):
+        assert figure is None  # nobody's hospital, and no model to draw
+        return
+    assert figure is not None
+    drawings = str(figure.drawings).split("</svg>")[:-1]
+    assert len(drawings) == 2
+    for drawing in drawings:
+        root = ET.fromstring(drawing + "</svg>")  # noqa: S314
+        assert not any("style" in element.attrib for element in root.iter())
+        assert not re.search(r"\bnan\b|\binf\b|None", drawing)
+        assert root.find(f"{SVG}title") is not None
+    for warning in made["warnings"]:
+        assert (warning_words(warning) != warning) == (names.language == "nl"), warning
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=name_of)
+def test_a_result_with_everything_hidden(asked: dict[str, Any], names: Names) -> None:
+    """Every number null: words, tables and no picture, and never a 0."""
+
+    def hide(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {k: v if k in ("term", "by", "t") else hide(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [hide(v) for v in value]
+        return None if isinstance(value, int | float) else value
+
+    made = envelope(asked, Terms.strict())
+    made["result"] = hide(made["result"])
+    query = {"title": "Een vraag", "analysis": asked}
+    assert finding(made, query, names)
+    hidden = "niet getoond" if names.language == "nl" else "not shown"
+    cells = [
+        c for t in tables_of(made, query, names) for row in t.rows for c in row[1:] if c.numeric
+    ]
+    assert cells
+    assert any(cell.text in ("<10", hidden) for cell in cells)
+    assert not any(cell.text in ("0", "0.0", "0,0") for cell in cells)
+    assert figure_of(made, query, names) is None or asked["kind"] in ("count", "compare")
+
+
+def test_hospitals_stand_in_order_of_their_names_and_the_hidden_ones_too(names: Names) -> None:
+    made = envelope(ASKED[-2], Terms.open_data())
+    own = made["by_site"]
+    own["c"] = {**own["c"], "observed": None, "ratio": None, "outside": None}
+    for slug in ("a", "b"):
+        own[slug] = {**own[slug], "outside": 0}
+    own["z"] = {"status": "refused", "code": "SMALL_GROUP", "message": "Too few."}
+    query = {"title": "Een vraag", "analysis": ASKED[-2]}
+    table = tables_of(made, query, names)[0]
+    assert [row[0].value for row in table.rows] == ["c", "b", "a", "z"]
+    assert table.rows[0][5].text == "<10"
+    assert table.rows[0][2].text[0] == "0"  # the limits stand where observed is hidden
+    figure = figure_of(made, query, names)
+    assert figure is not None
+    assert str(figure.drawings).count("<circle") == 2 * 2  # wide and phone
+
+
+def test_answers_per_hospital_are_joined_under_each_table(names: Names) -> None:
+    part = envelope(ASKED[0], Terms.strict())
+    made = {
+        **part,
+        "result": {},
+        "by_site": {
+            "a": {**part["result"], "hidden": part["hidden"]},
+            "b": part["result"],
+            "c": {"sealed": "eyJ"},
+        },
+    }
+    query = {"title": "Een vraag", "analysis": ASKED[0]}
+    tables = tables_of(made, query, names)
+    assert tables[0].heads[0].name == "hospital"
+    assert {row[0].text for row in tables[0].rows} == {"Maasoever", "Dommeldal"}
+    assert "3" in finding(made, query, names)
+    assert figure_of(made, query, names) is None
+
+
+@pytest.mark.parametrize(
+    ("term", "nl", "en"),
+    [
+        ("age^2", "Leeftijd²", "Age²"),
+        ("age^3:arm[yes]", "Leeftijd³ × Groep: nieuwe zorg", "Age³ × Arm: new care"),
+        ("rcs(age)[2]", "Leeftijd, deel 2 van de kromme", "Age, curve part 2"),
+    ],
+)
+def test_powers_and_curves_in_words(term: str, nl: str, en: str, names: Names) -> None:
+    assert names.term(term) == {"nl": nl, "en": en}[names.language]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "last", "nl"),
+    [
+        (None, 40.0, False, "onder 40"),
+        (80.0, None, True, "80 en meer"),
+        (40.0, 50.0, False, "40 tot 49"),
+        (40.0, 50.0, True, "40 tot 50"),
+        (3.0, 3.0, False, "3"),
+        (3.0, 4.0, False, "3"),
+        (None, None, True, "alle waarden"),
+    ],
+)
+def test_bars_in_words(low: Any, high: Any, last: bool, nl: str, app: Flask) -> None:
+    with app.test_request_context(headers={"Cookie": f"{COOKIE}=nl"}):
+        assert Names(BOOK, "nl").bar("age", low, high, last=last) == nl

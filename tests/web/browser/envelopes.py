@@ -1,0 +1,132 @@
+"""Made-up answers that the demo cannot give, in the shapes of docs/reference/result.md."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from federation.methods.funnel import LEVEL95, LEVEL998, outside, poisson_limits
+
+Made = tuple[dict[str, Any], dict[str, Any], bool]
+
+HOSPITALS = [
+    ("maasoever", 412, 61, 44.0),
+    ("dommeldal", 301, 29, 34.2),
+    ("kempenhof", 188, 22, 20.6),
+    ("peelrand", 95, None, 9.8),
+    ("linderhout", 240, 12, 27.4),
+    ("vechtstede", 160, 19, 17.0),
+    ("roerbeek", 77, 11, 8.1),
+]
+
+
+def _hospital(n: int, observed: int | None, expected: float) -> dict[str, Any]:
+    inner, outer = poisson_limits(expected, LEVEL95), poisson_limits(expected, LEVEL998)
+    ratio = None if observed is None else observed / expected
+    return {
+        "n": n,
+        "missing": None,
+        "observed": observed,
+        "expected": expected,
+        "limits": "poisson",
+        "ratio": ratio,
+        "z": None if observed is None else (observed - expected) / math.sqrt(expected * 0.8),
+        "limits95": list(inner or ()),
+        "limits95_widened": [None, None],
+        "limits998": list(outer or ()),
+        "limits998_widened": [None, None],
+        "outside": None if ratio is None else outside(ratio, inner, outer),
+    }
+
+
+STANDARDISE = {
+    "kind": "standardise",
+    "outcome": "relapse",
+    "formula": "age + grade",
+}
+OWN: dict[str, Any] = {name: _hospital(n, o, e) for name, n, o, e in HOSPITALS}
+OWN["waterkant"] = {"status": "refused", "code": "SMALL_GROUP", "message": "Too small."}
+
+
+def _curve(scale: float) -> list[dict[str, Any]]:
+    points = [{"t": 0.0, "at_risk": 240, "cif": 0.0, "low": 0.0, "high": 0.0}]
+    for i in range(1, 9):
+        cif = scale * (1 - math.exp(-i / 5))
+        points.append(
+            {
+                "t": 210.0 * i,
+                "at_risk": 240 - 25 * i,
+                "cif": round(cif, 3),
+                "low": round(0.8 * cif, 3),
+                "high": round(1.25 * cif, 3),
+            }
+        )
+    return points
+
+
+def _group(level: str, scale: float) -> dict[str, Any]:
+    curve = _curve(scale)
+    last = {**curve[5], "t": 1095.0, "se": 0.02, "as_of": curve[5]["t"]}
+    return {
+        "level": level,
+        "n": 240,
+        "events": 61,
+        "competing": None,
+        "curve": curve,
+        "at": [last],
+    }
+
+
+COMPETING = {
+    "n": 480,
+    "missing": None,
+    "unit": "days",
+    "cause": "true",
+    "censored": "false",
+    "groups": [_group("no", 0.31), _group("yes", 0.22)],
+    "gray": {"chi2": 4.2, "df": 1, "p": 0.04},
+}
+
+#: Name -> changes of the query, the answer, and whether there is a picture.
+MADE: dict[str, Made] = {
+    "funnel": (
+        {"analysis": STANDARDISE, "output": "by_site"},
+        {"result": {}, "by_site": OWN},
+        True,
+    ),
+    "competing_risks": (
+        {
+            "analysis": {
+                "kind": "competing_risks",
+                "time": "rfs_days",
+                "event": "relapse",
+                "cause": "true",
+                "by": "hormone",
+                "at": [1095],
+            },
+            "output": "pooled",
+        },
+        {"analysis": "competing_risks", "result": COMPETING, "by_site": {}},
+        True,
+    ),
+    "per-hospital": (
+        {"analysis": {"kind": "count", "by": ["hormone"]}, "output": "by_site"},
+        {
+            "analysis": "count",
+            "result": {},
+            "by_site": {
+                "maasoever": {
+                    "n": 120,
+                    "total": 120,
+                    "missing": None,
+                    "cells": [
+                        {"by": {"hormone": "no"}, "n": 80},
+                        {"by": {"hormone": "yes"}, "n": 40},
+                    ],
+                },
+                "dommeldal": {"sealed": "eyJhbGciOiJFQ0RILUVTK0EyNTZLVyJ9..."},
+            },
+        },
+        False,
+    ),
+}
