@@ -23,9 +23,9 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any, Final, Literal
 
+from federation.query.builtin import beside
 from federation.query.codebook import Codebook
 from federation.query.conditions import (
     OPERATORS,
@@ -53,8 +53,6 @@ from federation.query.yaml_data import YamlError, load_yaml
 Severity = Literal["E", "W"]
 MAX_RULES: Final = 64  # one bit of a number each, per row
 MAX_TEXT: Final = 300
-
-_FOLDER = "plausibility"
 
 
 class RuleError(ValueError):
@@ -107,15 +105,14 @@ class RuleBook:
 
 
 def shipped_rules(codebook: Codebook) -> RuleBook | None:
-    """The rules that this version ships for `codebook`; None for a codebook without rules."""
-    return _shipped(codebook.id.replace("/", "-"))
+    """The rules that come with the built-in codebook of this name; None for any other."""
+    return _shipped(codebook.id)
 
 
 @cache
 def _shipped(name: str) -> RuleBook | None:
-    file = resources.files("federation").joinpath(_FOLDER, f"{name}.yaml")
-    # The id of a codebook holds letters, digits and dots only; joinpath cannot leave the folder.
-    return read_rules(file.read_bytes()) if file.is_file() else None
+    data = beside(name, "rules")
+    return None if data is None else read_rules(data)
 
 
 def read_rules(data: bytes) -> RuleBook:

@@ -116,7 +116,8 @@ def read_table(
             plan = mapped.plan(codebook)
         except SetupError:
             raise DataError("MAPPING_FORM", "tables") from None
-        units = judge_units(codebook, read_units(plan, codebook, mapped.source, watch=watch))
+        units = read_units(plan, codebook, mapped.source, watch=watch)
+        units = judge_units(codebook, units, mapped.source.decimal)
         return unit_table(codebook, units, handles, version)
     if codebook.unit != codebook.whole.unit:
         raise DataError("UNIT_NOT_MAPPED", codebook.unit)

@@ -14,26 +14,27 @@ from federation.methods.base import Column
 from federation.query.codebook import Codebook
 from federation.query.rules import RuleBook, shipped_rules
 from federation.query.variables import Variable
-from federation.site.evaluation import as_dates
+from federation.site.evaluation import as_dates, as_numbers
 from federation.site.joins import chain
 from federation.site.judging import Facts, Mask, Span
 from federation.site.plausibility import Findings, Plausibility
 from federation.site.units import UnitRows
-from federation.site.values import Dates, Places
+from federation.site.values import Dates, Places, Value
 
 _EPOCH = date(1970, 1, 1)
 
 
 def judge_units(
-    codebook: Codebook, units: Mapping[str, UnitRows], today: date | None = None
+    codebook: Codebook, units: Mapping[str, UnitRows], decimal: str, today: date | None = None
 ) -> dict[str, UnitRows]:
     """The rows of each unit with what the rules of `codebook` find in them, what the units above
     say of a row included. Unchanged for a codebook without rules."""
     book = shipped_rules(codebook.whole)
     if book is None:
         return dict(units)
+    day = _day(today)
     return {
-        unit: replace(rows, findings=_judge_unit(codebook, units, unit, book, _day(today)))
+        unit: replace(rows, findings=_judge_unit(codebook, units, unit, book, decimal, day))
         for unit, rows in units.items()
     }
 
@@ -75,21 +76,24 @@ def _judge_unit(
     units: Mapping[str, UnitRows],
     unit: str,
     book: RuleBook,
+    decimal: str,
     today: float,
 ) -> Findings:
     variables: dict[str, Variable] = {}
-    columns: dict[str, tuple[NDArray[Any], Places]] = {}
+    values: dict[str, tuple[NDArray[Any] | Value, Places]] = {}
     dates: dict[str, tuple[Dates, Places]] = {}
     rows = units[unit]
     places: Places = np.arange(rows.n)
     while True:
-        for name, values in rows.columns.items():
-            variables[name] = codebook.whole.variables[name]
-            columns[name] = (values, places)
-        for name, value in rows.items.items():
-            wanted = name in rows.columns and variables[name].type == "date"
-            if wanted or isinstance(value, Dates):
-                dates.setdefault(name, (as_dates(value), places))
+        for name, column in rows.columns.items():
+            variables[name], values[name] = codebook.whole.variables[name], (column, places)
+        for name, item in rows.items.items():
+            known = name in rows.columns
+            if isinstance(item, Dates) or (known and variables[name].type == "date"):
+                dates.setdefault(name, (as_dates(item), places))
+            elif not known and name not in variables:
+                # An item that no query may see; rules may read it as a number.
+                variables[name], values[name] = Variable(name, "number"), (item, places)
         if rows.parents is None:
             break
         places = chain(places, rows.parents)
@@ -97,18 +101,13 @@ def _judge_unit(
     rules = Plausibility(book, variables, dates)
     facts = Facts(
         n=len(places),
-        columns={name: Column(variables[name], _at(*columns[name])) for name in rules.columns},
-        dates={name: _span(value.take(at)) for name, (value, at) in _of(rules.dates, dates)},
+        columns={n: Column(variables[n], _at(*values[n], decimal)) for n in rules.columns},
+        dates={name: _span(dates[name][0].take(dates[name][1])) for name in rules.dates},
         today=today,
         relative=frozenset(name for name in rules.dates if dates[name][0].relative),
     )
     nobody = places < 0
-    people = np.where(nobody, -1 - np.arange(len(places)), places)
-    return _found(rules, facts, people)
-
-
-def _of(names: frozenset[str], found: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    return [(name, found[name]) for name in sorted(names)]
+    return _found(rules, facts, np.where(nobody, -1 - np.arange(len(places)), places))
 
 
 def _found(rules: Plausibility, facts: Facts, people: NDArray[Any]) -> Findings:
@@ -118,7 +117,10 @@ def _found(rules: Plausibility, facts: Facts, people: NDArray[Any]) -> Findings:
     return Findings(rules.rules, bits, years, rules.missing)
 
 
-def _at(values: NDArray[Any], places: Places) -> NDArray[Any]:
+def _at(values: NDArray[Any] | Value, places: Places, decimal: str) -> NDArray[Any]:
+    if not isinstance(values, np.ndarray):
+        numbers = as_numbers(values, decimal)
+        values = np.where(numbers.known, numbers.values, np.nan)
     missing = -1 if values.dtype.kind == "i" else np.nan
     return np.append(values, np.array([missing], values.dtype))[places]
 
