@@ -23,6 +23,7 @@ CODEBOOK = Codebook.from_dict(
             "x": {"type": "number"},
             "k": {"type": "integer", "min": 0, "max": 3},
             "g": {"type": "category", "levels": ["a", "b", "c"]},
+            "b": {"type": "boolean"},
         },
     }
 )
@@ -40,6 +41,15 @@ OUTCOME = {"time": "t", "event": "e"}
 QUESTIONS: list[tuple[str, dict[str, Any]]] = [
     ("count", {"by": ["g", "k"]}),
     ("describe", {"variables": ["x", "k", "g", "t"], "by": "g"}),
+    ("histogram", {"variable": "k", "by": "g"}),
+    ("compare", {"variable": "x", "by": "b"}),
+    ("compare", {"variable": "t", "by": "g"}),
+    ("compare", {"variable": "g", "by": "k"}),
+    ("competing_risks", {"time": "t", "event": "g", "cause": "b", "by": "k", "at": [0, 2, 50]}),
+    ("competing_risks", {"time": "t", "event": "g", "cause": "b", "censored": "c"}),
+    ("mantel_haenszel", {"outcome": "e", "exposure": "b"}),
+    ("mantel_haenszel", {"outcome": "e", "exposure": "b", "strata": "g"}),
+    ("mantel_haenszel", {"outcome": "e", "exposure": "b", "strata": None}),
     ("survival", {**OUTCOME, "by": "g", "at": [0, 2, 50]}),
     ("survival", {**OUTCOME, "by": "k", "strata": "site"}),
     ("survival", {**OUTCOME, "by": "e", "strata": "g"}),
@@ -54,7 +64,9 @@ PATIENT = st.tuples(
     st.sampled_from([None, 0, 1, -3.5, 1e-9, 1e9, 7]),
     st.sampled_from([None, 0, 1, 2, 3]),
     st.sampled_from([None, "a", "b", "c"]),
+    st.sampled_from([None, True, False]),
 )
+SPLIT_ALIKE = ("count", "histogram", "survival", "competing_risks")
 
 
 def _said(fed: Any, kind: str, params: dict[str, Any]) -> Any:
@@ -75,11 +87,11 @@ def test_an_answer_or_a_refusal(
     cut: int,
     federation: Any,
 ) -> None:
-    frame = pd.DataFrame(patients, columns=["t", "e", "x", "k", "g"], dtype=object)
+    frame = pd.DataFrame(patients, columns=["t", "e", "x", "k", "g", "b"], dtype=object)
     parts = [frame.iloc[:cut], frame.iloc[cut:]]
     found = _said(federation(parts, CODEBOOK, terms), kind, params)
     if isinstance(found, tuple):
         assert found[0] in ("MODEL_UNSTABLE", "MODEL_TOO_RICH")
         assert kind == "cox"
-    elif kind in ("count", "survival") and params.get("strata") != "site":
+    elif kind in SPLIT_ALIKE and params.get("strata") != "site":
         assert found == _said(federation([frame], CODEBOOK, terms), kind, params)
