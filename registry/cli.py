@@ -30,9 +30,21 @@ COMMANDS: Mapping[str, tuple[str, str, str, str]] = {
         "Networks, the keys of their sites, letters to patients.",
         "hub",
     ),
+    "study": (
+        "registry.commands.study",
+        "study",
+        "How a study's answers may leave: results per hospital, stricter thresholds.",
+        "hub",
+    ),
     "user": ("registry.commands.user", "user", "Accounts and roles.", "hub"),
     "token": ("registry.commands.token", "token", "Tokens for programs that use the API.", "hub"),
     "audit": ("registry.commands.audit", "audit", "Check and export the audit log.", "hub"),
+    "result": (
+        "registry.commands.result",
+        "result",
+        "Open results of single hospitals that are sealed for a study.",
+        "client",
+    ),
     "demo": ("registry.demo.command", "demo", "Start a network with synthetic data.", "hub,site"),
     "try": ("registry.cli_try", "try_command", "Ask a question of local files.", "hub,site"),
     "explain": (

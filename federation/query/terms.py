@@ -281,13 +281,14 @@ def first_looser(part: Any, floor: Any) -> str | None:
     return next(looser_keys(part, floor), None)
 
 
-def _merged(values: Mapping[str, Any], wishes: object) -> dict[str, Any]:
-    if not isinstance(wishes, Mapping):
-        raise ValueError("an object with named keys is needed")
+def _merged(values: Mapping[str, Any], wishes: Mapping[str, Any]) -> dict[str, Any]:
     made = dict(values)
     for key, wish in wishes.items():
         inner = made.get(key)
-        made[key] = _merged(inner, wish) if isinstance(inner, dict) else wish
+        if isinstance(inner, dict) and isinstance(wish, Mapping):
+            made[key] = _merged(inner, wish)
+        else:
+            made[key] = wish
     return made
 
 

@@ -118,7 +118,17 @@ class OwnAnswers(Driver):
                 signatures=self._signatures(),
             ),
         )
-        return Outcome(status, {**released, "by_site": own})
+        sealed_for = {"sealed_for": self._sealed_for()} if self._claim == "sealed" else {}
+        return Outcome(status, {**released, "by_site": own, **sealed_for})
+
+    def _sealed_for(self) -> dict[str, Any]:
+        """The study, and the short names of the keys that its hospitals sealed to."""
+        keys = {
+            sealed_to(answer.claims["sealed"])
+            for answer in self._answers.values()
+            if answer.status == "ok"
+        }
+        return {"study": self.plan.query.study, "keys": sorted(keys)}
 
     def _beside(self, step: Step) -> Released:
         """What stands beside the hospitals' own answers: on open data the pooled part."""

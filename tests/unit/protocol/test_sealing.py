@@ -147,6 +147,18 @@ def test_a_result_of_something_else_is_not_taken_for_this_one(
     assert code_of(opened, seal(message(**sealed), KEY.public), **asked) == code
 
 
+def test_without_a_list_of_keys_everything_but_the_author_is_checked() -> None:
+    assert opened(seal(message(), KEY.public), signer=None)["result"] == {"n": 60}
+    for sealed, asked, code in (
+        (message(), {"site": "h1"}, "WRONG_RESULT"),
+        (message(), {"study": "other"}, "WRONG_AUDIENCE"),
+        (message(TYP_REPLY), {}, "WRONG_TYPE"),
+        (b"no message", {}, "BAD_MESSAGE"),
+        (b"a.b.c", {}, "BAD_BASE64"),
+    ):
+        assert code_of(opened, seal(sealed, KEY.public), signer=None, **asked) == code
+
+
 def test_its_length_says_little() -> None:
     lengths = {len(seal(b"x" * n, KEY.public)) for n in (1, 2, 100, BLOCK)}
     assert len(lengths) == 1

@@ -100,3 +100,29 @@ def test_every_key_is_needed() -> None:
             Terms.from_dict(rest)
     with pytest.raises(ValueError, match="the terms: an object"):
         Terms.from_dict([])
+
+
+def test_a_studys_wishes_count_where_they_are_stricter() -> None:
+    wishes = {"t_cell": 20, "min_sites": 1, "km": {"min_events": 9}, "dominance": {"top1": 0.9}}
+    found = STRICT.tightened(wishes)
+    assert (found.t_cell, found.min_sites) == (20, 3)
+    assert (found.km.min_events, found.km.min_removed) == (9, 10)
+    assert found.dominance.top1 == 0.5
+    assert found.at_least_as_strict_as(STRICT)
+    assert STRICT.tightened({}) == STRICT
+    assert Terms.open_data().tightened({"t_cell": 20}).t_cell == 20
+    assert Terms.open_data().tightened({"t_cell": 20}).protection == "none"
+
+
+@pytest.mark.parametrize(
+    ("wishes", "named"),
+    [
+        ({"t_cel": 5}, "t_cel"),
+        ({"km": 3}, "km"),
+        ({"km": {"x": 1}}, "km.x"),
+        ({"t_cell": []}, "t_cell"),
+    ],
+)
+def test_a_wish_that_is_none_is_named(wishes: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        STRICT.tightened(wishes)
