@@ -1,4 +1,4 @@
-"""Attacks 7 to 15 and 34: what two, three and many answers give together (disclosure.md section 6)."""
+"""Attacks 7 to 15 and 34: what two, three and many answers give (disclosure.md section 6)."""
 
 import json
 import sqlite3

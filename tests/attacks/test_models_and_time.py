@@ -1,6 +1,7 @@
 """Attacks 16 to 31: sums, models, quantiles, survival, bins (disclosure.md section 6)."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from net10 import OLD, T_STAR, both, everybody, leaf, no
@@ -154,7 +155,7 @@ def test_28_daily_steps(net10):
         assert all(point["t"] % 30 == 0 for point in curve)
         assert all(round(point["s"], 3) == point["s"] for point in curve)
         at_risk = [point["at_risk"] for point in curve]
-        removed = [a - b for a, b in zip(at_risk, at_risk[1:], strict=False)]
+        removed = [a - b for a, b in pairwise(at_risk)]
         assert all(n >= 10 for n in removed), removed
         assert at_risk[-1] >= 10
 

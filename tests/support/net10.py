@@ -1,8 +1,8 @@
 """Ten hospitals as ten real site processes, and one patient whom the whole network has only once.
 
-The fixture of disclosure.md section 6: S01 to S10 with about 2,500 patients, 38 of them at S03; P* at
-S07 is the only one with stage IIIC and histology 8502; T* at S05 is the oldest. Ask with `ask`; what
-is refused, hidden and told is in the `Answer`. The hub is the product's own driver.
+The fixture of disclosure.md section 6: S01 to S10 with about 2,500 patients, 38 of them at S03; P*
+at S07 is the only one with stage IIIC and histology 8502; T* at S05 is the oldest. Ask with `ask`;
+what is refused, hidden and told is in the `Answer`. The hub is the product's own driver.
 """
 
 from __future__ import annotations
@@ -259,7 +259,9 @@ class Net10:
                     assert reply.body is not None, reply.failure
                     return parse_json(unb64(reply.body.split(b".")[1].decode()), 1 << 26)
 
-    def publish(self, issued: datetime | None = None, valid: timedelta = timedelta(hours=1)) -> None:
+    def publish(
+        self, issued: datetime | None = None, valid: timedelta = timedelta(hours=1)
+    ) -> None:
         """Give every process the next state of consent: everybody but the withdrawn."""
         self.seq += 1
         at = issued or self.now
@@ -272,7 +274,7 @@ class Net10:
                 network="net10",
                 seq=self.seq,
                 issued=at,
-                valid_until=at + valid,
+                valid_until=at + timedelta(hours=1),
                 columns=columns,
                 handles=handles,
                 granted=[granted] * len(columns),
@@ -301,7 +303,7 @@ class Net10:
             with database:
                 for table, column in (("run", "started_at"), ("ledger_entry", "at")):
                     database.execute(
-                        f"UPDATE {table} SET {column} = {column} - ?",  # noqa: S608
+                        f"UPDATE {table} SET {column} = {column} - ?",
                         (days * 86_400_000,),
                     )
             database.close()
