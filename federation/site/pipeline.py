@@ -46,6 +46,7 @@ from federation.site.selection import Counted, count_sets, select
 from federation.site.slots import Slots
 from federation.site.step_message import StepMessage, read_step
 from federation.site.store import transaction
+from federation.site.withholding import Withholding
 
 # Refusals that are an answer in themselves: asked again, the same bytes. The others may pass
 # (a newer snapshot, an approval, repaired data) or are about a message we do not trust.
@@ -89,6 +90,7 @@ class Pipeline:
         self._replies = Replies(directory)
         self._answering = Answering(self._replies)
         self._own = OwnReleases(database)
+        self._withholding = Withholding(database, self._slots)
         self._stores = {
             name: DataStore(mapped, directory.handles)
             for name, mapped in directory.mappings.items()
@@ -152,6 +154,7 @@ class Pipeline:
         max_age = timedelta(minutes=self._directory.policy.consent_max_age_min)
         self._consenting.check(asked.min_snapshot, now, max_age)
         if state is None:
+            self._check_withheld(question, asked, now)
             earlier = self._history.replay(question, asked, now)
             if earlier is not None:
                 return self._replay(question, asked, earlier, now)
@@ -182,6 +185,12 @@ class Pipeline:
         self._commit(question, asked, state, step, counted, decision, votes, reply, now)
         point("N5")
         return Outgoing(reply, "OK")
+
+    def _check_withheld(self, question: Question, asked: StepMessage, now: datetime) -> None:
+        ask = question.ask
+        if ask.strict and self._directory.policy.after_withdrawal == "withhold":
+            selection = self._prepare(question, asked).selection
+            self._withholding.check(question.study.slug, selection, ask.terms.diff.t_diff, now)
 
     def _check_approval(self, question: Question, asked: StepMessage, now: datetime) -> None:
         here = self._journal.approved_here(asked.query_sha256)

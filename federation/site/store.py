@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from federation.site.errors import SetupError
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 BUSY_SECONDS = 5.0
 
 _VERSION_1 = """
@@ -201,7 +201,15 @@ CREATE TABLE extraction (
 ) STRICT;
 CREATE INDEX extraction_by_subject ON extraction (subject, number);
 """
-_CHANGES = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4)
+# study_release: the patients of a study when it last took questions, where a hospital withholds.
+_VERSION_5 = """
+CREATE TABLE study_release (
+    study TEXT PRIMARY KEY,
+    bits BLOB NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+"""
+_CHANGES = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
 """What each version adds to the one before it; a new database gets all of them."""
 
 
