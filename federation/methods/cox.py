@@ -17,8 +17,8 @@ import numpy.typing as npt
 from federation.methods.base import Ask, CountTable, Finished, Mask, Released, Rows, Step, Sums
 from federation.methods.cox_release import release_cox
 from federation.methods.cox_score import (
-    Profile,
     RiskSums,
+    joined_sums,
     profile,
     stratum_starts,
     unpack_symmetric,
@@ -92,7 +92,7 @@ class Cox:
         if step.name == "cox.spread":
             return self._after_spread(ask, step, pooled)
         if step.name == "cox.times":
-            return self._after_times(step, pooled)
+            return self._after_times(ask, step, pooled)
         if step.name in ("cox.concordance", "cox.leverage"):
             return Finished(pooled, dict(step.params))
         params = dict(step.params)
@@ -104,16 +104,19 @@ class Cox:
             if total**2 < ask.terms.iter.min_ess * square:
                 raise Refused("MODEL_UNSTABLE")
         if step.name == "cox.risk":
-            found = self._profile(ask, params, pooled, newton)
+            sums = self._risk_sums(params, pooled)
+            first = stratum_starts(np.asarray(params["strata"], dtype=np.int64))
+            found = profile(sums, first, np.asarray(newton.beta), efron=is_efron(ask))
             if newton.worse(found.loglik):
-                return Step("cox.risk", {**params, "newton": newton.halve(most).to_json()})
+                return _risk_step(ask, {**params, "newton": newton.halve(most).to_json()})
             params["loglik"] = found.loglik
             params["score"] = found.score.tolist()
             params["outer"] = found.outer.tolist()
             params["at_risk"] = found.at_risk.tolist()
             params["at_death"] = found.at_death.tolist()
-            params["hazard"] = found.hazard.tolist()
-            params["means"] = (pooled["s1"] / pooled["s0"][:, None]).tolist()
+            if ask.strict:  # for the leverages
+                params["hazard"] = found.hazard.tolist()
+                params["means"] = (sums.s1 / sums.s0[:, None]).tolist()
             return Step("cox.information", params)
         information = unpack_symmetric(pooled["information"], p)
         if step.name == "cox.score":
@@ -128,7 +131,7 @@ class Cox:
         newton = newton.accept(loglik, score, information, names, most, least)
         params["newton"] = newton.to_json()
         if not newton.done:
-            return Step("cox.score" if by_site(ask) else "cox.risk", params)
+            return Step("cox.score", params) if by_site(ask) else _risk_step(ask, params)
         params["covariance"] = inverse(information).tolist()
         if by_site(ask) or not ask.strict:
             return Step("cox.concordance", params, labelled=not by_site(ask))
@@ -168,30 +171,25 @@ class Cox:
             return Step("cox.score", params)
         if params["times"] is None:
             return Step("cox.times", params, labelled=True)
-        return Step("cox.risk", params)
+        return _risk_step(ask, params)
 
-    def _after_times(self, step: Step, pooled: Sums) -> Step:
+    def _after_times(self, ask: Ask, step: Step, pooled: Sums) -> Step:
         """Join the sites' deaths by stratum and time."""
         pairs = np.column_stack((pooled["stratum"].astype(np.float64), pooled["time"]))
         cells, which = np.unique(pairs, axis=0, return_inverse=True)
         deaths = np.zeros(cells.shape[0], dtype=np.int64)
         np.add.at(deaths, which.reshape(-1), pooled["deaths"])
         found = _cells(cells[:, 0].astype(np.int64), cells[:, 1], deaths)
-        return Step("cox.risk", {**step.params, **found})
+        return _risk_step(ask, {**step.params, **found})
 
-    def _profile(
-        self, ask: Ask, params: Mapping[str, Any], pooled: Sums, newton: Newton
-    ) -> Profile:
-        sums = RiskSums(
-            np.asarray(params["deaths"], dtype=np.int64),
-            pooled["s0"],
-            pooled["s1"],
-            pooled["e0"],
-            pooled["e1"],
-            pooled["z_deaths"],
+    def _risk_sums(self, params: Mapping[str, Any], pooled: Sums) -> RiskSums:
+        deaths = np.asarray(params["deaths"], dtype=np.int64)
+        if "cell" in pooled:
+            first = stratum_starts(np.asarray(params["strata"], dtype=np.int64))
+            return joined_sums(pooled, deaths, first)
+        return RiskSums(
+            deaths, pooled["s0"], pooled["s1"], pooled["e0"], pooled["e1"], pooled["z_deaths"]
         )
-        first = stratum_starts(np.asarray(params["strata"], dtype=np.int64))
-        return profile(sums, first, np.asarray(newton.beta), efron=is_efron(ask))
 
     def sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
         """Complete cases, those with the event, each level, each possible pair of 0/1 columns."""
@@ -231,6 +229,19 @@ class Cox:
         if not inside and not ask.strict:
             said.append("Time, outcome and score of each patient, for open data only.")
         return said
+
+
+def _risk_step(ask: Ask, params: Mapping[str, Any]) -> Step:
+    """The next point at which risk sets are summed, without what was for the last one.
+
+    With open data there may be as many event times as patients. Then each hospital sends, labelled,
+    sums for the cells of its own rows only, and not for every time of everybody.
+    """
+    fresh = {k: v for k, v in params.items() if k not in _OF_ONE_POINT}
+    return Step("cox.risk", fresh, labelled=not ask.strict)
+
+
+_OF_ONE_POINT = ("at_risk", "at_death", "hazard", "means")
 
 
 def _cells(

@@ -12,6 +12,7 @@ risk set with the tied events at weight 1 - l/d. See Therneau and Grambsch (2000
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -155,6 +156,44 @@ def risk_sums(rows: RiskRows, weight: Floats) -> RiskSums:
         rows.deaths.sums(lost, rows.cells),
         rows.deaths.sums(rows.deaths.z * lost[:, None], rows.cells),
         rows.deaths.z.sum(axis=0),
+    )
+
+
+def own_sums(rows: RiskRows, weight: Floats) -> dict[str, Floats | Ints]:
+    """What `risk_sums` adds up, for the cells of this site's own rows only.
+
+    `cell` (m,) with `weight` (m,) and `moment` (m, p), the sums of w and w z over the rows whose
+    last cell it is; `lost_cell`, `lost` and `lost_moment` over the deaths; `z_deaths` (1, p).
+    """
+    lost = weight[rows.dead]
+    every, deaths = rows.all, rows.deaths
+    return {
+        "cell": every.present,
+        "weight": every.sums(weight, rows.cells)[every.present],
+        "moment": every.sums(rows.z * weight[:, None], rows.cells)[every.present],
+        "lost_cell": deaths.present,
+        "lost": deaths.sums(lost, rows.cells)[deaths.present],
+        "lost_moment": deaths.sums(deaths.z * lost[:, None], rows.cells)[deaths.present],
+        "z_deaths": deaths.z.sum(axis=0, keepdims=True),
+    }
+
+
+def joined_sums(joined: Mapping[str, Floats], deaths: Ints, first: Ints) -> RiskSums:
+    """The risk sums of all sites from their `own_sums`, joined along axis 0."""
+    cells, p = deaths.size, joined["moment"].shape[1]
+
+    def spread(cell: str, values: str) -> Floats:
+        total = np.zeros((cells, *joined[values].shape[1:]))
+        np.add.at(total, joined[cell].astype(np.int64), joined[values])
+        return total
+
+    return RiskSums(
+        deaths,
+        _from_the_end(spread("cell", "weight"), first),
+        _from_the_end(spread("cell", "moment"), first),
+        spread("lost_cell", "lost"),
+        spread("lost_cell", "lost_moment"),
+        joined["z_deaths"].sum(axis=0).reshape(p),
     )
 
 

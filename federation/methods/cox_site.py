@@ -18,6 +18,7 @@ from federation.methods.cox_score import (
     local_information,
     local_sums,
     own_cells,
+    own_sums,
     pack_symmetric,
     profile,
     risk_sums,
@@ -129,6 +130,8 @@ def cox_sums(ask: Ask, step: Step, rows: Rows) -> Sums:
             _guard_own_leverage(ask, step, ready, beta)
         return _concordance(ask, step, basis, beta)
     weight = np.exp(eta)
+    if step.name == "cox.risk" and step.labelled:
+        return own_sums(ready, weight)
     if step.name == "cox.risk":
         sums = risk_sums(ready, weight)
         made = {
@@ -138,15 +141,14 @@ def cox_sums(ask: Ask, step: Step, rows: Rows) -> Sums:
             "e1": sums.e1,
             "z_deaths": sums.z_deaths,
         }
-        if ask.strict:  # at most 1 each, whatever the bound on eta
-            made["weights"] = _weights(weight * np.exp(-ask.terms.iter.max_abs_eta))
+        # at most 1 each, whatever the bound on eta
+        made["weights"] = _weights(weight * np.exp(-ask.terms.iter.max_abs_eta))
         return made
-    at_risk, at_death, hazard, means = (
-        np.asarray(step.params[k]) for k in ("at_risk", "at_death", "hazard", "means")
-    )
     if step.name == "cox.information":
+        at_risk, at_death = (np.asarray(step.params[k]) for k in ("at_risk", "at_death"))
         part = local_information(ready, weight, at_risk, at_death)
         return {"information": pack_symmetric(part)}
+    hazard, means = (np.asarray(step.params[k]) for k in ("hazard", "means"))
     _guard_leverage(ask, ready, weight, hazard, means, step)
     return {"checked": np.array([1])}
 

@@ -162,7 +162,11 @@ class Design:
         values = rows.column(part.variable).values
         if part.bend is not None:
             return spline_column(values, variable.knots, part.bend)
-        return values if part.power == 1 else (values - middle(variable)) ** part.power
+        if part.power == 1:
+            return values
+        # Products, because pow() of equal values may differ in the last bit: ties count.
+        moved = values - middle(variable)
+        return moved * moved if part.power == 2 else moved * moved * moved
 
     def to_raw(
         self, kept: Sequence[int], centre: Floats, scale: Floats, *, intercept: bool = True
@@ -282,7 +286,8 @@ def spline_column(values: Floats, knots: Sequence[float], bend: int) -> Floats:
     own = knots[bend - 2]
 
     def cubed(knot: float) -> Floats:
-        return np.asarray(np.maximum(values - knot, 0.0) ** 3)
+        above = np.maximum(values - knot, 0.0)
+        return np.asarray(above * above * above)
 
     bent = (
         cubed(own)

@@ -20,7 +20,7 @@ CODEBOOK = Codebook.from_dict(
         "variables": {
             "t": {"type": "duration", "unit": "days", "min": 0, "max": 5000},
             "e": {"type": "boolean"},
-            "age": {"type": "integer", "min": 18, "max": 110},
+            "age": {"type": "integer", "min": 18, "max": 110, "knots": [35, 50, 60, 70, 85]},
             "marker": {"type": "number", "min": 0, "max": 5000},
             "year": {"type": "number"},
             "x": {"type": "number", "min": -10, "max": 10},
@@ -216,6 +216,55 @@ def test_interactions(sites: int, federation: Any, split: Any) -> None:
     fitted = _fit(rows[[*names, "t", "e"]], "t", "e")
     fed = federation(split(frame, sites), CODEBOOK)
     _compare(fed.ask("cox", **PARAMS, formula="age*h + g*h", strata=None), fitted, names)
+
+
+@pytest.mark.parametrize("sites", [1, 10])
+@pytest.mark.parametrize("strata", [None, "site"])
+@pytest.mark.parametrize("data", ["gbsg", "ties"])
+def test_powers_and_splines(
+    data: str, strata: str | None, sites: int, federation: Any, split: Any
+) -> None:
+    frames = split(DATA[data], sites)
+    rows = pd.concat([_design(f).assign(site=i) for i, f in enumerate(frames)], ignore_index=True)
+    age, knots = rows["age"], [35.0, 50, 60, 70, 85]
+    by = {"strata": ["site"]} if strata else {}
+
+    def cube(knot: float) -> Any:
+        return (age - knot).clip(lower=0) ** 3
+
+    bent = ["rcs(age)[1]", "rcs(age)[2]", "rcs(age)[3]", "rcs(age)[4]"]
+    rows[bent[0]] = age
+    for j, knot in enumerate(knots[:3]):
+        value = cube(knot) - cube(70) * (85 - knot) / 15 + cube(85) * (70 - knot) / 15
+        rows[bent[j + 1]] = value / 50**2
+    rows["age^2"], rows["age^3"] = age**2, age**3
+    rows["age:h[yes]"] = age * rows["h[yes]"]
+    rows["age^2:h[yes]"] = age**2 * rows["h[yes]"]
+    curved = ["age", "h[yes]", "age^2", "age:h[yes]", "age^2:h[yes]"]
+    for formula, names in (
+        ("rcs(age) + x", [*bent, "x"]),
+        ("age*h + age^2*h", curved),
+        ("age + age^2 + age^3", ["age", "age^2", "age^3"]),
+    ):
+        # lifelines on powers about 60, since it loses digits on the powers of the ages themselves
+        shifted = rows.assign(
+            **{"age": age - 60, "age^2": (age - 60) ** 2, "age^3": (age - 60) ** 3},
+            **{"age:h[yes]": (age - 60) * rows["h[yes]"]},
+            **{"age^2:h[yes]": (age - 60) ** 2 * rows["h[yes]"]},
+        )
+        columns = [*names, "t", "e", *(["site"] if strata else [])]
+        fitted = _fit(shifted[columns], "t", "e", **by)
+        result = federation(frames, CODEBOOK).ask("cox", **PARAMS, formula=formula, strata=strata)
+        assert [t["term"] for t in result["terms"]] == names
+        assert result["loglik"] == pytest.approx(fitted.log_likelihood_, rel=1e-11)
+        # equal ages are tied in ours; in lifelines their scores may differ in the last bit
+        assert result["concordance"] == pytest.approx(fitted.concordance_index_, abs=1e-3)
+        top = names[-1]  # the highest power does not depend on where the scale begins
+        term = result["terms"][-1]
+        assert term["estimate"] == pytest.approx(fitted.params_[top], rel=1e-7)
+        assert term["se"] == pytest.approx(fitted.standard_errors_[top], rel=1e-7)
+        if formula.startswith("rcs"):
+            _compare(result, fitted, names)
 
 
 def test_every_split_gives_nearly_the_same_bits(federation: Any, split: Any) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from federation.methods.cox_score import (
     arrange,
+    joined_sums,
     leverages,
     local_sums,
     own_cells,
+    own_sums,
     pack_symmetric,
     profile,
     risk_sums,
+    stratum_starts,
     unpack_symmetric,
 )
 
@@ -80,6 +86,35 @@ def test_strata_do_not_mix() -> None:
     ]
     for i in range(3):
         assert found[i] == pytest.approx(apart[0][i] + apart[1][i], rel=1e-10)
+
+
+@pytest.mark.parametrize("sites", [1, 3, 40])
+def test_sums_of_own_cells_join_to_those_of_every_cell(sites: int) -> None:
+    rng = np.random.default_rng(6)
+    n = 60
+    z, time = rng.normal(size=(n, 2)), np.floor(rng.exponential(8, n))
+    event, stratum = rng.random(n) < 0.6, rng.integers(0, 3, n)
+    pairs = np.unique(np.column_stack((stratum, time))[event], axis=0)
+    times, strata = pairs[:, 1], pairs[:, 0].astype(np.int64)
+    weight = rng.uniform(0.1, 3, n)
+    site = rng.integers(0, sites, n)
+
+    def at(chosen: npt.NDArray[np.bool_]) -> tuple[Any, Floats]:
+        kept = (x[chosen] for x in (np.column_stack((z, weight)), time, event, stratum))
+        rows = arrange(*kept, times, strata)
+        return dataclasses.replace(
+            rows,
+            all=dataclasses.replace(rows.all, z=rows.z[:, :2]),
+            deaths=dataclasses.replace(rows.deaths, z=rows.deaths.z[:, :2]),
+        ), rows.z[:, 2]
+
+    expected = risk_sums(*at(np.ones(n, dtype=bool)))
+    replies = [own_sums(*at(site == s)) for s in range(sites)]
+    joined = {name: np.concatenate([reply[name] for reply in replies]) for name in replies[0]}
+    assert joined["cell"].size <= n
+    found = joined_sums(joined, expected.deaths, stratum_starts(strata))
+    for name in ("deaths", "s0", "s1", "e0", "e1", "z_deaths"):
+        assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-12, abs=1e-12)
 
 
 def test_leverages_add_up_to_the_number_of_coefficients() -> None:
