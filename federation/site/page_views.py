@@ -231,12 +231,12 @@ class Views(Layout):
             table(heads, readable, f"{title}: {say['value']}") if readable else None,
             here,
             el("p", say["reason"].format(reason=sent.reason)) if sent.reason else None,
-            self._exact(message),
+            self._exact(message, title),
             cls="card stack-s",
         )
 
-    def _exact(self, message: Message) -> Html | None:
-        body = message.sent.body
+    def _exact(self, message: Message, title: str) -> Html | None:
+        body, label = message.sent.body, f"{title}: {self._say['exact']}"
         if body is None or message.contents.form == "unread":
             return None
         said = {key: _shortened(value) for key, value in decoded(body).items()}
@@ -245,7 +245,7 @@ class Views(Layout):
         names = ", ".join(f"{name} [{'×'.join(map(str, shape))}]" for name, shape in parts)
         inside: list[Child] = [
             el("p", self._say["sums"].format(names=names)) if names else None,
-            el("pre", text, cls="json", tabindex="0", role="region", aria_label=self._say["exact"]),
+            el("pre", text, cls="json", tabindex="0", role="region", aria_label=label),
         ]
         if message.sent.run:
             here = shlex.quote(str(self._overview.path))
