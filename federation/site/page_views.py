@@ -219,7 +219,8 @@ class Views(Layout):
         facts = (name, when(sent.at, self._lang), size, say["list"].format(n=sent.snapshot))
         here = None
         if sent.patients is not None:
-            here = el("p", say["here"].format(n=self._number(sent.patients)))
+            stays = f" {say['stays']}" if found.hides_counts else ""
+            here = el("p", say["here"].format(n=self._number(sent.patients)), stays)
         readable = [(el("code", place), value) for place, value in found.readable]
         heads = (say["place"], say["value"])
         return el(

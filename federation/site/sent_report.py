@@ -20,7 +20,8 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "step": "stap {step} ({name})",
             "bytes": "{n} bytes",
             "list": "keuzelijst {n}",
-            "patients": "hier geteld: {n} (blijft hier)",
+            "patients": "hier geteld: {n}",
+            "stays": "(blijft hier)",
             "changed": "LET OP: deze bytes zijn niet die van het logboek",
             "other": "Bericht zonder vraag",
             "untitled": "Zonder titel ({kind})",
@@ -36,7 +37,8 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "step": "step {step} ({name})",
             "bytes": "{n} bytes",
             "list": "consent list {n}",
-            "patients": "counted here: {n} (stays here)",
+            "patients": "counted here: {n}",
+            "stays": "(stays here)",
             "changed": "NOTE: these bytes are not those of the log",
             "other": "A message without a question",
             "untitled": "Without a title ({kind})",
@@ -170,7 +172,8 @@ def _message_lines(message: Message, lang: str) -> Iterator[str]:
         parts.append(say["bytes"].format(n=number(len(sent.body), lang)))
     parts.append(say["list"].format(n=sent.snapshot))
     if sent.patients is not None:
-        parts.append(say["patients"].format(n=number(sent.patients, lang)))
+        stays = " " + say["stays"] if message.contents.hides_counts else ""
+        parts.append(say["patients"].format(n=number(sent.patients, lang)) + stays)
     yield "  - " + " · ".join(parts)
     for line in message.words:
         yield f"    {line}"

@@ -145,6 +145,11 @@ class Contents:
     readable: tuple[tuple[str, str], ...] = ()
     other: tuple[str, ...] = ()
 
+    @property
+    def hides_counts(self) -> bool:
+        """Whether nobody can read from the message how many patients were counted."""
+        return self.form in ("masked", "none")
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "form": self.form,

@@ -126,6 +126,7 @@ def test_readable_numbers_are_shown_as_they_left(build):
     shown = {each["place"]: each["value"] for each in answer["contents"]["readable"]}
     stages = [row["HDR_STAGE"] for row in net.rows["h0"]]
     assert shown["cells[0]"] == str(stages.count("I"))
+    assert "stays here" not in run("sent", net.folder / "h0", "--lang", "en").output
     assert "without protection" in answer["words"][0]
 
 
