@@ -121,15 +121,15 @@ def _reports(path: Path, codebook: Path | None) -> list[Any]:
     from federation.site.report import check_data
 
     directory = SiteDirectory.load(path)
-    books: dict[tuple[str, str], Codebook] = {}
+    books: dict[tuple[str, str], tuple[Codebook, list[str]]] = {}
     for study in directory.settings.studies.values():
         book = kept_codebook(path, study) if codebook is None else _codebook(codebook)
         if book is None:
             raise SetupError(f"the codebook of {study.slug} is not kept here; give --codebook.")
-        books[study.mapping, book.sha256] = book
+        books.setdefault((study.mapping, book.sha256), (book, []))[1].append(study.slug)
     return [
-        check_data(directory, book, directory.mappings[mapping], mapping)
-        for (mapping, _), book in books.items()
+        check_data(directory, book, directory.mappings[mapping], mapping, studies)
+        for (mapping, _), (book, studies) in books.items()
     ]
 
 

@@ -6,7 +6,7 @@ as missing and is counted for the hospital itself (query.md); it never leaves th
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,9 +80,17 @@ class VariableReader:
         `columns`: the raw columns that the mapping names, equally long.
         """
         parts = [self._memo.all(column) for column in columns]
+        if self._watch and self.mapped.values is not None:
+            self._count_meant(columns[0], self.mapped.values)
         if self._coded:
             return self._codes(parts[0], columns)
         return self._numbers(_joined(self.mapped.form, parts), columns)
+
+    def _count_meant(self, column: Sequence[Raw], meanings: Mapping[str, str | bool]) -> None:
+        for raw, n in Counter(column).items():
+            text = text_of(raw)
+            if text in meanings and len(self.tally.meant) < _WATCH_LIMIT:
+                self.tally.meant[text, _level_text(meanings[text])] += n
 
     def _codes(self, codes: NDArray[np.float64], raw: Sequence[Sequence[Raw]]) -> Values:
         bad = codes == _BAD_CODE

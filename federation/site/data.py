@@ -48,9 +48,14 @@ class Table:
     findings: Findings | None = None
 
     @property
+    def plausible(self) -> NDArray[np.bool_]:
+        """Rows that break no plausibility rule of severity E, bool (n,)."""
+        return np.ones(self.n, np.bool_) if self.findings is None else self.findings.plausible
+
+    @property
     def countable(self) -> NDArray[np.bool_]:
         """Rows that may be counted if their patient consents, bool (n,)."""
-        return self.keyed if self.findings is None else self.keyed & self.findings.plausible
+        return self.keyed & self.plausible
 
 
 class DataStore:
@@ -59,7 +64,6 @@ class DataStore:
     def __init__(self, mapped: Mapped, handles: HandleMaker) -> None:
         self.mapped = mapped
         self._handles = handles
-        self._sources = _sources(mapped.source)
         self._version = ""
         self._tables: dict[str, Table] = {}
 
@@ -88,10 +92,15 @@ class DataStore:
         return table
 
     def _version_now(self, codebook: Codebook) -> str:
-        parts = [*(source.version() for source in self._sources), codebook.sha256]
-        digest = hashlib.sha256(self.mapped.text)
-        digest.update("\0".join(parts).encode())
-        return digest.hexdigest()
+        return data_version(self.mapped, codebook)
+
+
+def data_version(mapped: Mapped, codebook: Codebook) -> str:
+    """A text that changes when data, mapping or codebook do. Raises DataError."""
+    parts = [*(source.version() for source in _sources(mapped.source)), codebook.sha256]
+    digest = hashlib.sha256(mapped.text)
+    digest.update("\0".join(parts).encode())
+    return digest.hexdigest()
 
 
 def _sources(options: SourceOptions) -> list[Source]:

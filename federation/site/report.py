@@ -1,78 +1,130 @@
 """`site check`: how well the hospital's data fit the codebook. For the hospital's own eyes only."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
 from federation.query.codebook import Codebook
-from federation.query.errors import shown
-from federation.site.data import read_table
+from federation.site import drift
+from federation.site.answerable import Answerable, indicators, kinds
+from federation.site.convert import Tally
+from federation.site.data import Table, data_version, read_table, unit_table
+from federation.site.data_sentences import sentence
 from federation.site.directory import SiteDirectory
-from federation.site.errors import DataError, one_line
+from federation.site.drift import Drift
 from federation.site.mapping import Mapped
+from federation.site.plausibility import Findings
+from federation.site.store import open_store
+
+__all__ = ["DataReport", "RuleReport", "UnitReport", "VariableReport", "check_data", "sentence"]
 
 SHOWN_VALUES = 20
-
-# What a data manager is told; the codes alone are all that any other program sees.
-SENTENCES = {
-    "SOURCE_MISSING": "The data file is not there; check source.path in site.toml.",
-    "SOURCE_EMPTY": "The data file is empty.",
-    "SOURCE_UNREADABLE": "The data cannot be read; is the file locked, damaged or of another kind?",
-    "SOURCE_ENCODING": "The file is not in the encoding that site.toml says; try source.encoding.",
-    "SOURCE_LOGIN": "The database cannot be reached; check the address in source.dsn_file (mode"
-    " 0600) or source.dsn_env, the account and its password.",
-    "SOURCE_TOO_SLOW": "Reading the data takes longer than source.timeout_seconds, or longer than"
-    " the database allows; narrow the source or raise the limit.",
-    "SOURCE_TOO_LARGE": "The data have more rows than source.max_rows; narrow the source or raise"
-    " the limit.",
-    "DRIVER_MISSING": "The PostgreSQL driver is not installed; install requirements/site.txt.",
-    "TABLES_UNJOINED": "Several tables need source.join, or a mapping that names each table.",
-    "SOURCE_CHANGED": "The data changed while they were read; check again.",
-    "CSV_RAGGED": "A line has more or fewer fields than the header; check source.delimiter.",
-    "CSV_BROKEN": "The file is not valid CSV; check quotes and source.delimiter.",
-    "COLUMN_MISSING": "The data have no column '{detail}', which the mapping names.",
-    "COLUMN_TWICE": "The column '{detail}' is there twice.",
-    "TABLE_MISSING": "The database has no table '{detail}'.",
-    "MAPPING_UNKNOWN_VARIABLE": "The mapping names '{detail}', which the codebook does not have.",
-    "MAPPING_FORM": "The mapping of '{detail}' has a form that its type cannot have.",
-    "MAPPING_LEVEL": "The mapping of '{detail}' leads to a value that is not a level.",
-}
-
-
-def sentence(error: DataError) -> str:
-    """What is wrong and what to look at."""
-    text = SENTENCES.get(error.code, f"The data cannot be used ({error.code}).")
-    return one_line(text.format(detail=shown(error.detail)))
 
 
 @dataclass(frozen=True)
 class VariableReport:
     """One variable: rows with a value, without one, and with one that has no meaning.
 
-    values: raw texts without a meaning and how often each occurs, the commonest first.
+    values: raw texts without a meaning and how often each occurs, the commonest first. merged: per
+    value of the codebook the raw texts that a map makes that value, with how often each occurs,
+    where these are two or more.
     """
 
     name: str
+    unit: str
+    rows: int
     filled: int
     missing: int
     unmapped: int
     out_of_range: int
     values: tuple[tuple[str, int], ...]
+    merged: Mapping[str, tuple[tuple[str, int], ...]]
 
-    def percent(self, rows: int) -> float:
-        return 100.0 * self.filled / rows if rows else 0.0
+    @property
+    def percent(self) -> float:
+        """Rows with a value, in percent."""
+        return 100.0 * self.filled / self.rows if self.rows else 0.0
+
+
+@dataclass(frozen=True)
+class UnitReport:
+    """The rows of one unit (patients, tumours …).
+
+    without_patient: rows of nobody who could have consented. repeated: rows whose own number came
+    before. orphans: rows that belong to no row of the unit above. collapsed: rows of the data that
+    became one with another. unmatched, ambiguous: per joined table the rows that found none, or
+    more than one. disagreeing: per item the collapsed rows that contradict each other. excluded:
+    rows that break a plausibility rule of severity E and are never counted.
+    """
+
+    unit: str
+    rows: int
+    without_patient: int
+    repeated: int
+    orphans: int
+    collapsed: int
+    excluded: int
+    unmatched: Mapping[str, int]
+    ambiguous: Mapping[str, int]
+    disagreeing: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class RuleReport:
+    """A plausibility rule that some row breaks: in which unit, and how often per year of incidence
+    (0: the year is not known)."""
+
+    rule: str
+    unit: str
+    severity: str
+    text: str
+    rows: int
+    years: Mapping[int, int]
 
 
 @dataclass(frozen=True)
 class DataReport:
-    """One mapping against one codebook. repeated: rows whose patient number came before."""
+    """One mapping against one codebook.
+
+    not_mapped: variables that cannot be answered here. rules_not_checked: rules with what they
+    lack. drift: against the last reading of other data, which was at `compared_with`. unexpected:
+    what the mapping's `expect` did not expect.
+    """
 
     codebook: str
     mapping: str
-    rows: int
-    without_key: int
-    repeated: int
-    not_mapped: tuple[str, ...]
+    studies: tuple[str, ...]
+    units: tuple[UnitReport, ...]
     variables: tuple[VariableReport, ...]
+    not_mapped: tuple[str, ...]
+    rules_checked: int
+    rules: tuple[RuleReport, ...]
+    rules_not_checked: Mapping[str, tuple[str, ...]]
+    kinds: tuple[Answerable, ...]
+    indicators: tuple[Answerable, ...]
+    drift: tuple[Drift, ...]
+    compared_with: datetime | None
+    unexpected: tuple[str, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the highest unit: patients."""
+        return self.units[0].rows
+
+    @property
+    def without_key(self) -> int:
+        """Rows of the highest unit without a patient number."""
+        return self.units[0].without_patient
+
+    @property
+    def repeated(self) -> int:
+        """Rows whose number came before, of all units."""
+        return sum(unit.repeated for unit in self.units)
 
     @property
     def usable(self) -> bool:
@@ -80,57 +132,230 @@ class DataReport:
         return self.rows > 0 and self.repeated == 0 and self.rows > self.without_key
 
     def to_dict(self) -> dict[str, Any]:
+        """The report as JSON; see docs/reference/data-report.md."""
         return {
             "codebook": self.codebook,
             "mapping": self.mapping,
+            "studies": list(self.studies),
+            "usable": self.usable,
             "rows": self.rows,
             "without_key": self.without_key,
             "repeated": self.repeated,
-            "usable": self.usable,
+            "unexpected": list(self.unexpected),
+            "units": [_plain(asdict(unit)) for unit in self.units],
             "not_mapped": list(self.not_mapped),
-            "variables": [
-                {
-                    "name": v.name,
-                    "filled": v.filled,
-                    "filled_percent": round(v.percent(self.rows), 1),
-                    "missing": v.missing,
-                    "unmapped": v.unmapped,
-                    "out_of_range": v.out_of_range,
-                    "values": [{"value": value, "n": n} for value, n in v.values],
-                }
-                for v in self.variables
+            "variables": [_variable(each) for each in self.variables],
+            "rules_checked": self.rules_checked,
+            "rules": [
+                {**asdict(rule), "years": {_year(y): n for y, n in rule.years.items()}}
+                for rule in self.rules
             ],
+            "rules_not_checked": {
+                name: list(lacks) for name, lacks in self.rules_not_checked.items()
+            },
+            "kinds": [_answerable(each) for each in self.kinds],
+            "indicators": [_answerable(each) for each in self.indicators],
+            "drift": [asdict(each) for each in self.drift],
+            "compared_with": self.compared_with.isoformat() if self.compared_with else None,
         }
 
 
+def _plain(value: dict[str, Any]) -> dict[str, Any]:
+    return {key: dict(each) if isinstance(each, Mapping) else each for key, each in value.items()}
+
+
+def _variable(one: VariableReport) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "unit": one.unit,
+        "filled": one.filled,
+        "filled_percent": round(one.percent, 1),
+        "missing": one.missing,
+        "unmapped": one.unmapped,
+        "out_of_range": one.out_of_range,
+        "values": [{"value": value, "n": n} for value, n in one.values],
+        "merged": {
+            value: [{"value": raw, "n": n} for raw, n in raws] for value, raws in one.merged.items()
+        },
+    }
+
+
+def _answerable(one: Answerable) -> dict[str, Any]:
+    return {"name": one.name, "answerable": not one.missing, "missing": list(one.missing)}
+
+
+def _year(year: int) -> str:
+    return str(year) if year else "unknown"
+
+
 def check_data(
-    directory: SiteDirectory, codebook: Codebook, mapped: Mapped, mapping: str
+    directory: SiteDirectory,
+    codebook: Codebook,
+    mapped: Mapped,
+    mapping: str,
+    studies: Iterable[str] = (),
+    now: datetime | None = None,
 ) -> DataReport:
-    """Read all data once and count what does not fit. Raises DataError."""
-    table = read_table(codebook, mapped, directory.handles, watch=True)
-    repeated = table.repeated if codebook.unit == "patient" else 0
-    reports = []
-    for name in codebook.variables:
-        tally = table.tallies.get(name)
-        if tally is None:
-            continue
-        lost = tally.missing + tally.unmapped + tally.out_of_range
-        reports.append(
-            VariableReport(
-                name=name,
-                filled=table.n - lost,
-                missing=tally.missing,
-                unmapped=tally.unmapped,
-                out_of_range=tally.out_of_range,
-                values=tuple(tally.values.most_common(SHOWN_VALUES)),
-            )
-        )
+    """Read all data once and count what does not fit. Raises DataError and SetupError.
+
+    A few numbers of this reading are kept in site.sqlite, for the next one to be compared with.
+    """
+    tables = _tables(directory, codebook, mapped)
+    variables = _variables(codebook, tables)
+    summaries = {
+        one.name: drift.summarise(codebook.variables[one.name], tables[one.unit].columns[one.name])
+        for one in variables
+    }
+    changes, compared_with = _drift(directory, codebook, mapped, mapping, summaries, now)
+    filled = {one.name for one in variables if one.filled}
+    items = _items(mapped, codebook)
+    rules, checked, missing = _rules(codebook, tables)
+    units = tuple(_unit(unit, table) for unit, table in tables.items())
     return DataReport(
         codebook=codebook.id,
         mapping=mapping,
-        rows=table.n,
-        without_key=table.n - int(table.keyed.sum()),
-        repeated=repeated,
-        not_mapped=tuple(n for n in codebook.variables if n not in table.columns),
-        variables=tuple(reports),
+        studies=tuple(studies),
+        units=units,
+        variables=tuple(variables),
+        not_mapped=tuple(n for n in codebook.variables if n not in {v.name for v in variables}),
+        rules_checked=checked,
+        rules=tuple(rules),
+        rules_not_checked=missing,
+        kinds=tuple(kinds(codebook, filled)),
+        indicators=tuple(indicators(codebook, filled, items)),
+        drift=(*changes, *drift.never(codebook.variables, summaries)),
+        compared_with=compared_with,
+        unexpected=tuple(_unexpected(mapped, units, variables)),
     )
+
+
+def _tables(directory: SiteDirectory, codebook: Codebook, mapped: Mapped) -> dict[str, Table]:
+    """The rows of every unit that is mapped, the highest first."""
+    highest = next(iter(codebook.units)) if mapped.tables else codebook.unit
+    first = read_table(codebook.at(highest), mapped, directory.handles, watch=True)
+    return {
+        highest: first,
+        **{
+            unit: unit_table(codebook.at(unit), first.units, directory.handles, "")
+            for unit in first.units
+            if unit != highest
+        },
+    }
+
+
+def _unit(unit: str, table: Table) -> UnitReport:
+    rows = table.units.get(unit)
+    none: Mapping[str, int] = {}
+    return UnitReport(
+        unit=unit,
+        rows=table.n,
+        without_patient=table.n - int(np.count_nonzero(table.keyed)),
+        repeated=table.repeated if rows is None else rows.repeated,
+        orphans=0 if rows is None else rows.orphans,
+        collapsed=0 if rows is None else rows.merged,
+        excluded=table.n - int(np.count_nonzero(table.plausible)),
+        unmatched=none if rows is None else rows.unmatched,
+        ambiguous=none if rows is None else rows.ambiguous,
+        disagreeing=none if rows is None else rows.disagreeing,
+    )
+
+
+def _variables(codebook: Codebook, tables: Mapping[str, Table]) -> list[VariableReport]:
+    found = []
+    for name, variable in codebook.variables.items():
+        unit = variable.per if variable.per in tables else next(iter(tables))
+        tally = tables[unit].tallies.get(name)
+        if tally is not None:
+            found.append(_counted(name, unit, tables[unit].n, tally))
+    return found
+
+
+def _counted(name: str, unit: str, rows: int, tally: Tally) -> VariableReport:
+    merged: dict[str, list[tuple[str, int]]] = {}
+    for (raw, value), n in tally.meant.most_common():
+        merged.setdefault(value, []).append((raw, n))
+    return VariableReport(
+        name=name,
+        unit=unit,
+        rows=rows,
+        filled=rows - tally.missing - tally.unmapped - tally.out_of_range,
+        missing=tally.missing,
+        unmapped=tally.unmapped,
+        out_of_range=tally.out_of_range,
+        values=tuple(tally.values.most_common(SHOWN_VALUES)),
+        merged={value: tuple(raws) for value, raws in merged.items() if len(raws) > 1},
+    )
+
+
+def _rules(
+    codebook: Codebook, tables: Mapping[str, Table]
+) -> tuple[list[RuleReport], int, dict[str, tuple[str, ...]]]:
+    """Broken rules, how many rules could be held, and the others with what they lack.
+
+    A rule is counted once, in the first unit that has all it needs; a rule that no unit can hold
+    lacks what it lacks in the unit that comes nearest.
+    """
+    held: dict[str, tuple[str, Findings]] = {}
+    missing: dict[str, tuple[str, ...]] = {}
+    for unit, table in tables.items():
+        if table.findings is None:
+            continue
+        for rule in table.findings.rules:
+            held.setdefault(rule.name, (unit, table.findings))
+        for name, lacks in table.findings.missing.items():
+            if name not in missing or len(lacks) < len(missing[name]):
+                missing[name] = lacks
+    reports = []
+    for name, (unit, findings) in held.items():
+        years = findings.by_year(name)
+        if years:
+            rule = next(each for each in findings.rules if each.name == name)
+            text, severity = rule.text.text("en"), rule.severity
+            reports.append(RuleReport(name, unit, severity, text, sum(years.values()), years))
+    reports.sort(key=lambda one: (one.severity, -one.rows))
+    return reports, len(held), {n: lacks for n, lacks in missing.items() if n not in held}
+
+
+def _items(mapped: Mapped, codebook: Codebook) -> set[str]:
+    if not mapped.tables:
+        return set(mapped.variables)
+    return {name for table in mapped.plan(codebook).tables.values() for name in table.items}
+
+
+def _drift(
+    directory: SiteDirectory,
+    codebook: Codebook,
+    mapped: Mapped,
+    mapping: str,
+    summaries: Mapping[str, drift.Summary],
+    now: datetime | None,
+) -> tuple[list[Drift], datetime | None]:
+    version = data_version(mapped, codebook)
+    subject = f"{mapping} {codebook.sha256}"
+    database = open_store(directory.database)
+    try:
+        last = drift.last_before(database, subject, version)
+        drift.keep(database, subject, version, summaries, now or datetime.now(UTC))
+    finally:
+        database.close()
+    if last is None:
+        return [], None
+    return drift.compare(last.summaries, summaries), last.at
+
+
+def _unexpected(
+    mapped: Mapped, units: tuple[UnitReport, ...], variables: Iterable[VariableReport]
+) -> list[str]:
+    """What the mapping's own `expect` says should not be, as sentences."""
+    expected, found = mapped.expected, []
+    if expected.rows_min is not None and units[0].rows < expected.rows_min:
+        found.append(f"{units[0].rows} rows were read; the mapping expects {expected.rows_min}.")
+    if expected.unmapped_max_pct is not None:
+        for one in variables:
+            share = 100.0 * one.unmapped / one.rows if one.rows else 0.0
+            if share > expected.unmapped_max_pct:
+                found.append(
+                    f"{one.name}: {share:.1f}% of the values have no meaning; the mapping expects"
+                    f" at most {expected.unmapped_max_pct:g}%."
+                )
+    return found
