@@ -29,6 +29,7 @@ from federation.methods.dominance import above_shares
 from federation.methods.grouping import counts_by, sums_by
 from federation.methods.groups import Groups, groups_of
 from federation.methods.moments import centre, first_sums, per_patient, second_sums
+from federation.methods.sentences import behind, counted, heavy, left_out
 from federation.query.parameters import Parameter, VariableParam
 from federation.query.refusals import Refused
 from federation.query.variables import Variable
@@ -208,35 +209,36 @@ class Compare:
         """What leaves a hospital."""
         name, by = ask.params["variable"], ask.params["by"]
         numeric, classes = self.variable(ask).is_numeric, self.variable(ask).group_labels
-        if lang == "nl":
-            if not numeric:
-                return [
-                    f"Het aantal patiënten per combinatie van {by} en {name}.",
-                    "Het aantal patiënten bij wie een van deze gegevens ontbreekt.",
-                ]
+        who = counted(ask, lang)
+        nl = lang == "nl"
+        if not numeric:
             said = [
-                f"Het aantal patiënten met en zonder deze gegevens, per groep van {by}.",
+                f"Het aantal {who} per combinatie van {by} en {name}."
+                if nl
+                else f"The number of {who} for each combination of {by} and {name}.",
+                left_out(ask, lang),
+            ]
+            return [*said, *behind(ask, lang)]
+        if nl:
+            said = [
+                f"Het aantal {who} met en zonder deze gegevens, per groep van {by}.",
                 f"De som, en daarna de som van gekwadrateerde afwijkingen, van {name} per groep.",
             ]
-            if not ask.strict:
-                said.append(f"De waarden van {name} per groep, per ziekenhuis herkenbaar.")
-            elif classes is not None:
-                said.append(f"Het aantal patiënten per klasse van {name} en groep van {by}.")
-            return said
-        if not numeric:
-            return [
-                f"The number of patients for each combination of {by} and {name}.",
-                "The number of patients for whom one of these is missing.",
+            values = f"De waarden van {name} per groep, per ziekenhuis herkenbaar."
+            bins = f"Het aantal {who} per klasse van {name} en groep van {by}."
+        else:
+            said = [
+                f"The number of {who} with and without these data, for each group of {by}.",
+                f"The sum, and then the sum of squared deviations, of {name} in each group.",
             ]
-        said = [
-            f"The number of patients with and without these data, for each group of {by}.",
-            f"The sum, and then the sum of squared deviations, of {name} in each group.",
-        ]
+            values = f"The values of {name} in each group, recognisable by hospital."
+            bins = f"The number of {who} in each class of {name} and group of {by}."
+        said += heavy(ask, name, lang)
         if not ask.strict:
-            said.append(f"The values of {name} in each group, recognisable by hospital.")
+            said.append(values)
         elif classes is not None:
-            said.append(f"The number of patients in each class of {name} and group of {by}.")
-        return said
+            said.append(bins)
+        return [*said, *behind(ask, lang)]
 
 
 METHOD = Compare()

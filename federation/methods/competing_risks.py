@@ -15,6 +15,7 @@ import numpy.typing as npt
 from federation.methods.base import Ask, CountTable, Finished, Mask, Released, Rows, Step, Sums
 from federation.methods.competing_release import release_incidence
 from federation.methods.groups import Groups, groups_of
+from federation.methods.sentences import behind, counted
 from federation.methods.survival import table_of
 from federation.methods.survival_plan import grid_times, on_grid, outcome_known
 from federation.query.parameters import LevelParam, NumbersParam, Parameter, VariableParam
@@ -204,25 +205,25 @@ class CompetingRisks:
     def words(self, ask: Ask, lang: str) -> list[str]:
         """What leaves a hospital."""
         by, grid, event = ask.params["by"], ask.terms.time_grid_days, ask.params["event"]
+        who = counted(ask, lang)
         if lang == "nl":
             per = f", per groep van {by}" if by else ""
             step = f"per {grid} dagen" if grid else "op elk tijdstip"
             said = [
-                f"Het aantal gebeurtenissen van elke soort ({event}) en het aantal patiënten in "
+                f"Het aantal gebeurtenissen van elke soort ({event}) en het aantal {who} in "
                 f"follow-up, {step}{per}."
             ]
             if not grid:
                 said.append("De tijdstippen van de gebeurtenissen, per ziekenhuis herkenbaar.")
-            return said
+            return [*said, *behind(ask, lang)]
         per = f", for each group of {by}" if by else ""
         step = f"in steps of {grid} days" if grid else "at every time"
         said = [
-            f"The number of events of each kind ({event}) and of patients in follow-up, "
-            f"{step}{per}."
+            f"The number of events of each kind ({event}) and of {who} in follow-up, {step}{per}."
         ]
         if not grid:
             said.append("The times of the events, recognisable by hospital.")
-        return said
+        return [*said, *behind(ask, lang)]
 
 
 def censored_level(ask: Ask) -> str:

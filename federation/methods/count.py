@@ -22,6 +22,7 @@ from federation.methods.base import (
 )
 from federation.methods.grouping import counts_by
 from federation.methods.release import Release, number, seen
+from federation.methods.sentences import behind, counted, left_out
 from federation.query.codebook import Codebook
 from federation.query.parameters import Parameter, VariablesParam
 from federation.query.refusals import Refused
@@ -204,21 +205,20 @@ class Count:
         """What leaves a hospital."""
         names = ", ".join(name for name, _ in self._dims(ask))
         cells = int(np.prod([len(labels) for _, labels in self._dims(ask)]))
+        who = counted(ask, lang)
         if lang == "nl":
             what = f"per combinatie van {names} ({cells} aantallen)" if names else "in totaal"
-            return [
-                f"Het aantal patiënten {what}.",
-                "Het aantal patiënten bij wie een van deze gegevens ontbreekt."
-                if names
-                else "Geen enkel ander gegeven.",
+            said = [
+                f"Het aantal {who} {what}.",
+                left_out(ask, lang) if names else "Geen enkel ander gegeven.",
             ]
-        what = f"for each combination of {names} ({cells} counts)" if names else "in all"
-        return [
-            f"The number of patients {what}.",
-            "The number of patients for whom one of these is missing."
-            if names
-            else "Nothing else.",
-        ]
+        else:
+            what = f"for each combination of {names} ({cells} counts)" if names else "in all"
+            said = [
+                f"The number of {who} {what}.",
+                left_out(ask, lang) if names else "Nothing else.",
+            ]
+        return [said[0], *behind(ask, lang), *said[1:]]
 
 
 def cell_names(dims: Dims) -> list[str]:

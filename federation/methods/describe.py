@@ -31,6 +31,7 @@ from federation.methods.moments import (
     per_patient,
     second_sums,
 )
+from federation.methods.sentences import behind, counted, heavy
 from federation.query.parameters import Parameter, VariableParam, VariablesParam
 from federation.query.variables import Variable
 
@@ -227,21 +228,20 @@ class Describe:
         plan = plan_of(ask)
         numeric = ", ".join(v.name for v in plan.numeric)
         binned = ", ".join(v.name for v in plan.variables if v.group_labels is not None)
+        per, who = _per(plan.by, lang), counted(ask, lang)
         if lang == "nl":
-            said = [f"Het aantal patiënten met en zonder deze gegevens{_per(plan.by, lang)}."]
-            if numeric:
-                said.append(
-                    f"De som, en daarna de som van gekwadrateerde afwijkingen, van {numeric}."
-                )
-            if binned:
-                said.append(f"Het aantal patiënten per klasse van {binned}.")
-            return said
-        said = [f"The number of patients with and without these data{_per(plan.by, lang)}."]
+            said = [f"Het aantal {who} met en zonder deze gegevens{per}."]
+            sums = f"De som, en daarna de som van gekwadrateerde afwijkingen, van {numeric}."
+            classes = f"Het aantal {who} per klasse van {binned}."
+        else:
+            said = [f"The number of {who} with and without these data{per}."]
+            sums = f"The sum, and then the sum of squared deviations, of {numeric}."
+            classes = f"The number of {who} in each class of {binned}."
         if numeric:
-            said.append(f"The sum, and then the sum of squared deviations, of {numeric}.")
+            said += [sums, *heavy(ask, numeric, lang)]
         if binned:
-            said.append(f"The number of patients in each class of {binned}.")
-        return said
+            said.append(classes)
+        return [*said, *behind(ask, lang)]
 
 
 def _per(by: str | None, lang: str) -> str:

@@ -28,6 +28,7 @@ from federation.methods.base import (
 from federation.methods.grouping import counts_by
 from federation.methods.groups import Groups, groups_of
 from federation.methods.release import Release, number, seen
+from federation.methods.sentences import behind, counted, left_out
 from federation.query.parameters import Parameter, VariableParam
 from federation.query.refusals import Refused
 
@@ -311,17 +312,14 @@ class Histogram:
         """What leaves a hospital."""
         classes, groups = self.classes(ask), self.groups(ask)
         name, many = classes.variable.name, classes.count
+        who = counted(ask, lang)
         if lang == "nl":
             per = f" en per groep van {groups.by}" if groups.by else ""
-            return [
-                f"Het aantal patiënten per klasse van {name} ({many} klassen){per}.",
-                "Het aantal patiënten bij wie een van deze gegevens ontbreekt.",
-            ]
-        per = f" and for each group of {groups.by}" if groups.by else ""
-        return [
-            f"The number of patients in each class of {name} ({many} classes){per}.",
-            "The number of patients for whom one of these is missing.",
-        ]
+            said = f"Het aantal {who} per klasse van {name} ({many} klassen){per}."
+        else:
+            per = f" and for each group of {groups.by}" if groups.by else ""
+            said = f"The number of {who} in each class of {name} ({many} classes){per}."
+        return [said, left_out(ask, lang), *behind(ask, lang)]
 
 
 def _joined(cells: Array, bars: tuple[Bar, ...]) -> Array:

@@ -30,6 +30,7 @@ from federation.methods.mantel_haenszel_sums import (
     homogeneity_sums,
     table_sums,
 )
+from federation.methods.sentences import behind, counted, left_out
 from federation.query.parameters import Parameter, StrataParam, VariableParam
 from federation.query.refusals import Refused
 from federation.query.variables import Variable
@@ -192,29 +193,25 @@ class MantelHaenszel:
         (exposure, _), (outcome, _) = self.dims(ask)
         strata = ask.params["strata"]
         variable = strata not in (None, "site")
+        who = counted(ask, lang)
         if lang == "nl":
             per = f", per groep van {strata}" if variable else ""
-            said = [
-                f"Het aantal patiënten per combinatie van {exposure} en {outcome}{per}.",
-                "Het aantal patiënten bij wie een van deze gegevens ontbreekt.",
-            ]
-            if strata == "site":
-                said.append(
-                    "De bijdrage van het ziekenhuis aan de sommen van Mantel en Haenszel, en daarna"
-                    " het verschil tussen zijn tabel en de verwachte."
-                )
-            return said
-        per = f", for each group of {strata}" if variable else ""
-        said = [
-            f"The number of patients for each combination of {exposure} and {outcome}{per}.",
-            "The number of patients for whom one of these is missing.",
-        ]
-        if strata == "site":
-            said.append(
+            said = [f"Het aantal {who} per combinatie van {exposure} en {outcome}{per}."]
+            sums = (
+                "De bijdrage van het ziekenhuis aan de sommen van Mantel en Haenszel, en daarna"
+                " het verschil tussen zijn tabel en de verwachte."
+            )
+        else:
+            per = f", for each group of {strata}" if variable else ""
+            said = [f"The number of {who} for each combination of {exposure} and {outcome}{per}."]
+            sums = (
                 "The hospital's part of the Mantel-Haenszel sums, and then the difference between "
                 "its table and the expected one."
             )
-        return said
+        said.append(left_out(ask, lang))
+        if strata == "site":
+            said.append(sums)
+        return [*said, *behind(ask, lang)]
 
 
 METHOD = MantelHaenszel()

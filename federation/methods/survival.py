@@ -17,6 +17,7 @@ from federation.methods.base import Ask, CountTable, Finished, Mask, Released, R
 from federation.methods.cox_score import pack_symmetric
 from federation.methods.grouping import counts_by
 from federation.methods.logrank import logrank_sums
+from federation.methods.sentences import behind, counted
 from federation.methods.survival_plan import (
     OUTCOME,
     Outcome,
@@ -216,23 +217,24 @@ class Survival:
         """What leaves a hospital."""
         by, strata, grid = ask.params["by"], ask.params["strata"], ask.terms.time_grid_days
         grid = max(grid, ask.params["grid_days"] or 0)
+        who = counted(ask, lang)
         if lang == "nl":
             per = f", per groep van {by}" if by else ""
             step = f"per {grid} dagen" if grid else "op elk tijdstip"
-            said = [f"Het aantal gebeurtenissen en het aantal patiënten in follow-up, {step}{per}."]
+            said = [f"Het aantal gebeurtenissen en het aantal {who} in follow-up, {step}{per}."]
             if strata == "site":
                 said.append("De waargenomen en verwachte aantallen van de log-ranktoets.")
             if not grid:
                 said.append("De tijdstippen van de gebeurtenissen, per ziekenhuis herkenbaar.")
-            return said
+            return [*said, *behind(ask, lang)]
         per = f", for each group of {by}" if by else ""
         step = f"in steps of {grid} days" if grid else "at every time"
-        said = [f"The number of events and of patients in follow-up, {step}{per}."]
+        said = [f"The number of events and of {who} in follow-up, {step}{per}."]
         if strata == "site":
             said.append("The observed and expected numbers of the log-rank test.")
         if not grid:
             said.append("The times of the events, recognisable by hospital.")
-        return said
+        return [*said, *behind(ask, lang)]
 
 
 def table_of(line: Ints, place: Ints, shape: tuple[int, ...]) -> Ints:

@@ -10,6 +10,7 @@ import pytest
 
 from federation.methods.base import Ask, Rows
 from federation.methods.quantiles import quantile_bins
+from federation.methods.registry import KINDS
 from federation.query.terms import Terms
 
 OPEN = Terms.open_data()
@@ -171,3 +172,24 @@ def test_a_quantile_needs_patients_in_its_class_and_on_each_side() -> None:
     assert quantile_bins(counts, 0.5, **enough, patients=np.array([10, 9, 10])) == (0, 1)
     assert quantile_bins(counts, 0.5, **enough, patients=np.array([9, 20, 20])) is None
     assert quantile_bins(counts, 0.5, **enough, patients=np.array([20, 20, 9])) is None
+
+
+@pytest.mark.parametrize(("kind", "params", "place"), FEW)
+def test_words_name_the_rows_and_the_patients_behind_them(
+    kind: str, params: dict[str, Any], place: str, per_tumour: Any, ask: Any
+) -> None:
+    method = KINDS[kind]
+    plain, other = ask(kind, **params), per_tumour(kind, **params)
+    for lang, row, people in (
+        ("en", "rows (tumour)", "The number of different patients behind each of those numbers."),
+        (
+            "nl",
+            "rijen (tumour)",
+            "Het aantal verschillende patiënten achter elk van die aantallen.",
+        ),
+    ):
+        words = method.words(other, lang)
+        assert any(row in text for text in words)
+        assert people in words
+        assert people not in method.words(plain, lang)
+        assert not any(row in text for text in method.words(plain, lang))
