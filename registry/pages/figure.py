@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
+from registry.pages.tidy import could_be_small
 from registry.pictures.canvas import SHAPES, Shape
+from registry.translate import translate as _
 
 
 @dataclass(frozen=True)
@@ -29,3 +31,11 @@ def both(draw: Callable[[Shape], str]) -> Markup:
 def threshold(envelope: Mapping[str, Any]) -> int:
     """The smallest number of patients that is shown."""
     return int(envelope.get("provenance", {}).get("policy", {}).get("t_cell") or 10)
+
+
+def hidden_word(
+    envelope: Mapping[str, Any], values: Sequence[int | None], total: int | None
+) -> str:
+    """What stands at a hidden one of the numbers that make up `total`; see Shown.counts."""
+    limit = threshold(envelope)
+    return f"<{limit}" if could_be_small(values, total, limit) else _("not shown")

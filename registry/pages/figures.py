@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from registry.pages.figure import Figure, both, threshold
+from registry.pages.figure import Figure, both, hidden_word, threshold
 from registry.pages.figures_groups import compare, histogram, mantel_haenszel
 from registry.pages.figures_models import cox, mixed, regression, standardise
 from registry.pages.finding import describe_rows, finding, group_name
@@ -139,7 +139,9 @@ def _count(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) 
         title=query["title"],
         description=finding(envelope, query, names),
         axis=_("Number of patients"),
-        hidden=f"<{threshold(envelope)}",
+        hidden=hidden_word(
+            envelope, [cell.get("n") for cell in cells], envelope["result"].get("n")
+        ),
     )
 
     def draw(shape: Shape) -> str:

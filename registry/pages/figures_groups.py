@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from registry.pages.figure import Figure, both, threshold
+from registry.pages.figure import Figure, both, hidden_word, threshold
 from registry.pages.finding import finding
 from registry.pages.naming import Names
 from registry.pictures.bars import Bar, BarGroup, BarWords, bars
@@ -34,7 +34,7 @@ def histogram(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Name
         title=query["title"],
         description=finding(envelope, query, names),
         axis=names.with_unit(variable),
-        hidden=f"<{threshold(envelope)}",
+        hidden=_hidden_bar(envelope, groups),
     )
     caption = _("The height is the number of patients per unit of width; the figure is the number.")
     if any(c.n is None for panel in panels for c in panel.columns):
@@ -48,6 +48,16 @@ def histogram(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Name
         caption,
         both(lambda shape: draw_histogram(panels, words=words, shape=shape, writer=number)),
     )
+
+
+def _hidden_bar(envelope: Mapping[str, Any], groups: list[Mapping[str, Any]]) -> str:
+    """The word at hidden bars: "<10" only where all of them can be that small."""
+    for i, each in enumerate(envelope["result"]["bins"]):
+        values = [group["bins"][i].get("n") for group in groups]
+        word = hidden_word(envelope, values, each.get("n") if groups else None)
+        if None in values and word != f"<{threshold(envelope)}":
+            return word
+    return f"<{threshold(envelope)}"
 
 
 def _columns(bins: list[Mapping[str, Any]], variable: str, names: Names) -> tuple[Column, ...]:
@@ -122,7 +132,11 @@ def _cells(
         title=query["title"],
         description=finding(envelope, query, names),
         axis=_("Number of patients"),
-        hidden=f"<{threshold(envelope)}",
+        hidden=hidden_word(
+            envelope,
+            [cell.get("n") for cell in envelope["result"].get("cells") or []],
+            envelope["result"].get("n"),
+        ),
     )
     caption = ""
     if any(bar.n is None for group in made for bar in group.bars):

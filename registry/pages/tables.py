@@ -62,13 +62,15 @@ def _count(shown: Shown, analysis: Mapping[str, Any]) -> list[Table]:
     heads = [Head(shown.names.variable(v), v, numeric=False) for v in by]
     heads += [Head(_("Patients"), "n"), Head(_("Share"), "share")]
     rows = []
-    for cell in shown.result.get("cells") or []:
+    cells = list(shown.result.get("cells") or [])
+    counts = shown.counts([cell.get("n") for cell in cells], total)
+    for cell, count in zip(cells, counts, strict=True):
         n = cell.get("n")
         share = n / total if n is not None and total else None
         levels = [
             shown.text(shown.names.level(v, cell["by"].get(v)), str(cell["by"].get(v))) for v in by
         ]
-        rows.append((*levels, shown.count(n), shown.share(share) if n is not None else Cell("–")))
+        rows.append((*levels, count, shown.share(share) if n is not None else Cell("–")))
     if by:
         rows.append(
             (
@@ -98,7 +100,9 @@ def _survival(shown: Shown, analysis: Mapping[str, Any]) -> list[Table]:
     )
     rows = []
     timed = []
-    for i, group in enumerate(shown.result.get("groups") or []):
+    groups = list(shown.result.get("groups") or [])
+    counts = shown.counts([group.get("n") for group in groups], shown.result.get("n"))
+    for i, group in enumerate(groups):
         label = shown.text(
             shown.names.level(by, group.get("level")) if by else _("Everyone"),
             str(group.get("level") if by else "all"),
@@ -106,8 +110,8 @@ def _survival(shown: Shown, analysis: Mapping[str, Any]) -> list[Table]:
         rows.append(
             (
                 label,
-                shown.count(group.get("n")),
-                shown.count(group.get("events")),
+                counts[i],
+                shown.total(group.get("events")),
                 _median(shown, group, f"groups[{i}].median"),
                 _median_ci(shown, group),
             )

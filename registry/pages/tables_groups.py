@@ -79,12 +79,14 @@ def compare(shown: Shown, _analysis: Mapping[str, Any]) -> list[Table]:
         Head(_("Standard deviation"), "sd"),
     )
     rows = []
-    for group in result.get("groups") or []:
+    groups = list(result.get("groups") or [])
+    counts = shown.counts([group.get("n") for group in groups], result.get("n"))
+    for group, count in zip(groups, counts, strict=True):
         ci = shown.range(group.get("ci_low"), group.get("ci_high"), 1)
         rows.append(
             (
                 shown.text(names.level(by, group.get("level")), str(group.get("level"))),
-                shown.count(group.get("n")),
+                count,
                 shown.figure(group.get("mean"), 1),
                 Cell(ci, ci, hidden=group.get("ci_low") is None),
                 shown.figure(group.get("sd"), 1),
@@ -122,11 +124,15 @@ def _cells(shown: Shown, by: str, variable: str) -> Table:
     names = shown.names
     cells = list(shown.result.get("cells") or [])
     columns = list(dict.fromkeys(str(c["by"][variable]) for c in cells))
-    found = {(str(c["by"][by]), str(c["by"][variable])): c.get("n") for c in cells}
+    counts = shown.counts([c.get("n") for c in cells], shown.result.get("n"))
+    found = {
+        (str(c["by"][by]), str(c["by"][variable])): count
+        for c, count in zip(cells, counts, strict=True)
+    }
     rows = []
     for level in dict.fromkeys(str(c["by"][by]) for c in cells):
-        counts = [shown.count(found.get((level, column))) for column in columns]
-        rows.append((shown.text(names.level(by, level), level), *counts))
+        row = [found.get((level, column)) or shown.total(None) for column in columns]
+        rows.append((shown.text(names.level(by, level), level), *row))
     heads = [Head(names.variable(by), "group", False)]
     heads += [
         Head(f"{names.variable(variable)}: {names.level(variable, c)}", f"n_{c}") for c in columns
@@ -182,13 +188,15 @@ def competing_risks(shown: Shown, analysis: Mapping[str, Any]) -> list[Table]:
         Head(_("Still followed"), "at_risk"),
     )
     rows, timed = [], []
-    for group in shown.result.get("groups") or []:
+    groups = list(shown.result.get("groups") or [])
+    counts = shown.counts([group.get("n") for group in groups], shown.result.get("n"))
+    for group, count in zip(groups, counts, strict=True):
         label = shown.text(
             names.level(by, group.get("level")) if by else _("Everyone"),
             str(group.get("level") if by else "all"),
         )
-        counts = [shown.count(group.get(key)) for key in ("n", "events", "competing")]
-        rows.append((label, *counts))
+        events = [shown.total(group.get(key)) for key in ("events", "competing")]
+        rows.append((label, count, *events))
         for point in group.get("at") or []:
             timed.append(
                 (

@@ -18,7 +18,7 @@ def standardise(shown: Shown, analysis: Mapping[str, Any]) -> list[Table]:
     spread, rank = result.get("overdispersion") or {}, result.get("rankability") or {}
     rows = [
         (shown.text(_("Patients"), "n"), shown.total(result.get("n"))),
-        (shown.text(_("With the outcome"), "observed"), shown.count(result.get("observed"))),
+        (shown.text(_("With the outcome"), "observed"), shown.total(result.get("observed"))),
         (
             shown.text(_("Spread against chance (1 is chance alone)"), "phi"),
             shown.figure(spread.get("phi"), 2),
@@ -79,7 +79,7 @@ def _hospitals(shown: Shown) -> Table:
                 _limits(shown, part.get("limits95")),
                 _limits(shown, part.get("limits998")),
                 shown.text(where_it_lies(part.get("outside")), str(part.get("outside"))),
-                shown.count(part.get("observed")),
+                shown.total(part.get("observed")),
                 shown.figure(part.get("expected"), 1),
                 shown.count(part.get("n")),
             )

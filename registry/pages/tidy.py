@@ -76,6 +76,16 @@ class Shown:
         """A number of patients, or "<10"."""
         return Cell(self.small, self.small, hidden=True) if n is None else Cell(number(n), n)
 
+    def counts(self, values: Sequence[int | None], total: int | None) -> list[Cell]:
+        """Numbers of patients that add up to `total`, in the same order.
+
+        Not every hidden one of them is small: some are hidden because a small one would follow
+        from them. Where they cannot all be small, none is called "<10".
+        """
+        if could_be_small(values, total, self.threshold):
+            return [self.count(n) for n in values]
+        return [self.total(n) for n in values]
+
     def total(self, n: int | None) -> Cell:
         """A total: hidden when it would give a hidden part away, whatever its size."""
         return Cell(_("not shown"), "hidden", hidden=True) if n is None else Cell(number(n), n)
@@ -115,6 +125,13 @@ class Shown:
             return Cell(number(low, digits), low)
         text = _("%(low)s to %(high)s", low=number(low, digits), high=number(high, digits))
         return Cell(text, f"{low:g}-{high:g}")
+
+
+def could_be_small(values: Sequence[int | None], total: int | None, threshold: int) -> bool:
+    """Whether every hidden one of `values` may lie below `threshold` when they make up `total`."""
+    known = sum(n for n in values if n is not None)
+    hidden = sum(1 for n in values if n is None)
+    return total is None or known + hidden * (threshold - 1) >= total
 
 
 def to_csv(tables: Sequence[Table]) -> str:

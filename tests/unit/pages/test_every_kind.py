@@ -244,7 +244,7 @@ def test_hospitals_stand_in_order_of_their_names_and_the_hidden_ones_too(names: 
     query = {"title": "Een vraag", "analysis": ASKED[-2]}
     table = tables_of(made, query, names)[0]
     assert [row[0].value for row in table.rows] == ["c", "b", "a", "z"]
-    assert table.rows[0][5].text == "<10"
+    assert table.rows[0][5].text in ("niet getoond", "not shown")
     assert table.rows[0][2].text[0] == "0"  # the limits stand where observed is hidden
     figure = figure_of(made, query, names)
     assert figure is not None
@@ -297,3 +297,16 @@ def test_powers_and_curves_in_words(term: str, nl: str, en: str, names: Names) -
 def test_bars_in_words(low: Any, high: Any, last: bool, nl: str, app: Flask) -> None:
     with app.test_request_context(headers={"Cookie": f"{COOKIE}=nl"}):
         assert Names(BOOK, "nl").bar("age", low, high, last=last) == nl
+
+
+def test_a_hidden_number_that_cannot_be_small_is_not_called_small(names: Names) -> None:
+    """539 patients in three hidden groups: hidden because one is small, not because all are."""
+    groups = [{"level": level, "n": None, "mean": None} for level in ("1", "2", "3")]
+    result = {"n": 539, "variable": "age", "by": "grade", "type": "numeric", "groups": groups}
+    asked = {"kind": "compare", "variable": "age", "by": "grade"}
+    made = {"analysis": "compare", "hidden": [], "result": result}
+    table = tables_of(made, {"title": "x", "analysis": asked}, names)[0]
+    assert {row[1].text for row in table.rows} <= {"niet getoond", "not shown"}
+    small = {**made, "result": {**result, "n": 15}}
+    table = tables_of(small, {"title": "x", "analysis": asked}, names)[0]
+    assert {row[1].text for row in table.rows} == {"<10"}

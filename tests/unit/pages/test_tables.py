@@ -40,7 +40,7 @@ COUNT = envelope(
         "n": 80,
         "missing": None,
         "total": 80,
-        "cells": [{"by": {"hormone": "no"}, "n": 62}, {"by": {"hormone": "yes"}, "n": None}],
+        "cells": [{"by": {"hormone": "no"}, "n": 74}, {"by": {"hormone": "yes"}, "n": None}],
     },
     hidden=[{"where": "cells[1]", "why": "small_cell"}],
 )
