@@ -269,7 +269,7 @@ class _System:
 
     def is_uncertain(self, cell: tuple[int, ...], width: float) -> bool:
         """Tell whether the possible values of a hidden cell span at least `width`."""
-        from scipy.optimize import linprog  # the gate runs at the hub only; sites have no scipy
+        from scipy.optimize import linprog  # late: a site needs it for results of its own only
 
         unknown = self.number[self.block.dims, cell]
         for sign in (-1.0, 1.0):

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 Run = Callable[[Sequence[str]], "subprocess.CompletedProcess[str]"]
+# A hospital has scipy, for its own results: it must start, and answer pooled questions, before
+# half a second of import.
 SITE_HAS_NOT = (
     "alembic",
     "argon2",

@@ -100,8 +100,8 @@ def test_the_hospital_gets_no_web_framework_and_no_database_layer() -> None:
         "sqlalchemy",
         "marshmallow",
         "pandas",
-        "scipy",
         "lifelines",
+        "statsmodels",
     } & (set(pins("site")))
 
 
