@@ -133,10 +133,10 @@ class Views(Layout):
         """The policy in words, every key, and the agreed studies."""
         say, policy = self._say, self._overview.policy
         rows = [
-            (el("code", rule.key), rule.value, rule.meaning, rule_note(rule, self._lang) or "–")
+            (rule.meaning, rule.value, rule_note(rule, self._lang) or "–", el("code", rule.key))
             for rule in rules(policy, now, self._lang)
         ]
-        heads = [say[f"policy.{key}"] for key in ("key", "value", "meaning", "note")]
+        heads = [say[f"policy.{key}"] for key in ("meaning", "value", "note", "key")]
         studies = [
             study_line(each, self._lang) for each in self._overview.settings.studies.values()
         ]
