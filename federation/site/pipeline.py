@@ -16,6 +16,7 @@ returned. The same step of the same run gets the journaled bytes; it is never co
 
 import sqlite3
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,7 +24,7 @@ from federation.disclosure.looking import LOOK, Votes, cap
 from federation.disclosure.marks import WORDS
 from federation.disclosure.policy import PolicyError
 from federation.methods.base import Step
-from federation.methods.labels import cell_labels, set_labels
+from federation.methods.labels import set_labels
 from federation.methods.own import first_own_step
 from federation.protocol.errors import ProtocolError
 from federation.query.refusals import Refused
@@ -40,7 +41,7 @@ from federation.site.journal import Journal, RunState
 from federation.site.leaving import Leaving
 from federation.site.ledger import SiteLedger
 from federation.site.marking import Marking
-from federation.site.replaying import agreed, next_step
+from federation.site.replaying import agreed, definitions, next_step
 from federation.site.replies import Replies
 from federation.site.selection import Counted, count_sets, select
 from federation.site.slots import Slots
@@ -96,6 +97,11 @@ class Pipeline:
             for name, mapped in directory.mappings.items()
         }
         self._prepared: OrderedDict[str, Prepared] = OrderedDict()
+
+    @property
+    def stores(self) -> Mapping[str, DataStore]:
+        """The hospital's data by mapping, as questions read them."""
+        return self._stores
 
     def answer(self, data: bytes, now: datetime) -> Outgoing:
         """The signed reply to one message."""
@@ -172,9 +178,9 @@ class Pipeline:
             if decision.replay is not None:
                 return self._replay(question, asked, decision.replay, now)
             if decision.judgement is not None and counted.contributes:
-                cells = cell_labels(question.method, question.ask)
                 share = self._directory.policy.budget.rank_max_share_of_n
-                self._own.check(question.ask, decision.judgement, counted, cells, share)
+                method, ask = question.method, question.ask
+                self._own.check(method, ask, decision.judgement, counted, share)
             votes = self._votes(question, asked, decision, counted)
             if state is not None and (state.votes is None or not state.votes.same(votes)):
                 # Another answer left since the look: what all agreed on may no longer hold.
@@ -253,7 +259,8 @@ class Pipeline:
                 raise ProtocolError("STEP_OUT_OF_TURN")
             if state.step.name == LOOK:
                 agreement = agreed(method, ask, asked, own.reply, self._history.known())
-                self._history.note(asked.run, agreement)
+                defined = definitions(method, ask, asked.roster)
+                self._history.note(asked.run, agreement, defined)
                 if state.votes is not None:
                     share = self._directory.policy.budget.rank_max_share_of_n
                     agreement.check_rank(state.votes.rank, share)

@@ -19,6 +19,7 @@ from federation.protocol.errors import ProtocolError
 from federation.protocol.messages import TYP_SNAPSHOT
 from federation.site import audit
 from federation.site.consenting import Consenting
+from federation.site.coverage import Telling
 from federation.site.directory import SiteDirectory
 from federation.site.errors import SetupError
 from federation.site.faults import point
@@ -67,6 +68,7 @@ class SiteProgram:
         self._register = Register(self._database)
         self._replies = Replies(directory)
         self._pipeline = Pipeline(directory, self._database, self._consenting)
+        self._telling = Telling(directory, self._database, self._pipeline.stores)
 
     def _note_start(self) -> None:
         """Write down under which policy this program runs; a site whose ledger cannot be written
@@ -96,10 +98,13 @@ class SiteProgram:
             if type(claims.get("seq")) is int and claims["seq"] >= 0:
                 seq = claims["seq"]
             snapshot = self._consenting.read(claims)
-            reply = self._replies.acknowledgement(seq, None, now, now)
+            coverage = self._telling.due(snapshot, now)
+            reply = self._replies.acknowledgement(seq, None, now, now, coverage)
             with transaction(self._database):
                 self._consenting.keep(snapshot, message, now)
-                self._note(seq, "APPLIED", reply, now)
+                self._note(seq, "APPLIED", reply, now, told=coverage is not None)
+                if coverage is not None:
+                    self._telling.told(now)
             self._consenting.use(snapshot)
             return Outgoing(reply, "APPLIED")
         except (ProtocolError, ConsentError) as error:
@@ -114,7 +119,9 @@ class SiteProgram:
             pass  # it says nothing of patients, and the hub must know that the list was not taken
         return Outgoing(reply, code)
 
-    def _note(self, seq: int, code: str, reply: bytes, now: datetime) -> None:
+    def _note(
+        self, seq: int, code: str, reply: bytes, now: datetime, *, told: bool = False
+    ) -> None:
         """Inside a transaction: the audit line and the row of an acknowledgement that leaves."""
         sha256 = hashlib.sha256(reply).hexdigest()
         facts: dict[str, str | int] = {"seq": seq, "code": code, "sha256": sha256}

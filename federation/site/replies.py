@@ -15,6 +15,7 @@ from federation.protocol.messages import TYP_ACK, TYP_REPLY, TYP_RESULT, sign
 from federation.protocol.pooling import CONTRIBUTION
 from federation.protocol.sealing import seal
 from federation.protocol.sums import flatten
+from federation.query.coverage import read_coverages
 from federation.query.refusals import Refused
 from federation.query.terms import Terms
 from federation.site.agreement import way_of
@@ -133,15 +134,24 @@ class Replies:
         return self._sign(named, now)
 
     def acknowledgement(
-        self, seq: int, code: str | None, applied_at: datetime | None, now: datetime
+        self,
+        seq: int,
+        code: str | None,
+        applied_at: datetime | None,
+        now: datetime,
+        coverage: Mapping[str, Any] | None = None,
     ) -> bytes:
-        """What became of a consent snapshot: applied, or refused with a code."""
-        claims = {
+        """What became of a consent snapshot: applied, or refused with a code; with it, when it is
+        due, how much of the data is filled. Raises CoverageError for what may not be told."""
+        claims: dict[str, Any] = {
             "seq": seq,
             "status": "applied" if code is None else "refused",
             "code": code,
             "applied_at": None if applied_at is None else int(applied_at.timestamp()),
         }
+        if coverage is not None:
+            told = read_coverages(coverage)
+            claims["coverage"] = {study: each.to_dict() for study, each in told.items()}
         return self._sign(claims, now, TYP_ACK)
 
     def _common(self, asked: StepMessage | None, snapshot: int) -> dict[str, Any]:
