@@ -16,7 +16,7 @@ how many patients two answers differ at one hospital).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -32,6 +32,7 @@ from federation.disclosure.marks import (
     pooled_marks,
     sums_of,
 )
+from federation.disclosure.nesting import ReleasedSet
 from federation.query.refusals import Refused
 
 COHORT: Final = "cohort"
@@ -123,13 +124,15 @@ class Votes:
 @dataclass(frozen=True)
 class Agreement:
     """The run may go on. `hidden`: labels of cells that must not be shown. `told`: cells that may
-    be shown only when the same cell was shown before. `population`: pooled. `marks`: of the sets
-    that are no cells and not hidden: later answers may build on them."""
+    be shown only when the same cell was shown before. `population`: pooled. `marks`: of all sets
+    but a cohort of which the number of missing values is held back.
+    `analysis_told`: earlier answers tell of the analysis set; so it may not hold hidden cells."""
 
     hidden: frozenset[str]
     population: int
     told: frozenset[str] = frozenset()
-    marks: tuple[Mark, ...] = ()
+    marks: Mapping[str, Mark] = field(default_factory=dict)
+    analysis_told: bool = False
 
     def check_rank(self, rank: int, share: float) -> None:
         """Rule H6: a hospital's independent answers may not exceed `share` of all patients.
@@ -153,6 +156,7 @@ def agree(
     t: int,
     t_complement: int,
     known: Known | None = None,
+    definitions: Mapping[str, ReleasedSet] | None = None,
     terms: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> Agreement:
     """Judge the added votes; `labels` are those of the sets, in order.
@@ -166,7 +170,8 @@ def agree(
     A set that earlier answers tell somewhere needs those bounds, too: one hospital may have been
     told more than the others. It is safe without them when it is no new set for all hospitals
     together. Of a cell the hub says so, which knows what was shown (`Agreement.told`); of any other
-    set the hospitals do, which keep the marks of earlier ones (`known`; None at the hub).
+    set the hospitals do, which keep the marks and `definitions` of earlier ones (`known`; None at
+    the hub).
     """
     flagged, bound = pooled.get("look.flagged"), pooled.get("look.bound")
     told, marks = pooled.get("look.told"), pooled.get("look.marks")
@@ -196,7 +201,8 @@ def agree(
     if known is None:
         doubted &= {COHORT}
         known = Known()
-    unsafe |= {label for label in doubted if not known.tells(by_label[label])}
+    defined = definitions or {}
+    unsafe |= {label for label in doubted if not known.tells(by_label[label], defined.get(label))}
     beyond = unsafe - {*cells, COHORT}
     if beyond and beyond <= set(terms):
         names = [name for label in labels if label in beyond for name in terms[label]]
@@ -207,5 +213,7 @@ def agree(
         frozenset(unsafe),
         int(population[0]),
         told=frozenset(open_to_doubt & set(cells)),
-        marks=tuple(mark for label, mark in by_label.items() if label not in {*cells, *unsafe}),
+        # A number of missing values that is held back must not be told by a later total.
+        marks={label: mark for label, mark in by_label.items() if label not in unsafe - set(cells)},
+        analysis_told=labels[0] in open_to_doubt,
     )

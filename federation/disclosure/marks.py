@@ -10,10 +10,13 @@ that it is a new one elsewhere (see federation.disclosure.looking).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+
+from federation.disclosure.nesting import ReleasedSet
 
 WORDS: Final = 2
 BITS: Final = 50
@@ -41,29 +44,52 @@ def mark_of(text: str) -> Mark:
 
 
 class Known:
-    """The marks of earlier sets."""
+    """Earlier sets by their marks, and as they were defined where that is known."""
 
-    def __init__(self, marks: Iterable[Mark] = ()) -> None:
+    def __init__(self, sets: Iterable[tuple[Mark, ReleasedSet | None]] = ()) -> None:
         self._marks: set[Mark] = set()
         self._words = np.zeros((0, WORDS), np.int64)
-        self.add(marks)
+        self._tables: dict[str, dict[bytes, tuple[ReleasedSet, Mark]]] = {}
+        self.add(sets)
 
-    def add(self, marks: Iterable[Mark]) -> None:
-        """Remember these, too."""
-        new = list(dict.fromkeys(mark for mark in marks if mark not in self._marks))
+    def add(self, sets: Iterable[tuple[Mark, ReleasedSet | None]]) -> None:
+        """Remember these, too. Of one definition the last mark counts."""
+        new: dict[Mark, None] = {}
+        for mark, defined in sets:
+            if mark not in self._marks:
+                new[mark] = None
+            if defined is not None and defined.table:
+                self._tables.setdefault(defined.table, {})[defined.definition] = (defined, mark)
         self._marks.update(new)
-        more = np.array(new, np.int64).reshape(-1, WORDS)
+        more = np.array(list(new), np.int64).reshape(-1, WORDS)
         self._words = np.concatenate((self._words, more))
 
-    def tells(self, mark: Mark) -> bool:
-        """Whether the set is an earlier one, or two earlier ones added or subtracted, so that
-        nothing about it is new. No patients at all are told, too."""
+    def tells(self, mark: Mark, defined: ReleasedSet | None = None) -> bool:
+        """Whether nothing about this set is new: it is an earlier one, or two earlier ones added or
+        subtracted, or made up of cells of one earlier table. No patients are told, too."""
         if mark in self._marks or not any(mark):
             return True
         word = np.array(mark, np.int64)
         sums = (word - self._words) % _MODULUS  # the mark is one of ours and this
         differences = (word + self._words) % _MODULUS  # the mark and one of ours are this
-        return any(tuple(row) in self._marks for row in [*sums.tolist(), *differences.tolist()])
+        if any(tuple(row) in self._marks for row in [*sums.tolist(), *differences.tolist()]):
+            return True
+        if defined is None:
+            return False
+        # Who has a value in other variables the mark will tell.
+        wide = replace(defined, known=frozenset())
+        return any(
+            _sum(of for cell, of in cells.values() if wide.contains(cell)) == mark
+            for cells in self._tables.values()
+        )
+
+
+def _sum(marks: Iterable[Mark]) -> Mark:
+    """The mark of sets that do not overlap, together."""
+    total: Mark = (0,) * WORDS
+    for mark in marks:
+        total = tuple((a + b) % _MODULUS for a, b in zip(total, mark, strict=True))
+    return total
 
 
 def sums_of(marks: Sequence[Mark], sets: int) -> npt.NDArray[np.int64]:

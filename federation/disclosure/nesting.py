@@ -21,13 +21,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from federation.query.canonical import canonical_json
+from federation.query.canonical import canonical_json, sha256_hex
 from federation.query.codebook import Codebook
 from federation.query.cohort import All, Leaf, Node
 from federation.query.model import Query
 from federation.query.variables import Variable
 
 _LABELLED: Final = frozenset({"category", "boolean"})
+_CONDITION: Final = re.compile(r",(?=[a-z][a-z0-9_]*=)")
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,13 @@ class ReleasedSet:
     levels: Mapping[str, frozenset[str]]
     other: frozenset[str]
     n: int | None
+    table: str = ""
+    """The same for the cells of one table, which do not overlap; "" when it is not known."""
 
     @property
     def definition(self) -> bytes:
         """The same for two sets of the same patients by the same conditions."""
-        return canonical_json({**self.to_dict(), "n": None})
+        return canonical_json({**self.to_dict(), "n": None, "table": ""})
 
     def contains(self, narrow: ReleasedSet) -> bool:
         """Whether every patient of `narrow` is in this set by definition."""
@@ -100,6 +103,7 @@ class ReleasedSet:
             "levels": {name: sorted(found) for name, found in self.levels.items()},
             "other": sorted(self.other),
             "n": self.n,
+            "table": self.table,
         }
 
     @classmethod
@@ -120,6 +124,7 @@ class ReleasedSet:
             levels={name: frozenset(found) for name, found in kept["levels"].items()},
             other=frozenset(kept["other"]),
             n=kept["n"],
+            table=kept.get("table", ""),
         )
 
 
@@ -185,6 +190,7 @@ def cell_sets(
     Keys are the cells' names, `variable=label` joined with commas.
     """
     cohort, asked = _Set.of(query.cohort, codebook), frozenset(sites)
+    table = _table(query, [name for name, _ in dims])
     made = {}
     for labels in itertools.product(*(labels for _, labels in dims)):
         found = cohort.copy()
@@ -198,8 +204,63 @@ def cell_sets(
             levels=found.levels,
             other=frozenset(found.other),
             n=None,
+            table=table,
         )
     return made
+
+
+def defined_as(query: Query, codebook: Codebook, sites: Iterable[str], label: str) -> ReleasedSet:
+    """The set that `Method.sets` calls `label`, without a number.
+
+    A label that is not `variable=label`, joined with commas, names the whole analysis set.
+    """
+    found = _Set.of(query.cohort, codebook)
+    parts = [part.partition("=") for part in _CONDITION.split(label)]
+    named = [(name, value) for name, sign, value in parts if sign and name in codebook.variables]
+    if len(named) < len(parts):
+        named = []
+    for name, value in named:
+        found.add_label(codebook, name, value)
+    return ReleasedSet(
+        sites=frozenset(sites),
+        known=frozenset(query.variables()) | set(found.ranges) | set(found.levels),
+        ranges=found.ranges,
+        levels=found.levels,
+        other=frozenset(found.other),
+        n=None,
+        table=_table(query, [name for name, _ in named]) if named else "",
+    )
+
+
+def _table(query: Query, names: Sequence[str]) -> str:
+    """A name for the tables that divide the query's cohort by these variables."""
+    return sha256_hex([query.cohort.to_dict(), list(query.variables()), list(names)])
+
+
+def is_told(one: ReleasedSet, n: int, earlier: Iterable[ReleasedSet]) -> bool:
+    """Whether shown numbers tell of this set of `n` patients: of the same set, or of parts of it by
+    one and the same table that add up to all of it, none of them hidden."""
+    parts: dict[str, dict[bytes, int | None]] = {}
+    for old in earlier:
+        if not one.contains(old):
+            continue
+        if old.definition == one.definition and old.n is not None:
+            return True
+        if old.table:
+            cells = parts.setdefault(old.table, {})
+            cells[old.definition] = cells.get(old.definition) or old.n
+    numbers = [list(cells.values()) for cells in parts.values()]
+    return any(None not in cells and sum(filter(None, cells)) == n for cells in numbers)
+
+
+def holds_hidden(one: ReleasedSet, earlier: Iterable[ReleasedSet]) -> bool:
+    """Whether a part of this set was held back, and never shown since."""
+    hidden: set[bytes] = set()
+    told: set[bytes] = set()
+    for old in earlier:
+        if one.contains(old):
+            (hidden if old.n is None else told).add(old.definition)
+    return bool(hidden - told)
 
 
 class _Set:

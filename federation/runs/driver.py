@@ -10,12 +10,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+import numpy as np
+
 from federation.disclosure import gate
 from federation.disclosure.looking import COHORT, LOOK, Agreement, agree
 from federation.disclosure.nesting import (
     ReleasedSet,
     cell_sets,
+    defined_as,
     hidden_before,
+    holds_hidden,
+    is_told,
     released_sets,
     too_close,
 )
@@ -127,6 +132,7 @@ class Driver:
         self._previous: list[str] = []
         self._step: Step | None = None
         self._agreed = Agreement(frozenset(), 0)
+        self._n = 0  # pooled patients of the analysis set
         self._never: Outcome | None = None
         try:
             self._step = self._method.start(self._ask)
@@ -284,6 +290,7 @@ class Driver:
         pooled = pool(claims, labelled=step.labelled)
         contribution = take_contribution(pooled)
         gate.check_contribution(*contribution, self.plan.terms)
+        self._n = contribution[1]
         if step.name == LOOK:
             self._agreed = self._agree(pooled)
             after: Step | Finished = self._method.start(self._ask)
@@ -315,9 +322,10 @@ class Driver:
         sets: tuple[ReleasedSet, ...] = ()
         if self._ask.strict:
             earlier = list(self._earlier())
-            shown = gate.decide(tables, plan.terms, self._hidden(hidden, tables, earlier))
+            hide = self._hidden(hidden, tables, earlier)
+            shown = gate.decide(tables, plan.terms, hide, plan.codebook)
             sets = released_sets(plan.query, self._ask.codebook, plan.roster, tables, shown)
-            if too_close(sets, earlier, plan.terms.diff.t_diff):
+            if too_close(sets, earlier, plan.terms.diff.t_diff) or self._tells_hidden(earlier):
                 raise Refused("SMALL_GROUP")
         else:
             shown = gate.decide(tables, plan.terms)
@@ -346,6 +354,15 @@ class Driver:
             sets=sets,
         )
 
+    def _tells_hidden(self, earlier: list[ReleasedSet]) -> bool:
+        """Whether earlier answers tell of the analysis set, but not of every part of it: to show
+        its number would then tell the parts that were held back."""
+        if not self._agreed.analysis_told:
+            return False
+        plan = self.plan
+        whole = defined_as(plan.query, self._ask.codebook, plan.roster, "analysis")
+        return not is_told(whole, self._n, earlier) and holds_hidden(whole, earlier)
+
     def _hidden(
         self, hidden: frozenset[str], tables: list[CountTable], earlier: list[ReleasedSet]
     ) -> frozenset[str]:
@@ -353,7 +370,13 @@ class Driver:
         for table in tables:
             if table.dims:
                 found = cell_sets(self.plan.query, self._ask.codebook, self.plan.roster, table.dims)
-                hidden |= hidden_before(found, earlier, self._agreed.told)
+                counts = dict(zip(found, np.ravel(table.counts).tolist(), strict=True))
+                told = {
+                    label
+                    for label in self._agreed.told & set(found)
+                    if not is_told(found[label], counts[label], earlier)
+                }
+                hidden |= hidden_before(found, earlier, told)
         return hidden
 
     def at_deadline(self) -> Outcome:

@@ -1,12 +1,14 @@
 """Whether a question may be answered anew, given everything this site answered before."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from federation.disclosure.auditor import Auditor, Bitmap, Judgement
 from federation.disclosure.looking import Agreement
 from federation.disclosure.marks import Known, Mark
+from federation.disclosure.nesting import ReleasedSet
 from federation.disclosure.policy import Budget
 from federation.disclosure.rosters import gives_away
 from federation.methods.labels import set_labels
@@ -45,7 +47,7 @@ class History:
         self._marking = marking
         self._budget = budget
         self._known, self._last_mark = Known(), 0
-        self._agreed: tuple[str, tuple[Mark, ...]] = ("", ())
+        self._agreed: tuple[str, list[tuple[Mark, ReleasedSet | None]]] = ("", [])
         self._auditor: Auditor | None = None
         self._t = -1
         self._last_entry = 0
@@ -92,20 +94,21 @@ class History:
         return None if len(charged) < most else charged[-most] + BUDGET_DAYS
 
     def known(self) -> Known:
-        """The marks of every analysis set and cohort that the hospitals answered about."""
+        """The marks of every set that the hospitals answered about, hidden cells too."""
         self._last_mark, new = self._marking.since(self._last_mark)
         self._known.add(new)
         return self._known
 
-    def note(self, run: str, agreement: Agreement) -> None:
-        """Hold the marks that the hospitals agreed on in this run until sums leave."""
-        self._agreed = (run, agreement.marks)
+    def note(self, run: str, agreement: Agreement, defined: Mapping[str, ReleasedSet]) -> None:
+        """Hold what the hospitals know the sets of this run by until sums leave."""
+        marks = agreement.marks.items()
+        self._agreed = (run, [(mark, defined.get(label)) for label, mark in marks])
 
     def keep_marks(self, run: str) -> None:
         """Keep them, in the transaction in which the sums become an answer."""
-        agreed_run, marks = self._agreed
+        agreed_run, sets = self._agreed
         if agreed_run == run:
-            self._marking.keep(run, marks)
+            self._marking.keep(run, sets)
 
     def _check_budget(self, asked: StepMessage, now: datetime) -> None:
         if self.budget_from(asked.requester, now) is not None:

@@ -1,5 +1,6 @@
 """This hospital's part of the marks of sets: a secret random number per slot."""
 
+import json
 import os
 import sqlite3
 from collections.abc import Iterable
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 
 from federation.disclosure.auditor import Bitmap
 from federation.disclosure.marks import BITS, WORDS, Mark, mark_of, mark_text
+from federation.disclosure.nesting import ReleasedSet
+from federation.protocol.encoding import canonical
 from federation.site.store import transaction
 
 _KEY_BYTES = 32
@@ -33,19 +36,27 @@ class Marking:
         sums = self._words[slots].sum(axis=0, dtype=np.uint64) & _MASK
         return tuple(int(word) for word in sums)
 
-    def keep(self, run: str, marks: Iterable[Mark]) -> None:
-        """Keep the pooled marks of sets that are answered about, in the caller's transaction."""
+    def keep(self, run: str, sets: Iterable[tuple[Mark, ReleasedSet | None]]) -> None:
+        """Keep sets that are answered about, in the caller's transaction."""
         self._database.executemany(
-            "INSERT INTO released_mark (run, mark) VALUES (?, ?)",
-            [(run, mark_text(mark)) for mark in marks],
+            "INSERT INTO released_mark (run, mark, defined) VALUES (?, ?, ?)",
+            [
+                (run, mark_text(mark), "" if one is None else canonical(one.to_dict()).decode())
+                for mark, one in sets
+            ],
         )
 
-    def since(self, row: int) -> tuple[int, list[Mark]]:
-        """The number of the last mark kept, and all after number `row`."""
-        found = self._database.execute(
-            "SELECT number, mark FROM released_mark WHERE number > ? ORDER BY number", (row,)
+    def since(self, number: int) -> tuple[int, list[tuple[Mark, ReleasedSet | None]]]:
+        """The number of the last set kept, and all sets after `number`."""
+        rows = self._database.execute(
+            "SELECT number, mark, defined FROM released_mark WHERE number > ? ORDER BY number",
+            (number,),
         ).fetchall()
-        return (found[-1][0] if found else row), [mark_of(text) for _, text in found]
+        sets = [
+            (mark_of(mark), ReleasedSet.from_dict(json.loads(defined)) if defined else None)
+            for _, mark, defined in rows
+        ]
+        return (rows[-1][0] if rows else number), sets
 
     def _numbers(self, slots: int) -> NDArray[np.uint64]:
         stream = Cipher(algorithms.ChaCha20(self._key(), _NONCE), mode=None).encryptor()

@@ -5,12 +5,13 @@ half and compares. So neither researcher nor hub chooses what is asked next: a m
 coefficient, a forged sum or a left-out hospital ends the run (design: disclosure.md 4.6).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from federation.disclosure.gate import check_contribution
 from federation.disclosure.looking import COHORT, LOOK, Agreement, agree
 from federation.disclosure.marks import Known
+from federation.disclosure.nesting import ReleasedSet, defined_as
 from federation.methods.base import Ask, Finished, Method, Step, Sums
 from federation.methods.labels import cell_labels, set_labels, term_labels
 from federation.methods.own import is_own
@@ -55,8 +56,15 @@ def agreed(
         ask.terms.diff.t_diff,
         ask.terms.t_complement,
         known,
+        definitions(method, ask, asked.roster),
         term_labels(method, ask),
     )
+
+
+def definitions(method: Method, ask: Ask, roster: Iterable[str]) -> dict[str, ReleasedSet]:
+    """The analysis set and the parts of it that the question divides it into."""
+    sites, labels = frozenset(roster), set_labels(method, ask)
+    return {label: defined_as(ask.query, ask.codebook, sites, label) for label in labels}
 
 
 def _pooled(asked: StepMessage, own_reply: bytes, ask: Ask, last: Step) -> Sums:

@@ -47,7 +47,8 @@ def test_a_patient_without_a_value_cannot_be_subtracted_from_the_missing(build, 
     first = net.ask(MEAN, cohort=OLD)
     assert first.envelope["result"]["missing"] == 75
 
-    assert refused(net.ask(MEAN, cohort={"all": [OLD, {"not": RARE}]}))
+    second = net.ask(MEAN, cohort={"all": [OLD, {"not": RARE}]}).envelope["result"]
+    assert (second["n"], second["missing"]) == (first.envelope["result"]["n"], None)
 
 
 def test_a_withdrawal_does_not_show_in_the_number_of_missing(build, gaps):
@@ -57,7 +58,8 @@ def test_a_withdrawal_does_not_show_in_the_number_of_missing(build, gaps):
     net.withdrawn.add(gone)
     net.publish()
 
-    assert refused(net.ask({**MEAN, "by": "sex"}, cohort=OLD))
+    result = net.ask({**MEAN, "by": "sex"}, cohort=OLD).envelope["result"]
+    assert result["missing"] is None
     assert refused(net.ask(MEAN, cohort=OLD, plan={"again": True}))
 
 

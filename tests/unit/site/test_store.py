@@ -169,13 +169,12 @@ def test_the_ledger_gives_back_every_set(database):
     charge(ledger, "r1", ("analysis", big), ("age=[40,45)", 0b1010))
     charge(ledger, "r2", ("analysis", 0))
 
-    for found in (ledger.answered(), SiteLedger(database).answered()):
-        assert [entry.sets for entry in found] == [
-            (("analysis", big), ("age=[40,45)", 0b1010)),
-            (("analysis", 0),),
-        ]
+    assert [(found.entry, found.sets) for found in ledger.since(0)] == [
+        (1, (("analysis", big), ("age=[40,45)", 0b1010))),
+        (2, (("analysis", 0),)),
+    ]
     charge(ledger, "r3", ("analysis", 7))
-    assert len(ledger.answered()) == 3
+    assert [found.entry for found in ledger.since(2)] == [3]
 
 
 def test_a_run_is_charged_once(database):
@@ -188,7 +187,6 @@ def test_a_run_is_charged_once(database):
 
 def test_a_charge_that_is_rolled_back_is_not_remembered(database):
     ledger = SiteLedger(database)
-    ledger.answered()
 
     def broken():
         with transaction(database):
@@ -197,7 +195,7 @@ def test_a_charge_that_is_rolled_back_is_not_remembered(database):
 
     with pytest.raises(RuntimeError):
         broken()
-    assert list(ledger.answered()) == []
+    assert list(ledger.since(0)) == []
 
 
 @pytest.mark.parametrize(
@@ -277,7 +275,7 @@ def test_a_database_of_version_1_gains_what_version_2_has(path):
         database = open_store(path)
         found = database.execute("SELECT run, requester, roster FROM ledger_entry").fetchall()
         assert found == [("r1", "", '["h0","h1"]'), ("r2", "", "[]")]
-        assert next(e.sets for e in SiteLedger(database).answered()) == (("analysis", 7),)
+        assert next(SiteLedger(database).since(0)).sets == (("analysis", 7),)
         database.execute("SELECT query_sha256, by_name, reason, at FROM refused_here")
         assert pragma(database, "user_version") == SCHEMA_VERSION
         database.close()
