@@ -76,7 +76,7 @@ class Views(Layout):
         if run is None:
             return None
         say, question = self._say, run.question
-        title = title_of(question, bool(run.run), self._lang)
+        title = title_of(question, run.run, (run.messages[0].sent.kind,), self._lang)
         asked = [
             el("h2", say["run.asked"]),
             lines(question.words) or el("p", no_words(self._lang)),
@@ -193,7 +193,7 @@ class Views(Layout):
 
     def _item(self, item: Item, question: Question) -> Html:
         say = self._say
-        title = title_of(question, bool(item.run), self._lang)
+        title = title_of(question, item.run, item.kinds, self._lang)
         n = say["message" if item.messages == 1 else "messages"].format(n=item.messages)
         about = " · ".join(
             part for part in (when(item.last, self._lang), question.study, n) if part
@@ -256,7 +256,7 @@ class Views(Layout):
 
     def _wait(self, waiting: Waiting) -> Html:
         say, question = self._say, waiting.question
-        title = title_of(question, True, self._lang)
+        title = title_of(question, waiting.query_sha256, (), self._lang)
         facts = (
             (say["purpose"], question.purpose or None),
             (say["study"], question.study or None),

@@ -1,6 +1,6 @@
 """`oncokring site sent`: everything that left, as JSON and as text for a terminal."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
@@ -23,7 +23,6 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "patients": "hier geteld: {n}",
             "stays": "(blijft hier)",
             "changed": "LET OP: deze bytes zijn niet die van het logboek",
-            "other": "Bericht zonder vraag",
             "untitled": "Zonder titel ({kind})",
             "here": "Reden in ons logboek: {reason}",
             "waiting": "Wacht op uw besluit: {n}. Zie: oncokring site approve",
@@ -40,7 +39,6 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "patients": "counted here: {n}",
             "stays": "(stays here)",
             "changed": "NOTE: these bytes are not those of the log",
-            "other": "A message without a question",
             "untitled": "Without a title ({kind})",
             "here": "Reason in our log: {reason}",
             "waiting": "Waits for your decision: {n}. See: oncokring site approve",
@@ -151,7 +149,8 @@ def question_lines(question: Question, lang: str) -> Iterator[str]:
 def _run_lines(run: Run, lang: str) -> Iterator[str]:
     say = TEXTS[lang]
     first = run.messages[0].sent
-    yield f"{when(first.at, lang)}  {title_of(run.question, bool(run.run), lang)}"
+    title = title_of(run.question, run.run, (first.kind,), lang)
+    yield f"{when(first.at, lang)}  {title}"
     if run.run:
         for line in question_lines(run.question, lang):
             yield f"  {line}"
@@ -185,10 +184,12 @@ def _message_lines(message: Message, lang: str) -> Iterator[str]:
         yield "    " + say["changed"]
 
 
-def title_of(question: Question, asked: bool, lang: str) -> str:
-    """What to call a question; `asked` is False for what came with a message nobody could read."""
-    if question.title or not asked:
-        return question.title or TEXTS[lang]["other"]
+def title_of(question: Question, run: str, kinds: Sequence[str], lang: str) -> str:
+    """What to call a question, or a message that belongs to none."""
+    if not run:
+        return ", ".join(kind_word(kind, lang) for kind in kinds).capitalize()
+    if question.title:
+        return question.title
     return TEXTS[lang]["untitled"].format(kind=question.kind or "?")
 
 

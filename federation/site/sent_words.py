@@ -166,6 +166,7 @@ def contents(message: Sent) -> Contents:
         return Contents("unread")
     try:
         claims = decoded(message.body)["claims"]
+        _words_of(message, claims, TEXTS["en"], "en")  # a claim that is not there is found here
         return _of_claims(claims, message.kind)
     except (ProtocolError, KeyError, TypeError, ValueError):
         return Contents("unread")
@@ -225,26 +226,30 @@ def what_left(message: Sent, found: Contents, lang: str) -> list[str]:
         lines = _refused(message, {}, say, lang) if message.kind == REFUSAL else []
         return [*lines, say["unread"]]
     claims = decoded(message.body or b"")["claims"]
-    match message.kind:
-        case "look" | "answer":
-            lines = _answered(message, found, say)
-        case "replay":
-            lines = [say["replayed"].format(as_of=claims["replay_of"]["as_of"])]
-        case "refusal":
-            lines = _refused(message, claims, say, lang)
-        case "acknowledgement" | "coverage":
-            key = "applied" if claims["status"] == "applied" else "not_applied"
-            lines = [say[key].format(seq=claims["seq"], code=claims["code"])]
-            if claims.get("coverage") is not None:
-                lines.append(say["coverage" if message.kind == COVERAGE else "same_coverage"])
-        case _:
-            lines = []
+    lines = _answered(message, found, say) + _words_of(message, claims, say, lang)
     if found.other:
         lines.append(say["other"].format(names=", ".join(found.other)))
     return lines
 
 
+def _words_of(message: Sent, claims: Mapping[str, Any], say: Texts, lang: str) -> list[str]:
+    """What a message without sums says. KeyError or TypeError for claims of another form."""
+    if message.kind == REPLAY:
+        return [say["replayed"].format(as_of=claims["replay_of"]["as_of"])]
+    if message.kind == REFUSAL:
+        return _refused(message, claims, say, lang)
+    if message.kind not in (ACKNOWLEDGEMENT, COVERAGE):
+        return []
+    key = "applied" if claims["status"] == "applied" else "not_applied"
+    lines = [say[key].format(seq=claims["seq"], code=claims["code"])]
+    if claims.get("coverage") is not None:
+        lines.append(say["coverage" if message.kind == COVERAGE else "same_coverage"])
+    return lines
+
+
 def _answered(message: Sent, found: Contents, say: Texts) -> list[str]:
+    if message.kind not in (LOOKED, ANSWER):
+        return []
     lines = [say["looked"]] if message.kind == LOOKED else []
     if found.form in ("masked", "plain", "released", "sealed"):
         lines.append(say[found.form].format(n=found.numbers))
