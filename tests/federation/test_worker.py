@@ -13,10 +13,12 @@ from consent.models import Subject
 from consent.snapshot import build_claims
 from federation.protocol.messages import TYP_SNAPSHOT, sign
 from federation.runs import service
+from federation.runs.coverage import coverage_of
 from federation.runs.errors import RunError
 from federation.site.directory import SiteDirectory
 from federation.site.handles import list_handles
 from studies.actor import Actor
+from studies.models import Study
 from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
 
 NETWORK, STUDY, REQUIRES = ONCOZON.slug, HORMONE_THERAPY.slug, HORMONE_THERAPY.requires
@@ -282,3 +284,19 @@ def test_the_same_form_sent_twice_is_one_question(bench: Any, questions: Any) ->
         ]
         assert runs[0].id == runs[1].id
         session.rollback()
+
+
+def test_what_is_filled_comes_with_the_first_word_of_each_hospital(bench: Any) -> None:
+    """Before anybody asks: inside the confirmation of the first consent list."""
+
+    def told() -> bool:
+        with bench.hub.factory() as session:
+            found = coverage_of(session, session.get_one(Study, STUDY))
+        said = {one.site: one.coverage for one in found if one.coverage is not None}
+        return set(said) == set(bench.hub.sites) and all(
+            coverage.variables["age"] == "over_90" for coverage in said.values()
+        )
+
+    bench.work(told)
+    lines = bench.rows("SELECT count(*) FROM audit_line WHERE action = 'site.coverage'")
+    assert lines == [(len(bench.hub.sites),)]
