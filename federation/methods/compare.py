@@ -115,8 +115,7 @@ class Compare:
         values, mine = column.values[inside], group[inside]
         people = None if rows.people is None else rows.people[inside]
         if step.labelled:
-            pairs, counts = np.unique(np.column_stack((mine, values)), axis=0, return_counts=True)
-            return {"group": pairs[:, 0].astype(np.int64), "value": pairs[:, 1], "count": counts}
+            return _distinct(values, mine, groups)
         # Sizes of patients, not of rows: one patient's tumours weigh together.
         sizes, whose = per_patient(np.abs(values) / magnitude(variable), mine, people)
         if step.name == "compare.counts":
@@ -239,6 +238,16 @@ class Compare:
         elif classes is not None:
             said.append(bins)
         return [*said, *behind(ask, lang)]
+
+
+def _distinct(values: Array, group: Array, groups: int) -> Sums:
+    """Every value of each group once, with the number of rows that have it."""
+    found = [np.unique(values[group == k], return_counts=True) for k in range(groups)]
+    return {
+        "group": np.repeat(np.arange(groups), [each.size for each, _ in found]),
+        "value": np.concatenate([each for each, _ in found]),
+        "count": np.concatenate([count for _, count in found]),
+    }
 
 
 METHOD = Compare()
