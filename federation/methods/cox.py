@@ -34,6 +34,7 @@ from federation.methods.cox_site import (
 )
 from federation.methods.glm_fit import counts_of, most_rounds
 from federation.methods.glm_release import count_tables
+from federation.methods.leverage import check_heavy
 from federation.methods.model_rules import centre_columns, check_richness, column_scale
 from federation.methods.model_sets import model_sets
 from federation.methods.newton import MOST_ROUNDS, Newton, inverse
@@ -94,6 +95,8 @@ class Cox:
         if step.name == "cox.times":
             return self._after_times(ask, step, pooled)
         if step.name in ("cox.concordance", "cox.leverage"):
+            if ask.strict:
+                check_heavy(pooled, ask.terms)
             return Finished(pooled, dict(step.params))
         params = dict(step.params)
         newton = Newton.from_json(params["newton"])

@@ -76,7 +76,7 @@ def _likelihood_ratio(release: Release, newton: Mapping[str, Any], df: int) -> d
 def _concordance(release: Release, finished: Finished) -> float | None:
     """Harrell's c within strata, ties counted half; None when no pair can be compared."""
     pooled = finished.pooled
-    if "checked" in pooled:
+    if "pairs" not in pooled and "event" not in pooled:
         release.hide("concordance", "grid")
         return None
     totals = np.zeros(3)

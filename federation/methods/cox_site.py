@@ -24,9 +24,9 @@ from federation.methods.cox_score import (
     risk_sums,
 )
 from federation.methods.design import Design, design_of
+from federation.methods.leverage import check_leverage
 from federation.methods.model_rules import (
     Columns,
-    check_leverage,
     column_sums,
     person_sums,
     spread_sums,
@@ -126,9 +126,8 @@ def cox_sums(ask: Ask, step: Step, rows: Rows) -> Sums:
     if step.name == "cox.score":
         return _score(ask, ready, beta, eta)
     if step.name == "cox.concordance":
-        if ask.strict:
-            _guard_own_leverage(ask, step, ready, beta)
-        return _concordance(ask, step, basis, beta)
+        sums = _concordance(ask, step, basis, beta)
+        return {**sums, **_own_leverage(ask, step, ready, eta)} if ask.strict else sums
     weight = np.exp(eta)
     if step.name == "cox.risk" and step.labelled:
         return own_sums(ready, weight)
@@ -149,8 +148,7 @@ def cox_sums(ask: Ask, step: Step, rows: Rows) -> Sums:
         part = local_information(ready, weight, at_risk, at_death)
         return {"information": pack_symmetric(part)}
     hazard, means = (np.asarray(step.params[k]) for k in ("hazard", "means"))
-    _guard_leverage(ask, ready, weight, hazard, means, step)
-    return {"checked": np.array([1])}
+    return _leverage(ask, ready, weight, hazard, means, step)
 
 
 def _counts(ask: Ask, basis: _Basis, n: int) -> Sums:
@@ -267,24 +265,21 @@ def _guard(ask: Ask, eta: Floats) -> None:
         raise Refused("MODEL_UNSTABLE")
 
 
-def _guard_own_leverage(ask: Ask, step: Step, ready: RiskRows, beta: Floats) -> None:
+def _own_leverage(ask: Ask, step: Step, ready: RiskRows, eta: Floats) -> Sums:
     """The leverage of this site's patients in its own risk sets."""
-    if ready.z.shape[0] == 0:
-        return
-    eta = ready.z @ beta
-    weight = np.exp(eta - eta.max())
+    weight = np.exp(eta - eta.max(initial=-np.inf))
     sums = risk_sums(ready, weight)
+    beta = np.asarray(step.params["newton"]["beta"])
     hazard = profile(sums, ready.first, beta, efron=is_efron(ask)).hazard
-    means = sums.s1 / sums.s0[:, None]
-    _guard_leverage(ask, ready, weight, hazard, means, step)
+    return _leverage(ask, ready, weight, hazard, sums.s1 / sums.s0[:, None], step)
 
 
-def _guard_leverage(
+def _leverage(
     ask: Ask, ready: RiskRows, weight: Floats, hazard: Floats, means: Floats, step: Step
-) -> None:
+) -> Sums:
     """Refused MODEL_UNSTABLE when one patient carries too much of the fit (rule O8)."""
     shares = leverages(ready, weight, hazard, means, np.asarray(step.params["covariance"]))
-    check_leverage(shares, ready.z, ready.people, ask.terms)
+    return check_leverage(shares, ready.z, ready.people, ask.terms)
 
 
 def _concordance(ask: Ask, step: Step, basis: _Basis, beta: Floats) -> Sums:

@@ -30,10 +30,10 @@ from federation.methods.glm import (
 )
 from federation.methods.glm_rows import GlmPlan, count_sums, deviation_sums, scaled
 from federation.methods.grouping import fine_unit, largest_per_person
+from federation.methods.leverage import check_heavy, check_leverage
 from federation.methods.model_rules import (
     Columns,
     centre_columns,
-    check_leverage,
     check_richness,
     column_scale,
 )
@@ -86,6 +86,8 @@ class GlmFit:
         if name == "spread":
             return self._after_spread(step, pooled)
         if name == "check":
+            if self.ask.strict:
+                check_heavy(pooled, self.ask.terms)
             return Finished(pooled, dict(step.params))
         return self._after_round(step, pooled, first=name == "score")
 
@@ -102,7 +104,7 @@ class GlmFit:
         """Whether one patient carries too much (O4, O8), and the middle of the sandwich."""
         ready = scaled(self.plan, step.params, rows)
         beta, null = np.asarray(step.params["newton"]["beta"]), step.params["null"]
-        sums: Sums = {"checked": np.array([1])}
+        sums: Sums = {}
         if self.ask.strict:
             covariance = np.asarray(step.params["covariance"])
             shares = leverages(self.plan.family, ready, beta, null, covariance)
@@ -110,7 +112,7 @@ class GlmFit:
             if self.plan.family == GAUSSIAN:
                 rest = -2.0 * step.params["newton"]["loglik"]
                 outcome = residual_shares(ready, beta, rest)
-            check_leverage(shares, ready.columns.T, ready.people, self.ask.terms, outcome)
+            sums = check_leverage(shares, ready.columns.T, ready.people, self.ask.terms, outcome)
             if self.plan.family == POISSON:
                 largest = largest_per_person(ready.y, ready.people)
                 if largest > self.ask.terms.dominance.top1 * step.params["total"]:

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from federation.methods.base import Array, Ask, Mask, Rows, Sums
 from federation.methods.cox_score import pack_symmetric, unpack_symmetric
 from federation.methods.design import Design
-from federation.methods.grouping import fine_unit, largest_per_person
+from federation.methods.grouping import fine_unit
 from federation.query.refusals import Refused
-from federation.query.terms import ModelTerms, Terms
+from federation.query.terms import ModelTerms
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -174,29 +174,3 @@ def check_richness(
                 small += [design.names[j], design.names[i]]
     if small:
         raise Refused("MODEL_TOO_RICH", tuple(dict.fromkeys(small)))
-
-
-def check_leverage(
-    shares: Floats,
-    matrix: Floats,
-    people: Ints | None,
-    terms: Terms,
-    outcome: Floats | None = None,
-) -> None:
-    """Refused MODEL_UNSTABLE when one patient, or a few alike, carry too much of the fit (O8).
-
-    `shares` (n,) are the rows' leverages, `matrix` (n, p) their columns, `people` (n,) whose they
-    are; `outcome` (n,) is what a row's outcome adds to its share. Of m patients with equal columns
-    each has a leverage of 1 / m at most. So where it is above 1 / t_cell they are fewer than that
-    in all hospitals together, the answer may be little else than their mean, and their shares
-    count as one.
-    """
-    if not shares.size:
-        return
-    largest = largest_per_person(shares if outcome is None else shares + outcome, people)
-    heavy = np.flatnonzero(shares * (terms.t_cell - 0.5) > 1.0)
-    if heavy.size:
-        _, place = np.unique(matrix[heavy], axis=0, return_inverse=True)
-        largest = max(largest, float(np.bincount(place.reshape(-1), shares[heavy]).max()))
-    if not largest <= terms.model.max_leverage:  # nan fails, too
-        raise Refused("MODEL_UNSTABLE")

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from federation.disclosure import gate
 from federation.disclosure.auditor import Auditor, Judgement, NamedSet
-from federation.disclosure.looking import Votes
+from federation.disclosure.looking import COHORT, Votes
 from federation.methods.base import Ask, Method, Rows, Step
-from federation.methods.labels import settle
+from federation.methods.labels import cell_labels, set_labels, settle, term_labels
 from federation.methods.own import OWN, own_finished
+from federation.methods.release import without_missing
 from federation.query.refusals import Refused
 from federation.site.selection import Counted
 
@@ -39,17 +39,17 @@ class OwnReleases:
 
     def check(
         self,
+        method: Method,
         ask: Ask,
         judgement: Judgement,
         counted: Counted,
-        cells: frozenset[str],
         rank_share: float,
     ) -> None:
         """Refuse SMALL_GROUP a question whose sets may not be answered about beside what was
         answered before: of a question by_site beside everything, of a pooled one beside what this
-        hospital answered alone. `judgement`: of the history auditor; `cells`: labels of sets that
-        the gate can hide. BUDGET when a question by_site would tell more than `rank_share` allows
-        of this hospital's patients."""
+        hospital answered alone. `judgement` is the history auditor's. A set that can be hidden is
+        no reason, a level of a model is MODEL_TOO_RICH with its terms. BUDGET when a question
+        by_site would tell more than `rank_share` allows of this hospital's patients."""
         t = ask.terms.diff.t_diff
         own = self._up_to_date(t)
         if ask.query.output != "by_site":
@@ -60,12 +60,15 @@ class OwnReleases:
             raise Refused("SMALL_GROUP")
         if judgement.rank > rank_share * counted.population.bit_count():
             raise Refused("BUDGET")
+        can_hide, terms = cell_labels(method, ask) | {COHORT}, term_labels(method, ask)
         among = _judged(Auditor(t, _seed()), counted)
         told_alone = _judged(own, counted).told
         for place, (label, bits) in enumerate(counted.named):
             small = 0 < bits.bit_count() < t
-            if judgement.flagged[place] and not small and label not in cells:
-                raise Refused("SMALL_GROUP")
+            if judgement.flagged[place] and not small and label not in can_hide:
+                raise Refused(
+                    "MODEL_TOO_RICH" if label in terms else "SMALL_GROUP", terms.get(label, ())
+                )
             told = judgement.told[place] and not among.told[place] and not told_alone[place]
             if small and told:
                 raise Refused("SMALL_GROUP")
@@ -106,10 +109,12 @@ def _seed() -> int:
     return int.from_bytes(os.urandom(16), "big")
 
 
-def hidden_alone(votes: Votes, labels: Sequence[str], cells: frozenset[str]) -> frozenset[str]:
-    """The cells that this hospital's gate must hide, because they tell too few with another."""
+def hidden_alone(method: Method, ask: Ask, votes: Votes) -> frozenset[str]:
+    """What this hospital's gate must hide, because it tells too few together with another number:
+    labels of cells, and COHORT for the number of missing values."""
+    labels = (*set_labels(method, ask), COHORT)
     flagged = {label for label, bad in zip(labels, votes.flagged, strict=True) if bad}
-    return frozenset(flagged & cells)
+    return frozenset(flagged & (cell_labels(method, ask) | {COHORT}))
 
 
 def own_answer(
@@ -117,13 +122,15 @@ def own_answer(
 ) -> dict[str, Any]:
     """The released answer of this hospital alone: {"result", "hidden", "warnings"}.
 
-    `hide`: labels of cells that must not be shown. Raises Refused as the method and the gate do.
+    `hide`: as `hidden_alone` gives it. Raises Refused as the method and the gate do.
     """
     hub_ask = replace(ask, site=None)
     finished = own_finished(method, ask, step, rows)
-    finished, hide = settle(method, hub_ask, finished, hide)
-    shown = gate.decide(method.tables(hub_ask, finished), ask.terms, hide, ask.codebook)
+    finished, cells = settle(method, hub_ask, finished, hide - {COHORT})
+    shown = gate.decide(method.tables(hub_ask, finished), ask.terms, cells, ask.codebook)
     released = method.result(hub_ask, finished, shown)
+    if COHORT in hide:
+        released = without_missing(released)
     return {
         "result": released.result,
         "hidden": released.hidden,

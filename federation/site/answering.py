@@ -9,7 +9,6 @@ import numpy as np
 
 from federation.disclosure.looking import LOOK, Votes
 from federation.methods.base import Rows, Step, Sums
-from federation.methods.labels import cell_labels, set_labels
 from federation.methods.own import is_own
 from federation.query.refusals import Refused
 from federation.site.alone import hidden_alone, own_answer
@@ -71,8 +70,7 @@ class Answering:
             raise Refused("SMALL_GROUP")
         hide: frozenset[str] = frozenset()
         if ask.strict:
-            labels = [*set_labels(method, ask), ""]  # the last vote is about the cohort
-            hide = hidden_alone(votes, labels, cell_labels(method, ask))
+            hide = hidden_alone(method, ask, votes)
         return own_answer(method, ask, step, prepared.selection.rows, hide)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from federation.methods.base import Rows
 from federation.methods.design import Design, design_of
-from federation.methods.model_rules import check_leverage, check_richness, column_sums
+from federation.methods.model_rules import check_richness, column_sums
 from federation.query.codebook import Codebook
 from federation.query.formula import parse_formula
 from federation.query.refusals import Refused
@@ -117,44 +117,3 @@ def test_a_number_of_few_values_with_as_many_powers_is_a_level_too(rows: Any) ->
     assert _refused(_design("k + k^2 + k^3", book), made, 1000) == ("k",)
     enough = rows(book, k=[0, 1, 2, 3] * 10)
     assert _refused(_design("k + k^2 + k^3", book), enough, 1000) is None
-
-
-class TestLeverage:
-    """A few patients alike share the leverage of their place in the model."""
-
-    def _judge(self, matrix: np.ndarray, local: np.ndarray, people: Any = None) -> str:
-        inverse = np.linalg.inv(matrix.T @ matrix)
-        shares = np.einsum("ij,jk,ik->i", matrix, inverse, matrix)
-        try:
-            check_leverage(shares[local], matrix[local], people, Terms.strict())
-        except Refused as refusal:
-            return refusal.code
-        return "released"
-
-    @pytest.mark.parametrize("few", [1, 2, 3, 8, 9, 10, 11])
-    def test_patients_who_alone_have_a_value(self, few: int) -> None:
-        matrix = np.column_stack([np.ones(100), np.arange(100) < few]).astype(float)
-        found = self._judge(matrix, np.arange(100))
-        assert found == ("released" if few >= 10 else "MODEL_UNSTABLE")
-
-    def test_ten_are_released_wherever_they_are_treated(self) -> None:
-        matrix = np.column_stack([np.ones(100), np.arange(100) < 10]).astype(float)
-        for local in (np.arange(10), np.arange(5, 60), np.arange(0)):
-            assert self._judge(matrix, local) == "released"
-
-    def test_patients_who_differ_are_not_added_up(self) -> None:
-        rng = np.random.default_rng(1)
-        matrix = np.column_stack([np.ones(12), rng.normal(size=(12, 2))])
-        assert self._judge(matrix, np.arange(12)) in ("released", "MODEL_UNSTABLE")
-        spread = np.column_stack([np.ones(40), np.linspace(-1, 1, 40)])
-        assert self._judge(spread, np.arange(40)) == "released"
-
-    def test_rows_of_one_patient_are_added_up(self) -> None:
-        matrix = np.column_stack([np.ones(60), np.linspace(-1, 1, 60)])
-        people = np.concatenate([np.zeros(20, dtype=np.int64), np.arange(1, 41)])
-        assert self._judge(matrix, np.arange(60)) == "released"
-        assert self._judge(matrix, np.arange(60), people) == "MODEL_UNSTABLE"
-
-    def test_what_cannot_be_judged_is_refused(self) -> None:
-        with pytest.raises(Refused):
-            check_leverage(np.array([np.nan]), np.ones((1, 1)), None, Terms.strict())

@@ -75,6 +75,21 @@ ANALYSES = st.one_of(
         st.sampled_from(["efron", "breslow"]),
         st.sampled_from([None, "site", "grade"]),
     ),
+    st.builds(
+        lambda outcome, right, robust: {
+            **{"kind": "regression", "family": outcome[0], "robust": robust},
+            **{"formula": f"{outcome[1]} ~ {right}", "offset": outcome[2]},
+        },
+        st.sampled_from(
+            [
+                ("gaussian", "pgr", None),
+                ("binomial", "relapse", None),
+                ("poisson", "relapse", "rfs_days"),
+            ]
+        ),
+        st.sampled_from(["age", "age + age^2", "age*hormone", "C(grade, ref='2') + age"]),
+        st.booleans(),
+    ),
 )
 QUERIES = st.builds(
     lambda cohort, analysis, sites, output, title: {
