@@ -9,7 +9,6 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,38 +24,14 @@ from federation.engines.interface import Engine, Reply, SiteStatus
 from federation.methods.base import Ask, Column, Finished, Rows
 from federation.methods.registry import KINDS, parse
 from federation.query.terms import Terms
-from registry.bench import patients
-from registry.bench.pooled import POOLED
+from registry.bench import patients, utility
+from registry.bench.analyses import ANALYSES, COHORTS, STUDY, query
+from registry.bench.pooled import MOST_ROWS, POOLED
 from registry.trial.files import find_files
 from registry.trial.network import TrialNetwork
 from registry.trial.sites import add_sites
 
 SITES = 10
-STUDY = "bench"
-ANALYSES: Mapping[str, dict[str, Any]] = {
-    "count": {"kind": "count", "by": ["stage", "sex"]},
-    "describe": {"kind": "describe", "variables": ["age", "size", "marker"]},
-    "survival": {
-        "kind": "survival",
-        "time": "days",
-        "event": "event",
-        "by": "treated",
-        "at": [365, 1095],
-    },
-    "cox": {
-        "kind": "cox",
-        "time": "days",
-        "event": "event",
-        "formula": "age + size + marker + treated + stage",
-        "strata": "site",
-    },
-}
-# Clearly different cohorts, so that each repeat is a new question and never a replay.
-COHORTS: Mapping[str, dict[str, Any]] = {
-    "everyone": {},
-    "65 and older": {"var": "age", "op": ">=", "value": 65},
-    "younger than 65": {"var": "age", "op": "<", "value": 65},
-}
 
 
 class CountingEngine:
@@ -86,20 +61,6 @@ class CountingEngine:
         self._inner.close()
 
 
-def query(kind: str, cohort: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "version": 1,
-        "study": STUDY,
-        "title": kind,
-        "purpose": "measuring",
-        "codebook": "bench/1",
-        "sites": "all",
-        "cohort": dict(cohort),
-        "analysis": ANALYSES[kind],
-        "output": "pooled",
-    }
-
-
 def floor(kind: str, table: pd.DataFrame) -> float:
     """Seconds of the same arithmetic on all rows in this process: no messages, no rules."""
     book = patients.CODEBOOK
@@ -113,7 +74,7 @@ def floor(kind: str, table: pd.DataFrame) -> float:
             first = int(variable.levels[0].code) if variable.type == "category" else 0
             values = (values - first).astype(np.int16)
         columns[name] = Column(variable, values)
-    method = KINDS[kind]
+    method = KINDS[parsed.kind]
     start = time.perf_counter()
     rows = Rows(columns, len(table))
     at: Any = method.start(ask)
@@ -122,8 +83,8 @@ def floor(kind: str, table: pd.DataFrame) -> float:
     return time.perf_counter() - start
 
 
-def memory_of_children() -> list[float]:
-    """Resident megabytes of each site process."""
+def memory_of_children(field: str = "VmRSS") -> list[float]:
+    """Megabytes of each site process: resident now, or with VmHWM at most so far."""
     found = []
     me = str(os.getpid())
     for entry in Path("/proc").iterdir():
@@ -134,8 +95,8 @@ def memory_of_children() -> list[float]:
         except OSError:
             continue
         facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
-        if facts.get("PPid") == me and "VmRSS" in facts:
-            found.append(int(facts["VmRSS"].split()[0]) / 1024)
+        if facts.get("PPid") == me and field in facts:
+            found.append(int(facts[field].split()[0]) / 1024)
     return found
 
 
@@ -192,55 +153,74 @@ def _measure_kind(
         rounds = (carried.messages - before) // SITES
         if envelope["status"] != "complete":
             raise click.ClickException(f"{kind} ({label}): {envelope.get('code')}")
-    POOLED[kind](table.sample(500, random_state=1))  # imports are not what we compare
-    start = time.perf_counter()
-    POOLED[kind](table)
-    pooled = time.perf_counter() - start
+    pooled = _pooled(kind, table)
     lowest = floor(kind, table)
-    # The first question also reads the files; the later ones are what a running site costs.
-    ours = times[0] if kind != "count" else median(times[1:])
-    say(f"{kind}: {ours:.3f} s, pooled {pooled:.3f} s, floor {lowest:.3f} s")
+    # The first question of all also reads the files; later ones are what a running site costs.
+    ours = times[0] if kind != next(iter(ANALYSES)) else median(times[1:])
+    library = "too large for the library" if pooled is None else f"pooled {pooled:.3f} s"
+    say(f"{kind}: {ours:.3f} s, {library}, floor {lowest:.3f} s")
     return {
         "kind": kind,
         "seconds": ours,
         "first_seconds": times[0],
         "floor_seconds": lowest,
         "pooled_seconds": pooled,
-        "ratio_to_pooled": ours / pooled,
+        "ratio_to_pooled": None if pooled is None else ours / pooled,
         "ratio_to_floor": ours / lowest,
         "rounds": rounds,
         "bytes_down_per_site": (carried.down - down) // (SITES * len(COHORTS)),
         "bytes_up_per_site": (carried.up - up) // (SITES * len(COHORTS)),
-        "site_mb": max(memory_of_children()),
+        "site_mb": max(memory_of_children("VmHWM")),
     }
 
 
+def _pooled(kind: str, table: pd.DataFrame) -> float | None:
+    """Seconds of the usual library on all rows; None when they are too many for it."""
+    if len(table) > MOST_ROWS.get(kind, sys.maxsize):
+        return None
+    POOLED[kind](table.sample(min(len(table), 2000), random_state=1))  # imports are not compared
+    start = time.perf_counter()
+    POOLED[kind](table)
+    return time.perf_counter() - start
+
+
 @click.command()
-@click.option("--sizes", default="1000,100000", show_default=True, help="Patients per site.")
+@click.option(
+    "--sizes", default="1000,100000,1000000", show_default=True, help="Patients per site."
+)
+@click.option("--utility", "questions", type=int, help="Ask so many questions; count refusals.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
-def bench(sizes: str, as_json: bool) -> None:
+def bench(sizes: str, questions: int | None, as_json: bool) -> None:
     """Measure questions over ten running sites against the pooled library."""
     words = Console(stderr=True)
-    rows = [
-        row
-        for size in sizes.split(",")
-        for row in measure(int(size), lambda text: words.print(text, highlight=False))
-    ]
+
+    def say(text: str) -> None:
+        words.print(text, highlight=False)
+
+    if questions:
+        click.echo(json.dumps(utility.measure(questions, say), indent=2))
+        return
+    rows = [row for size in sizes.split(",") for row in measure(int(size), say)]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
+    Console(file=sys.stdout, width=120).print(_table(rows))
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(title="Ten sites under the strict policy against pooled rows")
     for head in ("patients", "kind", "ours s", "pooled s", "ratio", "floor s", "rounds"):
         table.add_column(head, justify="right")
     for head in ("kB down", "kB up", "site MB", "idle MB"):
         table.add_column(head, justify="right")
     for row in rows:
+        pooled, ratio = row["pooled_seconds"], row["ratio_to_pooled"]
         table.add_row(
             f"{SITES} x {row['size']:,}",
             row["kind"],
             f"{row['seconds']:.3f}",
-            f"{row['pooled_seconds']:.3f}",
-            f"{row['ratio_to_pooled']:.2f}",
+            "-" if pooled is None else f"{pooled:.3f}",
+            "-" if ratio is None else f"{ratio:.2f}",
             f"{row['floor_seconds']:.3f}",
             str(row["rounds"]),
             f"{row['bytes_down_per_site'] / 1000:.0f}",
@@ -248,7 +228,7 @@ def bench(sizes: str, as_json: bool) -> None:
             f"{row['site_mb']:.0f}",
             f"{row['idle_mb']:.0f}",
         )
-    Console(file=sys.stdout, width=120).print(table)
+    return table
 
 
 if __name__ == "__main__":

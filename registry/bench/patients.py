@@ -33,6 +33,11 @@ CODEBOOK = Codebook.from_dict(
             "marker": {"type": "number", "unit": "kU/l", "min": 0, "max": 5000, "cuts": [35, 200]},
             "days": {"type": "duration", "unit": "days", "min": 0, "max": 4000},
             "event": {"type": "boolean"},
+            "ending": {
+                "type": "category",
+                "levels": {"0": "alive", "1": "died of cancer", "2": "died otherwise"},
+            },
+            "visits": {"type": "integer", "min": 0, "max": 400, "cuts": [1, 2, 4, 8, 16]},
         },
     }
 )
@@ -50,6 +55,8 @@ def make(n: int, seed: int) -> Columns:
     risk = 0.03 * (age - 64) + 0.5 * (stage - 2) - 0.3 * treated + 0.01 * (size - 27)
     died = np.ceil(rng.exponential(2200 * np.exp(-risk)))
     left = np.ceil(rng.uniform(200, 1826, n))
+    other = rng.random(n) < 0.3
+    visits = rng.poisson(np.minimum(died, left) / 365 * np.exp(0.1 * (stage - 2)))
     columns = {
         "age": age,
         "sex": sex,
@@ -59,6 +66,8 @@ def make(n: int, seed: int) -> Columns:
         "marker": marker,
         "days": np.minimum(died, left),
         "event": died <= left,
+        "ending": np.where(died <= left, 1 + other, 0),
+        "visits": np.minimum(visits, 400),
     }
     return {name: np.asarray(values, np.float64) for name, values in columns.items()}
 
@@ -68,7 +77,7 @@ def write(path: Path, columns: Columns) -> None:
     import duckdb
     import pandas as pd
 
-    whole = {"sex", "stage", "treated", "event", "age", "days"}
+    whole = {"sex", "stage", "treated", "event", "age", "days", "ending", "visits"}
     table = pd.DataFrame(
         {name: v.astype(np.int64) if name in whole else v for name, v in columns.items()}
     )

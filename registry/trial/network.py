@@ -105,7 +105,7 @@ class TrialNetwork:
         importlib.import_module("scipy.special")
         self._publish()
 
-    def ask(self, query: Query) -> dict[str, Any]:
+    def ask(self, query: Query, requester: str = "") -> dict[str, Any]:
         """The answer to one question, as query.md says. Never raises for what a site answers."""
         roster = self.sites if query.sites == "all" else list(query.sites)
         now = datetime.now(UTC)
@@ -117,6 +117,7 @@ class TrialNetwork:
             terms=self.policy.terms(),
             min_snapshots=dict.fromkeys(roster, self._seq),
             approval={"by": "try", "at": envelope.iso(now), "query_sha256": query.sha256},
+            requester=requester,
         )
         outcome = self._drive(plan)
         if outcome.code == "CONSENT_UNAVAILABLE":
