@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
 from typing import Any, Literal, TypeVar, get_type_hints
 
 from federation.query.errors import did_you_mean, shown
@@ -311,11 +312,17 @@ def terms_to_dict(part: Any) -> dict[str, Any]:
     }
 
 
+@cache
+def _hints(cls: type[Any]) -> Mapping[str, Any]:
+    """The types of the fields; Python compiles their texts anew each time it is asked."""
+    return get_type_hints(cls)
+
+
 def read_terms(cls: type[T], obj: object, where: str = "") -> T:
     """Build dataclass `cls` from JSON; ValueError names the first key that is wrong."""
     if not isinstance(obj, dict):
         raise ValueError(f"{where or 'the terms'}: an object with named keys is needed")
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
     for key in obj:
         if key not in known:
