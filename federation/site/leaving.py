@@ -37,12 +37,14 @@ class Leaving:
         snapshot: int,
         reason: str = "",
         patients: int | None = None,
+        inside: bytes | None = None,
     ) -> None:
-        """Note a reply that the same step will get again; `patients`: how many it counted here."""
+        """Note a reply that the same step will get again; `patients`: how many it counted here;
+        `inside`: what is sealed in it, readable."""
         self._journal.keep_reply(asked.run, asked.step, asked.content_sha256, code, reply, now)
         self._journal.keep_seen(asked.jti, asked.message_sha256, asked.expires, now)
         line = self._line(asked, code, reply, now, snapshot, reason)
-        self._row(line, question, asked, code, patients, None)
+        self._row(line, question, asked, code, patients, None, inside)
 
     def note(
         self,
@@ -90,6 +92,7 @@ class Leaving:
         code: str,
         patients: int | None,
         body: bytes | None,
+        inside: bytes | None = None,
     ) -> None:
         self._register.keep(
             line,
@@ -100,6 +103,7 @@ class Leaving:
             query_sha256=asked.query_sha256,
             patients=patients,
             body=body,
+            inside=inside,
         )
         if question is not None:
             self._register.keep_asked(asked, question.study, self._peers)

@@ -349,6 +349,7 @@ class Pipeline:
                 now,
                 snapshot=self._consenting.seq,
                 patients=counted.n,
+                inside=self._replies.inside(reply),
             )
 
     def _replay(

@@ -102,7 +102,7 @@ class SiteProgram:
             reply = self._replies.acknowledgement(seq, None, now, now, coverage)
             with transaction(self._database):
                 self._consenting.keep(snapshot, message, now)
-                self._note(seq, "APPLIED", reply, now, told=coverage is not None)
+                self._note(seq, "APPLIED", reply, now)
                 if coverage is not None:
                     self._telling.told(now)
             self._consenting.use(snapshot)
@@ -119,9 +119,7 @@ class SiteProgram:
             pass  # it says nothing of patients, and the hub must know that the list was not taken
         return Outgoing(reply, code)
 
-    def _note(
-        self, seq: int, code: str, reply: bytes, now: datetime, *, told: bool = False
-    ) -> None:
+    def _note(self, seq: int, code: str, reply: bytes, now: datetime) -> None:
         """Inside a transaction: the audit line and the row of an acknowledgement that leaves."""
         sha256 = hashlib.sha256(reply).hexdigest()
         facts: dict[str, str | int] = {"seq": seq, "code": code, "sha256": sha256}

@@ -39,6 +39,7 @@ class Replies:
 
     def __init__(self, directory: SiteDirectory) -> None:
         self._directory = directory
+        self._last_sealed: tuple[bytes, bytes | None] = (b"", None)
 
     def answer(
         self,
@@ -79,22 +80,31 @@ class Replies:
         """This hospital's own released answer, in the clear or sealed to the study's key that the
         hospital pinned. Raises Refused INTERNAL_REFUSED as `answer`."""
         claims = {**self._common(asked, snapshot), "status": "ok"}
+        inside = None
         way = way_of(study, ask)
         if way == "released":
             claims["released"] = dict(answer)
         else:
             if not is_own_answer(answer):
                 raise Refused("INTERNAL_REFUSED")
-            inside = {
+            own = {
                 **self._common(asked, snapshot),
                 "kind": ask.query.kind,
                 "terms": ask.terms.to_dict(),
                 "released": dict(answer),
             }
-            message = self._sign(inside, now, TYP_RESULT, audience=study.slug)
-            claims["sealed"] = seal(message, study.result_key)
+            inside = self._sign(own, now, TYP_RESULT, audience=study.slug)
+            claims["sealed"] = seal(inside, study.result_key)
         check_outgoing(claims, ask.terms, own_allowed=way)
-        return self._sign(claims, now)
+        body = self._sign(claims, now)
+        self._last_sealed = (body, inside)
+        return body
+
+    def inside(self, body: bytes) -> bytes | None:
+        """What was sealed in `body` when that is the last reply of `own`: this hospital has no key
+        to open it again, and its people must see what left."""
+        sealed, inside = self._last_sealed
+        return inside if sealed == body else None
 
     def _masked(self, asked: StepMessage, sums: Sums) -> dict[str, Any]:
         layout, vector = flatten(sums)

@@ -30,7 +30,8 @@ MAX_QUERY = 100_000
 class Sent:
     """One message that left. `line`: its line in the audit log. `code`: OK, REPLAY, APPLIED or the
     public refusal code; `reason`: what only this hospital's log says. `patients` is None when
-    nobody was counted for it. `body`: the exact bytes; None for what an older version sent."""
+    nobody was counted for it. `body`: the exact bytes; None for what an older version sent.
+    `inside`: what is sealed in them, which this hospital could not open again."""
 
     line: int
     at: datetime
@@ -45,6 +46,7 @@ class Sent:
     patients: int | None
     sha256: str
     body: bytes | None
+    inside: bytes | None = None
 
     @property
     def intact(self) -> bool:
@@ -98,15 +100,16 @@ class Register:
         query_sha256: str = "",
         patients: int | None = None,
         body: bytes | None = None,
+        inside: bytes | None = None,
     ) -> None:
         """Note a message that is about to leave, inside the transaction of its audit line.
 
-        `body`: its bytes, None when the journal holds them.
+        `body`: its bytes, None when the journal holds them. `inside`: what is sealed in it.
         """
         self._database.execute(
-            "INSERT INTO sent (line, kind, run, step, step_name, query_sha256, patients, body)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (line, kind, run, step, step_name, query_sha256, patients, body),
+            "INSERT INTO sent (line, kind, run, step, step_name, query_sha256, patients, body,"
+            " inside) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (line, kind, run, step, step_name, query_sha256, patients, body, inside),
         )
 
     def keep_asked(self, asked: StepMessage, study: StudyHere, known: Container[str]) -> None:
@@ -224,7 +227,7 @@ class Register:
 
 _SELECT = (
     "SELECT sent.line, audit.at, sent.kind, audit.facts, sent.run, sent.step, sent.step_name,"
-    " sent.query_sha256, sent.patients, coalesce(sent.body, journal.reply)"
+    " sent.query_sha256, sent.patients, coalesce(sent.body, journal.reply), sent.inside"
     " FROM sent JOIN audit ON audit.seq = sent.line"
     " LEFT JOIN journal ON sent.body IS NULL AND journal.run = sent.run"
     " AND journal.step = sent.step AND journal.code = json_extract(audit.facts, '$.code')"
@@ -243,7 +246,7 @@ def _several(text: str | None) -> tuple[str, ...]:
 
 
 def _sent(row: tuple[Any, ...]) -> Sent:
-    line, at, kind, text, run, step, step_name, query_sha256, patients, body = row
+    line, at, kind, text, run, step, step_name, query_sha256, patients, body, inside = row
     facts = json.loads(text)
     return Sent(
         line=line,
@@ -259,6 +262,7 @@ def _sent(row: tuple[Any, ...]) -> Sent:
         patients=patients,
         sha256=facts.get("sha256", ""),
         body=body,
+        inside=inside,
     )
 
 

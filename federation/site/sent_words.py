@@ -44,7 +44,7 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             "released": "De getallen van ons ziekenhuis zelf, leesbaar voor de hub en de "
             "deelnemers. Ze zijn hieronder te zien.",
             "sealed": "De getallen van ons ziekenhuis zelf, verzegeld: alleen te openen met de "
-            "sleutel van het onderzoek, niet door de hub.",
+            "sleutel van het onderzoek, niet door de hub. Wat erin zat, staat hieronder.",
             "replayed": "Geen getal: alleen een verwijzing naar het antwoord van {as_of}.",
             "refused": "Geen getal: alleen de code {code}. {text}",
             "named": "Met de namen: {names}.",
@@ -77,7 +77,7 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             "released": "The numbers of our hospital itself, readable for the hub and the "
             "participants. They are shown below.",
             "sealed": "The numbers of our hospital itself, sealed: only the study's key opens "
-            "them, the hub cannot.",
+            "them, the hub cannot. What was in them is shown below.",
             "replayed": "No number: only a pointer to the answer of {as_of}.",
             "refused": "No number: only the code {code}. {text}",
             "named": "With the names: {names}.",
@@ -118,6 +118,7 @@ _ALWAYS = frozenset(
 )
 _SAID = frozenset(
     {
+        "inside",
         "layout",
         "masked",
         "plain",
@@ -166,6 +167,8 @@ def contents(message: Sent) -> Contents:
         return Contents("unread")
     try:
         claims = decoded(message.body)["claims"]
+        if message.inside is not None:
+            claims = {**claims, "inside": decoded(message.inside)["claims"]["released"]}
         _words_of(message, claims, TEXTS["en"], "en")  # a claim that is not there is found here
         return _of_claims(claims, message.kind)
     except (ProtocolError, KeyError, TypeError, ValueError):
@@ -191,7 +194,8 @@ def _of_claims(claims: Mapping[str, Any], kind: str) -> Contents:
         readable = _first(claims["released"])
         return Contents("released", len(readable), readable=readable, other=other)
     if "sealed" in claims:
-        return Contents("sealed", other=other)
+        readable = _first(claims.get("inside", {}))
+        return Contents("sealed", len(readable), readable=readable, other=other)
     return Contents("none", other=other)
 
 

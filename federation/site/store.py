@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from federation.site.errors import SetupError
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 BUSY_SECONDS = 5.0
 
 _VERSION_1 = """
@@ -210,7 +210,11 @@ CREATE TABLE study_release (
     at INTEGER NOT NULL
 ) STRICT;
 """
-_CHANGES = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5)
+# inside: what is sealed in a message; this hospital has no key that opens it again.
+_VERSION_6 = """
+ALTER TABLE sent ADD COLUMN inside BLOB;
+"""
+_CHANGES = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6)
 """What each version adds to the one before it; a new database gets all of them."""
 
 

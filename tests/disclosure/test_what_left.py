@@ -3,17 +3,22 @@
 import hashlib
 import json
 import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
+from hospitals import claims_of
 
 from federation.disclosure.policy import Policy
+from federation.protocol.keys import BoxKey, key_id
+from federation.protocol.sealing import open_result
 from federation.site.cli import site as commands
 from federation.site.deciding import approve_query, pause_site, refuse_query, resume_site
 from federation.site.overview import Overview
 from federation.site.sent import Register
 from federation.site.sent_report import sent_lines, sent_report
+from federation.site.sent_words import flat
 from federation.site.status import read_status
 from federation.site.stopping import STOP_FILE
 
@@ -57,8 +62,6 @@ def test_every_body_that_left_is_in_the_register(net):
 
 
 def issuer(body):
-    from hospitals import claims_of
-
     return claims_of(body)["iss"]
 
 
@@ -342,9 +345,41 @@ def test_the_reason_stays_in_the_hospital(net):
     net.ask(COUNT)
     net.ask(COUNT, sites=["h1", "h2", "h3", "h4"])
 
-    from hospitals import claims_of
-
     said = json.dumps([claims_of(body) for body in net.bodies])
     assert "secret" not in said
     assert "Anna" not in said
     assert "Bert" not in said
+
+
+WITH_FORM = replace(Policy.strict(), institution_disclosure="RvB-2026-17", site_level_output=True)
+
+
+@pytest.mark.parametrize("way", ["hub", "sealed"])
+def test_numbers_of_one_hospital_are_shown_as_they_left(build, way):
+    """Also when they were sealed to a key that this hospital does not have."""
+    key = BoxKey.generate()
+    study = {"by_site": way} | ({"result_key": key.public} if way == "sealed" else {})
+    net = build(policy=WITH_FORM, study=study)
+    outcome = net.ask(COUNT, output="by_site", title="A benchmark")
+    assert outcome.status == "complete", outcome
+    (question,) = questions(net)
+
+    look, *_, answer = question["messages"]
+    assert look["contents"]["form"] == "masked"
+    assert answer["contents"]["form"] == ("released" if way == "hub" else "sealed")
+    shown = {each["place"]: each["value"] for each in answer["contents"]["readable"]}
+    assert shown["result.n"] == str(len(net.rows["h0"]))
+    assert any("below" in line for line in answer["words"])
+    if way == "sealed":
+        left, sign = claims_of(net.bodies[-5]), net.directories["h0"].sign.public
+        opened = open_result(
+            left["sealed"],
+            key,
+            site="h0",
+            study="onco",
+            query_sha256=question["query_sha256"],
+            signer={key_id(sign): sign}.get,
+        )
+        assert shown == dict(flat(opened["released"]))
+    page = Overview(net.folder / "h0")
+    assert page.run(question["run"]).messages[-1].contents.readable
