@@ -83,8 +83,11 @@ class Telling:
         basis = self._basis(studies)
         row = self._database.execute("SELECT basis, content, at, sent_at FROM coverage").fetchone()
         if row is not None and row[0] == basis and now - moment(row[2]) < RENEW:
-            recently = row[3] is not None and now - moment(row[3]) < REPEAT
-            return None if recently else dict(json.loads(row[1]))
+            if row[3] is not None and now - moment(row[3]) < REPEAT:
+                return None
+            kept: dict[str, Any] = json.loads(row[1])
+            read_coverages(kept)
+            return kept
         content = self._content(studies, snapshot, now)
         self._database.execute(
             "INSERT INTO coverage (one, basis, content, at, sent_at) VALUES (1, ?, ?, ?, NULL)"

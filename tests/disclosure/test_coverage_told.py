@@ -143,3 +143,10 @@ def test_nothing_but_words_of_the_list_and_rounded_counts_can_leave(net: Net) ->
     for wrong in ({STUDY: {"n": 120}}, {STUDY: {**first(net)[STUDY], "rules": {"r": 7}}}):
         with pytest.raises(ValueError, match="not"):
             program._replies.acknowledgement(1, None, net.now, net.now, wrong)
+
+
+def test_a_damaged_note_of_what_was_told_does_not_keep_consent_out(net: Net) -> None:
+    database = net.programs[SITE]._database
+    for damage in ("{", '{"onco": {"n": 120}}', "[]"):
+        database.execute("UPDATE coverage SET content = ?, sent_at = NULL", (damage,))
+        assert "coverage" not in told(net)

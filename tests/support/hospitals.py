@@ -21,7 +21,7 @@ from federation.methods.registry import parse
 from federation.protocol.encoding import parse_json, unb64
 from federation.protocol.keys import SigningKey
 from federation.protocol.messages import TYP_SNAPSHOT, sign
-from federation.query.codebook import load_codebook
+from federation.query.codebook import Codebook, load_codebook
 from federation.query.model import Query
 from federation.runs.driver import HUB, Driver, Outcome, RunPlan
 from federation.runs.lanes import Drives, driver_for
@@ -98,10 +98,11 @@ def patients(slug: str, count: int, seed: int) -> list[Row]:
 
 
 def write_csv(path: Path, rows: Iterable[Row]) -> None:
+    found = list(rows)
     with path.open("w", newline="", encoding="utf-8") as file:
-        out = csv.DictWriter(file, HEADER)
+        out = csv.DictWriter(file, list(found[0]) if found else HEADER)
         out.writeheader()
-        out.writerows(rows)
+        out.writerows(found)
 
 
 class Net:
@@ -115,12 +116,14 @@ class Net:
         policy: Policy | None = None,
         studies: Iterable[str] = (STUDY,),
         study: Mapping[str, Any] | None = None,
+        codebook: Codebook | None = None,
+        mapping: bytes = MAPPING,
     ) -> None:
         self.folder = folder
         self.now = START
         self.policy = policy or Policy.strict()
         self.delivery = (study or {}).get("by_site")
-        self.codebook = load_codebook(CODEBOOK)
+        self.codebook = codebook or load_codebook(CODEBOOK)
         self.hub = SigningKey.generate()
         self.rows = {slug: list(found) for slug, found in rows.items()}
         self.studies = list(studies)
@@ -144,7 +147,7 @@ class Net:
                 network=NETWORK,
                 hub_public=self.hub.public,
                 source={"kind": "csv", "path": "data.csv"},
-                mapping=MAPPING,
+                mapping=mapping,
                 policy=self.policy.to_yaml(),
                 studies={name: agreed for name in self.studies},
                 now=self.now,
@@ -217,7 +220,7 @@ class Net:
             {
                 "version": 1,
                 "study": STUDY,
-                "codebook": "onco/1",
+                "codebook": self.codebook.id,
                 "analysis": dict(analysis),
                 **more,
             },
