@@ -18,6 +18,7 @@ from federation.runs.states import FINAL
 from registry.access import may_see_query, reaches, rule
 from registry.api import schemas
 from registry.api.part import Part
+from registry.own_results import answer_for
 from registry.pages.states import has_result
 from registry.transaction import current_session
 from studies.events import announce
@@ -110,7 +111,8 @@ def get_result(query_id: str) -> tuple[Response, int]:
             about=f"run:{run.id}",
             facts={"study": run.study, "form": "api"},
         )
-    return jsonify(service.result(session, query_id)), 200 if run.state in FINAL else 202
+    answer = answer_for(g.actor, run) or service.progress(session, run)
+    return jsonify(answer), 200 if run.state in FINAL else 202
 
 
 @blueprint.post("/queries/<query_id>/approve")

@@ -19,6 +19,7 @@ from federation.runs import service
 from federation.runs.errors import RunError
 from federation.runs.models import Run
 from registry.access import rule
+from registry.own_results import PARTICIPANTS_ONLY, answer_for
 from registry.pages.explaining import sentences, thresholds
 from registry.pages.figures import figure_of, svg_of
 from registry.pages.finding import finding
@@ -90,6 +91,7 @@ def refusal_words(code: str | None) -> str:
         return REFUSALS[code].message(language())
     return {
         "CANCELLED": _("The question was withdrawn before it was answered."),
+        PARTICIPANTS_ONLY: _("Only participants of this study see a hospital's own result."),
         "EXPIRED": _("Nobody decided on this question in time. Submit it again."),
     }.get(code, _("The hub could not work out an answer. Nothing was released."))
 
@@ -174,10 +176,11 @@ def cancel(id: Any) -> BaseResponse:  # noqa: A002
 def result(id: Any) -> str | BaseResponse:  # noqa: A002
     """The finding, the picture, the table, and where it came from."""
     run = readable(str(id))
-    if not has_result(run.state) or run.outcome is None:
+    envelope = answer_for(g.actor, run)
+    if not has_result(run.state) or envelope is None:
         return redirect(url_for("runs.show", id=run.id), 303)
     _announce_reading(run, "run.viewed")
-    envelope, names = run.outcome, names_of(run)
+    names = names_of(run)
     shown = Shown(envelope, names)
     hospitals = hospital_names()
     reasons = list(
@@ -213,15 +216,16 @@ def result(id: Any) -> str | BaseResponse:  # noqa: A002
 def download(id: Any, form: str) -> Response:  # noqa: A002
     """The result as a file, with the same numbers as the page."""
     run = readable(str(id))
-    if not has_result(run.state) or run.outcome is None:
+    answer = answer_for(g.actor, run)
+    if not has_result(run.state) or answer is None:
         raise NotFound
     names = names_of(run)
     if form == "csv":
-        body, kind = to_csv(tables_of(run.outcome, run.query, names)), "text/csv; charset=utf-8"
+        body, kind = to_csv(tables_of(answer, run.query, names)), "text/csv; charset=utf-8"
     elif form == "json":
-        body, kind = json.dumps(run.outcome, indent=2, ensure_ascii=False), "application/json"
+        body, kind = json.dumps(answer, indent=2, ensure_ascii=False), "application/json"
     else:
-        drawn = svg_of(run.outcome, run.query, names)
+        drawn = svg_of(answer, run.query, names)
         if drawn is None:
             raise NotFound
         body, kind = drawn, "image/svg+xml"
