@@ -322,7 +322,7 @@ def read_terms(cls: type[T], obj: object, where: str = "") -> T:
     """Build dataclass `cls` from JSON; ValueError names the first key that is wrong."""
     if not isinstance(obj, dict):
         raise ValueError(f"{where or 'the terms'}: an object with named keys is needed")
-    hints = _hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type]
     known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
     for key in obj:
         if key not in known:
