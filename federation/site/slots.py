@@ -9,6 +9,7 @@ A patient who is gone keeps the slot as a bit without meaning (W5).
 """
 
 import hashlib
+import os
 import sqlite3
 
 import numpy as np
@@ -42,6 +43,34 @@ class Slots:
         slots = of_row[rows]
         bits[slots[slots != _NO_SLOT]] = 1
         return int.from_bytes(np.packbits(bits, bitorder="little").tobytes(), "little")
+
+    def erase(self, handle: bytes) -> int:
+        """Forget that slots were this patient's, and their values; how many slots that were.
+
+        Call it inside a transaction, after the data were deleted at the source. The slots stay, as
+        bits without a meaning: the sets they are in protect the patients around them (W5). The
+        handle that is left is random, so that nobody ever matches it.
+        """
+        found, times, owner = [], 1, handle
+        while rows := self._database.execute(
+            "SELECT slot FROM slot WHERE handle = ?", (owner,)
+        ).fetchall():
+            found += [int(slot) for (slot,) in rows]
+            times += 1
+            owner = _further_row(handle, times)
+        for slot in found:
+            self._database.execute(
+                "UPDATE slot SET handle = ? WHERE slot = ?", (os.urandom(HANDLE_BYTES), slot)
+            )
+        kept = self._database.execute("SELECT variable, hashes FROM slot_values").fetchall()
+        for name, blob in kept if found else ():
+            hashes = np.frombuffer(blob, "<u8").copy()
+            hashes[[slot for slot in found if slot < len(hashes)]] = _ABSENT
+            self._database.execute(
+                "UPDATE slot_values SET hashes = ? WHERE variable = ?", (hashes.tobytes(), name)
+            )
+        self._version = ""
+        return len(found)
 
     def _slots_of(self, table: Table) -> NDArray[np.int64]:
         if self._version != table.version:
@@ -132,10 +161,14 @@ def _row_owners(table: Table) -> Handles:
         handle = table.handles[place : place + 1].tobytes()
         times[handle] = times.get(handle, 0) + 1
         if times[handle] > 1:
-            text = handle + times[handle].to_bytes(4, "big")
-            digest = hashlib.sha256(text).digest()[:HANDLE_BYTES]
-            made[place : place + 1] = np.frombuffer(digest, f"S{HANDLE_BYTES}")
+            further = _further_row(handle, times[handle])
+            made[place : place + 1] = np.frombuffer(further, f"S{HANDLE_BYTES}")
     return made
+
+
+def _further_row(handle: bytes, number: int) -> bytes:
+    """The handle of the second, third, … row of a patient."""
+    return hashlib.sha256(handle + number.to_bytes(4, "big")).digest()[:HANDLE_BYTES]
 
 
 def _hashes(table: Table) -> dict[str, Hashes]:

@@ -9,7 +9,7 @@ from federation.query.codebook import load_codebook
 from federation.site.data import Table
 from federation.site.pseudonyms import HandleMaker
 from federation.site.slots import Slots
-from federation.site.store import open_store
+from federation.site.store import open_store, transaction
 
 BOOK = """
 codebook: {name}
@@ -155,6 +155,55 @@ def test_slots_hold_no_values(slots, database):
     dump = "\n".join(database.iterdump())
     assert "p1" not in dump
     assert isinstance(database, sqlite3.Connection)
+
+
+def erase(slots, database, number):
+    with transaction(database):
+        return slots.erase(MAKER.handle(number))
+
+
+def dump(database):
+    return database.execute("SELECT handle FROM slot ORDER BY slot").fetchall()
+
+
+def test_an_erased_patient_is_nobodys_bit_any_more(slots, database):
+    everyone(slots, table(PEOPLE))
+    everyone(slots, table([("p1", 41, "a"), *PEOPLE[1:]]))  # corrected: two slots
+    before = dump(database)
+    without = table(PEOPLE[1:])
+
+    assert erase(slots, database, "p1") == 2
+    after = dump(database)
+    assert [a == b for a, b in zip(before, after, strict=True)] == [False, True, True, False]
+    assert (MAKER.handle("p1"),) not in after
+    assert everyone(slots, without) == everyone(Slots(database), without) == 0b0110
+    assert erase(slots, database, "p1") == 0
+    for _, blob in database.execute("SELECT variable, hashes FROM slot_values"):
+        assert np.frombuffer(blob, "<u8")[[0, 3]].tolist() == [0, 0]
+
+
+def test_a_patient_who_comes_back_after_erasure_is_a_stranger(slots, database):
+    everyone(slots, table(PEOPLE))
+    erase(slots, database, "p1")
+
+    assert everyone(slots, table(PEOPLE)) == 0b1110
+
+
+def test_every_row_of_a_patient_is_erased(slots, database):
+    twice = [("p1", 40, "a"), ("p2", 50, "b"), ("p1", 42, "b"), ("p1", 43, "b")]
+    everyone(slots, table(twice))
+
+    assert erase(slots, database, "p1") == 3
+    assert everyone(slots, table([twice[1]])) == 0b10
+    assert everyone(slots, table(twice)) == 0b1110010
+
+
+def test_nobody_is_erased_who_was_never_there(slots, database):
+    everyone(slots, table(PEOPLE))
+    before = dump(database)
+
+    assert erase(slots, database, "p9") == 0
+    assert dump(database) == before
 
 
 def test_a_hundred_thousand_patients(slots):
