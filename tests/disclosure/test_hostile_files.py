@@ -18,6 +18,7 @@ from limited import Ended, oncokring, said_in_a_sentence
 
 from federation.disclosure.policy import Policy
 from federation.protocol.keys import SigningKey
+from federation.query.builtin import find_codebook
 from federation.query.codebook import load_codebook
 from federation.site.directory import init_site
 
@@ -206,6 +207,134 @@ def test_a_format_is_letters_and_never_an_expression(site: Site) -> None:
     site.write("data.csv", DATA + b"P98,40,1," + b"x" * 100_000 + b"\n")
     report = json.loads(site.check("--json").out)[0]
     assert {v["name"]: v["unmapped"] for v in report["variables"]}["diagnosed"] == 51
+
+
+TABLES = """version: 2
+codebook: oncomin/1
+tables:
+  patient: {key: nr, sex: {column: graad, map: {1: male, 2: female, 3: other}}}
+  tumour: {key: nr, incidence_date: {column: datum, format: "%d-%m-%Y"}, age: AGE MORE}
+"""
+DOUBLED = ", ".join(
+    f"d{n}: {{expr: \"d{n + 1} + '' + d{n + 1}\"}}" if n < 50 else f"d{n}: leeftijd"
+    for n in range(51)
+)
+# What stands in place of AGE, and what is added to the table.
+EXPRESSIONS: dict[str, tuple[object, str]] = {
+    "brackets a hundred thousand deep": ("(" * 100_000 + "1" + ")" * 100_000, ""),
+    "brackets that just fit": ("(" * 240 + "1" + ")" * 240, ""),
+    "signs a thousand deep": ("-" * 10_000 + "1", ""),
+    "not a hundred times": ("not " * 120 + "1 == 1", ""),
+    "a sum of ten thousand": ("+".join(["1"] * 10_000), ""),
+    "a call of the system": ("__import__('os').system('touch owned')", ""),
+    "an attribute": ("leeftijd.__class__.__mro__", ""),
+    "a name of Python": ("__class__", ""),
+    "a name of Python in a table": ("patient.__init__", ""),
+    "open a file": ("open('secret.csv')", ""),
+    "a format": ("'{0.__class__}' % leeftijd", ""),
+    "a power of a power": ("9 ** 9 ** 9", ""),
+    "a number too large": ("9" * 400, ""),
+    "a slice of a billion": ("leeftijd[0:1000000000]", ""),
+    "a lambda": ("lambda: 1", ""),
+    "a comprehension": ("[x for x in (1).__class__.__base__.__subclasses__()]", ""),
+    "NUL": ("leeftijd\x00", ""),
+    "a text that never closes": ("'" + "x" * 400, ""),
+    "an item that needs itself": ("age + 1", ""),
+    "items that need each other": (
+        "stage_x",
+        ", let: {stage_x: {expr: stage_y}, stage_y: {expr: stage_x}}",
+    ),
+    "a text doubled fifty times": ("d0", f", let: {{{DOUBLED}}}"),
+}
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a mapping of version 2 that works."""
+    folder = tmp_path_factory.mktemp("tables") / "site"
+    folder.mkdir()
+    (folder / "data.csv").write_bytes(DATA)
+    init_site(
+        folder,
+        slug="h0",
+        name="Ziekenhuis",
+        network="net",
+        hub_public=SigningKey.generate().public,
+        source={"kind": "csv", "path": "data.csv"},
+        mapping=TABLES.replace("AGE MORE", "leeftijd").encode(),
+        policy=Policy.strict().to_yaml(),
+        studies={"onco": {"codebook": find_codebook("oncomin/1"), "requires": ["use.network"]}},
+    )
+    return folder
+
+
+@pytest.fixture
+def second(tables: Path, tmp_path: Path) -> Site:
+    shutil.copytree(tables, tmp_path / "site")
+    (tmp_path / "secret.csv").write_text(CANARY)
+    return Site(tmp_path)
+
+
+def test_the_second_directory_is_good_before_it_is_spoilt(second: Site) -> None:
+    ended = second.check("--json")
+    assert (ended.code, ended.err) == (0, "")
+    assert json.loads(ended.out)[0]["rows"] == 50
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_no_expression_does_more_than_end_in_a_sentence(second: Site, name: str) -> None:
+    expression, more = EXPRESSIONS[name]
+    form = json.dumps({"expr": expression})
+    second.write("mapping.yaml", TABLES.replace("AGE", form).replace(" MORE", more))
+    if name == "a text doubled fifty times":
+        ended = second.check("--json")  # cut where it is too long for a value
+        assert ended.code in (0, 1), ended
+        assert "Traceback" not in ended.err
+        return
+    second.refused()
+
+
+FORMS = {
+    "a range of a billion codes": ("{by_range: leeftijd, rules: {0-999999999999: x}}", ""),
+    "a thousand ranges": (
+        "{by_range: leeftijd, rules: {" + ", ".join(f"{n}-{n}: x" for n in range(5_000)) + "}}",
+        "",
+    ),
+    "a thousand formats": (f"{{column: datum, format: {['%Y-%m-%d'] * 1_000}}}", ""),
+    "a format that is a slow expression": ("{column: datum, format: '(%Y+)+(x+x+)+y$'}", ""),
+    "a table that is not there": ("leeftijd", ", from: ../secret"),
+    "a table with a path": ("leeftijd", ", from: /etc/passwd"),
+    "ten thousand labels": (
+        "leeftijd",
+        ", explode: {"
+        + ", ".join(f"l{n}: leeftijd" for n in range(10_000))
+        + "}, when: value == 1",
+    ),
+    "ten thousand items": (
+        "leeftijd",
+        ", let: {" + ", ".join(f"i{n}: leeftijd" for n in range(10_000)) + "}",
+    ),
+    "a join with itself without end": (
+        "leeftijd",
+        ", join: {"
+        + ", ".join(f"j{n}: {{table: data, left: nr, right: nr}}" for n in range(50))
+        + "}",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_no_form_of_a_mapping_does_more_than_end_in_a_sentence(second: Site, name: str) -> None:
+    form, more = FORMS[name]
+    second.write("mapping.yaml", TABLES.replace("AGE", form).replace(" MORE", more))
+    second.refused()
+
+
+def test_a_unit_or_table_with_a_name_of_python_is_refused(second: Site) -> None:
+    for name in ("__class__", "patient.__dict__", "../patient", "x" * 5_000):
+        text = TABLES.replace("AGE MORE", "leeftijd").replace("  tumour:", f"  {name}:")
+        second.write("mapping.yaml", text)
+        assert second.refused().startswith("mapping.yaml")
 
 
 SOURCES = {
