@@ -20,6 +20,7 @@ from rich.console import Console
 from federation.disclosure.policy import Policy, PolicyError, load_policy
 from federation.methods.base import Ask
 from federation.methods.registry import KINDS, parse
+from federation.query.builtin import builtin_codebook
 from federation.query.codebook import Codebook, load_codebook
 from federation.query.errors import QueryError
 from federation.query.json_data import load_json
@@ -28,6 +29,7 @@ from federation.query.schema import json_schema
 from federation.query.words import explain as words_of
 from federation.site.directory import MAPPING_FILE
 from federation.site.errors import DataError, SetupError
+from federation.site.shipped import shipped_mapping
 from registry.trial.files import WrongUse, find_files
 from registry.trial.network import TrialNetwork
 from registry.trial.sites import add_sites, check_sites
@@ -47,9 +49,13 @@ _SHIPPED = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 
 @click.command("try")
 @click.argument("queries", nargs=-1, required=True, type=_FILE)
-@click.option("--codebook", required=True, type=_FILE, help="The codebook, YAML or JSON.")
+@click.option("--codebook", required=True, type=_FILE, help="The codebook: a file, or oncomin/1.")
 @click.option("--data", required=True, type=_FILE, help="Folder with one CSV or Parquet per site.")
-@click.option("--mapping", type=_FILE, help="How columns become variables; else by name.")
+@click.option(
+    "--mapping",
+    type=_FILE,
+    help="How columns become variables (a file or a shipped one); else by name.",
+)
 @click.option("--policy", default="strict", help="strict, open-data or a policy file.")
 @click.option("--engine", type=click.Choice(["embedded"]), default="embedded")
 @click.option("--json", "as_json", is_flag=True, help="Print the answers as JSON.")
@@ -73,7 +79,7 @@ def try_command(
         files = find_files(data)
         check_sites(asked, files)
         with TrialNetwork(book, _policy(policy), [query.study for query in asked]) as network:
-            add_sites(network, files, asked, None if mapping is None else _bytes(mapping), _note)
+            add_sites(network, files, asked, None if mapping is None else _mapping(mapping), _note)
             network.start()
             answers = [network.ask(query) for query in asked]
     except (WrongUse, QueryError, PolicyError) as error:
@@ -143,7 +149,15 @@ def _bytes(path: Path) -> bytes:
     return content
 
 
+def _mapping(path: Path) -> bytes:
+    shipped = shipped_mapping(path)
+    return _bytes(path) if shipped is None else shipped
+
+
 def _codebook(path: Path) -> Codebook:
+    built_in = None if path.exists() else builtin_codebook(str(path))
+    if built_in is not None:
+        return built_in
     return _named(path, lambda: load_codebook(_bytes(path)))
 
 
@@ -154,6 +168,9 @@ def _shipped(query: Path) -> Codebook:
 
     value = _named(query, lambda: load_json(_bytes(query)))
     wanted = value.get("codebook") if isinstance(value, dict) else None
+    built_in = builtin_codebook(wanted) if isinstance(wanted, str) else None
+    if built_in is not None:
+        return built_in
     name = wanted.partition("/")[0] if isinstance(wanted, str) else ""
     if _SHIPPED.fullmatch(name):
         try:

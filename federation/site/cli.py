@@ -9,7 +9,8 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from federation.query.codebook import Codebook, load_codebook
+from federation.query.builtin import find_codebook, names
+from federation.query.codebook import Codebook
 from federation.query.errors import QueryError
 from federation.site.cli_steward import COMMANDS
 from federation.site.errors import DataError, SetupError
@@ -18,6 +19,7 @@ OK, FAILED, WRONG_USE = 0, 1, 2
 
 Made = TypeVar("Made")
 _FOLDER = click.Path(path_type=Path)
+_NAMED = click.Path(path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -32,22 +34,32 @@ def site() -> None:
 @click.option("--name", required=True, help="Full name of the hospital.")
 @click.option("--network", required=True, help="Short name of the network.")
 @click.option("--hub", required=True, help="Public key of the hub, from the network office.")
-@click.option("--kind", type=click.Choice(["csv", "parquet", "sqlite"]), default="csv")
-@click.option("--data", required=True, help="The data file.")
+@click.option(
+    "--kind",
+    type=click.Choice(["csv", "parquet", "sqlite", "duckdb", "postgresql"]),
+    default="csv",
+)
+@click.option("--data", default=None, help="The data file; not for PostgreSQL.")
+@click.option("--dsn-file", default=None, help="File (0600) with the address of PostgreSQL.")
 @click.option("--delimiter", default=None, help="Of a CSV file; a comma unless said otherwise.")
-@click.option("--table", "tables", multiple=True, help="Table of a SQLite file.")
-@click.option("--mapping", required=True, type=_FILE, help="How columns become variables.")
+@click.option("--table", "tables", multiple=True, help="Table of a database.")
+@click.option("--mapping", required=True, type=_NAMED, help="A mapping file, or a shipped one.")
 @click.option("--policy", type=_FILE, default=None, help="Disclosure policy; strict without it.")
 @click.option("--study", required=True, help="Short name of the study that is agreed here.")
-@click.option("--codebook", required=True, type=_FILE, help="The study's codebook.")
+@click.option("--codebook", required=True, type=_NAMED, help="A codebook file, or oncomin/1.")
 @click.option("--requires", required=True, multiple=True, help="Consent item that is needed.")
 @click.option("--approve", type=click.Choice(["committee", "here"]), default="committee")
 def init(**given: Any) -> None:
     """Make DIRECTORY with fresh keys, and print what the network office needs to know."""
     from federation.disclosure.policy import Policy
     from federation.site.directory import init_site
+    from federation.site.shipped import mapping_bytes
 
-    source: dict[str, Any] = {"kind": given["kind"], "path": str(Path(given["data"]).resolve())}
+    source: dict[str, Any] = {"kind": given["kind"]}
+    if given["data"] is not None:
+        source["path"] = str(Path(given["data"]).resolve())
+    if given["dsn_file"] is not None:
+        source["dsn_file"] = str(Path(given["dsn_file"]).resolve())
     if given["delimiter"] is not None:
         source["delimiter"] = given["delimiter"]
     if given["tables"]:
@@ -61,7 +73,7 @@ def init(**given: Any) -> None:
             network=given["network"],
             hub_public=given["hub"],
             source=source,
-            mapping=given["mapping"].read_bytes(),
+            mapping=mapping_bytes(given["mapping"]),
             policy=policy,
             studies={
                 given["study"]: {
@@ -97,7 +109,7 @@ def pin(directory: Path, peers: Path) -> None:
 
 @site.command()
 @click.argument("directory", type=_FOLDER)
-@click.option("--codebook", type=_FILE, default=None, help="Check against this codebook instead.")
+@click.option("--codebook", type=_NAMED, default=None, help="Check against this codebook instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def check(directory: Path, codebook: Path | None, as_json: bool) -> None:
     """Show how well the data in DIRECTORY fit the codebook. Stays on this machine."""
@@ -203,9 +215,12 @@ for _command in COMMANDS:
 
 def _codebook(path: Path) -> Codebook:
     try:
-        return load_codebook(path)
+        return find_codebook(path)
     except QueryError as error:
         _stop(f"{path.name}: {error}", WRONG_USE)
+    except OSError:
+        known = ", ".join(names())
+        _stop(f"{path.name} cannot be read; give a file, or one of: {known}.", WRONG_USE)
 
 
 def _or_stop(make: Callable[[], Made]) -> Made:

@@ -17,6 +17,7 @@ from federation.query.codebook import Codebook, Variable
 from federation.site.date_formats import day_reader
 from federation.site.errors import DataError
 from federation.site.mapping import Mapped, MappedVariable
+from federation.site.meanings import BOOLEANS, number_meaning, text_of
 from federation.site.source_options import SourceOptions
 from federation.site.sources import Raw
 
@@ -29,10 +30,6 @@ _MISSING = -1.0
 _BAD_CODE = -2.0
 _MEMO_LIMIT = 50_000
 _WATCH_LIMIT = 1_000
-_BOOLEANS = {
-    **dict.fromkeys(("0", "false", "no", "f", "n"), 0.0),
-    **dict.fromkeys(("1", "true", "yes", "t", "y"), 1.0),
-}
 
 
 @dataclass
@@ -156,10 +153,13 @@ def check_fit(codebook: Codebook, mapped: Mapped) -> None:
     says; SetupError with the whole sentence for one of version 2."""
     if mapped.tables:
         mapped.plan(codebook)
+    rows = codebook.at(codebook.whole.unit)
     for name, variable in mapped.variables.items():
         known = codebook.variables.get(name)
         if known is None:
             raise DataError("MAPPING_UNKNOWN_VARIABLE", name)
+        if name not in rows.variables:
+            raise DataError("MAPPING_UNIT", name)
         if known.type in ("category", "boolean", "date") and variable.form != "column":
             raise DataError("MAPPING_FORM", name)
         if variable.values is None:
@@ -170,19 +170,10 @@ def check_fit(codebook: Codebook, mapped: Mapped) -> None:
             if not meant <= levels:
                 raise DataError("MAPPING_LEVEL", name)
         elif known.type == "boolean":
-            if not all(_level_text(v).lower() in _BOOLEANS for v in variable.values.values()):
+            if not all(_level_text(v).lower() in BOOLEANS for v in variable.values.values()):
                 raise DataError("MAPPING_LEVEL", name)
         elif known.type == "date":
             raise DataError("MAPPING_FORM", name)
-
-
-def text_of(value: Raw) -> str:
-    """A raw value as the text that maps and local numbers use: 3.0 and 3 are both "3"."""
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return str(value).strip()
 
 
 class _Memo(dict[Raw, float]):
@@ -229,14 +220,9 @@ def code_meaning(variable: Variable) -> Callable[[str], float]:
     return lambda text: known.get(text, math.inf)
 
 
-def truth_meaning(text: str) -> float:
-    """1 or 0 of a text such as true, no or 1; infinity for any other."""
-    return _BOOLEANS.get(text.lower(), math.inf)
-
-
 def _known_codes(variable: Variable) -> dict[str, float]:
     if variable.type == "boolean":
-        return dict(_BOOLEANS)
+        return dict(BOOLEANS)
     return {level.code: float(place) for place, level in enumerate(variable.levels)}
 
 
@@ -264,23 +250,6 @@ def _number_reader(decimal: str, mapped: MappedVariable) -> Callable[[str], floa
                 return math.inf
             text = _level_text(mapped.values[text])
         return plain(text) * mapped.times
-
-    return number
-
-
-def number_meaning(decimal: str) -> Callable[[str], float]:
-    """Text to number, written with a decimal point or comma; infinity for "not a number"."""
-
-    def number(text: str) -> float:
-        if decimal == ",":
-            if "." in text:
-                return math.inf
-            text = text.replace(",", ".")
-        try:
-            value = math.inf if "_" in text else float(text)
-        except ValueError:
-            return math.inf
-        return value if math.isfinite(value) else math.inf
 
     return number
 

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from federation.query.codebook import Codebook
 from federation.query.units import PATIENT
-from federation.site.convert import Tally, Values, VariableReader, readers, text_of
+from federation.site.convert import Tally, Values, VariableReader, readers
 from federation.site.errors import DataError, SetupError
 from federation.site.joins import chain
 from federation.site.judged import judge_rows, judge_units
 from federation.site.mapping import Mapped
+from federation.site.meanings import text_of
 from federation.site.plausibility import Findings
 from federation.site.pseudonyms import HANDLE_BYTES, HandleMaker, Handles
 from federation.site.source_options import SourceOptions

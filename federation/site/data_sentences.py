@@ -23,6 +23,9 @@ SENTENCES = {
     "COLUMN_MISSING": "The data have no column '{detail}', which the mapping names.",
     "COLUMN_TWICE": "The column '{detail}' is there twice.",
     "TABLE_MISSING": "The database has no table '{detail}'.",
+    "MAPPING_UNIT": "The mapping of '{detail}' is about rows of another unit; write the mapping"
+    " with tables (version 2).",
+    "UNIT_NOT_MAPPED": "The mapping has no table for rows that are a {detail}; add one.",
     "MAPPING_UNKNOWN_VARIABLE": "The mapping names '{detail}', which the codebook does not have.",
     "MAPPING_FORM": "The mapping of '{detail}' has a form that its type cannot have.",
     "MAPPING_LEVEL": "The mapping of '{detail}' leads to a value that is not a level.",

@@ -146,6 +146,7 @@ _MISFITS = {
     "MAPPING_UNKNOWN_VARIABLE": "is not in the codebook; remove it or correct its name",
     "MAPPING_FORM": "has a form or a map that its type in the codebook cannot have",
     "MAPPING_LEVEL": "maps to a value that is not a level in the codebook",
+    "MAPPING_UNIT": "belongs to rows of another unit; write the mapping with tables (version 2)",
 }
 
 

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from federation.site import expressions as ex
-from federation.site.convert import number_meaning, text_of, truth_meaning
 from federation.site.date_formats import ISO_DATE, span_reader
 from federation.site.mapping_forms import (
     ByLabel,
@@ -23,6 +22,7 @@ from federation.site.mapping_forms import (
     MapTexts,
     RelativeDay,
 )
+from federation.site.meanings import number_meaning, text_of, truth_meaning
 from federation.site.values import (
     Dates,
     Floats,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from federation.site.convert import text_of
+from federation.site.meanings import text_of
 from federation.site.plan import Plan
 from federation.site.source_options import SourceOptions
 from federation.site.sources import Raw, open_source

@@ -7,6 +7,7 @@ only thing that the data themselves still have to bear out.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final
@@ -14,6 +15,7 @@ from typing import Any, Final
 from federation.query.codebook import Codebook
 from federation.query.errors import did_you_mean
 from federation.query.units import above
+from federation.query.variables import Variable
 from federation.site import expressions as ex
 from federation.site.date_formats import ISO_DATE
 from federation.site.derived import Derived, derived_of
@@ -21,6 +23,7 @@ from federation.site.errors import SetupError
 from federation.site.kinds import Kind, Kinds, fits
 from federation.site.mapping_forms import (
     ByLabel,
+    ByYear,
     Column,
     CountOf,
     DateText,
@@ -28,9 +31,11 @@ from federation.site.mapping_forms import (
     FirstOf,
     Item,
     Joined,
+    MapTexts,
     Node,
 )
 from federation.site.mapping_tables import MappedTable
+from federation.site.meanings import truth_meaning
 from federation.site.plan import Plan, PlannedTable, parts
 
 MAX_CHAIN: Final = 60
@@ -153,6 +158,7 @@ class _Planner:
                     raise self._wrong(
                         f"{unit}.{name}", f"gives a {kinds[name]}, which is no {variable.type}"
                     )
+                self._check_levels(unit, variable)
                 variables.append(name)
         below = [u for u in self._tables if u != unit and unit in above(self._units, u)]
         collapsed = any(self._tables[u].table == table.table for u in below)
@@ -182,6 +188,25 @@ class _Planner:
             variables=tuple(variables),
             collapsed=collapsed,
         )
+
+    def _check_levels(self, unit: str, variable: Variable) -> None:
+        """What a map or rules lead to is a value of the codebook."""
+        node = self._resolved[unit, variable.name]
+        meant: set[str] = set()
+        if isinstance(node, MapTexts):
+            meant = {value for value in node.pairs.values() if value is not None}
+        elif isinstance(node, ByYear):
+            meant = {value for _, _, value in node.rules}
+        elif isinstance(node, ex.Text):
+            meant = {node.value}
+        levels = variable.group_labels if variable.type == "category" else None
+        wrong = sorted(meant - set(levels)) if levels is not None else []
+        if variable.type == "boolean":
+            wrong = sorted(value for value in meant if math.isinf(truth_meaning(value)))
+        if wrong:
+            raise self._wrong(
+                f"{unit}.{variable.name}", f"leads to '{wrong[0][:60]}', which the codebook has not"
+            )
 
     def _key(self, unit: str, node: Node | None) -> Node | None:
         if node is not None and self._units[unit] is None:

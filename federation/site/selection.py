@@ -56,7 +56,7 @@ def select(question: Question, store: DataStore, consenting: Consenting) -> Sele
     query, codebook = question.ask.query, question.ask.codebook
     table = store.table(codebook)
     if table.repeated:
-        # The same patient, or the same tumour, twice would be counted twice; the hospital has to look at it.
+        # The same patient, or the same tumour, twice: the hospital has to look at it.
         raise Refused("DATA_MISMATCH")
     permitted = np.flatnonzero(consenting.mask(table, question.study.slug, question.study.requires))
     columns = {

@@ -36,15 +36,17 @@ def add_sites(
 
     WrongUse names column and file when a site lacks a column that one of its questions needs.
     """
+    if mapping is None:
+        _check_units(network.codebook, asked)
     numbered = []
     for file in files:
         needed = _needed(file, asked)
         if mapping is not None:
             site = network.add_site(file.slug, _source(file, mapping), mapping)
-            _check_columns(file, site, needed)
+            _check_columns(file, site, network.codebook, needed)
             continue
         target = network.folder(file.slug) / DATA_FILE
-        tidied = tidy(file, network.codebook, needed, target)
+        tidied = tidy(file, network.codebook.at(network.codebook.unit), needed, target)
         if not tidied.variables:
             raise WrongUse(f"{file.path.name} has no column of codebook {network.codebook.id}.")
         network.add_site(
@@ -59,6 +61,15 @@ def add_sites(
             f"No column '{network.codebook.key}' in {', '.join(numbered)}: "
             "the number of the row serves as the patient's key."
         )
+
+
+def _check_units(codebook: Codebook, asked: Sequence[Query]) -> None:
+    for query in asked:
+        if query.unit != codebook.unit:
+            raise WrongUse(
+                f"A query is about rows that are a {query.unit}; without a mapping each row of a "
+                f"file is a {codebook.unit}. Give a mapping with --mapping."
+            )
 
 
 def _needed(file: SiteFile, asked: Sequence[Query]) -> set[str]:
@@ -91,10 +102,22 @@ def _source(file: SiteFile, mapping: bytes) -> dict[str, Any]:
     return source
 
 
-def _check_columns(file: SiteFile, site: SiteDirectory, needed: Collection[str]) -> None:
+def _check_columns(
+    file: SiteFile, site: SiteDirectory, codebook: Codebook, needed: Collection[str]
+) -> None:
     mapped = site.mappings[MAPPING_FILE]
     delimiter = mapped.source.delimiter if file.kind == "csv" else None
     present = read_columns(file, delimiter, mapped.source.encoding)
+    if mapped.tables:
+        tables = mapped.plan(codebook).tables.values()
+        for name in sorted(set(needed).difference(*(table.variables for table in tables))):
+            raise WrongUse(f"The mapping has no variable '{name}', which a query needs; add it.")
+        for column in sorted({c for table in tables for c in table.columns()[""]} - set(present)):
+            raise WrongUse(
+                f"{file.path.name} has no column '{column}', which the mapping reads; correct "
+                "the mapping or the file."
+            )
+        return
     for name in sorted(needed):
         if name not in mapped.variables:
             raise WrongUse(f"The mapping has no variable '{name}', which a query needs; add it.")

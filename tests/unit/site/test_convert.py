@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from federation.query.codebook import load_codebook
-from federation.site.convert import VariableReader, check_fit, text_of
+from federation.site.convert import VariableReader, check_fit
 from federation.site.errors import DataError
 from federation.site.mapping import read_mapping
+from federation.site.meanings import text_of
 
 SOURCE = {"kind": "csv", "path": "x.csv"}
 
