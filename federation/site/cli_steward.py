@@ -158,18 +158,19 @@ def resume(directory: Path, by: str) -> None:
 
 @click.command()
 @_DIRECTORY
-@click.option("--number", prompt="Patient number", help="The local number; asked for without it.")
+@click.option("--number", default=None, help="The local number; asked for without it.")
 @_BY
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-def erase(directory: Path, number: str, by: str, yes: bool) -> None:
+def erase(directory: Path, number: str | None, by: str, yes: bool) -> None:
     """Forget which bits of the ledger were a patient's, after the data were deleted."""
     from federation.site.deciding import erase_patient
     from federation.site.report import sentence
 
+    patient = number if number is not None else click.prompt("Patient number", err=True)
     if not yes:
         click.confirm("This cannot be undone. Go on?", abort=True, err=True)
     try:
-        _or_stop(lambda: erase_patient(directory, number, by, datetime.now(UTC)))
+        _or_stop(lambda: erase_patient(directory, patient, by, datetime.now(UTC)))
     except DataError as error:
         _stop(sentence(error), FAILED)
     _print({"erased": True})

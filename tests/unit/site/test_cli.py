@@ -159,13 +159,6 @@ def made_again(site, book):
     )  # fmt: skip
 
 
-def test_approving_what_does_not_wait(site):
-    assert json.loads(run("approve", site.path).output) == []
-    assert run("approve", site.path, "0" * 64).exit_code == 2
-    assert run("approve", site.path, "0" * 64, "--by", "steward").exit_code == 2
-    assert run("approve", site.path, "0" * 64, "--by", "two words").exit_code == 2
-
-
 def test_run_serves_a_directory(site, tmp_path):
     def serve(path):
         return subprocess.run(
