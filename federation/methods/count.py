@@ -21,29 +21,11 @@ from federation.methods.base import (
     Sums,
 )
 from federation.methods.grouping import counts_by
+from federation.methods.groups import Dims, Groups, cell_index, groups_of
 from federation.methods.release import Release, number, seen
 from federation.methods.sentences import behind, counted, left_out
-from federation.query.codebook import Codebook
 from federation.query.parameters import Parameter, VariablesParam
 from federation.query.refusals import Refused
-
-Dims = tuple[tuple[str, tuple[str, ...]], ...]
-
-
-def group_dims(codebook: Codebook, names: list[str] | tuple[str, ...]) -> Dims:
-    """Each variable with the labels of its groups, in codebook order."""
-    return tuple((name, codebook.variables[name].group_labels or ()) for name in names)
-
-
-def cell_index(rows: Rows, dims: Dims) -> npt.NDArray[np.int64]:
-    """Flat index (C order) of each row's cell, int64 (n,), -1 where a variable is missing."""
-    index = np.zeros(rows.n, dtype=np.int64)
-    known = np.ones(rows.n, dtype=bool)
-    for name, labels in dims:
-        codes = rows.column(name).codes()
-        known &= codes >= 0
-        index = index * len(labels) + codes
-    return np.where(known, index, -1)
 
 
 def pearson(counts: npt.NDArray[np.int64]) -> dict[str, Any] | None:
@@ -94,8 +76,11 @@ class Count:
     )
     bounded_rounds = 1
 
+    def _groups(self, ask: Ask) -> list[Groups]:
+        return [groups_of(ask, name) for name in ask.params["by"]]
+
     def _dims(self, ask: Ask) -> Dims:
-        return group_dims(ask.codebook, list(ask.params["by"]))
+        return tuple(dim for groups in self._groups(ask) for dim in groups.dims)
 
     def start(self, ask: Ask) -> Step:
         """The only step. Refused TOO_FINE when the table has too many dimensions or cells."""
@@ -108,7 +93,7 @@ class Count:
         """n and missing (1,), and the cells in the shape of the table; all int64. Where a row is
         not a patient also the different patients: patients (1,) and patients.cells."""
         dims = self._dims(ask)
-        index = cell_index(rows, dims)
+        index = cell_index(rows, self._groups(ask))
         shape = tuple(len(labels) for _, labels in dims)
         inside = index[index >= 0]
         cells = counts_by(inside, int(np.prod(shape)))
@@ -130,7 +115,7 @@ class Count:
     def sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
         """Complete cases, and every cell."""
         dims = self._dims(ask)
-        index = cell_index(rows, dims)
+        index = cell_index(rows, self._groups(ask))
         found: list[tuple[str, Mask]] = [("analysis", index >= 0)]
         if dims:
             found += [(where, index == i) for i, where in enumerate(cell_names(dims))]

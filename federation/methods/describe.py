@@ -64,16 +64,10 @@ class Describe:
         """Counts and sums first."""
         return Step("describe.counts")
 
-    def _groups(self, plan: Plan, rows: Rows) -> Array:
-        """Group of each row, int64 (n,), -1 missing."""
-        if plan.by is None:
-            return np.zeros(rows.n, dtype=np.int64)
-        return rows.column(plan.by).codes()
-
     def _usable(self, ask: Ask, plan: Plan, rows: Rows) -> Mask:
         """Rows that count at all. Under protection all variables must be known: otherwise
         the sets behind two variables would differ by a few patients."""
-        usable = self._groups(plan, rows) >= 0
+        usable = plan.split.of(rows) >= 0
         if ask.strict:
             usable = usable & rows.complete([v.name for v in plan.variables])
         return np.asarray(usable)
@@ -86,7 +80,7 @@ class Describe:
         patients.groups, patients.n.V and patients.bins.V."""
         plan = plan_of(ask)
         usable = self._usable(ask, plan, rows)
-        group = self._groups(plan, rows)
+        group = plan.split.of(rows)
         sums: Sums = {}
         if step.name == "describe.counts":
             sums["n"] = np.array([np.count_nonzero(usable)])
@@ -169,7 +163,7 @@ class Describe:
         """Complete cases, groups, and the levels of described categories."""
         plan = plan_of(ask)
         usable = self._usable(ask, plan, rows)
-        group = self._groups(plan, rows)
+        group = plan.split.of(rows)
         found: list[tuple[str, Mask]] = [("analysis", usable)]
         for k, label in enumerate(plan.labels):
             mine = usable & (group == k)
@@ -203,9 +197,8 @@ class Describe:
                 patients=None if total is None else total[0],
             )
         ]
-        dims: tuple[tuple[str, tuple[str, ...]], ...] = ()
+        dims = plan.split.dims
         if plan.by is not None:
-            dims = ((plan.by, tuple(str(label) for label in plan.labels)),)
             whole = np.asarray(counts["groups"])
             made.append(CountTable("groups", dims, whole, patients=people.get("groups")))
         for variable in plan.variables:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from federation.methods.base import Ask
+from federation.methods.groups import Groups, groups_of
 from federation.query.variables import Variable
 
 
@@ -13,12 +14,19 @@ class Plan:
     """What is described: variables, and the groups (one group labelled None without `by`)."""
 
     variables: tuple[Variable, ...]
-    by: str | None
-    labels: tuple[str | None, ...]
+    split: Groups
+
+    @property
+    def by(self) -> str | None:
+        return self.split.by
+
+    @property
+    def labels(self) -> tuple[str | None, ...]:
+        return self.split.labels
 
     @property
     def groups(self) -> int:
-        return len(self.labels)
+        return self.split.size
 
     @property
     def numeric(self) -> tuple[Variable, ...]:
@@ -27,9 +35,6 @@ class Plan:
 
 def plan_of(ask: Ask) -> Plan:
     """Read the parameters."""
-    by = ask.params["by"]
-    labels: tuple[str | None, ...] = (None,)
-    if by is not None:
-        labels = ask.codebook.variables[by].group_labels or ()
+    split = groups_of(ask, ask.params["by"])
     names = ask.params["variables"]
-    return Plan(tuple(ask.codebook.variables[name] for name in names), by, labels)
+    return Plan(tuple(ask.codebook.variables[name] for name in names), split)

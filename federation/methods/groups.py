@@ -7,7 +7,7 @@ levels would never be possible.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,6 +51,24 @@ class Groups:
         moved = np.full(known + 1, -1, dtype=np.int64)
         moved[list(self.places)] = np.arange(self.size)
         return np.asarray(moved[codes])  # code -1 finds the last entry, which is -1
+
+
+def every_group(variable: Variable) -> Groups:
+    """All groups of a variable, whatever the cohort."""
+    labels = variable.group_labels or ()
+    return Groups(variable.name, labels, tuple(range(len(labels))))
+
+
+def cell_index(rows: Rows, groups: Sequence[Groups]) -> Ints:
+    """Flat index (C order) of each row's cell in the table of `groups`, int64 (n,), -1 where a
+    variable is missing or left out by the cohort."""
+    index = np.zeros(rows.n, dtype=np.int64)
+    known = np.ones(rows.n, dtype=bool)
+    for each in groups:
+        codes = each.of(rows)
+        known &= codes >= 0
+        index = index * each.size + codes
+    return np.where(known, index, -1)
 
 
 def groups_of(ask: Ask, by: str | None) -> Groups:

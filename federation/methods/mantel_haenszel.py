@@ -22,8 +22,9 @@ from federation.methods.base import (
     Step,
     Sums,
 )
-from federation.methods.count import Dims, cell_index, cell_names, group_dims
+from federation.methods.count import cell_names
 from federation.methods.grouping import counts_by
+from federation.methods.groups import Dims, Groups, cell_index, every_group
 from federation.methods.mantel_haenszel_release import release_odds_ratio
 from federation.methods.mantel_haenszel_sums import (
     common_odds_ratio,
@@ -73,7 +74,11 @@ class MantelHaenszel:
 
     def dims(self, ask: Ask) -> Dims:
         """Exposure and outcome, first level first."""
-        return group_dims(ask.codebook, [ask.params["exposure"], ask.params["outcome"]])
+        return tuple(dim for groups in self._groups(ask) for dim in groups.dims)
+
+    def _groups(self, ask: Ask) -> list[Groups]:
+        names = (ask.params["exposure"], ask.params["outcome"])
+        return [every_group(ask.codebook.variables[name]) for name in names]
 
     def _strata(self, ask: Ask) -> tuple[str, ...]:
         """Levels that are strata over all hospitals; one when the hospitals are the strata."""
@@ -95,7 +100,7 @@ class MantelHaenszel:
 
     def _codes(self, ask: Ask, rows: Rows) -> tuple[Array, Array]:
         """Stratum and cell (exposure * 2 + outcome) of each row, int64, -1 where one is missing."""
-        cell = cell_index(rows, self.dims(ask))
+        cell = cell_index(rows, self._groups(ask))
         stratum = np.zeros(rows.n, dtype=np.int64)
         if ask.params["strata"] not in (None, "site"):
             stratum = rows.column(ask.params["strata"]).codes()

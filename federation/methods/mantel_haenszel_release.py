@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from federation.methods.base import Ask, Finished, Mask, Released
-from federation.methods.count import Dims
+from federation.methods.groups import Dims
 from federation.methods.mantel_haenszel_sums import common_odds_ratio, log_variance
 from federation.methods.release import Release, seen
 from federation.methods.survival_curve import Z95

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from federation.methods.base import Ask, CountTable, Finished, Mask, Released, Rows, Step, Sums
 from federation.methods.cox_score import pack_symmetric
 from federation.methods.grouping import counts_by
+from federation.methods.groups import Groups, groups_of
 from federation.methods.logrank import logrank_sums
 from federation.methods.sentences import behind, counted
 from federation.methods.survival_plan import (
@@ -89,10 +90,9 @@ class Survival:
     )
     bounded_rounds = 2
 
-    def labels(self, ask: Ask) -> tuple[str | None, ...]:
-        """The groups, one labelled None without `by`."""
-        by = ask.params["by"]
-        return (None,) if by is None else (ask.codebook.variables[by].group_labels or ())
+    def groups(self, ask: Ask) -> Groups:
+        """The groups of `by`."""
+        return groups_of(ask, ask.params["by"])
 
     def start(self, ask: Ask) -> Step:
         """Counts on the public grid, or first the event times."""
@@ -102,9 +102,7 @@ class Survival:
         return Step("survival.counts", {"times": grid.tolist(), "last": None})
 
     def _prepare(self, ask: Ask, rows: Rows) -> _Prepared:
-        group = np.zeros(rows.n, dtype=np.int64)
-        if ask.params["by"] is not None:
-            group = rows.column(ask.params["by"]).codes()
+        group = self.groups(ask).of(rows)
         stratum = stratum_codes(ask, rows)
         complete = outcome_known(ask, rows) & (group >= 0) & (stratum >= 0)
         found = outcome(ask, rows.select(complete))
@@ -119,7 +117,7 @@ class Survival:
         patient also patients (1,), patients.groups (K,) and patients.events (K, 2).
         """
         ready = self._prepare(ask, rows)
-        groups = len(self.labels(ask))
+        groups = self.groups(ask).size
         if step.labelled:
             last = np.full((1, groups), -1.0)
             np.maximum.at(last[0], ready.group, ready.outcome.time)
@@ -168,7 +166,7 @@ class Survival:
         ready = self._prepare(ask, rows)
         by = ask.params["by"]
         found: list[tuple[str, Mask]] = [("analysis", ready.complete)]
-        for k, label in enumerate(self.labels(ask)):
+        for k, label in enumerate(self.groups(ask).labels):
             inside = ready.group == k
             prefix = "" if by is None else f"{by}={label},"
             if by is not None:
@@ -198,12 +196,11 @@ class Survival:
                 patients=None if total is None else np.asarray(total[0]),
             )
         ]
-        dims: tuple[tuple[str, tuple[str, ...]], ...] = ()
+        dims = self.groups(ask).dims
         split = np.stack([n - events, events], axis=1)
         if ask.params["by"] is None:
             split, people = split[0], None if people is None else people[0]
         else:
-            dims = ((ask.params["by"], tuple(str(label) for label in self.labels(ask))),)
             made.append(CountTable("groups", dims, n, patients=groups))
         dims = (*dims, (ask.params["event"], self._outcomes(ask)))
         made.append(CountTable("events", dims, split, patients=people))
@@ -211,7 +208,7 @@ class Survival:
 
     def result(self, ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Released:
         """Curves, medians, asked times and the test; see survival_release."""
-        return release_survival(ask, self.labels(ask), finished, shown)
+        return release_survival(ask, self.groups(ask).labels, finished, shown)
 
     def words(self, ask: Ask, lang: str) -> list[str]:
         """What leaves a hospital."""
