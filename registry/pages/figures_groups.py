@@ -67,9 +67,11 @@ def _columns(bins: list[Mapping[str, Any]], variable: str, names: Names) -> tupl
     found = []
     for i, each in enumerate(bins):
         low, high = _closed(bins, i)
+        mark = ""
         if names.codebook.variables[variable].edges is None or low == high:
+            mark = names.bar(variable, each.get("low"), each.get("high"), last=True)
             low, high = low - 0.5, high + 0.5
-        found.append(Column(low, high, each.get("n")))
+        found.append(Column(low, high, each.get("n"), mark))
     return tuple(found)
 
 

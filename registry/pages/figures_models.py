@@ -11,7 +11,7 @@ from federation.methods.funnel import LEVEL95, LEVEL998, binomial_limits, poisso
 from registry.pages.figure import Figure, both
 from registry.pages.finding import finding
 from registry.pages.naming import Names
-from registry.pages.tables_models import ratio_bounds
+from registry.pages.tables_models import ratio_bounds, ratio_digits
 from registry.pictures.canvas import Shape
 from registry.pictures.forest import Estimate, ForestWords, forest
 from registry.pictures.funnel import FunnelWords, Limit, Mark, funnel
@@ -70,7 +70,8 @@ def _ratios(
     lines = []
     for term in _shown_terms(envelope):
         low, high = ratio_bounds(term)
-        lines.append(Estimate(names.term(term["term"]), term.get("exp"), low, high))
+        digits = ratio_digits(low, high)
+        lines.append(Estimate(names.term(term["term"]), term.get("exp"), low, high, digits=digits))
     words = ForestWords(
         title=query["title"],
         description=finding(envelope, query, names),
@@ -139,8 +140,8 @@ def standardise(envelope: Envelope, query: Mapping[str, Any], names: Names) -> F
         description=finding(envelope, query, names),
         across=_("Expected number of patients with the outcome"),
         up=_("Observed / expected"),
-        inner=_("95% limits: chance alone leaves 1 hospital in 20 outside"),
-        outer=_("99.8% limits: chance alone leaves 1 hospital in 500 outside"),
+        inner=_("95% limits (by chance 1 in 20 outside)"),
+        outer=_("99.8% limits (by chance 1 in 500 outside)"),
     )
     caption = _(
         "Each mark is a hospital. A disc lies inside the limits, an open diamond outside 95%, a "

@@ -79,10 +79,17 @@ def mantel_haenszel(result: Mapping[str, Any], analysis: Mapping[str, Any], name
     words = _(
         "Comparing like with like, the odds of “%(outcome)s” are %(ratio)s times as high with "
         "“%(exposure)s” (95%% interval %(low)s to %(high)s).",
-        outcome=names.variable(str(analysis["outcome"])),
+        outcome=_last_level(str(analysis["outcome"]), result, names),
         ratio=number(result["odds_ratio"], 2),
-        exposure=names.variable(str(analysis["exposure"])),
+        exposure=_last_level(str(analysis["exposure"]), result, names),
         low=number(result.get("ci_low"), 2),
         high=number(result.get("ci_high"), 2),
     )
     return f"{words} {chance((result.get('test') or {}).get('p'))}".strip()
+
+
+def _last_level(name: str, result: Mapping[str, Any], names: Names) -> str:
+    """What the odds are about: the last level of a variable of two."""
+    level = result["cells"][-1]["by"][name]
+    plain = names.codebook.variables[name].type == "boolean"
+    return names.variable(name) if plain else names.level(name, level)

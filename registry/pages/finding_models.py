@@ -10,7 +10,7 @@ from typing import Any
 
 from registry.pages.naming import Names
 from registry.pages.phrases import CHANCE, chance, patients
-from registry.pages.tables_models import ratio_bounds
+from registry.pages.tables_models import ratio_bounds, ratio_digits
 from registry.translate import number, percent
 from registry.translate import translate as _
 
@@ -28,9 +28,9 @@ def cox(result: Mapping[str, Any], _analysis: Mapping[str, Any], names: Names) -
         "%(term)s: the event comes at %(ratio)s times the rate "
         "(95%% interval %(low)s to %(high)s), other terms held equal.",
         term=names.term(first["term"]),
-        ratio=number(first["exp"], 2),
-        low=number(low, 2),
-        high=number(high, 2),
+        ratio=number(first["exp"], ratio_digits(low, high)),
+        low=number(low, ratio_digits(low, high)),
+        high=number(high, ratio_digits(low, high)),
     )
     return _with_others(words, terms)
 
@@ -48,9 +48,9 @@ def regression(result: Mapping[str, Any], analysis: Mapping[str, Any], names: Na
     values = {
         "term": names.term(first["term"]),
         "outcome": _outcome(analysis, names),
-        "ratio": number(first["exp"], 2),
-        "low": number(low, 2),
-        "high": number(high, 2),
+        "ratio": number(first["exp"], ratio_digits(low, high)),
+        "low": number(low, ratio_digits(low, high)),
+        "high": number(high, ratio_digits(low, high)),
     }
     if family == "binomial":
         words = _(
@@ -130,8 +130,14 @@ def _outcome(analysis: Mapping[str, Any], names: Names) -> str:
 def _with_others(words: str, terms: Sequence[Term]) -> str:
     first, others = terms[0], terms[1:]
     words = f"{words} {chance(first.get('p'))}".strip()
-    if others:
-        clear = sum(1 for t in others if t.get("p") is not None and t["p"] < CHANCE)
+    clear = sum(1 for t in others if t.get("p") is not None and t["p"] < CHANCE)
+    if len(others) == 1:
+        words += " " + (
+            _("The other term differs more than chance explains.")
+            if clear
+            else _("The other term differs no more than chance explains.")
+        )
+    elif others:
         words += " " + _(
             "Of the %(others)s other terms, %(clear)s differ more than chance explains.",
             others=number(len(others)),

@@ -101,22 +101,25 @@ class Names:
 
     def bar(self, name: str, low: float | None, high: float | None, *, last: bool = False) -> str:
         """A bar of a histogram: closed below, open above but for the `last` one; None is open."""
-        if low is None or high is None:
-            if low is None and high is None:
-                return _("all values")
-            if low is None:
-                return _("under %(high)s", high=_short(high or 0.0))
+        found = self.codebook.variables.get(name)
+        values = found is not None and found.edges is None  # whole numbers, both ends included
+        if low is None and high is None:
+            return _("all values")
+        if low is None:
+            end = _short(high or 0.0)
+            return _("%(high)s and less", high=end) if values else _("under %(high)s", high=end)
+        if high is None:
             return _("%(low)s and more", low=_short(low))
         if low == high:
             return _short(low)
-        found = self.codebook.variables.get(name)
         whole = found is not None and found.type == "integer" and low == int(low)
-        if whole and not last:
-            if high - 1 == low:
+        if whole and not last and not values:
+            high -= 1
+            if high == low:
                 return _short(low)
-            return _("%(low)s to %(high)s", low=_short(low), high=_short(high - 1))
-        text = "%(low)s to %(high)s" if last else "%(low)s to under %(high)s"
-        return _(text, low=_short(low), high=_short(high))
+        if last or whole:
+            return _("%(low)s to %(high)s", low=_short(low), high=_short(high))
+        return _("%(low)s to under %(high)s", low=_short(low), high=_short(high))
 
     def value(self, value: float) -> str:
         """A number of the codebook: a limit or a cut-point."""

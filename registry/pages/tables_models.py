@@ -18,6 +18,13 @@ def ratio_bounds(term: Mapping[str, Any]) -> tuple[float | None, float | None]:
     return math.exp(min(low, 50.0)), math.exp(min(high, 50.0))
 
 
+def ratio_digits(low: float | None, high: float | None) -> int:
+    """Decimals for a ratio: two, or as many as it takes to tell the ends of its interval apart."""
+    if low is None or high is None or low == high:
+        return 2
+    return next((d for d in range(2, 6) if round(low, d) != round(high, d)), 6)
+
+
 def ratio_name(analysis: Mapping[str, Any]) -> str:
     """What exp of a coefficient is called in this analysis; empty where it has no meaning."""
     if analysis.get("kind") == "cox":
@@ -37,9 +44,10 @@ def term_table(shown: Shown, caption: str, ratio: str) -> Table:
     rows = []
     for term in shown.result.get("terms") or []:
         low, high = ratio_bounds(term) if ratio else (term.get("ci_low"), term.get("ci_high"))
-        interval = shown.range(low, high, 2 if ratio else 4)
+        digits = ratio_digits(low, high) if ratio else 4
+        interval = shown.range(low, high, digits)
         cells = [shown.text(shown.names.term(term["term"]), term["term"])]
-        cells.append(shown.figure(term.get("exp"), 2) if ratio else _coefficient(shown, term))
+        cells.append(shown.figure(term.get("exp"), digits) if ratio else _coefficient(shown, term))
         cells.append(Cell(interval, f"{low}-{high}", hidden=low is None))
         cells.append(shown.p(term.get("p")))
         cells += [_coefficient(shown, term)] if ratio else []

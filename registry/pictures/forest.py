@@ -30,13 +30,17 @@ from registry.pictures.canvas import (
 
 @dataclass(frozen=True)
 class Estimate:
-    """One line: what it is about, the estimate and its interval. None means it is hidden."""
+    """One line: what it is about, the estimate and its interval. None means it is hidden.
+
+    `digits`: decimals of the numbers of this line, where it needs others than the picture's.
+    """
 
     label: str
     value: float | None
     low: float | None
     high: float | None
     note: str = ""
+    digits: int | None = None
 
     @property
     def known(self) -> tuple[float, float, float] | None:
@@ -178,6 +182,7 @@ def _estimate(
             stroke="#fff",
             stroke_width=1.5,
         )
+    digits = digits if estimate.digits is None else estimate.digits
     numbers = f"{writer(value, digits)} ({writer(low, digits)} {words.to} {writer(high, digits)})"
     if wide:
         canvas.text(canvas.shape.width, middle + 5, numbers, anchor="end")

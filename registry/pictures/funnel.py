@@ -72,7 +72,7 @@ def funnel(
     if not marks or len(limits) < 2:
         raise ValueError("no released ratio to draw")
     wide = shape.name == "wide"
-    left, right, top = (62.0, 190.0, 34.0) if wide else (40.0, 8.0, 34.0)
+    left, right, top = (62.0, 110.0, 34.0) if wide else (40.0, 8.0, 34.0)
     bottom = top + (340.0 if wide else 270.0)
     longest = limits[-1].expected
     # Limits of tiny hospitals shoot up; the axis follows the hospitals and the limits at the first.
@@ -106,7 +106,7 @@ def funnel(
     canvas.text(0 if not wide else left - 46, 14, words.up, colour=SECOND)
     middle = (left + shape.width - right) / 2
     canvas.text(middle, bottom + 42, words.across, anchor="middle", colour=SECOND)
-    height = _key(canvas, words, left, bottom + 68)
+    height = _key(canvas, words, left if wide else 0.0, bottom + 68)
     return canvas.finish(height, key="funnel", title=words.title, description=words.description)
 
 

@@ -25,11 +25,15 @@ from registry.pictures.canvas import (
 
 @dataclass(frozen=True)
 class Column:
-    """One bar from `low` to `high`. `n` None is hidden; an open end was closed by the caller."""
+    """One bar from `low` to `high`. `n` None is hidden; an open end was closed by the caller.
+
+    `mark` stands under the middle of a bar that is one value; without it the edges are marked.
+    """
 
     low: float
     high: float
     n: int | None
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,15 +119,18 @@ def _column(
 def _marks(
     canvas: Canvas, columns: Sequence[Column], x: Scale, bottom: float, writer: Writer
 ) -> float:
-    """The edges under the axis, as many as fit. Returns how far down they reach."""
-    edges = sorted({c.low for c in columns} | {c.high for c in columns})
-    digits = max(len(f"{edge:g}".partition(".")[2]) for edge in edges)
+    """Edges or values under the axis, as many as fit. Returns how far down they reach."""
+    places = [((c.low + c.high) / 2, c.mark) for c in columns if c.mark]
+    if not places:
+        edges = sorted({c.low for c in columns} | {c.high for c in columns})
+        digits = max(len(f"{edge:g}".partition(".")[2]) for edge in edges)
+        places = [(e, writer(e, min(digits, 2) if e % 1 else 0)) for e in edges]
+        for edge in edges:
+            canvas.line(x(edge), bottom, x(edge), bottom + 4, stroke=LINE)
     taken = float("-inf")
-    for edge in edges:
-        text = writer(edge, min(digits, 2) if edge % 1 else 0)
+    for place, text in places:
         half = len(text) * canvas.shape.text * 0.3
-        canvas.line(x(edge), bottom, x(edge), bottom + 4, stroke=LINE)
-        at = min(max(x(edge), half), canvas.shape.width - half)
+        at = min(max(x(place), half), canvas.shape.width - half)
         if at - half > taken + 6:
             canvas.text(at, bottom + 18, text, anchor="middle", colour=SECOND)
             taken = at + half

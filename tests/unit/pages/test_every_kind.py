@@ -289,14 +289,23 @@ def test_powers_and_curves_in_words(term: str, nl: str, en: str, names: Names) -
         (80.0, None, True, "80 en meer"),
         (40.0, 50.0, False, "40 tot 49"),
         (40.0, 50.0, True, "40 tot 50"),
-        (3.0, 3.0, False, "3"),
-        (3.0, 4.0, False, "3"),
+        (50.0, 50.0, False, "50"),
+        (50.0, 51.0, False, "50"),
         (None, None, True, "alle waarden"),
     ],
 )
 def test_bars_in_words(low: Any, high: Any, last: bool, nl: str, app: Flask) -> None:
     with app.test_request_context(headers={"Cookie": f"{COOKIE}=nl"}):
         assert Names(BOOK, "nl").bar("age", low, high, last=last) == nl
+
+
+def test_bars_of_whole_numbers_include_both_ends(app: Flask) -> None:
+    with app.test_request_context(headers={"Cookie": f"{COOKIE}=nl"}):
+        names = Names(BOOK, "nl")
+        assert names.bar("score", 3.0, 5.0) == "3 tot 5"
+        assert names.bar("score", None, 2.0) == "2 en minder"
+        assert names.bar("score", 4.0, None) == "4 en meer"
+        assert names.bar("size", 20.0, 40.0) == "20 tot onder 40"
 
 
 def test_a_hidden_number_that_cannot_be_small_is_not_called_small(names: Names) -> None:
