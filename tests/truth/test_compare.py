@@ -137,3 +137,20 @@ def test_nothing_to_compare_is_null_with_a_word(values: list[float], federation:
     assert released.result["welch_t"] is None
     assert released.result["mann_whitney"] is None
     assert len(released.warnings) == 2
+
+
+def test_published_sleep(federation: Any) -> None:
+    """Student's sleep data, one hospital per patient: R's t.test(extra ~ group, data = sleep)."""
+    hours = {
+        "old": [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0],
+        "new": [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4],
+    }
+    frames = [
+        pd.DataFrame({"free": pair, "arm": ["old", "new"]})
+        for pair in zip(*hours.values(), strict=True)
+    ]
+    test = federation(frames, CODEBOOK).ask("compare", variable="free", by="arm")["welch_t"]
+    assert test["statistic"] == pytest.approx(-1.8608, abs=5e-5)
+    assert test["df"] == pytest.approx(17.776, abs=5e-4)
+    assert test["p"] == pytest.approx(0.07939, abs=5e-6)
+    assert (test["ci_low"], test["ci_high"]) == pytest.approx((-3.3654832, 0.2054832), abs=5e-8)

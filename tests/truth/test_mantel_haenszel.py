@@ -138,3 +138,36 @@ def test_nothing_to_divide_by_is_null(dead: list[bool], federation: Any) -> None
     result = federation([frame], CODEBOOK).ask("mantel_haenszel", outcome="dead", exposure="drug")
     assert result["odds_ratio"] is None
     assert result["homogeneity"] is None
+
+
+# Bickel, Hammel and O'Connell, Science 1975;187:398: admitted and rejected men, then women, per
+# department, as in R's UCBAdmissions.
+BERKELEY = {
+    "A": (512, 313, 89, 19),
+    "B": (353, 207, 17, 8),
+    "C": (120, 205, 202, 391),
+    "D": (138, 279, 131, 244),
+    "E": (53, 138, 94, 299),
+    "F": (22, 351, 24, 317),
+}
+
+
+def test_published_admissions_to_berkeley(federation: Any) -> None:
+    """R's mantelhaen.test(UCBAdmissions): 0.9046968, 0.7719074 to 1.0603298; without correction
+    for continuity X-squared 1.5246 (1.4269 with). DescTools' BreslowDayTest: 18.826, df 5."""
+    frames = [
+        pd.DataFrame(
+            {
+                "dead": [True] * a + [False] * b + [True] * c + [False] * d,
+                "drug": ["active"] * (a + b) + ["placebo"] * (c + d),
+            }
+        )
+        for a, b, c, d in BERKELEY.values()
+    ]
+    result = federation(frames, CODEBOOK).ask("mantel_haenszel", outcome="dead", exposure="drug")
+    assert result["odds_ratio"] == pytest.approx(0.9046968, abs=5e-8)
+    assert result["ci_low"] == pytest.approx(0.7719074, abs=5e-8)
+    assert result["ci_high"] == pytest.approx(1.0603298, abs=5e-8)
+    assert result["test"]["chi2"] == pytest.approx(1.5246, abs=5e-5)
+    assert result["homogeneity"]["chi2"] == pytest.approx(18.826, abs=5e-4)
+    assert result["homogeneity"]["df"] == 5

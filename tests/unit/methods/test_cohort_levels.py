@@ -1,4 +1,4 @@
-"""A level that the cohort leaves out is no small group: it hides nothing and takes nobody with it."""
+"""A level that the cohort leaves out is no small group, and takes no other with it."""
 
 from __future__ import annotations
 
