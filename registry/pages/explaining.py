@@ -16,9 +16,10 @@ from federation.query.words import explain
 from studies.models import Participation, SiteNode, Study
 
 
-def thresholds(session: Session, study: str, query: Query) -> Terms:
+def thresholds(session: Session, study: str, query: Query | None = None) -> Terms:
     """The strictest of the policies of all asked hospitals and of the study itself; the strict
-    default while no hospital has said its own."""
+    default while no hospital has said its own. Without a query, of all hospitals that take part."""
+    sites = "all" if query is None else query.sites
     told = session.scalars(
         select(SiteNode.terms)
         .join(Participation, Participation.institution == SiteNode.institution)
@@ -26,7 +27,7 @@ def thresholds(session: Session, study: str, query: Query) -> Terms:
             Participation.study == study,
             Participation.state == "open",
             SiteNode.terms.is_not(None),
-            *(() if query.sites == "all" else (SiteNode.institution.in_(query.sites),)),
+            *(() if sites == "all" else (SiteNode.institution.in_(sites),)),
         )
     )
     terms = [Terms.from_dict(each) for each in told if each is not None]

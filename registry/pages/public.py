@@ -15,7 +15,9 @@ from federation.runs.models import Run
 from federation.runs.states import RELEASED
 from registry.access import rule
 from registry.pages.coverage import legend, matrix, may_see
+from registry.pages.explaining import thresholds
 from registry.pages.naming import Names
+from registry.pages.rules import by_hospital, rules_of
 from registry.pages.states import participation_state
 from registry.transaction import current_session
 from registry.translate import language
@@ -65,6 +67,7 @@ def study(slug: str) -> str:
     )
     asked = session.scalar(select(func.count()).select_from(Run).where(Run.study == slug))
     lead = session.get(Institution, found.lead) if found.lead else None
+    terms = thresholds(session, slug)
     return render_template(
         "public/study.html",
         study=found,
@@ -73,6 +76,8 @@ def study(slug: str) -> str:
         parts=[(part, participation_state(part.state)) for part in found.participations],
         released=released,
         asked=asked or 0,
+        rules=rules_of(terms),
+        by_hospital=by_hospital(found, terms),
     )
 
 
