@@ -99,6 +99,36 @@ POLICIES = {
     "a key of another program": ("t_cell: 10", "t_cell: 10\nnfilter.tab: 3"),
     "a misspelt key": ("t_cell: 10", "t_cel: 10"),
     "a name of Python": ("t_cell: 10", "t_cell: 10\n__class__: 3"),
+    "a looser value without a decision": ("t_cell: 10", "t_cell: 7"),
+    "a decision that is a word": ("t_cell: 10", "t_cell: 7\nloosened: yes"),
+    "a decision of ten thousand persons": (
+        "t_cell: 10",
+        "t_cell: 7\nloosened: {t_cell: {by: [" + ", ".join(["a"] * 10_000) + "]}}",
+    ),
+    "a decision about ten thousand keys": (
+        "t_cell: 10",
+        "t_cell: 10\nloosened: {" + ", ".join(f"k{n}: 1" for n in range(5_000)) + "}",
+    ),
+    "a decision with escapes": (
+        "t_cell: 10",
+        't_cell: 7\nloosened: {t_cell: {by: ["A\\e[2J", B b], reason: why, '
+        "decided: 2026-11-01, until: 2026-12-01}}",
+    ),
+    "a decision for ever": (
+        "t_cell: 10",
+        "t_cell: 7\nloosened: {t_cell: {by: [A a, B b], reason: why, decided: 2026-11-01, "
+        "until: 9999-12-31}}",
+    ),
+    "a decision of the year nought": (
+        "t_cell: 10",
+        "t_cell: 7\nloosened: {t_cell: {by: [A a, B b], reason: why, decided: 0000-00-00, "
+        "until: 0000-00-00}}",
+    ),
+    "a decision on the last day there is": (
+        "t_cell: 10",
+        "t_cell: 7\nloosened: {t_cell: {by: [A a, B b], reason: why, decided: 2999-12-31, "
+        "until: 2999-12-31}}",
+    ),
 }
 
 
