@@ -115,7 +115,8 @@ def release_incidence(
             "covers enough patients and events of each kind."
         )
     if groups.by is not None:
-        result["gray"] = _gray(release, cause, finished, bool(visible[:, cause].all()))
+        everything = bool(visible[:, [cause, censored]].all())
+        result["gray"] = _gray(release, cause, finished, everything)
     return release.done(result)
 
 
@@ -133,7 +134,8 @@ def _entry(
         ),
     }
     asked: list[float] = ask.params["at"] or []
-    if not own:
+    # With few patients censored, what leaves between two points is events but for a few.
+    if not (own and visible[censored]):
         release.hide(f"{where}.curve", "small_cell")
         made["curve"] = []
         if asked:

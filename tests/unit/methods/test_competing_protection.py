@@ -103,6 +103,17 @@ def test_few_of_a_kind_hide_its_curve_and_the_test(
     assert other.result["groups"][1]["competing"] is None
 
 
+@pytest.mark.parametrize("few", [0, 1, 9, 10, 11])
+def test_few_censored_hide_the_curve(few: int, ask: Any, answer: Any, rows: Any) -> None:
+    made = patients(rows)
+    end = made.column("end").values
+    none = np.flatnonzero(end == 0)
+    end[none[few:]] = 1 + np.arange(none.size - few) % 2
+    found = answer(ask("competing_risks", **QUESTION, cause="death"), [made])
+    assert (found.why["groups[0].curve"] == "small_cell") == (few < 10)
+    assert (found.result["groups"][0]["curve"] == []) == (few < 10)
+
+
 @pytest.mark.parametrize("few", [0, 1, 9])
 def test_a_small_group_has_no_curve(few: int, ask: Any, answer: Any, rows: Any) -> None:
     made = patients(rows)
