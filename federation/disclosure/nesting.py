@@ -239,13 +239,18 @@ def _table(query: Query, names: Sequence[str]) -> str:
 
 def is_told(one: ReleasedSet, n: int, earlier: Iterable[ReleasedSet]) -> bool:
     """Whether shown numbers tell of this set of `n` patients: of the same set, or of parts of it by
-    one and the same table that add up to all of it, none of them hidden."""
+    one and the same table that add up to all of it, none of them hidden.
+
+    The same conditions with the same number are taken as the same set, whoever has a value in which
+    other variables: the hospitals have made sure that the set is no new one.
+    """
     parts: dict[str, dict[bytes, int | None]] = {}
+    conditions = replace(one, known=frozenset()).definition
     for old in earlier:
+        if old.n == n and replace(old, known=frozenset()).definition == conditions:
+            return True
         if not one.contains(old):
             continue
-        if old.definition == one.definition and old.n is not None:
-            return True
         if old.table:
             cells = parts.setdefault(old.table, {})
             cells[old.definition] = cells.get(old.definition) or old.n
