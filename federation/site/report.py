@@ -55,8 +55,8 @@ class VariableReport:
 class UnitReport:
     """The rows of one unit (patients, tumours …).
 
-    without_patient: rows of nobody who could have consented. repeated: rows whose own number came
-    before. orphans: rows that belong to no row of the unit above. collapsed: rows of the data that
+    without_patient: rows of the data without a patient who could have consented. repeated: rows
+    whose own number came before. orphans: rows that belong to no row of the unit above. collapsed: rows of the data that
     became one with another. unmatched, ambiguous: per joined table the rows that found none, or
     more than one. disagreeing: per item the collapsed rows that contradict each other. excluded:
     rows that break a plausibility rule of severity E and are never counted.
@@ -249,7 +249,9 @@ def _unit(unit: str, table: Table) -> UnitReport:
     return UnitReport(
         unit=unit,
         rows=table.n,
-        without_patient=table.n - int(np.count_nonzero(table.keyed)),
+        without_patient=table.n
+        - int(np.count_nonzero(table.keyed))
+        + (0 if rows is None else rows.unkeyed),
         repeated=table.repeated if rows is None else rows.repeated,
         orphans=0 if rows is None else rows.orphans,
         collapsed=0 if rows is None else rows.merged,
@@ -267,7 +269,8 @@ def _variables(codebook: Codebook, tables: Mapping[str, Table]) -> list[Variable
         tally = tables[unit].tallies.get(name)
         if tally is not None:
             found.append(_counted(name, unit, tables[unit].n, tally))
-    return found
+    order = list(tables)
+    return sorted(found, key=lambda one: order.index(one.unit))
 
 
 def _counted(name: str, unit: str, rows: int, tally: Tally) -> VariableReport:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from federation.site.drift import FILLED, NO_EVENTS
+from federation.site.drift import FILLED, MEAN, NO_EVENTS
 from federation.site.errors import one_line
 from federation.site.report import DataReport
 
@@ -43,13 +43,17 @@ def _units(report: DataReport) -> Table:
 
 
 def _variables(report: DataReport) -> Table:
+    several = len(report.units) > 1
     table = Table("variable", box=None, pad_edge=False)
+    if several:
+        table.add_column("one row is a")
     for name in ("filled", "%", "missing", "no meaning", "out of range"):
         table.add_column(name, justify="right")
     table.add_column("values without a meaning")
     for variable in report.variables:
         table.add_row(
             escape(variable.name),
+            *([escape(variable.unit)] if several else []),
             str(variable.filled),
             f"{variable.percent:.1f}",
             str(variable.missing),
@@ -144,12 +148,13 @@ def _changes(report: DataReport) -> Iterator[str]:
         yield ""
         when = f"{report.compared_with:%Y-%m-%d %H:%M} UTC"
         yield f"Changed since the data of {when}: {n or 'nothing'}"
+    never = [one.variable for one in report.drift if one.kind == NO_EVENTS]
+    if never:
+        yield f"Never yes: {', '.join(never)}"
     for one in report.drift:
-        if one.kind == NO_EVENTS:
-            yield f"{one.variable} is never yes"
-        elif one.kind == FILLED:
+        if one.kind == FILLED:
             yield f"{one.variable}: {one.before:.1f}% filled before, {one.now:.1f}% now"
-        else:
+        elif one.kind == MEAN:
             yield f"{one.variable}: mean {one.before:.4g} before, {one.now:.4g} now"
 
 

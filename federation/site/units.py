@@ -41,7 +41,8 @@ class UnitRows:
     everything the mapping says of a row, dates to the day among it; it never leaves `site`.
 
     repeated: rows whose key came before. orphans: rows that belong to no row above. merged: rows of
-    the data that became one row with another. unmatched, ambiguous: per joined table the rows that
+    the data that became one row with another. unkeyed: rows of the data without a number, which
+    are no row here. unmatched, ambiguous: per joined table the rows that
     found none, or more than one. disagreeing: per item the merged rows that contradict each other.
     findings: what the plausibility rules say of the rows (`judged` adds them).
     """
@@ -56,6 +57,7 @@ class UnitRows:
     repeated: int = 0
     orphans: int = 0
     merged: int = 0
+    unkeyed: int = 0
     unmatched: Mapping[str, int] = field(default_factory=dict)
     ambiguous: Mapping[str, int] = field(default_factory=dict)
     disagreeing: Mapping[str, int] = field(default_factory=dict)
@@ -279,6 +281,7 @@ class _Frame:
 def _unit_rows(world: _World, unit: str, codebook: Codebook, watch: bool) -> UnitRows:
     table, frame = world.plan.tables[unit], world.frame(unit)
     keys = world.keys(unit)
+    unkeyed = _count(~world.row_keys(unit).known) if table.collapsed else 0
     parents = None if table.parent_unit is None else world.parents(unit)
     items = {name: world.item(unit, name) for name in table.items}
     columns, tallies = {}, {}
@@ -298,7 +301,8 @@ def _unit_rows(world: _World, unit: str, codebook: Codebook, watch: bool) -> Uni
         tallies=tallies,
         repeated=repeats(keys),
         orphans=0 if parents is None else int(np.count_nonzero(parents < 0)),
-        merged=frame.n - world.size(unit),
+        merged=frame.n - unkeyed - world.size(unit),
+        unkeyed=unkeyed,
         unmatched=frame.unmatched,
         ambiguous=frame.ambiguous,
         disagreeing=world.disagreeing[unit],

@@ -154,6 +154,7 @@ def test_what_is_merged_unmapped_orphaned_and_of_nobody_is_told(tmp_path: Path) 
     rows["patients"][1][1] = "?"
     rows["patients"][2][1] = "X"
     rows["patients"][3][0] = ""
+    rows["patients"].append(["", "M", "1950", "L", "01-06-2022"])
     rows["tumours"].append(["t99", "p99", "10-03-2018", "C18", "8140", "3", "12", "2"])
     rows["treatments"].append(["t98", "OK", "01-04-2018"])
     found = report(tmp_path, rows)
@@ -161,12 +162,12 @@ def test_what_is_merged_unmapped_orphaned_and_of_nobody_is_told(tmp_path: Path) 
     assert dict(sex.merged)["unknown"] == (("O", 1), ("?", 1))
     assert (sex.unmapped, sex.values) == (1, (("X", 1),))
     units = {unit.unit: unit for unit in found.units}
-    assert units["patient"].without_patient == 1
+    assert units["patient"].without_patient == 2
     assert (units["tumour"].orphans, units["treatment"].orphans) == (2, 1)
-    assert "sex: 1.7% of the values have no meaning" in found.unexpected[1]
+    assert "sex: 1.6% of the values have no meaning" in found.unexpected[1]
     said = printed(found)
     assert "Made one value, sex = unknown: 'O' 1×, '?' 1×" in said
-    assert "Rows without a patient number, never counted: 1" in said
+    assert "Rows without a patient number, never counted: 2" in said
 
 
 def test_a_number_twice_makes_the_data_unusable(tmp_path: Path) -> None:
@@ -229,7 +230,9 @@ def test_an_event_that_never_happens_is_told(tmp_path: Path) -> None:
     rows["patients"][0][3] = "D"
     found = report(tmp_path, rows)
     assert "dead" not in {one.variable for one in found.drift if one.kind == "no_events"}
-    assert "had_targeted is never yes" in printed(found)
+    (line,) = [line for line in printed(found).splitlines() if line.startswith("Never yes")]
+    assert "had_targeted" in line
+    assert "dead" not in line
 
 
 def test_the_json_says_the_same(tmp_path: Path) -> None:
