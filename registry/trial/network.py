@@ -74,7 +74,9 @@ class TrialNetwork:
 
     def add_site(self, slug: str, source: Mapping[str, Any], mapping: bytes) -> SiteDirectory:
         """Make the directory of one site; SetupError says what is wrong with the mapping."""
-        study = {"codebook": self.codebook, "requires": list(REQUIRES)}
+        study: dict[str, Any] = {"codebook": self.codebook, "requires": list(REQUIRES)}
+        if self.policy.institution_disclosure is not None and self.policy.site_level_output:
+            study["by_site"] = "hub"  # the policy that is tried allows results per hospital
         site = init_site(
             self._folder / slug,
             slug=slug,
@@ -150,7 +152,9 @@ class TrialNetwork:
 
     def _drive(self, plan: RunPlan) -> Outcome:
         return drive(
-            driver_for(plan, self._key, lambda: self._sets), self._running(), seconds=SECONDS
+            driver_for(plan, self._key, lambda: self._sets, "hub"),
+            self._running(),
+            seconds=SECONDS,
         )
 
     def _running(self) -> Engine:

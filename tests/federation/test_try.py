@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import lifelines
@@ -26,6 +27,7 @@ from trying import (
     write_csv,
 )
 
+from federation.disclosure.policy import Policy
 from studies.loading import shipped_codebook
 
 #: Data sets that come with lifelines (MIT licence).
@@ -215,6 +217,18 @@ class TestOutput:
 
         strict = tried(query)
         assert (strict.code, strict.answer["code"]) == (3, "INSTITUTION_HIDDEN")
+
+    def test_by_site_with_a_boards_form(self, folder: Path, tried: Try) -> None:
+        policy = replace(
+            Policy.strict(), institution_disclosure="RvB-2026-17", site_level_output=True
+        )
+        (folder / "policy.yaml").write_text(policy.to_yaml())
+        done = tried(
+            {**COUNT, "output": "by_site"},
+            options=("--json", "--policy", str(folder / "policy.yaml")),
+        )
+        assert (done.code, done.answer["result"]) == (0, {})
+        assert sum(site["n"] for site in done.answer["by_site"].values()) == 686
 
     def test_only_some_sites(self, tried: Try) -> None:
         done = tried(
