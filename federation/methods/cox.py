@@ -199,7 +199,9 @@ class Cox:
         design = design_for(ask)
         event = rows.column(ask.params["event"]).codes() == 1
         complete = complete_rows(ask, design, rows)
-        return model_sets(design, rows, complete, (ask.params["event"], event))
+        found = (ask.params["event"], event)
+        # A hazard ratio says nothing exact of how many had the event.
+        return model_sets(design, rows, complete, found, shares=False)
 
     def tables(self, ask: Ask, finished: Finished) -> list[CountTable]:
         """The total, and how many had the event."""

@@ -81,12 +81,6 @@ class Design:
         return tuple(dict.fromkeys(used))
 
     @cached_property
-    def crossed(self) -> tuple[tuple[str, str], ...]:
-        """The pairs of factors whose every combination of levels has an estimate of its own."""
-        pairs = (tuple(p.variable for p in c.parts) for c in self.columns if c.is_dummy)
-        return tuple(dict.fromkeys((pair[0], pair[1]) for pair in pairs if len(pair) == 2))
-
-    @cached_property
     def saturated(self) -> tuple[str, ...]:
         """Numeric variables of few values whose columns fit each value apart, as levels do.
 
@@ -97,21 +91,37 @@ class Design:
         for column in self.columns:
             if len(column.parts) == 1 and not column.is_dummy:
                 columns[column.parts[0].variable] += 1
-        variables = self.codebook.variables
         return tuple(
             name
             for name, count in columns.items()
-            if variables[name].is_small_integer and len(_values(variables[name])) - 1 <= count
+            if self.codebook.variables[name].is_small_integer
+            and len(_values(self.codebook.variables[name])) - 1 <= count
         )
 
-    def value_codes(self, name: str, rows: Rows) -> npt.NDArray[np.int64]:
-        """Which of its values each row has, int64 (n,), for a variable that is `saturated`."""
-        variable = self.codebook.variables[name]
-        return (rows.column(name).values - (variable.min or 0)).astype(np.int64)
+    @cached_property
+    def crossed(self) -> tuple[tuple[str, str], ...]:
+        """The pairs of `factors` and `saturated` variables that interact: each combination of
+        their levels has an estimate of its own."""
+        apart = {*self.factors, *self.saturated}
+        pairs = (tuple(p.variable for p in c.parts) for c in self.columns if len(c.parts) == 2)
+        return tuple(dict.fromkeys((a, b) for a, b in pairs if a in apart and b in apart))
 
-    def value_labels(self, name: str) -> tuple[str, ...]:
-        """The values of a variable that is `saturated`, as text."""
-        return tuple(str(value) for value in _values(self.codebook.variables[name]))
+    def labels_of(self, name: str) -> tuple[str, ...]:
+        """The levels of one of `factors`, or the values of one of `saturated`."""
+        variable = self.codebook.variables[name]
+        if name in self.saturated:
+            return tuple(str(value) for value in _values(variable))
+        return variable.group_labels or ()
+
+    def codes_of(self, name: str, rows: Rows) -> npt.NDArray[np.integer[Any]]:
+        """The place in `labels_of` of each row that is complete, (n,).
+
+        Of a category as it is kept, since small numbers compare fast.
+        """
+        column = rows.column(name)
+        if name in self.saturated:
+            return (column.values - (column.variable.min or 0)).astype(np.int64)
+        return column.codes() if column.variable.is_numeric else column.values
 
     @cached_property
     def dummies(self) -> tuple[int, ...]:
@@ -136,7 +146,7 @@ class Design:
         `out` (p, n) holds the columns when it is given.
         """
         made = (np.empty((self.size, rows.n)) if out is None else out).T
-        codes = {name: self._codes(name, rows) for name in self.factors}
+        codes = {name: self.codes_of(name, rows) for name in self.factors}
         for index, column in enumerate(self.columns):
             for place, part in enumerate(column.parts):
                 value: Floats | Mask
@@ -150,11 +160,6 @@ class Design:
                 else:
                     made[:, index] *= value
         return made
-
-    def _codes(self, name: str, rows: Rows) -> npt.NDArray[np.integer[Any]]:
-        """The group of each row; of a category as it is kept, since small numbers compare fast."""
-        column = rows.column(name)
-        return column.codes() if column.variable.is_numeric else column.values
 
     def _number(self, part: Part, rows: Rows) -> Floats:
         """One numeric part, (n,)."""
@@ -234,6 +239,11 @@ class Design:
                     bounds.append(span(variable) if _alone(column) else magnitude(variable))
             reaches.append(math.prod(bounds))
         return np.array(reaches, dtype=np.float64)
+
+
+def _is_yes_or_no(variable: Variable) -> bool:
+    """Whether a whole number can only be 0 or 1 and is grouped by these."""
+    return variable.type == "integer" and variable.group_labels == ("0", "1")
 
 
 def _values(variable: Variable) -> range:
@@ -320,5 +330,7 @@ def _parts(factor: Factor, codebook: Codebook) -> list[Part]:
         bends = len(codebook.variables[factor.variable].knots)
         return [Part(factor.variable, bend=bend) for bend in range(1, bends)]
     if not factor.categorical:
+        if factor.power == 1 and _is_yes_or_no(codebook.variables[factor.variable]):
+            return [Part(factor.variable, "1")]  # a level in all but name: it counts as one
         return [Part(factor.variable, power=factor.power)]
     return [Part(factor.variable, level) for level in factor.levels(codebook)]

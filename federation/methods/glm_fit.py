@@ -28,9 +28,16 @@ from federation.methods.glm import (
     residual_shares,
     start_weight,
 )
-from federation.methods.glm_rows import GlmPlan, count_sums, deviation_sums, scaled
-from federation.methods.grouping import fine_unit, largest_per_person
+from federation.methods.glm_rows import (
+    GlmPlan,
+    count_sums,
+    deviation_sums,
+    dominance_sums,
+    scaled,
+)
+from federation.methods.grouping import fine_unit
 from federation.methods.leverage import check_heavy, check_leverage
+from federation.methods.model_groups import check_above, check_outcomes, totals_of
 from federation.methods.model_rules import (
     Columns,
     centre_columns,
@@ -88,6 +95,7 @@ class GlmFit:
         if name == "check":
             if self.ask.strict:
                 check_heavy(pooled, self.ask.terms)
+                check_above(pooled)
             return Finished(pooled, dict(step.params))
         return self._after_round(step, pooled, first=name == "score")
 
@@ -113,10 +121,8 @@ class GlmFit:
                 rest = -2.0 * step.params["newton"]["loglik"]
                 outcome = residual_shares(ready, beta, rest)
             sums = check_leverage(shares, ready.columns.T, ready.people, self.ask.terms, outcome)
-            if self.plan.family == POISSON:
-                largest = largest_per_person(ready.y, ready.people)
-                if largest > self.ask.terms.dominance.top1 * step.params["total"]:
-                    raise Refused("MODEL_UNSTABLE")
+            if not self.plan.binary:
+                sums.update(dominance_sums(self.ask, self.plan, step.params["sizes"], rows))
         if self.robust:
             sums["meat"] = pack_symmetric(meat(self.plan.family, ready, beta, null))
         return sums
@@ -126,11 +132,7 @@ class GlmFit:
         n = int(pooled["n"][0])
         counts = counts_of(pooled)
         if self.ask.strict:
-            people = counts.get("patients", n)
-            check_richness(
-                plan.design, pooled, people, _events(plan, counts), self.ask.terms.model,
-                intercept=True,
-            )  # fmt: skip
+            self._check_counts(pooled, counts)
         if n == 0 or (plan.family != GAUSSIAN and not 0 < counts["positive"]):
             return Finished({}, {"counts": counts})
         if plan.family == BINOMIAL and counts["positive"] == n:
@@ -151,9 +153,19 @@ class GlmFit:
             reach = plan.response_reach
             params["y_centre"] = plan.response_origin + reach * total / n
             params["y_unit"] = fine_unit(reach * size / n)
+        if self.ask.strict and not plan.binary:
+            params["sizes"] = totals_of(pooled)
         if plan.family == POISSON:
             params["fixed"] = pooled["fixed"].tolist()
         return Step(f"{self.prefix}.spread", params)
+
+    def _check_counts(self, pooled: Sums, counts: Mapping[str, Any]) -> None:
+        """Refused MODEL_TOO_RICH by rule O7."""
+        plan, terms = self.plan, self.ask.terms.model
+        people, events = counts.get("patients", counts["n"]), _events(plan, counts)
+        check_richness(plan.design, pooled, people, events, terms, intercept=True)
+        if plan.counts_events:
+            check_outcomes(plan.design, pooled, terms, binary=plan.binary)
 
     def _after_spread(self, step: Step, pooled: Sums) -> Step:
         n = step.params["counts"]["n"]

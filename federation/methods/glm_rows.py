@@ -13,6 +13,7 @@ import numpy.typing as npt
 from federation.methods.base import Ask, Mask, Rows, Sums
 from federation.methods.design import Design, origin, span
 from federation.methods.glm import BINOMIAL, GAUSSIAN, POISSON, GlmRows
+from federation.methods.model_groups import above_sums, outcome_sums, size_sums
 from federation.methods.model_rules import Columns, column_sums, person_sums, spread_sums
 from federation.query.variables import Variable
 
@@ -54,7 +55,12 @@ class GlmPlan:
     @property
     def binary(self) -> bool:
         """Whether the outcome is yes or no."""
-        return is_binary(self._variable(self.response))
+        return is_binary(self.outcome)
+
+    @property
+    def outcome(self) -> Variable:
+        """The variable of the outcome."""
+        return self.design.codebook.variables[self.response]
 
     @property
     def counts_events(self) -> bool:
@@ -65,9 +71,6 @@ class GlmPlan:
     def names(self) -> tuple[str, ...]:
         """The coefficients' public names, the intercept first."""
         return ("(intercept)", *self.design.names)
-
-    def _variable(self, name: str) -> Variable:
-        return self.design.codebook.variables[name]
 
     def values(self, rows: Rows) -> Floats:
         """The outcome as numbers, (n,): 1 for the second of two levels; nan where missing.
@@ -93,12 +96,12 @@ class GlmPlan:
     @property
     def response_origin(self) -> float:
         """A public value near the outcome."""
-        return 0.0 if self.family != GAUSSIAN else origin(self._variable(self.response))
+        return 0.0 if self.family != GAUSSIAN else origin(self.outcome)
 
     @property
     def response_reach(self) -> float:
         """A power of two about as wide as the outcome's range."""
-        return 1.0 if self.family != GAUSSIAN else span(self._variable(self.response))
+        return 1.0 if self.family != GAUSSIAN else span(self.outcome)
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,7 @@ def count_sums(ask: Ask, plan: GlmPlan, rows: Rows) -> Sums:
     `positive`: rows with an outcome above 0 (yes); `response` (2,): the sum of (y - origin) / reach
     and of its absolute value; `exposure`: the sum of person-time; `fixed` (2,) for poisson: the
     sums of log y! and of y log y - y, the parts of likelihood and deviance that never change.
+    Under protection also what model_groups needs of the outcome.
     """
     base = basis(plan, rows)
     sums = column_sums(plan.design, base.rows, base.matrix)
@@ -155,7 +159,18 @@ def count_sums(ask: Ask, plan: GlmPlan, rows: Rows) -> Sums:
     if plan.family == POISSON:
         sums["fixed"] = _fixed_parts(base.y)
     sums.update(person_sums(ask, base.rows, event))
+    if ask.strict and event is not None:
+        sums.update(outcome_sums(plan.design, base.rows, event))
+    if ask.strict and not plan.binary:
+        sums.update(size_sums(plan.design, base.rows, base.y, plan.outcome))
     return sums
+
+
+def dominance_sums(ask: Ask, plan: GlmPlan, totals: Mapping[str, Any], rows: Rows) -> Sums:
+    """How many patients have a large share of the pooled `totals` of the outcome (O4)."""
+    kept = rows.select(plan.complete(rows))
+    terms = ask.terms.dominance
+    return above_sums(plan.design, kept, plan.values(kept), plan.outcome, totals, terms)
 
 
 def _fixed_parts(y: Floats) -> Floats:

@@ -15,6 +15,7 @@ from federation.methods.base import Array, Ask, Mask, Rows, Sums
 from federation.methods.cox_score import pack_symmetric, unpack_symmetric
 from federation.methods.design import Design
 from federation.methods.grouping import fine_unit
+from federation.methods.model_groups import check_groups, group_sums
 from federation.query.refusals import Refused
 from federation.query.terms import ModelTerms
 
@@ -24,25 +25,15 @@ Ints = npt.NDArray[np.int64]
 
 def column_sums(design: Design, rows: Rows, matrix: Floats) -> Sums:
     """Sums of complete rows: `total` and `size` (p,) of (x - origin) / reach and its absolute
-    value, level counts `levels.V` per factor V and per number V of as few values as columns,
-    `pairs`, the packed counts of each pair of 0/1 columns, and `crossed.A.B` (levels of A, levels
-    of B) for factors that interact. All these count patients, who may have several rows."""
+    value, the counts `levels.K` of model_groups, and `pairs`, the packed counts of each pair of
+    0/1 columns. Both count patients, who may have several rows."""
     total, size = np.zeros(design.size), np.zeros(design.size)
     for j in range(design.size):  # a column at a time stays in cache
         moved = matrix[:, j] - design.origin[j]
         total[j] = moved.sum() / design.reach[j]
         size[j] = np.abs(moved, out=moved).sum() / design.reach[j]
     sums: Sums = {"total": total, "size": size}
-    for name in design.factors:
-        labels = design.codebook.variables[name].group_labels or ()
-        sums[f"levels.{name}"] = rows.patients_in(rows.column(name).codes(), len(labels))
-    for name in design.saturated:
-        size_of = len(design.value_labels(name))
-        sums[f"levels.{name}"] = rows.patients_in(design.value_codes(name, rows), size_of)
-    for a, b in design.crossed:
-        shape = tuple(len(design.codebook.variables[v].group_labels or ()) for v in (a, b))
-        place = rows.column(a).codes() * shape[1] + rows.column(b).codes()
-        sums[f"crossed.{a}.{b}"] = rows.patients_in(place, shape[0] * shape[1]).reshape(shape)
+    sums.update(group_sums(design, rows))
     pairs = _pairs_of_patients(matrix[:, list(design.dummies)], rows.people)
     sums["pairs"] = pack_symmetric(np.rint(pairs)).astype(np.int64)
     return sums
@@ -152,21 +143,7 @@ def check_richness(
     freedom = n - p - int(intercept)
     if n < terms.n_per_param * p or events < terms.epv * p or freedom < terms.min_resid_df:
         raise Refused("MODEL_TOO_RICH", design.names)
-    small: list[str] = []
-    for name in design.factors:
-        labels = design.codebook.variables[name].group_labels or ()
-        counts = pooled[f"levels.{name}"]
-        small += [
-            f"{name}[{label}]"
-            for label, count in zip(labels, counts, strict=True)
-            if count < terms.min_dummy_level
-        ]
-    for name in design.saturated:
-        if (pooled[f"levels.{name}"] < terms.min_dummy_level).any():
-            small.append(name)
-    for first, second in design.crossed:
-        if (pooled[f"crossed.{first}.{second}"] < terms.min_dummy_pair).any():
-            small.append(f"{first}:{second}")
+    small = check_groups(design, pooled, terms)
     pairs = _pair_counts(design, pooled)
     for a, i in enumerate(design.dummies):
         for b, j in enumerate(design.dummies[: a + 1]):

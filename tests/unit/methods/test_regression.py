@@ -166,7 +166,8 @@ def test_what_leaves_is_as_long_as_the_model_not_as_the_data(
     p = 5  # intercept, age, x, g[b], g[c]
     assert all(len(sizes) == 1 for sizes in seen.values())
     assert max(seen["regression.score"]) <= p * (p + 1) // 2 + p + 4
-    assert max(seen["regression.check"]) <= p * (p + 1) // 2 + 2
+    groups = 4  # everybody, and the levels of g
+    assert max(seen["regression.check"]) <= p * (p + 1) // 2 + 2 + 3 * groups
 
 
 class TestCounts:
@@ -228,11 +229,67 @@ class TestCounts:
         codes = np.where(np.arange(600) % 2 == 0, *others)
         codes[np.random.default_rng(5).permutation(600)[:few]] = "abc".index(level)
         made.column("g").values[:] = codes
-        question = ask("regression", family="binomial", formula="e ~ x + g")
+        question = ask("regression", family="gaussian", formula="months ~ x + g")
         if few < 10:
             code, terms = _refused(answer, question, [made])
             assert code == "MODEL_TOO_RICH"
             assert f"g[{level}]" in terms
+        else:
+            assert answer(question, [made]).result["converged"]
+
+    @pytest.mark.parametrize("few", [0, 1, 9, 10, 11])
+    @pytest.mark.parametrize("outcome", [0, 1])
+    @pytest.mark.parametrize("level", ["no", "yes"])
+    @pytest.mark.parametrize("family", ["binomial", "poisson"])
+    def test_each_level_with_and_without_the_outcome(
+        self, family: str, level: str, outcome: int, few: int, ask: Any, answer: Any, rows: Any
+    ) -> None:
+        """A table of h and e would hide such a cell; e ~ h says the exact share."""
+        made = _patients(rows)
+        e, h = made.column("e").values, made.column("h").values
+        h[:] = np.arange(600) % 2
+        mine = np.flatnonzero(h == ["no", "yes"].index(level))
+        e[mine] = 1 - outcome
+        e[mine[:few]] = outcome
+        e[np.flatnonzero(h != h[mine[0]])] = np.arange(300) % 3 == 0
+        question = ask("regression", family=family, formula="e ~ h")
+        if few < 10:
+            assert _refused(answer, question, [made]) == ("MODEL_TOO_RICH", (f"h[{level}]",))
+        else:
+            assert answer(question, [made]).result["converged"]
+
+    @pytest.mark.parametrize("few", [9, 10])
+    def test_combinations_with_and_without_the_outcome(
+        self, few: int, ask: Any, answer: Any, rows: Any
+    ) -> None:
+        made = _patients(rows)
+        e, h, flag = (made.column(name).values for name in ("e", "h", "flag"))
+        h[:], flag[:] = np.arange(600) % 2, np.arange(600) // 2 % 2
+        e[:] = np.arange(600) // 4 % 2
+        mine = np.flatnonzero((h == 0) & (flag == 0))
+        e[mine] = 0
+        e[mine[:few]] = 1
+        question = ask("regression", family="binomial", formula="e ~ h*flag")
+        if few < 10:
+            assert _refused(answer, question, [made]) == ("MODEL_TOO_RICH", ("h:flag",))
+        else:
+            assert answer(question, [made]).result["converged"]
+        apart = ask("regression", family="binomial", formula="e ~ h + flag")
+        assert answer(apart, [made.select(made.complete())]).result["converged"]
+
+    @pytest.mark.parametrize("few", [0, 1, 9, 10, 11])
+    def test_each_level_with_a_count_above_nought(
+        self, few: int, ask: Any, answer: Any, rows: Any
+    ) -> None:
+        made = _patients(rows)
+        t, h = made.column("t").values, made.column("h").values
+        h[:] = np.arange(600) % 2
+        t[h == 0] = 3.0
+        t[h == 1] = 0.0
+        t[np.flatnonzero(h == 1)[:few]] = 5.0
+        question = ask("regression", family="poisson", formula="t ~ h")
+        if few < 10:
+            assert _refused(answer, question, [made]) == ("MODEL_TOO_RICH", ("h[yes]",))
         else:
             assert answer(question, [made]).result["converged"]
 
@@ -341,12 +398,50 @@ class TestStability:
 
     def test_separation(self, ask: Any, answer: Any, rows: Any) -> None:
         made = _patients(rows)
-        made.column("e").values[:] = made.column("h").values
-        question = ask("regression", family="binomial", formula="e ~ age + h")
+        made.column("e").values[:] = made.column("x").values > 0
+        question = ask("regression", family="binomial", formula="e ~ x + age")
         with pytest.raises(Refused) as caught:
             answer(question, [made])
         assert caught.value.code == "MODEL_UNSTABLE"
         assert "predicts the outcome perfectly" in caught.value.message()
+
+    def test_a_level_that_predicts_the_outcome_looks_like_one_with_few(
+        self, ask: Any, answer: Any, rows: Any
+    ) -> None:
+        made = _patients(rows)
+        made.column("e").values[:] = made.column("h").values
+        question = ask("regression", family="binomial", formula="e ~ age + h")
+        refused = _refused(answer, question, [made])
+        assert refused == ("MODEL_TOO_RICH", ("h[no]", "h[yes]"))
+
+    @pytest.mark.parametrize(
+        ("sizes", "refused"),
+        [((1.0,), False), ((40.0,), True), ((24.0, 24.0), True), ((14.0, 14.0), False)],
+    )
+    @pytest.mark.parametrize("family", ["gaussian", "poisson"])
+    def test_one_or_two_patients_may_not_make_up_the_mean_of_a_level(
+        self,
+        family: str,
+        sizes: tuple[float, ...],
+        refused: bool,
+        ask: Any,
+        answer: Any,
+        rows: Any,
+    ) -> None:
+        """Twenty patients with the level, the others of size 1: 40 / 59 is more than half, 24 of
+        42 with 18 are more than two thirds together (rule O4)."""
+        made = _patients(rows)
+        months, h = made.column("months").values, made.column("h").values
+        h[:] = np.arange(600) < 20
+        months[:] = 1.0 + (np.arange(600) >= 20) * (np.arange(600) % 7)
+        months[: len(sizes)] = sizes
+        site = np.arange(600) % 2
+        question = ask("regression", family=family, formula="months ~ h")
+        parts = [made.select(site == i) for i in (0, 1)]
+        if refused:
+            assert _refused(answer, question, parts) == ("MODEL_UNSTABLE", ())
+        else:
+            assert answer(question, parts).result["converged"]
 
     def test_an_outcome_that_is_the_same_for_all(self, ask: Any, answer: Any, rows: Any) -> None:
         made = _patients(rows)
@@ -473,7 +568,7 @@ class TestSeveralRowsForOnePatient:
     def test_levels_are_counted_in_patients(self, few: int) -> None:
         site = _tumours([3] * 100, 1)
         site.column("h").values[:] = site.people < few
-        analysis = {**RELAPSE, "formula": "relapse ~ h"}
+        analysis = {"kind": "regression", "family": "gaussian", "formula": "size ~ h"}
         if few < 10:
             refused = _refused(_run, _about_tumours(STRICT, **analysis), [site])
             assert refused == ("MODEL_TOO_RICH", ("h[yes]",))
