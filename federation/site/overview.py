@@ -6,7 +6,7 @@ a patient's data. So it can look while the site program runs.
 
 import shlex
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -175,7 +175,7 @@ class Overview:
             requester=asked.requester,
             roster=asked.roster,
             thresholds=tuple(self._thresholds(asked)),
-            messages=tuple(self._message(sent) for sent in reversed(found)),
+            messages=tuple(self._messages(reversed(found))),
         )
 
     def question(self, run: str, query_sha256: str) -> Question:
@@ -224,9 +224,17 @@ class Overview:
             f'oncokring site refuse {here} {sha256} --by "{who}" --reason "{why}"',
         )
 
-    def _message(self, sent: Sent) -> Message:
+    def _message(self, sent: Sent, brief: bool = False) -> Message:
         found = contents(sent)
-        return Message(sent, found, tuple(what_left(sent, found, self.lang)))
+        return Message(sent, found, tuple(what_left(sent, found, self.lang, brief=brief)))
+
+    def _messages(self, found: Iterable[Sent]) -> Iterator[Message]:
+        """The messages of a run, oldest first; what a mask does is said once."""
+        masked = False
+        for sent in found:
+            message = self._message(sent, brief=masked)
+            masked |= message.contents.form == "masked"
+            yield message
 
     def _question(self, asked: Asked) -> Question:
         query = asked.query

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from federation.site.overview import Overview
 from federation.site.page_html import Child, Html, el, join
 from federation.site.page_texts import TEXTS
-from federation.site.sent_report import moment_text, number
+from federation.site.sent_report import moment_text
+from federation.site.sent_words import number
 from federation.site.stopping import read_stop
 
 PLACES = ("sent", "waiting", "policy", "status")

@@ -9,6 +9,7 @@ from federation.site.errors import SetupError
 from federation.site.overview import Message, Overview, Question, Run, iso, no_words, question_dict
 from federation.site.sent import ACKNOWLEDGEMENT, decoded
 from federation.site.sent_words import TEXTS as KINDS
+from federation.site.sent_words import number
 
 TEXTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
@@ -68,12 +69,6 @@ def moment_text(at: str, lang: str) -> str:
         return when(datetime.fromisoformat(at), lang)
     except ValueError:
         return at
-
-
-def number(value: int, lang: str) -> str:
-    """A whole number with its thousands apart: 1.234 or 1,234."""
-    text = f"{value:,}"
-    return text.replace(",", ".") if lang == "nl" else text
 
 
 def sent_report(overview: Overview, last: int, everything: bool) -> dict[str, Any]:

@@ -37,6 +37,7 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             "looked": "Vooraf kijken: alleen aantallen, onder een masker. Nog geen sommen.",
             "masked": "{n} getallen onder een masker: voor niemand leesbaar, ook niet voor de hub. "
             "Alleen het totaal over alle ziekenhuizen van deze vraag is te lezen.",
+            "brief": "{n} getallen onder een masker.",
             "zeros": "Er waren hier te weinig patiënten voor deze vraag: onder het masker zitten "
             "nullen.",
             "plain": "{n} leesbare getallen van ons ziekenhuis. Deze vraag ging over gegevens "
@@ -71,6 +72,7 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             "looked": "A look first: counts only, under a mask. No sums yet.",
             "masked": "{n} numbers under a mask: unreadable for anyone, the hub included. Only the "
             "total over all hospitals of this question can be read.",
+            "brief": "{n} numbers under a mask.",
             "zeros": "Too few patients here for this question: under the mask are noughts.",
             "plain": "{n} readable numbers of our hospital. This question was about data without "
             "protection.",
@@ -210,6 +212,12 @@ def _first(value: object) -> tuple[tuple[str, str], ...]:
     return tuple(pair for pair, _ in zip(flat(value), range(_MOST_PARTS), strict=False))
 
 
+def number(value: int, lang: str) -> str:
+    """A whole number with its thousands apart: 1.234 or 1,234."""
+    text = f"{value:,}"
+    return text.replace(",", ".") if lang == "nl" else text
+
+
 def flat(value: object, place: str = "") -> "list[tuple[str, str]]":
     """Each number and text in JSON data with its place, such as ("cells[0].n", "12")."""
     if isinstance(value, Mapping):
@@ -223,14 +231,15 @@ def flat(value: object, place: str = "") -> "list[tuple[str, str]]":
     return [(place, "–" if value is None else str(value))]
 
 
-def what_left(message: Sent, found: Contents, lang: str) -> list[str]:
-    """What was in a message, as sentences in "nl" or else English."""
+def what_left(message: Sent, found: Contents, lang: str, *, brief: bool = False) -> list[str]:
+    """What was in a message, as sentences in "nl" or else English. `brief`: what a mask does was
+    said before."""
     say = TEXTS["nl" if lang == "nl" else "en"]
     if found.form == "unread":
         lines = _refused(message, {}, say, lang) if message.kind == REFUSAL else []
         return [*lines, say["unread"]]
     claims = decoded(message.body or b"")["claims"]
-    lines = _answered(message, found, say) + _words_of(message, claims, say, lang)
+    lines = _answered(message, found, say, lang, brief) + _words_of(message, claims, say, lang)
     if found.other:
         lines.append(say["other"].format(names=", ".join(found.other)))
     return lines
@@ -251,12 +260,13 @@ def _words_of(message: Sent, claims: Mapping[str, Any], say: Texts, lang: str) -
     return lines
 
 
-def _answered(message: Sent, found: Contents, say: Texts) -> list[str]:
+def _answered(message: Sent, found: Contents, say: Texts, lang: str, brief: bool) -> list[str]:
     if message.kind not in (LOOKED, ANSWER):
         return []
     lines = [say["looked"]] if message.kind == LOOKED else []
     if found.form in ("masked", "plain", "released", "sealed"):
-        lines.append(say[found.form].format(n=found.numbers))
+        key = "brief" if brief and found.form == "masked" else found.form
+        lines.append(say[key].format(n=number(found.numbers, lang)))
     if message.patients == 0 and found.form == "masked":
         lines.append(say["zeros"])
     return lines

@@ -82,7 +82,8 @@ def test_what_left_is_said_in_words(net):
     assert answer["contents"]["form"] == "masked"
     assert answer["contents"]["readable"] == []
     assert {"name": "cells", "shape": [4]} in answer["contents"]["parts"]
-    assert f"{answer['contents']['numbers']} numbers under a mask" in answer["words"][0]
+    assert "unreadable for anyone" in look["words"][1]
+    assert answer["words"] == [f"{answer['contents']['numbers']} numbers under a mask."]
     assert answer["patients_here"] == len(net.rows["h0"])
     assert answer["snapshot"] == net.seq
     assert answer["as_sent"]

@@ -13,8 +13,8 @@ from federation.protocol.errors import ProtocolError
 from federation.site import audit, sent_report, sent_words, store
 from federation.site.errors import SetupError
 from federation.site.sent import Register, Sent, decoded, kind_of
-from federation.site.sent_report import moment_text, number, when
-from federation.site.sent_words import contents, flat, what_left
+from federation.site.sent_report import moment_text, when
+from federation.site.sent_words import contents, flat, number, what_left
 from federation.site.store import open_read_only, open_store, transaction
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
