@@ -245,3 +245,44 @@ class TestAHubThatSkipsSteps:
             with pytest.raises(ProtocolError) as caught:
                 driver.receive(slug, benchmark.send(slug, message), benchmark.now)
             assert caught.value.code == "BAD_REPLY"
+
+
+class TestAKindThatComparesHospitals:
+    """`standardise`: observed against what the pooled model expects, at each hospital."""
+
+    def test_on_open_data_the_pooled_part_stands_beside_each_hospitals_own(
+        self, build: Any
+    ) -> None:
+        net = build(policy=Policy.open_data())
+        net.delivery = "hub"
+        answer = net.ask(STANDARD, output="by_site").envelope
+        own = answer["by_site"]
+        assert answer["result"]["observed"] == sum(part["observed"] for part in own.values())
+        expected = sum(part["expected"] for part in own.values())
+        assert expected == pytest.approx(answer["result"]["observed"])
+        assert len({part["ratio"] for part in own.values()}) == 5
+
+    def test_under_protection_each_hospital_is_measured_by_the_same_model(
+        self, build: Any, five: dict[str, list[dict[str, str]]]
+    ) -> None:
+        net = build(five, policy=WITH_FORM, study={"by_site": "hub"})
+        open_net = build(five, name="open", policy=Policy.open_data())
+        open_net.delivery = "hub"
+        strict = net.ask(STANDARD, output="by_site").envelope["by_site"]
+        plain = open_net.ask(STANDARD, output="by_site").envelope["by_site"]
+        for site, part in strict.items():
+            assert part["observed"] == plain[site]["observed"]
+            assert part["expected"] == pytest.approx(plain[site]["expected"], rel=1e-5)
+            assert part["limits95"] == pytest.approx(plain[site]["limits95"], rel=1e-5)
+
+    def test_few_events_are_hidden_and_the_limits_stay(
+        self, build: Any, five: dict[str, list[dict[str, str]]]
+    ) -> None:
+        """Rule O14: observed below ten is shown as hidden, with limits only."""
+        for number, row in enumerate(five["h0"]):
+            row["HDR_DEATH"] = "ja" if number < 7 else "nee"
+        net = build(five, policy=WITH_FORM, study={"by_site": "hub"})
+        own = net.ask(STANDARD, output="by_site").envelope["by_site"]["h0"]
+        assert (own["observed"], own["ratio"], own["z"], own["outside"]) == (None,) * 4
+        assert own["expected"] is not None
+        assert None not in own["limits95"]
