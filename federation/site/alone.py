@@ -21,7 +21,7 @@ from federation.methods.labels import cell_labels, set_labels, settle, term_labe
 from federation.methods.own import OWN, own_finished
 from federation.methods.release import without_missing
 from federation.query.refusals import Refused
-from federation.site.selection import Counted
+from federation.site.selection import Counted, judged
 
 
 class OwnReleases:
@@ -63,8 +63,8 @@ class OwnReleases:
         can_hide, terms = cell_labels(method, ask) | {COHORT}, term_labels(method, ask)
         among = _judged(Auditor(t, _seed()), counted)
         told_alone = _judged(own, counted).told
-        for place, (label, bits) in enumerate(counted.named):
-            small = 0 < bits.bit_count() < t
+        for place, (label, _) in enumerate(counted.named):
+            small = 0 < counted.least(place) < t
             if judgement.flagged[place] and not small and label not in can_hide:
                 raise Refused(
                     "MODEL_TOO_RICH" if label in terms else "SMALL_GROUP", terms.get(label, ())
@@ -75,8 +75,8 @@ class OwnReleases:
 
     def _check_beside_own(self, own: Auditor, counted: Counted, t: int) -> None:
         among, beside = _judged(Auditor(t, _seed()), counted), _judged(own, counted)
-        for place, (_, bits) in enumerate(counted.named):
-            small = 0 < bits.bit_count() < t
+        for place in range(len(counted.named)):
+            small = 0 < counted.least(place) < t
             near = beside.flagged[place] and not among.flagged[place]
             told = beside.told[place] and not among.told[place]
             if (near and not small) or (told and small):
@@ -102,7 +102,7 @@ class OwnReleases:
 
 def _judged(auditor: Auditor, counted: Counted) -> Judgement:
     # The complement is the history auditor's to judge.
-    return auditor.judge(counted.named, 0, 0)
+    return judged(auditor, counted, 0)
 
 
 def _seed() -> int:

@@ -1,7 +1,7 @@
 """The hospital's data as typed NumPy columns in memory, read once per version of the data."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -31,9 +31,9 @@ class Table:
 
     version: changes when data, mapping or codebook change. handles: of each row's patient. keyed:
     bool (n,), False where that patient is not known; such a row belongs to nobody who could have
-    consented. people: None where a row is a patient, else (n,) the number of each row's patient,
-    -1 for none. repeated: rows whose number came before, which must not be counted twice. findings:
-    what the plausibility rules say; None for a codebook without rules.
+    consented. people: None where a row is a patient, else (n,) the number of each row's patient in
+    the table `patients`, -1 for none. repeated: rows whose number came before, which must not be
+    counted twice. findings: what the plausibility rules say; None for a codebook without rules.
     """
 
     version: str
@@ -45,6 +45,7 @@ class Table:
     repeated: int
     tallies: Mapping[str, Tally]
     people: Places | None = None
+    patients: "Table | None" = field(default=None, repr=False)
     units: Mapping[str, UnitRows] = field(default_factory=dict, repr=False)
     findings: Findings | None = None
 
@@ -65,6 +66,7 @@ class DataStore:
     def __init__(self, mapped: Mapped, handles: HandleMaker) -> None:
         self.mapped = mapped
         self._handles = handles
+        self._sources = _sources(mapped.source)
         self._version = ""
         self._tables: dict[str, Table] = {}
 
@@ -93,12 +95,14 @@ class DataStore:
         return table
 
     def _version_now(self, codebook: Codebook) -> str:
-        return data_version(self.mapped, codebook)
+        return data_version(self.mapped, codebook, self._sources)
 
 
-def data_version(mapped: Mapped, codebook: Codebook) -> str:
-    """A text that changes when data, mapping or codebook do. Raises DataError."""
-    parts = [*(source.version() for source in _sources(mapped.source)), codebook.sha256]
+def data_version(mapped: Mapped, codebook: Codebook, sources: Sequence[Source] = ()) -> str:
+    """A text that changes when data, mapping or codebook do. `sources`: those of the mapping, which
+    may remember what they found before. Raises DataError."""
+    parts = [source.version() for source in sources or _sources(mapped.source)]
+    parts.append(codebook.sha256)
     digest = hashlib.sha256(mapped.text)
     digest.update("\0".join(parts).encode())
     return digest.hexdigest()
@@ -140,8 +144,11 @@ def unit_table(
     """The rows of the unit of `codebook`, with what the units above say of them."""
     if codebook.unit not in units:
         raise DataError("UNIT_NOT_MAPPED", codebook.unit)
-    patients = next(iter(units.values()))
     rows = units[codebook.unit]
+    patients = None
+    if rows.parents is not None:
+        highest = next(iter(units))
+        patients = unit_table(codebook.at(highest), units, handles, version)
     columns, tallies = dict(rows.columns), dict(rows.tallies)
     repeated = rows.repeated
     places: Places = np.arange(rows.n)
@@ -152,21 +159,44 @@ def unit_table(
         repeated += above.repeated
         columns |= {name: _taken(values, places) for name, values in above.columns.items()}
         tallies |= above.tallies
-    of_patient = np.append(handles.handles(patients.keys.list()), np.zeros(1, f"S{HANDLE_BYTES}"))
-    known = np.append(patients.keys.known, False)
-    return Table(
-        version=version if rows is patients else f"{version}:{rows.unit}",
+    if patients is None:
+        owners, keyed = handles.handles(above.keys.list()), above.keys.known
+    else:
+        owners = np.append(patients.handles, np.zeros(1, f"S{HANDLE_BYTES}"))[places]
+        keyed = np.append(patients.keyed, False)[places]
+    made = Table(
+        version=version if patients is None else f"{version}:{rows.unit}",
         codebook=codebook,
         n=rows.n,
         columns={name: columns[name] for name in codebook.variables if name in columns},
-        handles=of_patient[places],
-        keyed=known[places],
+        handles=owners,
+        keyed=keyed,
         repeated=repeated,
         tallies=tallies,
-        people=None if rows is patients else places,
+        people=None if patients is None else places,
+        patients=patients,
         units={name: replace(each, items={}) for name, each in units.items()},
         findings=rows.findings,
     )
+    return made if patients is not None or codebook.unit == PATIENT else _with_people(made)
+
+
+def _with_people(table: Table) -> Table:
+    """A table of which each row belongs to the patient of its handle, who may have more."""
+    kept, people = np.unique(table.handles[table.keyed], return_inverse=True)
+    places = np.full(table.n, -1, np.int64)
+    places[table.keyed] = people
+    patients = replace(
+        table,
+        version=f"{table.version}:{PATIENT}",
+        n=len(kept),
+        columns={},
+        handles=kept,
+        keyed=np.ones(len(kept), np.bool_),
+        tallies={},
+        findings=None,
+    )
+    return replace(table, repeated=0, people=places, patients=replace(patients, repeated=0))
 
 
 def _taken(values: Values, places: Places) -> Values:
@@ -198,12 +228,10 @@ def _rows_as_they_are(
     all_keyed = _joined(keyed, np.zeros(0, np.bool_))
     columns = {name: _joined(blocks, _empty(found[name])) for name, blocks in parts.items()}
     per_patient = codebook.unit == PATIENT
-    repeated, people = 0, None
+    repeated = 0
     if per_patient:
         repeated = int(np.count_nonzero(all_keyed)) - len(np.unique(all_handles[all_keyed]))
-    else:
-        people = np.where(all_keyed, np.unique(all_handles, return_inverse=True)[1], -1)
-    return Table(
+    table = Table(
         version=version,
         codebook=codebook,
         n=n,
@@ -212,9 +240,9 @@ def _rows_as_they_are(
         keyed=all_keyed,
         repeated=repeated,
         tallies={name: reader.tally for name, reader in found.items()},
-        people=people,
         findings=judge_rows(codebook, columns, all_handles, all_keyed),
     )
+    return table if per_patient else _with_people(table)
 
 
 def local_ids(mapped: Mapped) -> Iterator[list[str]]:

@@ -97,7 +97,8 @@ def erase_patient(path: Path, number: str, by: str, now: datetime) -> None:
             "come back as a new one."
         )
     with _database(path) as database:
-        if not Slots(database).erase(directory.handles.handle(number.strip())):
+        units = {unit for mapped in directory.mappings.values() for unit in mapped.tables}
+        if not Slots(database).erase(directory.handles.handle(number.strip()), sorted(units)):
             raise SetupError("no patient with this number is linked here; nothing was changed.")
         audit.record(database, "ERASED", {"names": name}, now)
 

@@ -17,7 +17,7 @@ from federation.site.checks import Question
 from federation.site.journal import Journal, RunState
 from federation.site.ledger import SiteLedger
 from federation.site.marking import Marking
-from federation.site.selection import Counted
+from federation.site.selection import Counted, judged
 from federation.site.step_message import StepMessage
 
 BUDGET_DAYS = timedelta(days=30)
@@ -81,9 +81,7 @@ class History:
         self._check_roster(question, asked, counted, auditor)
         if again:
             return ANSWER_FREE
-        judgement = auditor.judge(
-            counted.named, counted.population, question.ask.terms.t_complement
-        )
+        judgement = judged(auditor, counted, question.ask.terms.t_complement)
         self._check_budget(asked, now)
         return Decision(charge=True, judgement=judgement)
 
@@ -139,7 +137,7 @@ class History:
     ) -> None:
         """The same patients asked of other hospitals would give away the hospitals that differ."""
         roster = frozenset(asked.roster)
-        for _, bitmap in counted.named:
+        for _, bitmap in counted.charged:
             entries = {entry for near in auditor.near(bitmap) for entry in self._entries[near]}
             before = self._ledger.rosters(entries)
             if bitmap and gives_away(roster, before, question.ask.terms.min_sites) is not None:

@@ -316,7 +316,7 @@ class Pipeline:
             if decision.charge and not looked:
                 self._ledger.record(
                     query.question_sha256,
-                    counted.named,
+                    counted.charged,
                     run=asked.run,
                     study=question.study.slug,
                     now=now,

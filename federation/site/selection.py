@@ -5,12 +5,13 @@ that the question does not name are never taken along.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import or_
 
 import numpy as np
 from numpy.typing import NDArray
 
-from federation.disclosure.auditor import NamedSet
+from federation.disclosure.auditor import Auditor, Judgement, NamedSet
 from federation.disclosure.looking import COHORT
 from federation.methods.base import Column, Rows
 from federation.query.refusals import Refused
@@ -41,6 +42,10 @@ class Counted:
     contributes: False when there are too few for this hospital; it then sends zeros. n: patients
     with complete data. named: bitmaps, the analysis set first; empty when nothing is charged.
     population: whom the auditor compares the cohort with. The hashes change whenever the sets do.
+
+    Where a row is not a patient, `named` are sets of rows, and `behind` in the same order the sets
+    of patients who have those rows, by the slots that questions about patients use: such an answer
+    tells both numbers. `rows`: the rows the cohort is compared with.
     """
 
     contributes: bool
@@ -49,6 +54,36 @@ class Counted:
     population: int
     sets_sha256: str
     analysis_sha256: str
+    behind: tuple[NamedSet, ...] = ()
+    rows: int = 0
+
+    @property
+    def charged(self) -> tuple[NamedSet, ...]:
+        """Every set that the ledger keeps."""
+        return (*self.named, *self.behind)
+
+    def least(self, place: int) -> int:
+        """How many rows, or patients behind them, a set has: the fewer of the two."""
+        sets = [self.named[place], *(self.behind[place : place + 1])]
+        return min(bitmap.bit_count() for _, bitmap in sets)
+
+
+def judged(auditor: Auditor, counted: Counted, t_complement: int) -> Judgement:
+    """The auditor's judgement of the sets, in order of `named`: of rows and of the patients behind
+    them the stricter one. Nothing is remembered."""
+    if not counted.behind:
+        return auditor.judge(counted.named, counted.population, t_complement)
+    found = auditor.judge(counted.charged, counted.rows, t_complement)
+    half = len(counted.named)
+    outside = (counted.population & ~counted.behind[0][1]).bit_count()
+    return replace(
+        found,
+        flagged=tuple(map(or_, found.flagged[:half], found.flagged[half:])),
+        bound=tuple(map(min, found.bound[:half], found.bound[half:])),
+        told=tuple(map(or_, found.told[:half], found.told[half:])),
+        complement_flagged=found.complement_flagged or 0 < outside < t_complement,
+        complement_bound=min(found.complement_bound, outside),
+    )
 
 
 def select(question: Question, store: DataStore, consenting: Consenting) -> Selection:
@@ -79,18 +114,24 @@ def count_sets(question: Question, selection: Selection, slots: Slots) -> Counte
         return Counted(True, n, (), 0, exact, exact)
     if n < ask.terms.t_cohort_site:
         return Counted(False, 0, (), 0, _sha256(b"too few"), _sha256(b"too few"))
-    named = (
-        *((label, slots.bitmap(table, selection.places[mask])) for label, mask in masks),
-        (COHORT, slots.bitmap(table, selection.places)),
-    )
+    places = [(label, selection.places[mask]) for label, mask in masks]
+    places.append((COHORT, selection.places))
+    named = tuple((label, slots.bitmap(table, rows)) for label, rows in places)
     analysis = named[0][1]
-    outside = slots.bitmap(table, selection.outside)
+    # Rule G6 is about the cohort: patients in it with incomplete data are not "outside".
+    population = analysis | slots.bitmap(table, selection.outside)
+    behind: tuple[NamedSet, ...] = ()
+    rows_here = population
+    if table.people is not None:
+        behind = tuple((f"{name} of patients", slots.people(table, rows)) for name, rows in places)
+        population = behind[0][1] | slots.people(table, selection.outside)
     return Counted(
         contributes=True,
         n=n,
         named=named,
-        # Rule G6 is about the cohort: patients in it with incomplete data are not "outside".
-        population=analysis | outside,
+        population=population,
+        behind=behind,
+        rows=rows_here,
         sets_sha256=_sha256(*(f"{label}\0{bits:x}".encode() for label, bits in named)),
         analysis_sha256=_sha256(f"{analysis:x}".encode()),
     )

@@ -11,6 +11,7 @@ A patient who is gone keeps the slot as a bit without meaning (W5).
 import hashlib
 import os
 import sqlite3
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +33,8 @@ class Slots:
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
-        self._version = ""
-        self._of_row: NDArray[np.int64] = np.zeros(0, np.int64)
+        # version and slots of the last table of patients, and of rows that are none
+        self._of_row: dict[bool, tuple[str, NDArray[np.int64]]] = {}
         self._count = 0
 
     def bitmap(self, table: Table, rows: NDArray[np.int64]) -> int:
@@ -44,20 +45,32 @@ class Slots:
         bits[slots[slots != _NO_SLOT]] = 1
         return int.from_bytes(np.packbits(bits, bitorder="little").tobytes(), "little")
 
-    def erase(self, handle: bytes) -> int:
+    def people(self, table: Table, rows: NDArray[np.int64]) -> int:
+        """The set of the patients behind these rows, by the slots that questions about patients
+        use. `table` is one whose rows are not patients."""
+        assert table.people is not None  # noqa: S101  said above
+        assert table.patients is not None  # noqa: S101
+        people = np.unique(table.people[rows])
+        return self.bitmap(table.patients, people[people >= 0])
+
+    def erase(self, handle: bytes, units: Iterable[str] = ()) -> int:
         """Forget that slots were this patient's, and their values; how many slots that were.
+
+        `units`: those below patients of which there may have been rows.
 
         Call it inside a transaction, after the data were deleted at the source. The slots stay, as
         bits without a meaning: the sets they are in protect the patients around them (W5). The
         handle that is left is random, so that nobody ever matches it.
         """
-        found, times, owner = [], 1, handle
-        while rows := self._database.execute(
-            "SELECT slot FROM slot WHERE handle = ?", (owner,)
-        ).fetchall():
-            found += [int(slot) for (slot,) in rows]
-            times += 1
-            owner = _further_row(handle, times)
+        found = []
+        for start in (handle, *(_first_row(handle, unit) for unit in units)):
+            times, owner = 1, start
+            while rows := self._database.execute(
+                "SELECT slot FROM slot WHERE handle = ?", (owner,)
+            ).fetchall():
+                found += [int(slot) for (slot,) in rows]
+                times += 1
+                owner = _further_row(start, times)
         for slot in found:
             self._database.execute(
                 "UPDATE slot SET handle = ? WHERE slot = ?", (os.urandom(HANDLE_BYTES), slot)
@@ -69,14 +82,16 @@ class Slots:
             self._database.execute(
                 "UPDATE slot_values SET hashes = ? WHERE variable = ?", (hashes.tobytes(), name)
             )
-        self._version = ""
+        self._of_row.clear()
         return len(found)
 
     def _slots_of(self, table: Table) -> NDArray[np.int64]:
-        if self._version != table.version:
-            self._of_row = self._assign(table)
-            self._version = table.version
-        return self._of_row
+        place = table.people is None
+        version, found = self._of_row.get(place, ("", np.zeros(0, np.int64)))
+        if version != table.version:
+            found = self._assign(table)
+            self._of_row[place] = (table.version, found)
+        return found
 
     def _assign(self, table: Table) -> NDArray[np.int64]:
         """Find the slot of every row with a local number, making new ones where needed."""
@@ -152,18 +167,35 @@ def _latest(handles: Handles, owners: Handles) -> NDArray[np.int64]:
 
 
 def _row_owners(table: Table) -> Handles:
-    """The handle of each row; a second row of one patient gets a handle of its own."""
+    """The handle of each row; a second row of one patient gets a handle of its own, and so does
+    every row that is not a patient."""
     if table.people is None and not table.repeated:
         return table.handles
     made = table.handles.copy()
+    unit = None if table.people is None else table.codebook.unit
     times: dict[bytes, int] = {}
-    for place in np.flatnonzero(table.keyed).tolist():
+    for place in _in_order(table):
         handle = table.handles[place : place + 1].tobytes()
         times[handle] = times.get(handle, 0) + 1
-        if times[handle] > 1:
-            further = _further_row(handle, times[handle])
-            made[place : place + 1] = np.frombuffer(further, f"S{HANDLE_BYTES}")
+        start = handle if unit is None else _first_row(handle, unit)
+        own = start if times[handle] == 1 else _further_row(start, times[handle])
+        made[place : place + 1] = np.frombuffer(own, f"S{HANDLE_BYTES}")
     return made
+
+
+def _in_order(table: Table) -> list[int]:
+    """The rows of somebody, by their own number: where a row stands in a file says nothing."""
+    places: list[int] = np.flatnonzero(table.keyed).tolist()
+    unit = table.units.get(table.codebook.unit)
+    if table.people is not None and unit is not None:
+        keys = unit.keys.list()
+        places.sort(key=keys.__getitem__)
+    return places
+
+
+def _first_row(handle: bytes, unit: str) -> bytes:
+    """The handle of the first tumour, say, of a patient."""
+    return hashlib.sha256(handle + b"\0" + unit.encode()).digest()[:HANDLE_BYTES]
 
 
 def _further_row(handle: bytes, number: int) -> bytes:

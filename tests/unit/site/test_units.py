@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ from federation.site.data import DataStore, Table, local_ids, read_table
 from federation.site.errors import DataError
 from federation.site.mapping import read_mapping
 from federation.site.pseudonyms import HandleMaker
+from federation.site.slots import Slots
+from federation.site.store import open_store
 
 HANDLES = HandleMaker(b"k" * 32, "net", "s")
 BOOK = load_codebook(
@@ -510,13 +513,10 @@ def test_a_mapping_of_version_1_has_rows_of_the_codebooks_own_unit(given: Given)
 
 
 def test_rows_of_a_codebook_that_is_not_about_patients_say_whose_they_are(given: Given) -> None:
-    book = load_codebook(
-        b"codebook: v/1\nunit: tumour\nvariables:\n  stage: {type: category, levels: [I, II]}\n"
-    )
     mapping = (
         "codebook: v/1\nkey: pid\nvariables:\n  stage: {column: st, map: {i: I, I: I, ii: II}}\n"
     )
-    table = given(mapping, {"flat": FLAT.replace("p3,", ",")}, book)("tumour")
+    table = given(mapping, {"flat": FLAT.replace("p3,", ",")}, codebook_of_one_unit())("tumour")
 
     assert table.repeated == 0
     assert table.people is not None
@@ -565,3 +565,59 @@ def test_the_raw_texts_behind_missing_values_and_maps_are_kept_for_the_hospital(
     assert tallies["stage"].values == {"iv": 1}
     assert tallies["stage"].meant == {("i", "I"): 1}
     assert tallies["place"].values == {"C50 … C50": 1}
+
+
+def test_the_patients_of_tumours_are_the_bits_that_questions_about_patients_use(
+    given: Given, tmp_path: Path
+) -> None:
+    table = given(FLAT_MAPPING, {"flat": FLAT})
+    tumour, patient = table("tumour"), table("patient")
+    with closing(open_store(tmp_path / "site.sqlite")) as database:
+        slots = Slots(database)
+        everyone = slots.bitmap(patient, np.arange(3))
+        first_two = np.array([0, 1])  # a tumour of p2 and one of p1
+
+        assert slots.people(tumour, np.arange(4)) == everyone
+        assert slots.people(tumour, np.array([0, 2])) == slots.bitmap(patient, np.array([0]))
+        assert slots.people(tumour, first_two) == slots.bitmap(patient, first_two)
+        assert slots.bitmap(tumour, np.arange(4)) & everyone == 0
+        assert slots.bitmap(tumour, np.arange(4)).bit_count() == 4
+
+
+def test_a_row_keeps_its_bit_wherever_it_stands_in_the_file(given: Given, tmp_path: Path) -> None:
+    head, *lines = FLAT.splitlines()
+    before = given(FLAT_MAPPING, {"flat": FLAT})("tumour")
+    with closing(open_store(tmp_path / "site.sqlite")) as database:
+        slots = Slots(database)
+        one = slots.bitmap(before, np.array([0]))
+        after = given(FLAT_MAPPING, {"flat": "\n".join([head, *lines[::-1]]) + "\n"})("tumour")
+
+        assert slots.bitmap(after, np.array([3])) == one
+        assert slots.bitmap(after, np.arange(4)).bit_count() == 4
+        assert slots.erase(HANDLES.handle("p2"), ["tumour"]) == 2
+
+
+def codebook_of_one_unit() -> Codebook:
+    return load_codebook(
+        b"codebook: v/1\nunit: tumour\nvariables:\n  stage: {type: category, levels: [I, II]}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        "codebook: v/1\nkey: pid\nvariables:\n  stage: {column: st, map: {i: I, ii: II}}\n",
+        "version: 2\ncodebook: v/1\ntables:\n  tumour: {key: pid, stage: st}\n",
+    ],
+)
+def test_rows_without_a_table_of_patients_have_patients_all_the_same(
+    given: Given, tmp_path: Path, mapping: str
+) -> None:
+    tumour = given(mapping, {"flat": FLAT}, codebook_of_one_unit())("tumour")
+    with closing(open_store(tmp_path / "site.sqlite")) as database:
+        slots = Slots(database)
+
+        assert slots.people(tumour, np.array([0, 2])).bit_count() == 1
+        assert slots.people(tumour, np.arange(4)).bit_count() == 3
+        assert slots.bitmap(tumour, np.arange(4)).bit_count() == 4
+    assert tumour.repeated == 0
