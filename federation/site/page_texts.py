@@ -21,9 +21,9 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "paused.hand": "Er ligt een bestand STOP in de map van de site.",
             "resume": "Weer antwoorden:",
             "sent.title": "Wat ons ziekenhuis heeft verstuurd",
-            "sent.intro": "Alles wat {site} ooit naar de hub van netwerk {network} stuurde over "
-            "een vraag, de nieuwste eerst.",
-            "sent.none": "Er heeft nog niets over een vraag dit ziekenhuis verlaten.",
+            "sent.intro": "Alles wat {site} ooit naar de hub van netwerk {network} stuurde, het "
+            "nieuwste eerst.",
+            "sent.none": "Er heeft nog niets dit ziekenhuis verlaten.",
             "sent.lists": "Ook ging {n} keer een bevestiging uit dat een keuzelijst was ontvangen. "
             "Daar staat niets in over patiënten.",
             "count.look": "Vooraf gekeken",
@@ -126,9 +126,9 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "paused.hand": "A file STOP lies in the site's directory.",
             "resume": "Answer again:",
             "sent.title": "What our hospital sent",
-            "sent.intro": "Everything that {site} ever sent to the hub of network {network} about "
-            "a question, newest first.",
-            "sent.none": "Nothing about a question has left this hospital yet.",
+            "sent.intro": "Everything that {site} ever sent to the hub of network {network}, "
+            "newest first.",
+            "sent.none": "Nothing has left this hospital yet.",
             "sent.lists": "Besides, {n} times a confirmation went out that a consent list was "
             "received. It says nothing about patients.",
             "count.look": "Looks",

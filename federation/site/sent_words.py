@@ -51,9 +51,9 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             "named": "Met de namen: {names}.",
             "applied": "Keuzelijst {seq} is in gebruik genomen.",
             "not_applied": "Keuzelijst {seq} is niet aangenomen ({code}).",
-            "coverage": "Het overzicht per variabele van wat er is ingevuld: afgerond, en kleine "
+            "told": "Het overzicht per variabele van wat er is ingevuld: afgerond, en kleine "
             "aantallen weggelaten.",
-            "same_coverage": "Met hetzelfde overzicht van wat er is ingevuld als eerder.",
+            "told_before": "Met hetzelfde overzicht van wat er is ingevuld als eerder.",
             "other": "Het bericht heeft ook delen die deze versie niet kent: {names}.",
             "unread": "De bytes van dit bericht zijn hier niet bewaard of zijn beschadigd.",
             "always": "In elk bericht staan ook: het nummer van de vraag en de stap, "
@@ -85,9 +85,9 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             "named": "With the names: {names}.",
             "applied": "Consent list {seq} is in use.",
             "not_applied": "Consent list {seq} was not accepted ({code}).",
-            "coverage": "The overview per variable of what is filled: rounded, and small counts "
+            "told": "The overview per variable of what is filled: rounded, and small counts "
             "left out.",
-            "same_coverage": "With the same overview of what is filled as before.",
+            "told_before": "With the same overview of what is filled as before.",
             "other": "The message also has parts that this version does not know: {names}.",
             "unread": "The bytes of this message were not kept here, or are damaged.",
             "always": "Every message also holds: the number of the question and the step, "
@@ -256,7 +256,7 @@ def _words_of(message: Sent, claims: Mapping[str, Any], say: Texts, lang: str) -
     key = "applied" if claims["status"] == "applied" else "not_applied"
     lines = [say[key].format(seq=claims["seq"], code=claims["code"])]
     if claims.get("coverage") is not None:
-        lines.append(say["coverage" if message.kind == COVERAGE else "same_coverage"])
+        lines.append(say["told" if message.kind == COVERAGE else "told_before"])
     return lines
 
 

@@ -117,6 +117,7 @@ def test_what_a_hospital_tells_of_its_data():
     sent = message(kind="coverage", body=body, run="", step_name="")
 
     assert contents(sent).readable == (("onco.age", "90"), ("onco.stage", "–"))
+    assert sent_report.kind_word("coverage", "nl") == "overzicht van wat is ingevuld"
     assert said(sent) == [
         "Consent list 4 is in use.",
         "The overview per variable of what is filled: rounded, and small counts left out.",
