@@ -88,6 +88,11 @@ class Closure:
         """How many independent sets were added."""
         return len(self._pivots)
 
+    @property
+    def nbytes(self) -> int:
+        """The memory of the stored basis and of what is seen of it, in bytes."""
+        return sum(b.nbytes for b in self._blocks) + self._seen.nbytes + self._parts.nbytes
+
     def trial(self) -> Closure:
         """A copy that may be added to without a change here; it shares the stored basis."""
         made = copy.copy(self)

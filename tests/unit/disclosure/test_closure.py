@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from federation.disclosure import closure
 from federation.disclosure.closure import Closure, Seen
+from registry.bench.history import measure
 
 
 def bits(slots, length):
@@ -144,7 +145,7 @@ def test_a_tracker_is_found_at_the_last_question(attack):
 
 
 def test_a_union_of_three_less_one_patient_is_found(attack):
-    everyone, target, young, old = attack
+    _, target, young, _ = attack
     found = Closure(10, 2)
     for some in (young, set(range(50, 70)), set(range(70, 85))):
         assert found.add(bits(some, 100)).least == 10
@@ -222,8 +223,14 @@ def test_many_rows_are_tried_with_one_pivot(monkeypatch):
 @pytest.mark.slow
 def test_ten_thousand_answers_on_fifty_thousand_patients():
     """The time for one set when as much has been answered as a large hospital ever may."""
-    from federation.disclosure.closure_bench import measure
-
     measured = measure(slots=50_000, sets=10_000)
-    assert measured.slowest_check < 0.2
-    assert measured.megabytes < 2_000
+    assert measured.rank == 10_032
+    assert measured.median_check < 0.2
+    assert measured.megabytes < 1_500
+
+
+def test_the_measurement_measures():
+    measured = measure(slots=700, sets=40)
+    assert measured.rank == 72
+    assert 0 < measured.median_check <= measured.slowest_check
+    assert "rank 72" in measured.line()
