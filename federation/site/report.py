@@ -56,10 +56,11 @@ class UnitReport:
     """The rows of one unit (patients, tumours …).
 
     without_patient: rows of the data without a patient who could have consented. repeated: rows
-    whose own number came before. orphans: rows that belong to no row of the unit above. collapsed: rows of the data that
-    became one with another. unmatched, ambiguous: per joined table the rows that found none, or
-    more than one. disagreeing: per item the collapsed rows that contradict each other. excluded:
-    rows that break a plausibility rule of severity E and are never counted.
+    whose own number came before. orphans: rows that belong to no row of the unit above.
+    collapsed: rows of the data that became one with another. unmatched, ambiguous: per joined
+    table the rows that found none, or more than one. disagreeing: per item the collapsed rows
+    that contradict each other. excluded: rows that break a plausibility rule of severity E and
+    are never counted.
     """
 
     unit: str
