@@ -1,0 +1,230 @@
+"""When a set is no news: as its question defines it, and as the hospitals vote on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from federation.disclosure.looking import COHORT, LOOK, Agreement, Votes, agree, cap
+from federation.disclosure.marks import Known, pooled_marks
+from federation.disclosure.nesting import (
+    cell_sets,
+    defined_as,
+    holds_hidden,
+    is_told,
+    released_sets,
+)
+from federation.methods.registry import parse
+from federation.query.codebook import Codebook
+from federation.query.refusals import Refused
+
+BOOK = Codebook.from_dict(
+    {
+        "codebook": "told/1",
+        "unit": "patient",
+        "variables": {
+            "age": {"type": "integer", "min": 18, "max": 98, "cuts": {"step": 20}},
+            "stage": {"type": "category", "levels": ["I", "II", "III", "IV"]},
+            "sex": {"type": "category", "levels": ["f", "m"]},
+        },
+    }
+)
+SITES = ("a", "b", "c")
+
+
+@dataclass(frozen=True)
+class Table:
+    name: str
+    dims: Any
+    counts: Any
+
+
+def query(by=(), cohort=None):
+    asked = {
+        "version": 1,
+        "study": "s",
+        "codebook": "told/1",
+        "cohort": cohort or {},
+        "analysis": {"kind": "count", "by": list(by)},
+    }
+    return parse(asked, BOOK)
+
+
+def leaf(var, op, value):
+    return {"var": var, "op": op, "value": value}
+
+
+def shown_before(hidden=()):
+    """A table of stages, 30, 20, 12 and 40 patients, with its total."""
+    levels = ("I", "II", "III", "IV")
+    counts = np.array([30, 20, 12, 40])
+    mask = np.array([level not in hidden for level in levels])
+    tables = [Table("total", (), np.array(102)), Table("cells", (("stage", levels),), counts)]
+    shown = {"total": np.array(True), "cells": mask}
+    return released_sets(query(by=["stage"]), BOOK, SITES, tables, shown)
+
+
+@pytest.mark.parametrize(
+    ("label", "levels", "ranges"),
+    [
+        ("analysis", {}, {}),
+        ("cohort", {}, {}),
+        ("trt=I", {}, {}),  # no variable of this codebook
+        ("stage=IV", {"stage": {"IV"}}, {}),
+        ("age=[38,58),stage=I", {"stage": {"I"}}, {"age": (38.0, 58.0)}),
+    ],
+)
+def test_what_a_label_stands_for(label, levels, ranges):
+    found = defined_as(query(by=["age", "stage"]), BOOK, SITES, label)
+    assert found.levels == levels
+    assert {name: (r.low, r.high) for name, r in found.ranges.items()} == ranges
+    assert (found.known, found.n) == ({"age", "stage"}, None)
+    assert bool(found.table) == bool(levels)
+
+
+def test_a_label_stands_for_the_cell_that_the_gate_calls_so():
+    asked = query(by=["sex", "stage"], cohort=leaf("age", ">=", 60))
+    dims = [("sex", ("f", "m")), ("stage", ("I", "II", "III", "IV"))]
+    for label, cell in cell_sets(asked, BOOK, SITES, dims).items():
+        assert defined_as(asked, BOOK, SITES, label) == cell
+
+
+@pytest.mark.parametrize(
+    ("cohort", "n", "hidden", "told", "holds"),
+    [
+        ({}, 102, (), True, False),  # the total itself
+        ({}, 102, ("II", "III"), True, True),
+        (leaf("stage", "=", "II"), 20, (), True, False),
+        (leaf("stage", "in", ["I", "II"]), 50, (), True, False),
+        (leaf("stage", "in", ["I", "II"]), 49, (), False, False),
+        (leaf("stage", "in", ["I", "II"]), 50, ("II", "III"), False, True),
+        (leaf("stage", "in", ["II", "III"]), 32, ("II", "III"), False, True),
+        (leaf("stage", "=", "I"), 30, ("II", "III"), True, False),
+        (leaf("age", ">=", 60), 40, (), False, False),
+    ],
+)
+def test_a_set_that_shown_numbers_tell(cohort, n, hidden, told, holds):
+    wanted = defined_as(query(cohort=cohort), BOOK, SITES, "analysis")
+    earlier = shown_before(hidden)
+    assert is_told(wanted, n, earlier) is told
+    assert holds_hidden(wanted, earlier) is holds
+
+
+def test_what_was_hidden_and_shown_later_is_told():
+    wanted = defined_as(query(cohort=leaf("stage", "=", "II")), BOOK, SITES, "analysis")
+    earlier = [*shown_before(["II", "III"]), *shown_before()]
+    assert is_told(wanted, 20, earlier)
+    assert not holds_hidden(wanted, earlier)
+
+
+def test_another_variable_without_missing_values_changes_nothing():
+    wanted = defined_as(query(by=["sex"]), BOOK, SITES, "analysis")
+    assert is_told(wanted, 102, shown_before())
+    assert not is_told(wanted, 101, shown_before())
+
+
+# The votes.
+
+LABELS = ("analysis", "x", "y", COHORT)
+T = 10
+
+
+def pooled(*votes):
+    made: dict[str, Any] = {}
+    for vote in votes:
+        for name, array in vote.sums().items():
+            made[name] = made.get(name, 0) + array
+    return made
+
+
+def vote(flagged=(0, 0, 0, 0), bound=(5, 5, 5, 5), told=(0, 0, 0, 0), marks=(1, 2, 3, 4), **more):
+    return Votes(
+        tuple(map(bool, flagged)),
+        bound,
+        tuple(map(bool, told)),
+        tuple((mark, 0) for mark in marks),
+        **{"population": 100, **more},
+    )
+
+
+def look(*votes, known=None, cells=("x", "y"), **more):
+    return agree(pooled(*votes), LABELS, cells, T, T, known, **more)
+
+
+def test_votes_read_back_and_are_the_same():
+    said = vote(flagged=(0, 1, 0, 0), complement_flagged=True, complement_bound=3, rank=7)
+    assert Votes.from_json(said.to_json()) == said
+    assert said.same(vote(flagged=(0, 1, 0, 0), complement_flagged=True, complement_bound=3))
+    for other in (vote(), vote(marks=(1, 2, 3, 5)), vote(told=(1, 0, 0, 0))):
+        assert not said.same(other)
+    assert Votes.none(2).sums()["look.marks"].shape == (2, 2)
+    assert (LOOK, cap(10), cap(5)) == ("look", 5, 3)
+
+
+def test_two_hospitals_vouch_for_a_set_that_a_third_flags():
+    few = vote(flagged=(1, 1, 0, 0), bound=(1, 1, 5, 5))
+    assert look(few, vote(), vote()).hidden == frozenset()
+    with pytest.raises(Refused, match="SMALL_GROUP"):
+        look(few, vote())
+    cell = vote(flagged=(0, 1, 0, 0), bound=(5, 1, 5, 5))
+    assert look(cell, vote()).hidden == {"x"}
+
+
+def test_a_told_cell_may_be_shown_only_when_it_was_before():
+    told = vote(bound=(5, 0, 5, 5), told=(0, 1, 0, 0))
+    found = look(told, told)
+    assert (found.hidden, found.told) == (frozenset(), {"x"})
+    assert look(told, vote(), vote()).told == frozenset()
+
+
+def test_a_told_analysis_set_must_be_known_by_its_mark():
+    told = vote(bound=(0, 5, 5, 5), told=(1, 0, 0, 0))
+    mark = pooled_marks(np.array([[2, 0]]))[0]
+    assert look(told, told, known=Known([(mark, None)])).analysis_told
+    with pytest.raises(Refused, match="SMALL_GROUP"):
+        look(told, told, known=Known())
+    assert look(told, told).analysis_told  # the hub leaves it to the hospitals
+    assert not look(told, vote(), vote(), known=Known()).analysis_told
+
+
+@pytest.mark.parametrize(("marks", "hidden"), [((1, 2, 3, 1), False), ((1, 2, 3, 4), True)])
+def test_the_cohort_is_told_by_its_analysis_set_when_nobody_lacks_a_value(marks, hidden):
+    told = vote(bound=(5, 5, 5, 0), told=(0, 0, 0, 1), marks=marks)
+    for known in (None, Known()):
+        found = look(told, told, known=known)
+        assert (COHORT in found.hidden) is hidden
+        assert (COHORT in found.marks) is not hidden
+    assert set(LABELS[:3]) <= set(found.marks)
+
+
+def test_a_level_of_a_model_is_named():
+    few = vote(flagged=(0, 1, 0, 0), bound=(5, 1, 5, 5))
+    with pytest.raises(Refused) as caught:
+        look(few, cells=(), terms={"x": ("stage",), "y": ("sex",)})
+    assert (caught.value.code, caught.value.terms) == ("MODEL_TOO_RICH", ("stage",))
+    with pytest.raises(Refused, match="SMALL_GROUP"):
+        look(vote(flagged=(1, 1, 0, 0), bound=(1, 1, 5, 5)), cells=(), terms={"x": ("stage",)})
+
+
+def test_the_complement():
+    few = vote(complement_flagged=True, complement_bound=4)
+    with pytest.raises(Refused, match="SMALL_GROUP"):
+        look(few, vote(complement_bound=5))
+    assert look(few, vote(complement_bound=5), vote(complement_bound=5)).population == 300
+
+
+@pytest.mark.parametrize("name", sorted(vote().sums()))
+def test_votes_of_another_shape_are_no_votes(name):
+    sums = pooled(vote())
+    for broken in ({}, {name: np.zeros((2, 5), np.int64)}):
+        with pytest.raises(Refused, match="PROTOCOL"):
+            agree({**{k: v for k, v in sums.items() if k != name}, **broken}, LABELS, (), T, T)
+
+
+def test_the_rank_is_held_against_all_patients():
+    Agreement(frozenset(), 100).check_rank(20, 0.2)
+    with pytest.raises(Refused, match="BUDGET"):
+        Agreement(frozenset(), 100).check_rank(21, 0.2)
