@@ -50,6 +50,14 @@ class Range:
         )
         return above and below
 
+    def before(self, other: Range) -> bool:
+        """Whether one of both ends where the other has not begun."""
+        for first, second in ((self, other), (other, self)):
+            touching = first.high == second.low and (first.high_open or second.low_open)
+            if first.high < second.low or touching:
+                return True
+        return False
+
     def meet(self, other: Range) -> Range:
         """The values in both."""
         low, low_open = max((self.low, self.low_open), (other.low, other.low_open))
@@ -89,6 +97,16 @@ class ReleasedSet:
                 name in narrow.levels and narrow.levels[name] <= here
                 for name, here in self.levels.items()
             )
+        )
+
+    def excludes(self, other: ReleasedSet) -> bool:
+        """Whether nobody can be in both, by definition."""
+        return any(
+            name in other.levels and not found & other.levels[name]
+            for name, found in self.levels.items()
+        ) or any(
+            name in other.ranges and found.before(other.ranges[name])
+            for name, found in self.ranges.items()
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -238,24 +256,36 @@ def _table(query: Query, names: Sequence[str]) -> str:
 
 
 def is_told(one: ReleasedSet, n: int, earlier: Iterable[ReleasedSet]) -> bool:
-    """Whether shown numbers tell of this set of `n` patients: of the same set, or of parts of it by
-    one and the same table that add up to all of it, none of them hidden.
+    """Whether shown numbers tell of this set of `n` patients: of the same set, of parts of it by
+    one and the same table that add up to all of it, none of them hidden, or of a wider set and of
+    all of that which is not in this one.
 
     The same conditions with the same number are taken as the same set, whoever has a value in which
     other variables: the hospitals have made sure that the set is no new one.
     """
+    wide = replace(one, known=frozenset())
+    conditions = wide.definition
     parts: dict[str, dict[bytes, int | None]] = {}
-    conditions = replace(one, known=frozenset()).definition
+    wider: list[ReleasedSet] = []
+    beside: list[ReleasedSet] = []
     for old in earlier:
         if old.n == n and replace(old, known=frozenset()).definition == conditions:
             return True
-        if not one.contains(old):
-            continue
-        if old.table:
+        if old.table and wide.contains(old):
             cells = parts.setdefault(old.table, {})
             cells[old.definition] = cells.get(old.definition) or old.n
+        if old.n is None:
+            continue
+        if replace(old, known=frozenset()).contains(one):
+            wider.append(replace(old, known=frozenset()))
+        elif old.n > 0 and one.excludes(old):
+            beside.append(old)
     numbers = [list(cells.values()) for cells in parts.values()]
-    return any(None not in cells and sum(filter(None, cells)) == n for cells in numbers)
+    if any(None not in cells and sum(filter(None, cells)) == n for cells in numbers):
+        return True
+    return any(
+        whole.n == n + (rest.n or 0) and whole.contains(rest) for whole in wider for rest in beside
+    )
 
 
 def holds_hidden(one: ReleasedSet, earlier: Iterable[ReleasedSet]) -> bool:
@@ -349,16 +379,16 @@ def _range_of(leaf: Leaf) -> Range | None:
     return made.get(leaf.op)
 
 
-_BAR: Final = re.compile(r"\[(-?[0-9.e+-]+),(-?[0-9.e+-]+)([\])])")
+_BAR: Final = re.compile(r"([\[(])(-?[0-9.e+-]+),(-?[0-9.e+-]+)([\])])")
 
 
 def _bar(label: str) -> Range | None:
-    """The range of joined classes, written as the codebook writes one: "[40,50)"; else None."""
+    """The range of joined classes or of times, as a codebook writes one: "[40,50)"; else None."""
     found = _BAR.fullmatch(label)
     if found is None:
         return None
-    low, high, end = found.groups()
-    return Range(float(low), False, float(high), end == ")")
+    start, low, high, end = found.groups()
+    return Range(float(low), start == "(", float(high), end == ")")
 
 
 def _number(value: object) -> float:
