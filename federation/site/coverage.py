@@ -78,7 +78,8 @@ class Telling:
         studies = {
             slug: (study, book)
             for slug, study in self._directory.settings.studies.items()
-            if (book := kept_codebook(self._directory.path, study)) is not None
+            if study.coverage == "tell"
+            and (book := kept_codebook(self._directory.path, study)) is not None
         }
         basis = self._basis(studies)
         row = self._database.execute("SELECT basis, content, at, sent_at FROM coverage").fetchone()

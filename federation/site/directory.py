@@ -194,7 +194,7 @@ def init_site(
     `studies`: per study `requires` (consent items) and either `codebook` (a Codebook or its
     dict, which is kept beside it for `site check`) or `codebook` (its id) with
     `codebook_sha256`; optional `approve`, `kinds`, `variables`, `mapping`, `by_site`,
-    `result_key`.
+    `result_key`, `coverage`.
     Pin the network's other sites afterwards with `pin_peers`.
     SetupError when the directory already holds a site or something given is wrong.
     """
@@ -257,6 +257,7 @@ def _new_study(slug: str, given: Mapping[str, Any], book: Codebook | None) -> St
         mapping=given.get("mapping", MAPPING_FILE),
         by_site=given.get("by_site", "none"),
         result_key=given.get("result_key", ""),
+        coverage=given.get("coverage", "tell"),
     )
 
 

@@ -24,7 +24,7 @@ STANDARD_ERRORS = 4.0
 FEWEST_ROWS = 20
 KEPT = 10
 
-FILLED, MEAN, NO_EVENTS = "filled", "mean", "no_events"
+FILLED, MEAN, NO_EVENTS, FIRST_DAYS = "filled", "mean", "no_events", "first_days"
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,9 @@ class Summary:
 
 @dataclass(frozen=True)
 class Drift:
-    """What strikes in a variable. kind: `filled` (percent before and now), `mean` (before and now)
-    or `no_events` (a yes/no that is never yes; before and now are 0)."""
+    """What strikes in a variable. kind: `filled` (percent before and now), `mean` (before and now),
+    `no_events` (a yes/no that is never yes) or `first_days` (a date that is always the first of a
+    month); before and now are 0 for the last two."""
 
     variable: str
     kind: str

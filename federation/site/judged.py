@@ -21,6 +21,7 @@ from federation.site.plausibility import Findings, Plausibility
 from federation.site.units import UnitRows
 from federation.site.values import Dates, Places, Value
 
+FEWEST_DAYS = 20
 _EPOCH = date(1970, 1, 1)
 
 
@@ -107,7 +108,17 @@ def _judge_unit(
         relative=frozenset(name for name in rules.dates if dates[name][0].relative),
     )
     nobody = places < 0
-    return _found(rules, facts, np.where(nobody, -1 - np.arange(len(places)), places))
+    found = _found(rules, facts, np.where(nobody, -1 - np.arange(len(places)), places))
+    own = {n: value for n, value in units[unit].items.items() if isinstance(value, Dates)}
+    return replace(found, first_days=tuple(n for n, value in own.items() if _always_first(value)))
+
+
+def _always_first(dates: Dates) -> bool:
+    days = dates.low[dates.exact]
+    if dates.relative or len(days) < FEWEST_DAYS:
+        return False
+    whole = days.astype("datetime64[D]")
+    return bool((whole == whole.astype("datetime64[M]").astype("datetime64[D]")).all())
 
 
 def _found(rules: Plausibility, facts: Facts, people: NDArray[Any]) -> Findings:

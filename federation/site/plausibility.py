@@ -29,13 +29,15 @@ class Findings:
     `years` (n,) is the year of each row, NO_YEAR where it is not known.
 
     missing: rules that could not be held, each with the variables it lacks (none when the codebook
-    describes a variable in a way that the rule cannot use).
+    describes a variable in a way that the rule cannot use). first_days: dates that are known to the
+    day in many rows and always lie on the first of a month: no day was ever entered.
     """
 
     rules: tuple[Rule, ...]
     bits: Bits
     years: NDArray[np.int16]
     missing: Mapping[str, tuple[str, ...]]
+    first_days: tuple[str, ...] = ()
 
     @property
     def plausible(self) -> Mask:

@@ -224,7 +224,7 @@ def check_data(
         rules_not_checked=missing,
         kinds=tuple(kinds(codebook, filled)),
         indicators=tuple(indicators(codebook, filled, items)),
-        drift=(*changes, *drift.never(codebook.variables, summaries)),
+        drift=(*changes, *drift.never(codebook.variables, summaries), *_first_days(tables)),
         compared_with=compared_with,
         unexpected=tuple(_unexpected(mapped, units, variables)),
     )
@@ -318,6 +318,15 @@ def _rules(
             reports.append(RuleReport(name, unit, severity, text, sum(years.values()), years))
     reports.sort(key=lambda one: (one.severity, -one.rows))
     return reports, len(held), {n: lacks for n, lacks in missing.items() if n not in held}
+
+
+def _first_days(tables: Mapping[str, Table]) -> list[Drift]:
+    return [
+        Drift(name, drift.FIRST_DAYS, 0.0, 0.0)
+        for table in tables.values()
+        if table.findings is not None
+        for name in table.findings.first_days
+    ]
 
 
 def _items(mapped: Mapped, codebook: Codebook) -> set[str]:

@@ -35,7 +35,7 @@ _STUDY_KEYS = (
     "variables",
     "mapping",
 )
-_STUDY_OPTIONS = ("by_site", "result_key")
+_STUDY_OPTIONS = ("by_site", "result_key", "coverage")
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class StudyHere:
     means that a person of the hospital approves every query as well. `kinds` and `variables`:
     what may be asked, None for everything in the codebook. `by_site`: how this hospital's own
     results may reach the study, "sealed" with the study's `result_key` that the hospital pinned.
+    `coverage`: whether the hub is told how much of the data is filled.
     """
 
     slug: str
@@ -58,6 +59,7 @@ class StudyHere:
     mapping: str
     by_site: Literal["none", "sealed", "hub"] = "none"
     result_key: str = ""
+    coverage: Literal["tell", "none"] = "tell"
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,15 @@ def _study(slug: str, table: object) -> StudyHere:
         mapping=mapping,
         by_site=_by_site(table, where),
         result_key=table.get("result_key", ""),
+        coverage=_coverage(table, where),
     )
+
+
+def _coverage(table: Mapping[str, Any], where: str) -> Literal["tell", "none"]:
+    found = table.get("coverage", "tell")
+    if found not in ("tell", "none"):
+        raise SetupError(f"{where}.coverage must be 'tell' or 'none'.")
+    return "none" if found == "none" else "tell"
 
 
 def _by_site(table: Mapping[str, Any], where: str) -> Literal["none", "sealed", "hub"]:
@@ -231,6 +241,7 @@ def settings_text(settings: SiteSettings) -> str:
             f"mapping = {_toml(study.mapping)}",
             *([] if study.by_site == "none" else [f"by_site = {_toml(study.by_site)}"]),
             *([f"result_key = {_toml(study.result_key)}"] if study.result_key else []),
+            *([] if study.coverage == "tell" else [f"coverage = {_toml(study.coverage)}"]),
         ]
     return "\n".join(lines) + "\n"
 

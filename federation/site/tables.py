@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from federation.site.drift import FILLED, MEAN, NO_EVENTS
+from federation.site.drift import FILLED, FIRST_DAYS, MEAN, NO_EVENTS
 from federation.site.errors import one_line
 from federation.site.report import DataReport
 
@@ -144,13 +144,16 @@ def _answers(report: DataReport) -> Iterator[str]:
 
 def _changes(report: DataReport) -> Iterator[str]:
     if report.compared_with is not None:
-        n = sum(one.kind != NO_EVENTS for one in report.drift)
+        n = sum(one.kind in (FILLED, MEAN) for one in report.drift)
         yield ""
         when = f"{report.compared_with:%Y-%m-%d %H:%M} UTC"
         yield f"Changed since the data of {when}: {n or 'nothing'}"
     never = [one.variable for one in report.drift if one.kind == NO_EVENTS]
     if never:
         yield f"Never yes: {', '.join(never)}"
+    first = [one.variable for one in report.drift if one.kind == FIRST_DAYS]
+    if first:
+        yield f"Always the first of a month, so the day is not known: {', '.join(first)}"
     for one in report.drift:
         if one.kind == FILLED:
             yield f"{one.variable}: {one.before:.1f}% filled before, {one.now:.1f}% now"

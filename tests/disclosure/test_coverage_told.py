@@ -134,6 +134,11 @@ def test_a_variable_that_is_closed_in_a_study_is_absent(build: Any) -> None:
     assert {name for name, level in variables.items() if level != "absent"} == {"age", "sex"}
 
 
+def test_a_hospital_may_decide_to_tell_nothing(build: Any) -> None:
+    net = build(study={"coverage": "none"})
+    assert first(net) == {}
+
+
 def test_nothing_but_words_of_the_list_and_rounded_counts_can_leave(net: Net) -> None:
     for site in net.directories:
         for coverage in read_coverages(first(net, site)).values():

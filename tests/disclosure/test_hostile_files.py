@@ -204,6 +204,10 @@ SETTING: dict[str, tuple[str, str]] = {
     "a path of 100,000 letters": ('path = "data.csv"', f'path = "{"x" * 100_000}"'),
     "a path that is a folder": ('path = "data.csv"', 'path = "."'),
     "a path that never ends": ('path = "data.csv"', 'path = "/dev/zero"'),
+    "coverage in a word that is not there": (
+        "[studies.onco]\n",
+        '[studies.onco]\ncoverage = "all"\n',
+    ),
     "a study with escapes": ("[studies.onco]", '[studies."\\u001b[2J"]'),
 }
 

@@ -235,6 +235,19 @@ def test_an_event_that_never_happens_is_told(tmp_path: Path) -> None:
     assert "dead" not in line
 
 
+def test_dates_that_are_always_the_first_of_a_month_are_told(tmp_path: Path) -> None:
+    rows = good()
+    for tumour in rows["tumours"]:
+        tumour[2] = "01-03" + tumour[2][5:]
+    found = {one.variable for one in report(tmp_path, rows).drift if one.kind == "first_days"}
+    # last contact and start of treatment are on a first, too; the sum of two dates is not looked at
+    assert {"incidence_date", "treatment_start", "vital_date"} <= found
+    rows["tumours"][0][2] = "02-03-2018"
+    again = report(tmp_path, rows)
+    assert "incidence_date" not in {one.variable for one in again.drift}
+    assert "Always the first of a month, so the day is not known" in printed(again)
+
+
 def test_the_json_says_the_same(tmp_path: Path) -> None:
     rows = good()
     rows["tumours"][0][7] = "13"
