@@ -13,6 +13,9 @@ PLAIN = {
     "mantel_haenszel": {"outcome": "death", "exposure": "trt"},
     "compare": {"variable": "ca125", "by": "sex"},
     "survival": {"time": "fu_days", "event": "death"},
+    "regression": {"family": "binomial", "formula": "death ~ age"},
+    "mixed": {"formula": "ca125 ~ age"},
+    "standardise": {"outcome": "death", "formula": "age"},
     "cox": {"time": "fu_days", "event": "death", "formula": "age"},
 }
 COHORT = {"var": "hist", "op": "=", "value": "8502"}
