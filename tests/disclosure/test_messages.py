@@ -122,7 +122,7 @@ def test_the_same_step_with_other_content(net, claims):
     }
 
     assert verdict(net, signed(net, changed)) == REFUSED
-    assert net.ledger("h0") == 1
+    assert net.ledger("h0") == 0, "only a look has left"
 
 
 @pytest.mark.parametrize("step", [1, 2, 999, 1000, 10**9])
@@ -136,21 +136,27 @@ def test_a_first_step_with_a_past(net, claims):
 
 def test_a_step_after_the_last(net, read):
     driver = net.driver(net.plan(net.query(COUNT)))
-    claims = read(driver.messages(net.now)["h0"])
-    previous = [net.send(s, m).decode() for s, m in driver.messages(net.now).items()]
+    assert net.round(driver) == "step"
+    messages = driver.messages(net.now)
+    claims = read(messages["h0"])
+    previous = [net.send(slug, message).decode() for slug, message in messages.items()]
 
-    assert verdict(net, signed(net, {**claims, "step": 1, "previous": previous})) == REFUSED
+    assert claims["step"] == 1
+    assert verdict(net, signed(net, {**claims, "step": 2, "previous": previous})) == REFUSED
 
 
-def test_a_refusal_about_patients_stays_the_same_bytes(net):
-    plan = net.plan(net.query(COUNT, cohort={"var": "hist", "op": "!=", "value": "8502"}))
-    net.withdrawn.update(r["HDR_PATIENT_NO"] for r in net.rows["h0"][:5])
+def test_a_refusal_about_patients_stays_the_same_bytes(net, read):
+    """The step after the look, which a hostile hub asks for although the look said no."""
+    few = [{"var": "age", "op": ">=", "value": 85}, {"var": "stage", "op": "=", "value": "IV"}]
     net.ask(COUNT)
-    net.publish()
-    message = net.driver(plan).messages(net.now)["h0"]
+    plan = net.plan(net.query({"kind": "count"}, cohort={"not": {"all": few}}))
+    messages = net.driver(plan).messages(net.now)
+    looks = [net.send(slug, messages[slug]).decode() for slug in sorted(messages)]
+    asked = {"step": 1, "step_name": "count.cells", "previous": looks}
+    message = signed(net, {**read(messages["h0"]), **asked})
 
     first = net.send("h0", message)
-    net.withdrawn.clear()
+    net.withdrawn.update(row["HDR_PATIENT_NO"] for row in net.rows["h0"][:40])
     net.publish()
 
     assert verdict(net, message) == ("refused", "SMALL_GROUP")
@@ -225,7 +231,12 @@ def test_the_state_of_a_site(net):
     net.ask(COUNT)
     found = read_status(net.folder / "h0", net.now + timedelta(minutes=3))
 
-    assert found["answers"] == {"OK": 1, "REPLAY": 1}
+    assert found["answers"] == {"OK": 2, "REPLAY": 1}
+    assert {kind: found["sent"][kind] for kind in ("look", "answer", "replay")} == {
+        "look": 1,
+        "answer": 1,
+        "replay": 1,
+    }
     assert (found["ledger_entries"], found["snapshot"]) == (1, net.seq)
     assert found["snapshot_age_minutes"] == 3.0
     assert found["audit_intact"]
