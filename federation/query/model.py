@@ -25,6 +25,7 @@ from federation.query.errors import (
     did_you_mean,
     shown,
 )
+from federation.query.meaning import meaning
 from federation.query.parameters import Kind, parse_parameters
 
 VERSION: Final = 1
@@ -53,7 +54,8 @@ class Query:
 
     `sites` is "all" or the asked slugs, sorted. `cohort` is in canonical form. `params` are
     normalised JSON values with defaults filled in. `unit` is what one row is, `default_unit` what
-    it is in this codebook when a query does not say.
+    it is in this codebook when a query does not say. `cohort_meaning` is that of
+    federation.query.meaning.
     """
 
     version: int
@@ -69,6 +71,7 @@ class Query:
     named: tuple[str, ...] = field(default=(), repr=False)
     unit: str = "patient"
     default_unit: str = field(default="patient", repr=False)
+    cohort_meaning: Any = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", MappingProxyType(copy.deepcopy(dict(self.params))))
@@ -105,8 +108,10 @@ class Query:
 
     @property
     def question_sha256(self) -> str:
-        """Return a hash of what is asked only: the same whoever asks it, in whichever study."""
-        return sha256_hex(self._question())
+        """Return a hash of what is asked only: the same whoever asks it, in whichever study and
+        with whatever wording of the cohort."""
+        meant = self.cohort.to_dict() if self.cohort_meaning is None else self.cohort_meaning
+        return sha256_hex({**self._question(), "cohort": meant})
 
     def variables(self) -> tuple[str, ...]:
         """Return every variable that cohort and analysis name, sorted, each once."""
@@ -152,6 +157,7 @@ def parse_query(obj: object, codebook: Codebook, kinds: Mapping[str, Kind]) -> Q
         named=named,
         unit=view.unit,
         default_unit=codebook.whole.unit,
+        cohort_meaning=meaning(cohort, view),
     )
 
 
