@@ -49,7 +49,7 @@ def check_question(directory: SiteDirectory, question: Question, asked: StepMess
     check_terms(ask.terms, directory.policy)
     check_roster(asked.roster, directory, ask)
     _check_allowed(question.study, ask, question.mapped)
-    _check_fineness(ask)
+    _check_fineness(question.method, ask)
     check_agreed(question.study, ask, directory.policy)
 
 
@@ -115,7 +115,7 @@ def _check_allowed(study: StudyHere, ask: Ask, mapped: Mapped) -> None:
         raise Refused("DATA_MISMATCH")
 
 
-def _check_fineness(ask: Ask) -> None:
+def _check_fineness(method: Method, ask: Ask) -> None:
     """Rule G4, and the number of conditions of a cohort."""
     terms = ask.terms
     if sum(1 for _ in ask.query.cohort.leaves()) > terms.max_filter_terms:
@@ -124,8 +124,18 @@ def _check_fineness(ask: Ask) -> None:
         variable = ask.codebook.variables[name]
         if variable.type == "date" and terms.date_grid == "year" and variable.resolution != "year":
             raise Refused("TOO_FINE")
-        if name in ask.query.cohort.variables() and _year_step(variable) < terms.age_grid_years:
+    for name in {*ask.query.cohort.variables(), *_groupings(method, ask)}:
+        if _year_step(ask.codebook.variables[name]) < terms.age_grid_years:
             raise Refused("TOO_FINE")
+
+
+def _groupings(method: Method, ask: Ask) -> set[str]:
+    """The variables that split the patients into groups by their cut-points or values."""
+    found: set[str] = set()
+    for parameter in method.parameters:
+        if getattr(parameter, "groupable", False):
+            found |= set(parameter.variables(ask.params[parameter.name], ask.codebook))
+    return found
 
 
 def _year_step(variable: Variable) -> float:

@@ -281,6 +281,11 @@ def test_a_coarser_grid_than_the_codebook_has(build):
 
     assert net.ask(COUNT, cohort=old).code == "TOO_FINE"
     assert net.ask(COUNT, cohort=recent).code == "TOO_FINE"
+    # a table or a histogram by age asks for the same steps as a filter
+    assert net.ask({"kind": "count", "by": ["age"]}).code == "TOO_FINE"
+    assert net.ask({"kind": "histogram", "variable": "age"}).code == "TOO_FINE"
+    # a mean of ages, and age in a model, ask for none
+    assert net.ask({"kind": "describe", "variables": ["age"]}).status == "complete"
     assert net.ask(COUNT).status == "complete"
 
 
