@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from federation.methods.base import Sums
 from federation.methods.cox_score import pack_symmetric
-from federation.methods.grouping import largest_per_person as largest_per_person
 from federation.query.refusals import Refused
 from federation.query.terms import IterTerms
 

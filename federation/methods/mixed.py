@@ -17,10 +17,11 @@ import numpy.typing as npt
 from federation.methods.base import Ask, CountTable, Finished, Mask, Released, Rows, Step, Sums
 from federation.methods.cox_score import unpack_symmetric
 from federation.methods.design import design_of
-from federation.methods.glm import GAUSSIAN, largest_per_person
+from federation.methods.glm import GAUSSIAN
 from federation.methods.glm_fit import GlmFit, most_rounds
 from federation.methods.glm_release import count_tables
-from federation.methods.glm_rows import GlmPlan, scaled, suits_family
+from federation.methods.glm_rows import GlmPlan, dominance_sums, scaled, suits_family
+from federation.methods.leverage import check_heavy, check_leverage
 from federation.methods.mixed_profile import (
     Hospital,
     Profile,
@@ -31,6 +32,7 @@ from federation.methods.mixed_profile import (
 )
 from federation.methods.mixed_release import release_mixed
 from federation.methods.mixed_search import FIRST, MOST_ROUNDS, Search, begin
+from federation.methods.model_groups import check_above
 from federation.methods.model_sets import model_sets
 from federation.methods.newton import check_rank
 from federation.query.codebook import Codebook
@@ -104,16 +106,20 @@ class Mixed:
             return ratio_sums(_hospital(matrix, rows), step.params["ratios"])
         best = Profile.from_json(step.params["best"])
         rest = best.residual * _freedom(ask, step.params)
-        shares = leverages(matrix, best.ratio, best.beta, best.inverse, rest)
-        if largest_per_person(shares, people) > ask.terms.model.max_leverage:
-            raise Refused("MODEL_UNSTABLE")  # rule O8
-        return {"checked": np.array([1])}
+        shares, outcome = leverages(matrix, best.ratio, best.beta, best.inverse, rest)
+        sums = check_leverage(shares, matrix[:, :-1], people, ask.terms, outcome)
+        plan = plan_of(ask)
+        if not plan.binary:
+            sums.update(dominance_sums(ask, plan, step.params["sizes"], rows))
+        return sums
 
     def combine(self, ask: Ask, step: Step, pooled: Sums) -> Step | Finished:
         """The next step, or the end of the fit."""
         if step.name == "mixed.ratios":
             return self._after_ratios(ask, step, pooled)
         if step.name == "mixed.leverage":
+            check_heavy(pooled, ask.terms)
+            check_above(pooled)
             return Finished(pooled, dict(step.params))
         after = _fit(ask).combine(step, pooled)
         if isinstance(after, Finished):

@@ -68,21 +68,21 @@ def ratio_sums(hospital: Hospital, ratios: list[float]) -> dict[str, npt.NDArray
 
 def leverages(
     matrix: Floats, ratio: float, beta: Floats, covariance: Floats, rest: float
-) -> Floats:
+) -> tuple[Floats, Floats]:
     """Each row's share (n,) in the fit: its leverage in the least squares problem that is left
     after the hospital's intercept is partly taken out, x - (1 - 1/sqrt(1 + n rho)) mean (W. Fuller
-    and G. Battese, Journal of Econometrics 2 (1974) 67-78), and its share of the residual sum of
-    squares `rest`: together the leverage in the matrix of the terms with the outcome.
+    and G. Battese, Journal of Econometrics 2 (1974) 67-78); and its share (n,) of the residual sum
+    of squares `rest`. Together they are the leverage in the matrix of the terms with the outcome.
 
     `matrix` (n, q + 1) with the outcome last; `covariance` (q, q) without sigma^2.
     """
     n = matrix.shape[0]
     if n == 0:
-        return np.zeros(0)
+        return np.zeros(0), np.zeros(0)
     part = 1.0 - 1.0 / math.sqrt(1.0 + n * ratio)
     left = matrix - part * matrix.mean(axis=0)
     x, residual = left[:, :-1], left[:, -1] - left[:, :-1] @ beta
-    return np.asarray(((x @ covariance) * x).sum(axis=1) + residual**2 / rest)
+    return ((x @ covariance) * x).sum(axis=1), residual**2 / rest
 
 
 @dataclass(frozen=True)
