@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from federation.methods.base import Ask, Column, Finished, Method, Rows
@@ -30,7 +32,11 @@ def term_labels(method: Method, ask: Ask) -> dict[str, tuple[str, ...]]:
     """
     if not getattr(method, "names_terms", False):
         return {}
-    return {label: tuple(map(_term, label.split(","))) for label in set_labels(method, ask)[1:]}
+    return {label: tuple(map(_term, _PARTS.split(label))) for label in set_labels(method, ask)[1:]}
+
+
+# A comma between names; the one inside `[40,45)` has a number behind it.
+_PARTS = re.compile(r",(?=[a-z])")
 
 
 def _term(part: str) -> str:
