@@ -11,17 +11,21 @@ from __future__ import annotations
 import os
 import sqlite3
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from federation.disclosure import gate
 from federation.disclosure.auditor import Auditor, Judgement, NamedSet
 from federation.disclosure.looking import COHORT, Votes
 from federation.methods.base import Ask, Method, Rows, Step
 from federation.methods.labels import cell_labels, set_labels, settle, term_labels
-from federation.methods.own import OWN, own_finished
+from federation.methods.own import OWN, has_pooled_part, own_finished
+from federation.methods.registry import KINDS
 from federation.methods.release import without_missing
 from federation.query.refusals import Refused
 from federation.site.selection import Counted, judged
+
+_OWN_STEPS: Final = (OWN, *(f"{k}.{OWN}" for k, m in KINDS.items() if has_pooled_part(m)))
+"""The names of steps in which a hospital answered alone; a run keeps the name of its last."""
 
 
 class OwnReleases:
@@ -35,7 +39,7 @@ class OwnReleases:
         self._database = database
         self._auditor: Auditor | None = None
         self._t = -1
-        self._last_entry = 0
+        self._seen: set[int] = set()  # entries of the ledger
 
     def check(
         self,
@@ -85,19 +89,23 @@ class OwnReleases:
     def _up_to_date(self, t: int) -> Auditor:
         """An auditor that knows only what this hospital answered alone."""
         if self._auditor is None or self._t != t:
-            self._auditor, self._t, self._last_entry = Auditor(t, _seed()), t, 0
-        rows = self._database.execute(
-            "SELECT entry, label, bits FROM ledger_entry JOIN ledger_set USING (entry)"
-            " JOIN run USING (run) WHERE entry > ? AND (step_name = ? OR step_name LIKE ?)"
-            " ORDER BY entry, place",
-            (self._last_entry, OWN, f"%.{OWN}"),
+            self._auditor, self._t, self._seen = Auditor(t, _seed()), t, set()
+        places = ", ".join("?" * len(_OWN_STEPS))
+        entries = self._database.execute(
+            "SELECT entry FROM run JOIN ledger_entry USING (run)"  # noqa: S608
+            f" WHERE step_name IN ({places}) ORDER BY entry",
+            _OWN_STEPS,
         ).fetchall()
-        sets: dict[int, list[NamedSet]] = {}
-        for entry, label, bits in rows:
-            sets.setdefault(entry, []).append((str(label), int.from_bytes(bits, "little")))
-        self._auditor.load(sets.values())
-        self._last_entry = max(sets, default=self._last_entry)
+        new = [entry for (entry,) in entries if entry not in self._seen]
+        self._auditor.load([self._sets(entry) for entry in new])
+        self._seen.update(new)
         return self._auditor
+
+    def _sets(self, entry: int) -> list[NamedSet]:
+        rows = self._database.execute(
+            "SELECT label, bits FROM ledger_set WHERE entry = ? ORDER BY place", (entry,)
+        )
+        return [(str(label), int.from_bytes(bits, "little")) for label, bits in rows]
 
 
 def _judged(auditor: Auditor, counted: Counted) -> Judgement:

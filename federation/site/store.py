@@ -209,6 +209,7 @@ CREATE TABLE study_release (
     bits BLOB NOT NULL,
     at INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX run_by_step_name ON run (step_name);
 """
 # inside: what is sealed in a message; this hospital has no key that opens it again.
 _VERSION_6 = """
