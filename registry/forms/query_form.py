@@ -187,7 +187,12 @@ def _control(parameter: Parameter, codebook: Codebook, names: Names) -> Control:
         return made("check")
     choices = getattr(parameter, "choices", ())
     if choices:
-        return made("select", tuple((c, c.capitalize()) for c in choices))
+        words = {
+            "gaussian": _("a number (gaussian)"),
+            "binomial": _("yes or no (binomial)"),
+            "poisson": _("a count or a rate (poisson)"),
+        }
+        return made("select", tuple((c, words.get(c, c.capitalize())) for c in choices))
     return made("text")
 
 

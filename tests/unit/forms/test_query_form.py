@@ -10,7 +10,15 @@ from werkzeug.datastructures import MultiDict
 from federation.query.codebook import Codebook
 from registry.forms import cohort_rows
 from registry.forms.cohort_rows import Row, cohort, control, row_of_path, rows_of, usable
-from registry.forms.query_form import controls, from_fields, from_text, kinds, starting_values
+from registry.forms.query_form import (
+    controls,
+    from_fields,
+    from_text,
+    kinds,
+    starting_values,
+    unit_of,
+    units,
+)
 from registry.pages.naming import Names
 from studies.loading import shipped_codebook
 
@@ -190,3 +198,76 @@ def test_pasted_json_is_checked_and_keeps_its_study() -> None:
 def test_pasted_json_with_an_error_says_what_to_do(text: str, says: str) -> None:
     filled = from_text(text, "study", BOOK)
     assert says in filled.errors["json"]
+
+
+def test_formulas_tell_what_else_they_can_hold() -> None:
+    found = {c.name: c for c in controls("regression", BOOK, NAMES)}
+    assert "age + age^2" in found["formula"].hint
+    assert "rcs(" not in found["formula"].hint  # no variable of this codebook has knots
+    knots = Codebook.from_dict(
+        {
+            "codebook": "k/1",
+            "variables": {
+                "age": {"type": "integer", "min": 18, "max": 90, "knots": [30, 50, 70]},
+                "died": {"type": "boolean"},
+            },
+        }
+    )
+    hint = next(c.hint for c in controls("cox", knots, Names(knots, "nl")) if c.name == "formula")
+    assert "rcs(age)" in hint
+    assert found["family"].options[0] == ("gaussian", "een getal (gaussian)")
+    assert starting_values("mixed")["param-reml"] == "yes"
+
+
+def test_levels_of_the_event_can_be_chosen_without_script() -> None:
+    book = Codebook.from_dict(
+        {
+            "codebook": "c/1",
+            "variables": {
+                "t": {"type": "duration", "unit": "days", "min": 0, "max": 900},
+                "what": {"type": "category", "levels": {"0": "nothing", "1": "back", "2": "dead"}},
+                "why": {"type": "category", "levels": {"0": "none", "x": "other", "y": "more"}},
+            },
+        }
+    )
+    found = {c.name: c for c in controls("competing_risks", book, Names(book, "en"))}
+    assert dict(found["cause"].options) == {
+        "0": "What: nothing / Why: none",
+        "1": "What: back",
+        "2": "What: dead",
+        "x": "Why: other",
+        "y": "Why: more",
+    }
+
+
+def test_a_question_may_count_something_else_than_patients() -> None:
+    book = Codebook.from_dict(
+        {
+            "codebook": "u/1",
+            "unit": "patient",
+            "units": {"patient": None, "tumour": "patient"},
+            "variables": {
+                "age": {"type": "integer", "min": 18, "max": 90, "cuts": {"step": 10}},
+                "stage": {"type": "category", "levels": ["I", "II"], "per": "tumour"},
+            },
+        }
+    )
+    assert [code for code, _ in units(book)] == ["patient", "tumour"]
+    assert units(BOOK) == []
+    asked = form(kind="count", unit="tumour", param_by=["stage"])
+    filled = from_fields(asked, "study", book)
+    assert filled.errors == {}
+    assert filled.made["unit"] == "tumour"
+    patients = from_fields(form(kind="count", unit="", param_by=["age"]), "study", book)
+    assert "unit" not in patients.made
+    wrong = from_fields(form(kind="count", unit="patient", param_by=["stage"]), "study", book)
+    assert list(wrong.errors) == ["param-by"]
+    assert unit_of(form(unit="planet"), book) == "patient"
+
+
+@pytest.mark.parametrize("kind", [code for code, _, _ in kinds()])
+def test_every_parameter_has_a_label_in_words(kind: str) -> None:
+    for each in controls(kind, BOOK, NAMES):
+        assert each.label != each.name
+        assert each.hint
+        assert each.kind != "select" or each.options or kind == "competing_risks"
