@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from federation.disclosure.auditor import Auditor
 from federation.site import audit
+from federation.site.ledger import SiteLedger
 
 ROOT = Path(__file__).parents[2]
 COX = {"kind": "cox", "time": "fu_days", "event": "death", "formula": "age + trt"}
@@ -53,7 +55,13 @@ def journaled(path):
     database = sqlite3.connect(path / "site.sqlite")
     try:
         replies = database.execute("SELECT reply FROM journal ORDER BY step").fetchall()
-        charged = database.execute("SELECT count(*) FROM ledger_entry").fetchone()[0]
+        charged = len(list(SiteLedger(database).since(0)))  # every set can be read
+        runs = database.execute("SELECT run FROM ledger_entry").fetchall()
+        # an answer, and what the hospitals together know its sets by, are one transaction
+        assert database.execute("SELECT DISTINCT run FROM released_mark").fetchall() == runs
+        auditor = Auditor(10, 1)
+        auditor.load(answer.sets for answer in SiteLedger(database).since(0))
+        assert bool(auditor.rank) == bool(charged)
         assert audit.first_break(database) is None
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         return [bytes(row[0]) for row in replies], charged
