@@ -169,7 +169,7 @@ class Telling:
         """Rules in the first unit that can hold them."""
         if table.findings is None:
             return
-        for rule in table.findings.rules:
+        for rule in table.findings.rules.values():
             if rule.name not in rules:
                 rows = table.findings.breaking(rule.name) & consenting
                 n = int(np.count_nonzero(rows))

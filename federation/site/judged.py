@@ -33,11 +33,13 @@ def judge_units(
     book = shipped_rules(codebook.whole)
     if book is None:
         return dict(units)
-    day = _day(today)
-    return {
-        unit: replace(rows, findings=_judge_unit(codebook, units, unit, book, decimal, day))
-        for unit, rows in units.items()
-    }
+    found: dict[str, UnitRows] = {}
+    for unit, rows in units.items():
+        above = found.get(str(codebook.units[unit]))
+        told = None if above is None else above.findings
+        findings = _judge_unit(codebook, units, unit, book, decimal, _day(today), told)
+        found[unit] = replace(rows, findings=findings)
+    return found
 
 
 def judge_rows(
@@ -79,7 +81,9 @@ def _judge_unit(
     book: RuleBook,
     decimal: str,
     today: float,
+    above: Findings | None,
 ) -> Findings:
+    """`above`: what was found in the unit above; its rules are not held a second time."""
     variables: dict[str, Variable] = {}
     values: dict[str, tuple[NDArray[Any] | Value, Places]] = {}
     dates: dict[str, tuple[Dates, Places]] = {}
@@ -99,7 +103,7 @@ def _judge_unit(
             break
         places = chain(places, rows.parents)
         rows = units[str(codebook.units[rows.unit])]
-    rules = Plausibility(book, variables, dates)
+    rules = Plausibility(book, variables, dates, () if above is None else above.rules)
     facts = Facts(
         n=len(places),
         columns={n: Column(variables[n], _at(*values[n], decimal)) for n in rules.columns},
@@ -110,7 +114,16 @@ def _judge_unit(
     nobody = places < 0
     found = _found(rules, facts, np.where(nobody, -1 - np.arange(len(places)), places))
     own = {n: value for n, value in units[unit].items.items() if isinstance(value, Dates)}
-    return replace(found, first_days=tuple(n for n, value in own.items() if _always_first(value)))
+    first_days = tuple(n for n, value in own.items() if _always_first(value))
+    parents = units[unit].parents
+    if above is None or parents is None:
+        return replace(found, first_days=first_days)
+    return replace(
+        found,
+        rules={**above.rules, **found.rules},
+        bits=found.bits | np.append(above.bits, np.uint64(0))[parents],
+        first_days=first_days,
+    )
 
 
 def _always_first(dates: Dates) -> bool:

@@ -25,15 +25,16 @@ NO_YEAR = 0
 
 @dataclass(frozen=True)
 class Findings:
-    """What the rules found in n rows: bit k of `bits` (n,) says that a row breaks `rules[k]`;
-    `years` (n,) is the year of each row, NO_YEAR where it is not known.
+    """What the rules found in n rows: bit k of `bits` (n,) says that a row breaks `rules[k]`, k
+    being the rule's place in its book; `years` (n,) is the year of each row, NO_YEAR where it is
+    not known.
 
     missing: rules that could not be held, each with the variables it lacks (none when the codebook
     describes a variable in a way that the rule cannot use). first_days: dates that are known to the
     day in many rows and always lie on the first of a month: no day was ever entered.
     """
 
-    rules: tuple[Rule, ...]
+    rules: Mapping[int, Rule]
     bits: Bits
     years: NDArray[np.int16]
     missing: Mapping[str, tuple[str, ...]]
@@ -42,12 +43,12 @@ class Findings:
     @property
     def plausible(self) -> Mask:
         """Which rows break no rule of severity E, bool (n,)."""
-        errors = sum(1 << k for k, rule in enumerate(self.rules) if rule.severity == "E")
+        errors = sum(1 << k for k, rule in self.rules.items() if rule.severity == "E")
         return np.asarray(self.bits & np.uint64(errors) == 0)
 
     def breaking(self, name: str) -> Mask:
         """Which rows break the rule called `name`, bool (n,)."""
-        place = next(k for k, rule in enumerate(self.rules) if rule.name == name)
+        place = next(k for k, rule in self.rules.items() if rule.name == name)
         return np.asarray(self.bits >> np.uint64(place) & np.uint64(1) == 1)
 
     def by_year(self, name: str) -> dict[int, int]:
@@ -57,24 +58,32 @@ class Findings:
 
 
 class Plausibility:
-    """The rules that can be held against rows which have these `variables` and full `dates`."""
+    """The rules that can be held against rows which have these `variables` and full `dates`.
+
+    `known`: places of rules that were held before, against what these rows belong to.
+    """
 
     def __init__(
-        self, book: RuleBook | None, variables: Mapping[str, Variable], dates: Collection[str]
+        self,
+        book: RuleBook | None,
+        variables: Mapping[str, Variable],
+        dates: Collection[str],
+        known: Collection[int] = (),
     ) -> None:
         self.missing: dict[str, tuple[str, ...]] = {}
         there = {*variables, *dates}
-        held = []
-        for rule in () if book is None else book.rules:
+        self.rules: dict[int, Rule] = {}
+        for place, rule in enumerate(() if book is None else book.rules):
             lacking = tuple(sorted(rule.names() - there))
+            if place in known:
+                continue
             if lacking or not _fits(rule, variables, dates):
                 self.missing[rule.name] = lacking
             else:
-                held.append(rule)
-        self.rules = tuple(held)
+                self.rules[place] = rule
         self._variables = variables
         self._year = book.year if book is not None and book.year in dates else None
-        names = frozenset().union(*(rule.names() for rule in held))
+        names = frozenset().union(*(rule.names() for rule in self.rules.values()))
         names |= {self._year} if self._year else frozenset()
         self.dates = names & frozenset(dates)
         """The names whose full dates `judge` needs."""
@@ -84,7 +93,7 @@ class Plausibility:
     def judge(self, facts: Facts) -> tuple[Bits, NDArray[np.int16]]:
         """The bits and the years (see Findings) of one block of rows, each row by itself."""
         bits = np.zeros(facts.n, np.uint64)
-        for place, rule in enumerate(self.rules):
+        for place, rule in self.rules.items():
             if isinstance(rule.require, Distinct):
                 continue
             broken = judge(rule.require, facts).false
@@ -99,7 +108,7 @@ class Plausibility:
         people: (n,), equal for rows of the same patient.
         """
         bits = np.zeros(len(people), np.uint64)
-        for place, rule in enumerate(self.rules):
+        for place, rule in self.rules.items():
             if isinstance(rule.require, Distinct):
                 again = _again(rule.require, self._variables, columns, people)
                 bits |= again.astype(np.uint64) << np.uint64(place)

@@ -304,7 +304,7 @@ def _rules(
     for unit, table in tables.items():
         if table.findings is None:
             continue
-        for rule in table.findings.rules:
+        for rule in table.findings.rules.values():
             held.setdefault(rule.name, (unit, table.findings))
         for name, lacks in table.findings.missing.items():
             if name not in missing or len(lacks) < len(missing[name]):
@@ -313,7 +313,7 @@ def _rules(
     for name, (unit, findings) in held.items():
         years = findings.by_year(name)
         if years:
-            rule = next(each for each in findings.rules if each.name == name)
+            rule = next(each for each in findings.rules.values() if each.name == name)
             text, severity = rule.text.text("en"), rule.severity
             reports.append(RuleReport(name, unit, severity, text, sum(years.values()), years))
     reports.sort(key=lambda one: (one.severity, -one.rows))

@@ -247,7 +247,9 @@ def broken(folder: Path, rows: Mapping[str, list[Mapping[str, str]]]) -> set[str
     for unit in GOOD:
         findings = read(folder, rows, unit).findings
         assert findings is not None
-        found |= {rule.name for rule in findings.rules if findings.breaking(rule.name).any()}
+        found |= {
+            rule.name for rule in findings.rules.values() if findings.breaking(rule.name).any()
+        }
     return found
 
 
@@ -257,7 +259,7 @@ def test_nothing_is_wrong_with_the_patient_and_every_rule_could_be_held(tmp_path
     for unit in GOOD:
         findings = read(tmp_path, changed({}), unit).findings
         assert findings is not None
-        held |= {rule.name for rule in findings.rules}
+        held |= {rule.name for rule in findings.rules.values()}
     assert held == {rule.name for rule in RULES.rules}
 
 
