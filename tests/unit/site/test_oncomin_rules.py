@@ -318,3 +318,22 @@ def test_a_wrong_tumour_does_not_take_its_patient_along(tmp_path: Path) -> None:
     assert not read(tmp_path, rows, "tumour").countable.any()
     assert not read(tmp_path, rows, "treatment").countable.any()
     assert read(tmp_path, rows, "patient").countable.all()
+
+
+def test_several_treatments_of_one_tumour_are_not_the_tumour_twice(tmp_path: Path) -> None:
+    rows = changed({})
+    rows["treatment"] = [rows["treatment"][0]] * 3
+    table = read(tmp_path, rows, "treatment")
+    assert table.findings is not None
+    assert not table.findings.breaking("same_tumour_twice").any()
+
+
+def test_what_is_wrong_above_is_wrong_below(tmp_path: Path) -> None:
+    rows = changed({"vital_date": FUTURE})
+    rows["treatment"] = [rows["treatment"][0]] * 2 + [
+        {**rows["treatment"][0], "tumour_id": "nobody"}
+    ]
+    table = read(tmp_path, rows, "treatment")
+    assert table.findings is not None
+    assert table.findings.breaking("future_vital_date").tolist() == [True, True, False]
+    assert not table.countable.any()  # the last one belongs to nobody
