@@ -288,6 +288,16 @@ def is_told(one: ReleasedSet, n: int, earlier: Iterable[ReleasedSet]) -> bool:
     )
 
 
+def rosters_of(one: ReleasedSet, earlier: Iterable[ReleasedSet]) -> set[frozenset[str]]:
+    """Over which hospitals sets of these conditions were answered, whoever has a value in what."""
+    conditions = replace(one, known=frozenset(), sites=frozenset()).definition
+    return {
+        old.sites
+        for old in earlier
+        if replace(old, known=frozenset(), sites=frozenset()).definition == conditions
+    }
+
+
 def holds_hidden(one: ReleasedSet, earlier: Iterable[ReleasedSet]) -> bool:
     """Whether a part of this set was held back, and never shown since."""
     hidden: set[bytes] = set()
