@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from federation.methods.base import Ask, Finished, Mask, Released
+from federation.methods.curve_sets import published
 from federation.methods.gray import gray_sums
 from federation.methods.groups import Groups
 from federation.methods.incidence import Incidence, aalen_johansen
 from federation.methods.logrank import logrank_statistic
 from federation.methods.release import Release, number, seen
-from federation.methods.survival_curve import merge_steps
 
 Ints = npt.NDArray[np.int64]
 Point = dict[str, Any]
@@ -55,6 +55,15 @@ class _Group:
     @property
     def curve(self) -> Incidence:
         return aalen_johansen(self.times, self.kinds[self.cause], self.other, self.at_risk)
+
+
+def points(ask: Ask, kinds: Ints, removed: Ints) -> list[int]:
+    """Grid indices of the released points of one group, the same whichever cause is asked.
+
+    `kinds` (levels, T) events of each level, `removed` (T,) all who leave. Every kind that is not
+    too rare to be shown counts: the curve of another cause may tell its events.
+    """
+    return published(ask, kinds[kinds.sum(axis=1) >= max(ask.terms.t_cell, 1)], removed)
 
 
 def release_incidence(
@@ -143,8 +152,7 @@ def _entry(
         return made
     if not ask.strict:
         return {**made, **_exact(release, group, asked)}
-    frequent = [level for level in (group.cause, *rest) if visible[level]]
-    return {**made, **_merged(ask, release, group, where, asked, frequent)}
+    return {**made, **_merged(ask, release, group, where, asked)}
 
 
 def _nothing(t: float) -> Point:
@@ -222,24 +230,16 @@ def _merged(
     group: _Group,
     where: str,
     asked: list[float],
-    frequent: list[int],
 ) -> dict[str, Any]:
     """Only points that cover enough patients and events of each frequent kind."""
-    km = ask.terms.km
     removed = group.leaving[1:]
-    kept = merge_steps(
-        group.kinds[frequent],
-        removed,
-        min_removed=km.min_removed,
-        min_events=km.min_events,
-        min_left=km.min_at_risk_end,
-    )
+    kept = points(ask, group.kinds, removed)
     fine = group.curve
     left = group.n - np.cumsum(removed)
-    points: list[Point] = [{"t": 0.0, "at_risk": group.n, "cif": 0.0, "low": 0.0, "high": 0.0}]
+    curve: list[Point] = [{"t": 0.0, "at_risk": group.n, "cif": 0.0, "low": 0.0, "high": 0.0}]
     errors: list[float | None] = [0.0]
     for i in kept:
-        points.append(
+        curve.append(
             {
                 "t": float(group.times[i]),
                 "at_risk": int(left[i]),
@@ -250,17 +250,17 @@ def _merged(
         )
         errors.append(release.survival(float(fine.se[i])))
     release.hide(f"{where}.curve", "follow_up_too_small")
-    made: dict[str, Any] = {"curve": points}
+    made: dict[str, Any] = {"curve": curve}
     if not asked:
         return made
     made["at"] = []
     for m, t in enumerate(asked):
-        if t > points[-1]["t"]:
+        if t > curve[-1]["t"]:
             release.hide(f"{where}.at[{m}]", "follow_up_too_small")
             made["at"].append({**_nothing(t), "as_of": None})
             continue
-        last = max(j for j, point in enumerate(points) if point["t"] <= t)
-        made["at"].append({**points[last], "se": errors[last], "t": t, "as_of": points[last]["t"]})
+        last = max(j for j, point in enumerate(curve) if point["t"] <= t)
+        made["at"].append({**curve[last], "se": errors[last], "t": t, "as_of": curve[last]["t"]})
     return made
 
 

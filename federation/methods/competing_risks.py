@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from federation.methods.base import Ask, CountTable, Finished, Mask, Released, Rows, Step, Sums
-from federation.methods.competing_release import release_incidence
+from federation.methods.competing_release import points, release_incidence
+from federation.methods.curve_sets import curve_tables
 from federation.methods.groups import Groups, groups_of
 from federation.methods.sentences import behind, counted
 from federation.methods.survival import table_of
@@ -194,6 +195,24 @@ class CompetingRisks:
             counts, people = counts[0], None if people is None else people[0]
         dims = (*groups.dims, (ask.params["event"], self.levels(ask)))
         made.append(CountTable("outcomes", dims, counts, patients=people))
+        return made + self._curves(ask, finished)
+
+    def _curves(self, ask: Ask, finished: Finished) -> list[CountTable]:
+        """What the points of each group's curve tell; see curve_sets."""
+        times = np.asarray(finished.facts["times"], dtype=np.float64)
+        made: list[CountTable] = []
+        for k in range(self.groups(ask).size if ask.strict else 0):
+            kinds = finished.pooled["events"][:, k]
+            removed = finished.pooled["leaving"][k][1:]
+            kept = points(ask, kinds, removed)
+            left = removed.sum() - np.cumsum(removed)
+            made += curve_tables(
+                ask,
+                f"curve.{k}",
+                self.groups(ask).only(k),
+                times[kept].tolist(),
+                left[kept],
+            )
         return made
 
     def result(self, ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Released:

@@ -42,6 +42,10 @@ class Groups:
             return ()
         return ((self.by, tuple(str(label) for label in self.labels)),)
 
+    def only(self, group: int) -> Dims:
+        """The dimension of a table of one of these groups alone."""
+        return tuple((name, (labels[group],)) for name, labels in self.dims)
+
     def of(self, rows: Rows) -> Ints:
         """The group of each row, int64 (n,), -1 missing or left out by the cohort."""
         if self.by is None:

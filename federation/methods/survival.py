@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from federation.methods.base import Ask, CountTable, Finished, Mask, Released, Rows, Step, Sums
 from federation.methods.cox_score import pack_symmetric
+from federation.methods.curve_sets import curve_tables, published
 from federation.methods.grouping import counts_by
 from federation.methods.groups import Groups, groups_of
 from federation.methods.logrank import logrank_sums
@@ -202,8 +203,26 @@ class Survival:
             split, people = split[0], None if people is None else people[0]
         else:
             made.append(CountTable("groups", dims, n, patients=groups))
-        dims = (*dims, (ask.params["event"], self._outcomes(ask)))
-        made.append(CountTable("events", dims, split, patients=people))
+        split_dims = (*dims, (ask.params["event"], self._outcomes(ask)))
+        made.append(CountTable("events", split_dims, split, patients=people))
+        return made + self._curves(ask, finished)
+
+    def _curves(self, ask: Ask, finished: Finished) -> list[CountTable]:
+        """What the points of each group's curve tell; see curve_sets."""
+        times = np.asarray(finished.facts["times"], dtype=np.float64)
+        made: list[CountTable] = []
+        for k in range(self.groups(ask).size if ask.strict else 0):
+            events = finished.pooled["events"][:, k].sum(axis=0)
+            removed = finished.pooled["leaving"][:, k].sum(axis=0)[1:]
+            kept = published(ask, events, removed)
+            left = removed.sum() - np.cumsum(removed)
+            made += curve_tables(
+                ask,
+                f"curve.{k}",
+                self.groups(ask).only(k),
+                times[kept].tolist(),
+                left[kept],
+            )
         return made
 
     def result(self, ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Released:

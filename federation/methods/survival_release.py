@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from federation.methods.base import Ask, Finished, Mask, Released
 from federation.methods.cox_score import unpack_symmetric
+from federation.methods.curve_sets import published
 from federation.methods.logrank import LogrankSums, logrank_statistic, logrank_sums
 from federation.methods.release import Release, number, seen
 from federation.methods.survival_curve import (
@@ -24,7 +25,6 @@ from federation.methods.survival_curve import (
     first_at_or_below_half,
     kaplan_meier,
     median,
-    merge_steps,
     restricted_mean,
 )
 
@@ -205,15 +205,8 @@ def _merged(
     ask: Ask, release: Release, group: _Group, where: str, asked: list[float]
 ) -> dict[str, Any]:
     """Only points that cover enough patients and events; all else is read off those."""
-    km = ask.terms.km
     removed = group.leaving[1:]
-    kept = merge_steps(
-        group.events,
-        removed,
-        min_removed=km.min_removed,
-        min_events=km.min_events,
-        min_left=km.min_at_risk_end,
-    )
+    kept = published(ask, group.events, removed)
     fine = group.curve
     left = group.n - np.cumsum(removed)
     s = [release.survival(float(fine.s[i])) for i in kept]

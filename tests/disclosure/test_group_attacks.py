@@ -129,3 +129,35 @@ def test_16_one_patient_may_not_make_up_the_mean_of_a_group(build, five):
     assert [group["mean"] for group in result["groups"]] == [None, None]
     assert result["welch_t"] is None
     assert result["mann_whitney"]["p"] > 0
+
+
+CURVE = {"kind": "survival", "time": "fu_days", "event": "death"}
+
+
+def points(outcome):
+    if outcome.status != "complete":
+        return []
+    (group,) = outcome.envelope["result"]["groups"]
+    return [(point["t"], point["at_risk"]) for point in group["curve"]]
+
+
+def test_28_a_grid_moved_by_a_day_tells_nobody_in_between(net):
+    """Curves of one cohort on grids of 30, 31, 32 … days: at risk at times close together."""
+    known = []
+    answered = []
+    for width in (None, 31, 32, 45, 60):
+        asked = CURVE if width is None else {**CURVE, "grid_days": width}
+        outcome = net.ask(asked)
+        answered.append(outcome.status)
+        known += points(outcome)
+    assert answered[0] == "complete"
+    assert "refused" in answered
+    for (_, n), (_, m) in itertools.combinations(known, 2):
+        assert abs(n - m) == 0 or abs(n - m) >= 10
+
+
+def test_the_same_curve_at_other_times_is_answered(net):
+    first = net.ask(CURVE)
+    again = net.ask({**CURVE, "at": [365]})
+    assert (first.status, again.status) == ("complete", "complete")
+    assert points(first) == points(again)

@@ -40,6 +40,7 @@ def sets(name: str, *cells: tuple[str, int]) -> tuple[ReleasedSet, ...]:
         ("age", "[18,45)", Range(18, False, 45, True)),
         ("age", "[80,110]", Range(80, False, 110, False)),
         ("age", "[45,50)", Range(45, False, 50, True)),
+        ("age", "(45,110]", Range(45, True, 110, False)),
         ("score", "[3,5]", Range(3, False, 5, False)),
         ("score", "3", Range(3, False, 3, False)),
     ],
