@@ -190,7 +190,7 @@ class Standardise:
         p = plan_of(ask).design.size + 1
         own = ask.query.output == "by_site"
         if lang == "nl":
-            said = ["Het aantal patiënten, het aantal met de uitkomst, en per niveau en per paar."]
+            said = ["Het aantal patiënten, ook met de uitkomst en per niveau van elke categorie."]
             if ask.params["formula"] is not None:
                 said.append(f"Per ronde sommen voor {p} coëfficiënten, over alle patiënten samen.")
             said.append(
@@ -199,7 +199,7 @@ class Standardise:
             if own:
                 said.append("Per ziekenhuis het waargenomen en het verwachte aantal.")
             return said
-        said = ["The number of patients, of those with the outcome, and per level and pair."]
+        said = ["The number of patients, also with the outcome and per level of a category."]
         if ask.params["formula"] is not None:
             said.append(f"In each round sums for {p} coefficients, over all patients together.")
         said.append(f"How far {outcome} is from the expected number, added over the hospitals.")
