@@ -16,8 +16,12 @@ from studies.taking_part import create_study, invite_institution, move_participa
 
 
 def shipped_codebook(name: str) -> dict[str, Any]:
-    """A codebook that comes with the product, such as "gbsg", as plain data."""
-    text = files("studies").joinpath("seeds", f"{name}.yaml").read_text(encoding="utf-8")
+    """A codebook that comes with the product, "gbsg" or "oncomin/1", as plain data."""
+    folder = files("studies").joinpath("seeds")
+    if "/" in name:
+        # The built-in ones lie beside the code that reads data by them; a file, not an import.
+        folder, name = files("federation").joinpath("codebooks"), name.replace("/", "-")
+    text = folder.joinpath(f"{name}.yaml").read_text(encoding="utf-8")
     codebook: dict[str, Any] = yaml.safe_load(text)
     return codebook
 

@@ -10,6 +10,7 @@ from federation.query.codebook import Codebook, Variable, number_text
 from federation.query.cohort import All, Any, Leaf, Node, Not
 from federation.query.model import Query
 from federation.query.terms import Terms
+from federation.query.units import PATIENT
 
 TEXTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     {
@@ -20,6 +21,8 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "sites": "Asked are these hospitals: {sites}.",
             "everyone": "It is about all patients of the study who consent.",
             "cohort": "It is about consenting patients with: {cohort}.",
+            "unit": "A row is a {unit}; a patient may have several. Consent is the patient's, and "
+            "a group is small when its patients are few.",
             "missing": "A patient whose value is missing does not match a comparison.",
             "missing_not": "'not' does include patients whose value is missing.",
             "variables": "Read at each hospital: {variables}.",
@@ -58,6 +61,8 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "sites": "Gevraagd worden deze ziekenhuizen: {sites}.",
             "everyone": "Het gaat over alle patiënten van het onderzoek die toestemming gaven.",
             "cohort": "Het gaat over patiënten die toestemming gaven, met: {cohort}.",
+            "unit": "Een rij is een {unit}; een patiënt kan er meer hebben. De toestemming is van "
+            "de patiënt, en een groep is klein als het om weinig patiënten gaat.",
             "missing": "Een patiënt van wie de waarde ontbreekt voldoet niet aan een vergelijking.",
             "missing_not": "'niet' neemt patiënten van wie de waarde ontbreekt wel mee.",
             "variables": "In elk ziekenhuis gelezen: {variables}.",
@@ -97,6 +102,9 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
 )
 
 
+ROWS_NL: Final[Mapping[str, str]] = MappingProxyType(
+    {"tumour": "tumor", "treatment": "behandeling", "outcome": "uitkomst", "prom": "vragenlijst"}
+)
 UNITS_NL: Final[Mapping[str, str]] = MappingProxyType(
     {"years": "jaar", "months": "maanden", "weeks": "weken", "days": "dagen"}
 )
@@ -136,6 +144,9 @@ def question_words(
     else:
         lines.append(say["sites"].format(sites=", ".join(query.sites)))
     lines += _about(query.cohort, codebook, lang)
+    if query.unit != PATIENT:
+        unit = ROWS_NL.get(query.unit, query.unit) if lang == "nl" else query.unit
+        lines.append(say["unit"].format(unit=unit))
     named = ", ".join(codebook.variables[name].label.text(lang) for name in query.variables())
     if named:
         lines.append(say["variables"].format(variables=named))

@@ -5,6 +5,7 @@ from string import Formatter
 import pytest
 
 from federation.methods.registry import KINDS
+from federation.query.builtin import builtin_codebook
 from federation.query.codebook import Codebook
 from federation.query.cohort import parse_cohort
 from federation.query.model import parse_query
@@ -76,3 +77,21 @@ def test_both_languages_say_the_same_things() -> None:
         fields = {name for _, name, _, _ in Formatter().parse(text) if name is not None}
         other = {name for _, name, _, _ in Formatter().parse(TEXTS["nl"][key]) if name is not None}
         assert fields == other, key
+
+
+def test_a_question_about_tumours_says_what_a_row_is() -> None:
+    book = builtin_codebook("oncomin/1")
+    assert book is not None
+    asked = {"version": 1, "codebook": "oncomin/1", "analysis": {"kind": "count"}}
+    tumours = parse_query({**asked, "unit": "tumour"}, book, KINDS)
+    patients = parse_query(asked, book, KINDS)
+    terms = Terms.strict()
+
+    assert any(
+        line.startswith("A row is a tumour; a patient may have several")
+        for line in explain(tumours, book, terms)
+    )
+    assert any(
+        line.startswith("Een rij is een tumor;") for line in explain(tumours, book, terms, (), "nl")
+    )
+    assert not any("row is" in line for line in explain(patients, book, terms))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from federation.query.builtin import builtin_codebook
 from federation.query.codebook import Codebook, load_codebook
 from studies.loading import shipped_codebook
 from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
@@ -128,3 +129,7 @@ def test_the_codes_of_the_public_file_mean_what_the_codebook_says() -> None:
         assert {row[column] for row in rows} == {"1", "2"}
     together = sum(row["menopause"] == "2" and row["hormone"] == "2" for row in rows)
     assert together == int(((words.menostat == "Post") & (words.horTh == "yes")).sum())
+
+
+def test_a_seed_may_name_the_built_in_codebook() -> None:
+    assert Codebook.from_dict(shipped_codebook("oncomin/1")) == builtin_codebook("oncomin/1")
