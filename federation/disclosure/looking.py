@@ -15,7 +15,7 @@ how many patients two answers differ at one hospital).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
@@ -25,14 +25,12 @@ import numpy.typing as npt
 
 from federation.disclosure.marks import (
     WORDS,
-    Known,
     Mark,
     mark_of,
     mark_text,
     pooled_marks,
     sums_of,
 )
-from federation.disclosure.nesting import ReleasedSet
 from federation.query.refusals import Refused
 
 COHORT: Final = "cohort"
@@ -123,13 +121,16 @@ class Votes:
 
 @dataclass(frozen=True)
 class Agreement:
-    """The run may go on. `hidden`: labels of cells that must not be shown. `told`: cells that may
-    be shown only when the same cell was shown before. `population`: pooled. `marks`: of all sets
-    but a cohort of which the number of missing values is held back.
-    `analysis_told`: earlier answers tell of the analysis set; so it may not hold hidden cells."""
+    """The run may go on. `hidden`: labels of cells that must not be shown. `doubted`: cells that
+    this hospital does not recognise as a combination of earlier answers, though some history tells
+    them; they must not be shown either. `told`: all cells that some history tells. `analysis_told`:
+    so it does of the analysis set. `population`: pooled. `marks`: of all sets but a cohort of which
+    the number of missing values is held back.
+    """
 
     hidden: frozenset[str]
     population: int
+    doubted: frozenset[str] = frozenset()
     told: frozenset[str] = frozenset()
     marks: Mapping[str, Mark] = field(default_factory=dict)
     analysis_told: bool = False
@@ -149,14 +150,31 @@ def cap(t: int) -> int:
     return (t + 1) // 2
 
 
+_DOUBT: Final = "look.doubt"
+
+
+def doubts(labels: Sequence[str], doubted: Collection[str]) -> Arrays:
+    """What a hospital sends along with its first sums: which sets it does not recognise."""
+    return {_DOUBT: np.array([label in doubted for label in labels], np.int64)}
+
+
+def take_doubts(pooled: Arrays, labels: Sequence[str]) -> frozenset[str]:
+    """Remove the doubts from `pooled`: the labels on which some hospital has one."""
+    found = pooled.pop(_DOUBT, np.zeros(0, np.int64))
+    return frozenset(label for label, n in zip(labels, found.tolist(), strict=False) if n > 0)
+
+
+Recognises = Callable[[Mapping[str, Mark]], Collection[str]]
+"""Which of these sets, by label and mark, earlier answers make up at all hospitals alike."""
+
+
 def agree(
     pooled: Mapping[str, npt.NDArray[Any]],
     labels: Sequence[str],
     cells: Collection[str],
     t: int,
     t_complement: int,
-    known: Known | None = None,
-    definitions: Mapping[str, ReleasedSet] | None = None,
+    recognises: Recognises | None = None,
     terms: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
 ) -> Agreement:
     """Judge the added votes; `labels` are those of the sets, in order.
@@ -167,11 +185,9 @@ def agree(
     MODEL_TOO_RICH with those names, and any other set ends the run: Refused SMALL_GROUP. Refused
     PROTOCOL when the votes are not one per set.
 
-    A set that earlier answers tell somewhere needs those bounds, too: one hospital may have been
-    told more than the others. It is safe without them when it is no new set for all hospitals
-    together. Of a cell the hub says so, which knows what was shown (`Agreement.told`); of any other
-    set the hospitals do, which keep the marks and `definitions` of earlier ones (`known`; None at
-    the hub).
+    A set that earlier answers tell somewhere needs those bounds, too, unless it is recognised: one
+    hospital may have been told more than the others. Hospitals recognise; the hub (None) takes
+    their word for it.
     """
     flagged, bound = pooled.get("look.flagged"), pooled.get("look.bound")
     told, marks = pooled.get("look.told"), pooled.get("look.marks")
@@ -195,25 +211,26 @@ def agree(
     near = [place for place in range(len(labels)) if bound[place] < t]
     unsafe = {labels[place] for place in near if flagged[place] > 0}
     open_to_doubt = {labels[place] for place in near if told[place] > 0} - unsafe
-    doubted = open_to_doubt - set(cells)
-    if COHORT in doubted and by_label[COHORT] == by_label[labels[0]]:
-        doubted -= {COHORT}  # nobody anywhere lacks a value: the same as the analysis set
-    if known is None:
-        doubted &= {COHORT}
-        known = Known()
-    defined = definitions or {}
-    unsafe |= {label for label in doubted if not known.tells(by_label[label], defined.get(label))}
-    beyond = unsafe - {*cells, COHORT}
+    doubted: set[str] = set()
+    if recognises is not None and open_to_doubt:
+        asked = {label: by_label[label] for label in labels if label in open_to_doubt}
+        doubted = open_to_doubt - set(recognises(asked))
+    if by_label[COHORT] == by_label[labels[0]]:
+        doubted.discard(COHORT)  # nobody lacks a value
+    hideable = {*cells, COHORT}
+    beyond = (unsafe | doubted) - hideable
     if beyond and beyond <= set(terms):
         names = [name for label in labels if label in beyond for name in terms[label]]
         raise Refused("MODEL_TOO_RICH", tuple(dict.fromkeys(names)))
     if beyond:
         raise Refused("SMALL_GROUP")
+    held_back = (unsafe | doubted) - set(cells)
     return Agreement(
         frozenset(unsafe),
         int(population[0]),
+        doubted=frozenset(doubted),
         told=frozenset(open_to_doubt & set(cells)),
         # A number of missing values that is held back must not be told by a later total.
-        marks={label: mark for label, mark in by_label.items() if label not in unsafe - set(cells)},
+        marks={label: mark for label, mark in by_label.items() if label not in held_back},
         analysis_told=labels[0] in open_to_doubt,
     )

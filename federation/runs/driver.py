@@ -22,8 +22,10 @@ from federation.disclosure.nesting import (
     holds_hidden,
     is_told,
     released_sets,
+    rosters_of,
     too_close,
 )
+from federation.disclosure.rosters import gives_away
 from federation.methods.base import Ask, CountTable, Finished, Step
 from federation.methods.labels import cell_labels, set_labels, settle, term_labels
 from federation.methods.registry import KINDS
@@ -292,6 +294,7 @@ class Driver:
         gate.check_contribution(*contribution, self.plan.terms)
         self._n = contribution[1]
         if step.name == LOOK:
+            self._check_roster()
             self._agreed = self._agree(pooled)
             after: Step | Finished = self._method.start(self._ask)
         else:
@@ -304,10 +307,13 @@ class Driver:
         self.number += 1
         return "step"
 
+    def _labels(self) -> tuple[str, ...]:
+        return (*set_labels(self._method, self._ask), COHORT)
+
     def _agree(self, votes: Mapping[str, Any]) -> Agreement:
         return agree(
             votes,
-            (*set_labels(self._method, self._ask), COHORT),
+            self._labels(),
             cell_labels(self._method, self._ask),
             self.plan.terms.diff.t_diff,
             self.plan.terms.t_complement,
@@ -316,7 +322,7 @@ class Driver:
 
     def _finish(self, finished: Finished, now: datetime) -> Outcome:
         plan = self.plan
-        hidden = self._agreed.hidden - {COHORT}
+        hidden = (self._agreed.hidden | self._agreed.doubted) - {COHORT}
         finished, hidden = settle(self._method, self._ask, finished, hidden)
         tables = self._method.tables(self._ask, finished)
         sets: tuple[ReleasedSet, ...] = ()
@@ -330,7 +336,7 @@ class Driver:
         else:
             shown = gate.decide(tables, plan.terms)
         answer = self._method.result(self._ask, finished, shown)
-        if COHORT in self._agreed.hidden:
+        if COHORT in self._agreed.hidden | self._agreed.doubted:
             answer = without_missing(answer)
         origin = envelope.provenance(
             plan.query,
@@ -354,6 +360,15 @@ class Driver:
             sets=sets,
         )
 
+    def _check_roster(self) -> None:
+        """A hospital knows the rosters that it was in; only here are all of them known. Raises
+        Refused ROSTER when this one with earlier ones would tell of too few hospitals."""
+        plan = self.plan
+        whole = defined_as(plan.query, self._ask.codebook, plan.roster, "analysis")
+        before = rosters_of(whole, self._earlier())
+        if gives_away(whole.sites, before, plan.terms.min_sites) is not None:
+            raise Refused("ROSTER")
+
     def _tells_hidden(self, earlier: list[ReleasedSet]) -> bool:
         """Whether earlier answers tell of the analysis set, but not of every part of it: to show
         its number would then tell the parts that were held back."""
@@ -374,7 +389,8 @@ class Driver:
                 told = {
                     label
                     for label in self._agreed.told & set(found)
-                    if not is_told(found[label], counts[label], earlier)
+                    if holds_hidden(found[label], earlier)
+                    and not is_told(found[label], counts[label], earlier)
                 }
                 hidden |= hidden_before(found, earlier, told)
         return hidden

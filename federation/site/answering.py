@@ -7,8 +7,9 @@ from datetime import datetime
 
 import numpy as np
 
-from federation.disclosure.looking import LOOK, Votes
+from federation.disclosure.looking import COHORT, LOOK, Votes, doubts
 from federation.methods.base import Rows, Step, Sums
+from federation.methods.labels import set_labels
 from federation.methods.own import is_own
 from federation.query.refusals import Refused
 from federation.site.alone import hidden_alone, own_answer
@@ -41,9 +42,11 @@ class Answering:
         step: Step,
         prepared: Prepared,
         votes: Votes,
+        doubted: frozenset[str] | None,
         now: datetime,
     ) -> bytes:
         """The signed reply. `votes`: what this hospital says, or said, in the look of this run.
+        `doubted`: sets it does not recognise, said with the first sums after the look; else None.
 
         Raises Refused as the method, the gate and the allow-list do.
         """
@@ -52,6 +55,9 @@ class Answering:
             answer = self._alone(question, step, prepared, votes)
             return self._replies.own(asked, ask, question.study, answer, snapshot=seq, now=now)
         sums = votes.sums() if step.name == LOOK else _sums(question, step, prepared)
+        if doubted is not None:
+            labels = (*set_labels(question.method, ask), COHORT)
+            sums = {**sums, **doubts(labels, doubted)}
         return self._replies.answer(
             asked,
             ask,

@@ -1,14 +1,11 @@
 """Whether a question may be answered anew, given everything this site answered before."""
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from federation.disclosure.auditor import Auditor, Bitmap, Judgement
-from federation.disclosure.looking import Agreement
-from federation.disclosure.marks import Known, Mark
-from federation.disclosure.nesting import ReleasedSet
+from federation.disclosure.looking import Agreement, Recognises
 from federation.disclosure.policy import Budget
 from federation.disclosure.rosters import gives_away
 from federation.methods.labels import set_labels
@@ -17,6 +14,7 @@ from federation.site.checks import Question
 from federation.site.journal import Journal, RunState
 from federation.site.ledger import SiteLedger
 from federation.site.marking import Marking
+from federation.site.recognising import Recognising
 from federation.site.selection import Counted, judged
 from federation.site.step_message import StepMessage
 
@@ -40,14 +38,19 @@ class History:
     """The rules W3 and H1 to H6 of disclosure.md over this site's journal and ledger."""
 
     def __init__(
-        self, journal: Journal, ledger: SiteLedger, marking: Marking, budget: Budget
+        self,
+        journal: Journal,
+        ledger: SiteLedger,
+        marking: Marking,
+        recognising: Recognising,
+        budget: Budget,
     ) -> None:
         self._journal = journal
         self._ledger = ledger
         self._marking = marking
         self._budget = budget
-        self._known, self._last_mark = Known(), 0
-        self._agreed: tuple[str, list[tuple[Mark, ReleasedSet | None]]] = ("", [])
+        self._recognising = recognising
+        self._agreed = ("", Agreement(frozenset(), 0))
         self._auditor: Auditor | None = None
         self._t = -1
         self._last_entry = 0
@@ -91,22 +94,25 @@ class History:
         charged = self._ledger.charged_to(requester, now - BUDGET_DAYS)
         return None if len(charged) < most else charged[-most] + BUDGET_DAYS
 
-    def known(self) -> Known:
-        """The marks of every set that the hospitals answered about, hidden cells too."""
-        self._last_mark, new = self._marking.since(self._last_mark)
-        self._known.add(new)
-        return self._known
+    def recognises(self, question: Question, run: str) -> Recognises:
+        """Which sets of this run earlier answers make up at all hospitals alike."""
+        method, ask = question.method, question.ask
+        return lambda marks: self._recognising.recognises(run, method, ask, marks)
 
-    def note(self, run: str, agreement: Agreement, defined: Mapping[str, ReleasedSet]) -> None:
+    def note(self, run: str, agreement: Agreement) -> None:
         """Hold what the hospitals know the sets of this run by until sums leave."""
-        marks = agreement.marks.items()
-        self._agreed = (run, [(mark, defined.get(label)) for label, mark in marks])
+        self._agreed = (run, agreement)
+
+    def doubted(self, run: str) -> frozenset[str]:
+        """The cells of this run that this hospital does not recognise."""
+        agreed_run, agreement = self._agreed
+        return agreement.doubted if agreed_run == run else frozenset()
 
     def keep_marks(self, run: str) -> None:
         """Keep them, in the transaction in which the sums become an answer."""
-        agreed_run, sets = self._agreed
+        agreed_run, agreement = self._agreed
         if agreed_run == run:
-            self._marking.keep(run, sets)
+            self._marking.keep(run, agreement.marks)
 
     def _check_budget(self, asked: StepMessage, now: datetime) -> None:
         if self.budget_from(asked.requester, now) is not None:

@@ -41,7 +41,8 @@ from federation.site.journal import Journal, RunState
 from federation.site.leaving import Leaving
 from federation.site.ledger import SiteLedger
 from federation.site.marking import Marking
-from federation.site.replaying import agreed, definitions, next_step
+from federation.site.recognising import Recognising
+from federation.site.replaying import agreed, next_step
 from federation.site.replies import Replies
 from federation.site.selection import Counted, count_sets, select
 from federation.site.slots import Slots
@@ -86,7 +87,10 @@ class Pipeline:
         self._leaving = Leaving(database, self._journal, directory.peers)
         self._ledger = SiteLedger(database)
         self._marking = Marking(database)
-        self._history = History(self._journal, self._ledger, self._marking, directory.policy.budget)
+        recognising = Recognising(database, self._marking)
+        self._history = History(
+            self._journal, self._ledger, self._marking, recognising, directory.policy.budget
+        )
         self._slots = Slots(database)
         self._replies = Replies(directory)
         self._answering = Answering(self._replies)
@@ -186,7 +190,10 @@ class Pipeline:
                 # Another answer left since the look: what all agreed on may no longer hold.
                 raise Refused("CONSENT_UNAVAILABLE")
         said = votes if state is None or state.votes is None else state.votes
-        reply = self._answering.reply(question, asked, step, prepared, said, now)
+        doubted: frozenset[str] | None = None
+        if state is not None and state.step.name == LOOK:
+            doubted = self._history.doubted(asked.run)
+        reply = self._answering.reply(question, asked, step, prepared, said, doubted, now)
         point("N4")
         self._commit(question, asked, state, step, counted, decision, votes, reply, now)
         point("N5")
@@ -258,9 +265,9 @@ class Pipeline:
             if own is None:
                 raise ProtocolError("STEP_OUT_OF_TURN")
             if state.step.name == LOOK:
-                agreement = agreed(method, ask, asked, own.reply, self._history.known())
-                defined = definitions(method, ask, asked.roster)
-                self._history.note(asked.run, agreement, defined)
+                recognises = self._history.recognises(question, asked.run)
+                agreement = agreed(method, ask, asked, own.reply, recognises)
+                self._history.note(asked.run, agreement)
                 if state.votes is not None:
                     share = self._directory.policy.budget.rank_max_share_of_n
                     agreement.check_rank(state.votes.rank, share)

@@ -5,13 +5,11 @@ half and compares. So neither researcher nor hub chooses what is asked next: a m
 coefficient, a forged sum or a left-out hospital ends the run (design: disclosure.md 4.6).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from federation.disclosure.gate import check_contribution
-from federation.disclosure.looking import COHORT, LOOK, Agreement, agree
-from federation.disclosure.marks import Known
-from federation.disclosure.nesting import ReleasedSet, defined_as
+from federation.disclosure.looking import COHORT, LOOK, Agreement, Recognises, agree, take_doubts
 from federation.methods.base import Ask, Finished, Method, Step, Sums
 from federation.methods.labels import cell_labels, set_labels, term_labels
 from federation.methods.own import is_own
@@ -42,7 +40,7 @@ def next_step(method: Method, ask: Ask, last: Step, asked: StepMessage, own_repl
 
 
 def agreed(
-    method: Method, ask: Ask, asked: StepMessage, own_reply: bytes, known: Known
+    method: Method, ask: Ask, asked: StepMessage, own_reply: bytes, recognises: Recognises
 ) -> Agreement:
     """What the look of all hospitals came to, from the replies in `asked.previous`.
 
@@ -55,22 +53,16 @@ def agreed(
         cell_labels(method, ask),
         ask.terms.diff.t_diff,
         ask.terms.t_complement,
-        known,
-        definitions(method, ask, asked.roster),
+        recognises,
         term_labels(method, ask),
     )
-
-
-def definitions(method: Method, ask: Ask, roster: Iterable[str]) -> dict[str, ReleasedSet]:
-    """The analysis set and the parts of it that the question divides it into."""
-    sites, labels = frozenset(roster), set_labels(method, ask)
-    return {label: defined_as(ask.query, ask.codebook, sites, label) for label in labels}
 
 
 def _pooled(asked: StepMessage, own_reply: bytes, ask: Ask, last: Step) -> Sums:
     """The sums of the last step, when enough hospitals stand behind them."""
     pooled = pooled_replies(asked, own_reply, ask, labelled=last.labelled)
     check_contribution(*take_contribution(pooled), ask.terms)
+    take_doubts(pooled, ())
     return pooled
 
 

@@ -113,8 +113,8 @@ _VERSION_2 = """
 CREATE TABLE released_mark (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     run TEXT NOT NULL,
-    mark TEXT NOT NULL,
-    defined TEXT NOT NULL
+    label TEXT NOT NULL,
+    mark TEXT NOT NULL
 ) STRICT;
 CREATE TABLE mark_key (
     one INTEGER PRIMARY KEY CHECK (one = 1),
