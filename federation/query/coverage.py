@@ -45,8 +45,8 @@ class Coverage:
     """One hospital's coverage of one study's codebook on a day.
 
     variables: one of LEVELS per variable of the codebook. rules: rows that break the rule, a
-    multiple of ROUND_TO, or None when that could be fewer patients than the threshold; a rule
-    that the hospital cannot check is not there.
+    multiple of ROUND_TO, or None when fewer patients than the threshold have such a row, or fewer
+    do not; a rule that the hospital cannot check is not there.
     """
 
     codebook_sha256: str
@@ -81,10 +81,12 @@ def level_of(filled: int, rows: int, patients: int, threshold: int) -> str:
     return UNDER_50 if share < 0.5 else FROM_50_TO_90
 
 
-def rounded(rows: int, patients: int, threshold: int) -> int | None:
-    """`rows` as it may be told: rounded down to ROUND_TO; None when that is 0, and for too few
-    patients."""
-    return None if patients < threshold else rows - rows % ROUND_TO or None
+def rounded(rows: int, patients: int, others: int, threshold: int) -> int | None:
+    """`rows` as it may be told: rounded down to ROUND_TO; None when that is 0, when they are of
+    fewer `patients` than the threshold, or when the `others`, who have no such row, are."""
+    if patients < threshold or others < threshold:
+        return None
+    return rows - rows % ROUND_TO or None
 
 
 def read_coverages(value: object) -> dict[str, Coverage]:

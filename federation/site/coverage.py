@@ -1,9 +1,10 @@
 """What this hospital tells of its data before anybody asks: how much is filled, roughly.
 
-Worked out once a month, and anew when mapping, codebook, requirements, rules or thresholds change,
-over the patients who consent at that moment: not with each change of consent or data, so that no
-two versions lie a single patient apart (disclosure.md 4.7, W8). It goes inside the acknowledgement
-of a consent snapshot: when it is new, and once a day for a hub that may have missed it.
+Worked out once a month, and anew when twice as many have said yes, or when mapping, codebook,
+requirements, rules or thresholds change; over the patients who consent at that moment. Not with
+each change of consent or data, so that no two versions lie a few patients apart (disclosure.md 4.7,
+W8). It goes inside the acknowledgement of a consent snapshot: when it is new, and once a day for a
+hub that may have missed it.
 """
 
 from __future__ import annotations
@@ -82,21 +83,30 @@ class Telling:
             and (book := kept_codebook(self._directory.path, study)) is not None
         }
         basis = self._basis(studies)
+        granted = {slug: _granted(snapshot, study) for slug, (study, _) in studies.items()}
         row = self._database.execute("SELECT basis, content, at, sent_at FROM coverage").fetchone()
         if row is not None and row[0] == basis and now - moment(row[2]) < RENEW:
-            if row[3] is not None and now - moment(row[3]) < REPEAT:
-                return None
             kept: dict[str, Any] = json.loads(row[1])
-            read_coverages(kept)
-            return kept
-        content = self._content(studies, snapshot, now)
+            if not self._many_more(granted, kept["granted"]):
+                read_coverages(kept["told"])
+                recently = row[3] is not None and now - moment(row[3]) < REPEAT
+                return None if recently else dict(kept["told"])
+        told = self._content(studies, snapshot, now)
         self._database.execute(
             "INSERT INTO coverage (one, basis, content, at, sent_at) VALUES (1, ?, ?, ?, NULL)"
             " ON CONFLICT (one) DO UPDATE SET basis = excluded.basis, content = excluded.content,"
             " at = excluded.at, sent_at = NULL",
-            (basis, json.dumps(content), milliseconds(now)),
+            (basis, json.dumps({"told": told, "granted": granted}), milliseconds(now)),
         )
-        return content
+        return told
+
+    def _many_more(self, granted: Mapping[str, int], before: Mapping[str, int]) -> bool:
+        """Whether in some study twice as many say yes as when coverage was worked out, and so many
+        more that the two sets lie a group apart."""
+        return any(
+            n >= 2 * before.get(slug, 0) and n - before.get(slug, 0) >= self._threshold
+            for slug, n in granted.items()
+        )
 
     def _basis(self, studies: Mapping[str, tuple[StudyHere, Codebook]]) -> str:
         digest = hashlib.sha256(f"{_FORM} {self._threshold}".encode())
@@ -172,8 +182,14 @@ class Telling:
         for rule in table.findings.rules.values():
             if rule.name not in rules:
                 rows = table.findings.breaking(rule.name) & consenting
-                n = int(np.count_nonzero(rows))
-                rules[rule.name] = rounded(n, _different(people, rows), self._threshold)
+                n, patients = int(np.count_nonzero(rows)), _different(people, rows)
+                others = _different(people, consenting) - patients
+                rules[rule.name] = rounded(n, patients, others, self._threshold)
+
+
+def _granted(snapshot: Snapshot, study: StudyHere) -> int:
+    """How many patients of the snapshot say yes to the study, without reading any data."""
+    return int(np.count_nonzero(snapshot.permits(snapshot.handles, study.slug, study.requires)))
 
 
 def _people(table: Table) -> NDArray[np.int64]:

@@ -157,7 +157,7 @@ def _rules(found: list[Covered], codebook: Codebook, language: str) -> tuple[Lin
 def _count(count: int | None) -> Level:
     """-1: not checked there or not told."""
     if count is None:
-        return Level("few", _("few or none"))
+        return Level("few", _("few, none or nearly all"))
     if count < 0:
         return Level(UNTOLD, "–")
     return Level("some", _("%(low)s or more", low=number(max(count, ROUND_TO))))

@@ -78,6 +78,35 @@ def test_withdrawals_change_nothing_before_the_month_is_over(build: Any) -> None
     assert told(net)["coverage"] == {}
 
 
+def test_a_hospital_that_begins_with_few_tells_again_when_there_are_many_more(build: Any) -> None:
+    net = build({f"h{n}": patients(f"h{n}", 120, n) for n in range(3)})
+    everybody = {row["HDR_PATIENT_NO"] for row in net.rows[SITE]}
+    some = sorted(everybody)
+    net.withdrawn = set(some[12:])  # twelve agree
+    net.now += timedelta(days=31)
+    assert STUDY in told(net)["coverage"]
+    days = {}
+    for agree in (13, 23, 24, 47, 48, 48):
+        net.withdrawn = set(some[agree:])
+        net.now += timedelta(minutes=10)
+        days[agree] = "coverage" in told(net)
+    assert days == {13: False, 23: False, 24: True, 47: False, 48: False}
+    net.withdrawn = set(some[5:])  # nobody learns that some went
+    net.now += timedelta(minutes=10)
+    assert "coverage" not in told(net)
+
+
+def test_a_hospital_that_had_too_few_tells_as_soon_as_there_are_enough(build: Any) -> None:
+    net = build({f"h{n}": patients(f"h{n}", 40, n) for n in range(3)})
+    some = sorted(row["HDR_PATIENT_NO"] for row in net.rows[SITE])
+    net.withdrawn = set(some[2:])
+    net.now += timedelta(days=31)
+    assert told(net)["coverage"] == {}
+    net.withdrawn = set(some[15:])
+    net.now += timedelta(minutes=10)
+    assert STUDY in told(net)["coverage"]
+
+
 def test_only_those_who_consent_are_counted(build: Any) -> None:
     rows = {f"h{n}": patients(f"h{n}", 60, n) for n in range(3)}
     for row in rows[SITE][:30]:
@@ -152,6 +181,6 @@ def test_nothing_but_words_of_the_list_and_rounded_counts_can_leave(net: Net) ->
 
 def test_a_damaged_note_of_what_was_told_does_not_keep_consent_out(net: Net) -> None:
     database = net.programs[SITE]._database
-    for damage in ("{", '{"onco": {"n": 120}}', "[]"):
+    for damage in ("{", '{"told": {"onco": {"n": 120}}, "granted": {"onco": 120}}', "[]"):
         database.execute("UPDATE coverage SET content = ?, sent_at = NULL", (damage,))
         assert "coverage" not in told(net)

@@ -43,15 +43,25 @@ def test_a_share_becomes_a_word(filled, rows, patients, level):
 
 
 @pytest.mark.parametrize(
-    ("rows", "patients", "told"),
-    [(0, 0, None), (9, 9, None), (40, 9, None), (10, 10, 10), (19, 19, 10), (20, 11, 20)],
+    ("rows", "patients", "others", "told"),
+    [
+        (0, 0, 50, None),
+        (9, 9, 50, None),
+        (40, 9, 50, None),
+        (10, 10, 50, 10),
+        (19, 19, 50, 10),
+        (20, 11, 50, 20),
+        (50, 50, 10, 50),
+        (51, 51, 9, None),  # nearly everybody, or everybody
+        (60, 60, 0, None),
+    ],
 )
-def test_a_count_is_suppressed_and_rounded_down(rows, patients, told):
-    assert rounded(rows, patients, threshold=10) == told
+def test_a_count_is_suppressed_and_rounded_down(rows, patients, others, told):
+    assert rounded(rows, patients, others, threshold=10) == told
 
 
 def test_a_hospital_with_a_lower_threshold_still_rounds():
-    assert rounded(7, 7, threshold=5) is None
+    assert rounded(7, 7, 50, threshold=5) is None
     assert level_of(7, 10, 7, threshold=5) == "50_to_90"
 
 
