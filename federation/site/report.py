@@ -53,7 +53,7 @@ class VariableReport:
 
 @dataclass(frozen=True)
 class UnitReport:
-    """The rows of one unit (patients, tumours …).
+    """The rows of one unit (patients, tumours …); with_patient: those that can be counted at all.
 
     without_patient: rows of the data without a patient who could have consented. repeated: rows
     whose own number came before. orphans: rows that belong to no row of the unit above.
@@ -65,6 +65,7 @@ class UnitReport:
 
     unit: str
     rows: int
+    with_patient: int
     without_patient: int
     repeated: int
     orphans: int
@@ -130,7 +131,7 @@ class DataReport:
     @property
     def usable(self) -> bool:
         """Whether questions can be answered at all."""
-        return self.rows > 0 and self.repeated == 0 and self.rows > self.without_key
+        return self.repeated == 0 and self.units[0].with_patient > 0
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON; see docs/reference/data-report.md."""
@@ -246,13 +247,13 @@ def _tables(directory: SiteDirectory, codebook: Codebook, mapped: Mapped) -> dic
 
 def _unit(unit: str, table: Table) -> UnitReport:
     rows = table.units.get(unit)
+    keyed = int(np.count_nonzero(table.keyed))
     none: Mapping[str, int] = {}
     return UnitReport(
         unit=unit,
         rows=table.n,
-        without_patient=table.n
-        - int(np.count_nonzero(table.keyed))
-        + (0 if rows is None else rows.unkeyed),
+        with_patient=keyed,
+        without_patient=table.n - keyed + (0 if rows is None else rows.unkeyed),
         repeated=table.repeated if rows is None else rows.repeated,
         orphans=0 if rows is None else rows.orphans,
         collapsed=0 if rows is None else rows.merged,

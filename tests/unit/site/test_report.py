@@ -170,6 +170,13 @@ def test_what_is_merged_unmapped_orphaned_and_of_nobody_is_told(tmp_path: Path) 
     assert "Rows without a patient number, never counted: 2" in said
 
 
+def test_data_without_any_patient_number_are_unusable(tmp_path: Path) -> None:
+    rows = good()
+    rows["patients"] = [["", *patient[1:]] for patient in rows["patients"]]
+    found = report(tmp_path, rows)
+    assert (found.usable, found.without_key, found.units[0].with_patient) == (False, 60, 0)
+
+
 def test_a_number_twice_makes_the_data_unusable(tmp_path: Path) -> None:
     rows = good()
     rows["patients"].append(list(rows["patients"][0]))
