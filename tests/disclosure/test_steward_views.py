@@ -1,5 +1,6 @@
 """The pages of the steward, made from what a real network did."""
 
+import html
 import re
 from datetime import timedelta
 
@@ -22,7 +23,7 @@ def views(net, lang="en"):
 
 def text(page):
     """What a reader sees, spaces flattened."""
-    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page)).split())
 
 
 def test_more_questions_than_fit_on_a_page(net):

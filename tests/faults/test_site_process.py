@@ -295,5 +295,5 @@ def test_messages_and_the_page_at_the_same_time(site):
     reader.join(60)
 
     assert read == sorted(read)
-    assert len(overview.items()) == 3
+    assert sum(item.run != "" for item, _ in overview.items()) == 3
     site.end()
