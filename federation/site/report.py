@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +19,7 @@ from federation.site.data import Table, data_version, read_table, unit_table
 from federation.site.data_sentences import sentence
 from federation.site.directory import SiteDirectory
 from federation.site.drift import Drift
+from federation.site.errors import SetupError
 from federation.site.mapping import Mapped
 from federation.site.plausibility import Findings
 from federation.site.store import open_store
@@ -346,12 +349,13 @@ def _drift(
 ) -> tuple[list[Drift], datetime | None]:
     version = data_version(mapped, codebook)
     subject = f"{mapping} {codebook.sha256}"
-    database = open_store(directory.database)
     try:
-        last = drift.last_before(database, subject, version)
-        drift.keep(database, subject, version, summaries, now or datetime.now(UTC))
-    finally:
-        database.close()
+        with closing(open_store(directory.database)) as database:
+            last = drift.last_before(database, subject, version)
+            drift.keep(database, subject, version, summaries, now or datetime.now(UTC))
+    except (SetupError, sqlite3.Error, ValueError, TypeError):
+        # A report that cannot be compared, or not be kept, is a report all the same.
+        return [], None
     if last is None:
         return [], None
     return drift.compare(last.summaries, summaries), last.at

@@ -6,6 +6,8 @@ from datetime import date
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from federation.methods.base import Column
 from federation.query.codebook import load_codebook
@@ -202,6 +204,36 @@ def test_a_day_that_counts_from_nobody_knows_when_is_held_against_its_like_only(
         found = findings(plausibility(book(rule), columns), rows)
         assert crosses(found.plausible) == expected, (rule, kinds)
         assert found.years.tolist() == [2030 if "found" not in kinds else NO_YEAR]
+
+
+CERTAIN = [
+    "require: {compare: [seen, '<=', found]}",
+    "require: {compare: [seen, '!=', found]}",
+    "require: {compare: [{days: [seen, found]}, '<', 92]}",
+    "require: {compare: [born, '<=', {year_of: seen}]}",
+    "when: {compare: [seen, '>', found]}, require: {not: {compare: [found, '=', seen]}}",
+    "when: {compare: [seen, '>=', found]}, require: {compare: [born, '<', {year_of: found}]}",
+    "require: {any: [{compare: [seen, '<', found]}, {compare: [{year_of: found}, '=', born]}]}",
+    "require: {all: [{compare: [seen, '<', found]}, {not: {compare: [born, '>=', 2021]}}]}",
+]
+
+
+@given(data=st.data(), rule=st.sampled_from(CERTAIN))
+def test_what_is_broken_stays_broken_when_more_becomes_known(data, rule):
+    """A date known to the month breaks a rule only if every day of the month would."""
+    low, width = st.integers(18_000, 19_000), st.integers(0, 400)
+    spans = {name: (data.draw(low), data.draw(width)) for name in ("seen", "found")}
+    born = data.draw(st.sampled_from([2019.0, 2020.0, 2021.0, 2022.0, NONE]))
+    columns = {"born": [None if math.isnan(born) else born], "seen": ["2020"], "found": ["2020"]}
+    rows = facts(**columns)
+    vague = {n: Span(np.array([a + 0.0]), np.array([a + b + 0.0])) for n, (a, b) in spans.items()}
+    exact = {
+        n: Span.exact(np.array([a + data.draw(st.integers(0, b)) + 0.0]))
+        for n, (a, b) in spans.items()
+    }
+    held = plausibility(book(rule), columns)
+    if not findings(held, replace(rows, dates=vague)).plausible.all():
+        assert not findings(held, replace(rows, dates=exact)).plausible.any()
 
 
 def test_broken_rules_are_counted_by_year_and_only_e_excludes():

@@ -229,6 +229,18 @@ def test_the_next_reading_is_compared_with_the_last_of_other_data(tmp_path: Path
     assert "nodes_positive: mean 9 before, 1 now" in printed(again)
 
 
+def test_without_a_database_that_can_be_used_the_report_is_only_not_compared(
+    tmp_path: Path,
+) -> None:
+    found = site(tmp_path, good())
+    found.database.unlink(missing_ok=True)
+    found.database.write_bytes(b"no database" * 1000)
+    assert report(tmp_path, good()).compared_with is None
+    found.database.unlink()
+    found.database.mkdir()
+    assert report(tmp_path, good()).usable
+
+
 def test_an_event_that_never_happens_is_told(tmp_path: Path) -> None:
     never = {one.variable for one in report(tmp_path, good()).drift}
     assert "dead" in never
