@@ -255,59 +255,6 @@ def _table(query: Query, names: Sequence[str]) -> str:
     return sha256_hex([query.cohort.to_dict(), list(query.variables()), list(names)])
 
 
-def is_told(one: ReleasedSet, n: int, earlier: Iterable[ReleasedSet]) -> bool:
-    """Whether shown numbers tell of this set of `n` patients: of the same set, of parts of it by
-    one and the same table that add up to all of it, none of them hidden, or of a wider set and of
-    all of that which is not in this one.
-
-    The same conditions with the same number are taken as the same set, whoever has a value in which
-    other variables: the hospitals have made sure that the set is no new one.
-    """
-    wide = replace(one, known=frozenset())
-    conditions = wide.definition
-    parts: dict[str, dict[bytes, int | None]] = {}
-    wider: list[ReleasedSet] = []
-    beside: list[ReleasedSet] = []
-    for old in earlier:
-        if old.n == n and replace(old, known=frozenset()).definition == conditions:
-            return True
-        if old.table and wide.contains(old):
-            cells = parts.setdefault(old.table, {})
-            cells[old.definition] = cells.get(old.definition) or old.n
-        if old.n is None:
-            continue
-        if replace(old, known=frozenset()).contains(one):
-            wider.append(replace(old, known=frozenset()))
-        elif old.n > 0 and one.excludes(old):
-            beside.append(old)
-    numbers = [list(cells.values()) for cells in parts.values()]
-    if any(None not in cells and sum(filter(None, cells)) == n for cells in numbers):
-        return True
-    return any(
-        whole.n == n + (rest.n or 0) and whole.contains(rest) for whole in wider for rest in beside
-    )
-
-
-def rosters_of(one: ReleasedSet, earlier: Iterable[ReleasedSet]) -> set[frozenset[str]]:
-    """Over which hospitals sets of these conditions were answered, whoever has a value in what."""
-    conditions = replace(one, known=frozenset(), sites=frozenset()).definition
-    return {
-        old.sites
-        for old in earlier
-        if replace(old, known=frozenset(), sites=frozenset()).definition == conditions
-    }
-
-
-def holds_hidden(one: ReleasedSet, earlier: Iterable[ReleasedSet]) -> bool:
-    """Whether a part of this set was held back, and never shown since."""
-    hidden: set[bytes] = set()
-    told: set[bytes] = set()
-    for old in earlier:
-        if one.contains(old):
-            (hidden if old.n is None else told).add(old.definition)
-    return bool(hidden - told)
-
-
 class _Set:
     """The conditions of one set while they are gathered."""
 

@@ -19,13 +19,11 @@ from federation.disclosure.nesting import (
     cell_sets,
     defined_as,
     hidden_before,
-    holds_hidden,
-    is_told,
     released_sets,
-    rosters_of,
     too_close,
 )
 from federation.disclosure.rosters import gives_away
+from federation.disclosure.told import holds_hidden, is_told, rosters_of
 from federation.methods.base import Ask, CountTable, Finished, Step
 from federation.methods.labels import cell_labels, set_labels, settle, term_labels
 from federation.methods.registry import KINDS

@@ -1,4 +1,4 @@
-"""Marks: the same set is recognised by all hospitals together, and nothing else is."""
+"""Marks and recognition: a set that earlier ones make up at all hospitals is known, no other."""
 
 from __future__ import annotations
 
@@ -6,102 +6,104 @@ import numpy as np
 import pytest
 
 from federation.disclosure.marks import (
-    BITS,
+    PRIME,
     WORDS,
-    Known,
     mark_of,
     mark_text,
     pooled_marks,
     sums_of,
 )
-from federation.disclosure.nesting import Range, ReleasedSet
+from federation.disclosure.recognition import Recognition
 
 CHANCE = np.random.default_rng(5)
-NUMBERS = CHANCE.integers(0, 1 << BITS, (4, 50, WORDS))  # hospital, patient
+PATIENTS, UNIVERSE = 80, 40
+NUMBERS = CHANCE.integers(0, PRIME, (4, PATIENTS, WORDS))  # hospital, patient
 
 
-def mark(*patients):
+def mark(patients):
     """The pooled mark of the same patients' numbers at four hospitals."""
-    parts = [
-        tuple(int(word) for word in here[list(patients)].sum(axis=0) % (1 << BITS))
-        for here in NUMBERS
-    ]
+    chosen = np.asarray(patients, np.int64)
+    parts = [tuple(int(w) for w in here[chosen].sum(axis=0) % PRIME) for here in NUMBERS]
     return pooled_marks(sum(sums_of([part], 1) for part in parts))[0]
 
 
-def cell(name, level, table="t", **more):
-    return ReleasedSet(
-        sites=frozenset("abc"),
-        known=frozenset({name}),
-        ranges={},
-        levels={name: frozenset({level})},
-        other=frozenset(),
-        n=None,
-        table=table,
-        **more,
-    )
+def vector(invented, patients):
+    """A set: who of the invented patients are in it, and the mark of the real ones."""
+    defined = np.zeros(UNIVERSE, np.uint8)
+    defined[list(invented)] = 1
+    return np.concatenate((defined, np.array(mark(list(patients)), np.uint8)))
 
 
-def test_a_mark_reads_back_and_does_not_overflow():
-    found = mark(*range(50))
+def test_a_mark_reads_back():
+    found = mark(range(50))
     assert mark_of(mark_text(found)) == found
-    assert all(0 <= word < 1 << BITS for word in found)
-    most = sums_of([((1 << BITS) - 1,) * WORDS], 1) * 1000  # a thousand hospitals
-    assert pooled_marks(most) == (((1000 * ((1 << BITS) - 1)) % (1 << BITS),) * WORDS,)
+    assert all(0 <= word < PRIME for word in found)
+    assert mark([]) == (0,) * WORDS
+
+
+def known(*sets):
+    made = Recognition(UNIVERSE)
+    for some in sets:
+        made.add(np.array(some))
+    return made
+
+
+ALL = vector(range(40), range(80))
+FIRST, SECOND, THIRD = (
+    vector(range(0, 10), range(0, 20)),
+    vector(range(10, 25), range(20, 50)),
+    vector(range(25, 40), range(50, 80)),
+)
 
 
 @pytest.mark.parametrize(
-    ("patients", "told"),
+    ("asked", "told"),
     [
-        (range(20), True),  # asked before
-        ((), True),  # nobody
-        (range(30), True),  # two earlier ones together
-        (range(25, 30), True),  # one earlier one without another
-        (range(19), False),
-        (range(21), False),
-        (range(15, 30), False),
+        (FIRST, True),
+        (vector(range(25), range(50)), True),  # the first and the second
+        (THIRD, True),  # all without these two
+        (vector((), ()), True),  # nobody by definition
+        (vector(range(9), range(20)), False),  # another definition, the same patients
+        (vector(range(10), range(19)), False),  # one patient withdrew
+        (vector(range(25), range(49)), False),
+        (vector((), range(1)), False),
     ],
 )
-def test_what_is_told(patients, told):
-    known = Known([(mark(*range(20)), None), (mark(*range(20, 30)), None)])
-    known.add([(mark(*range(20, 25)), None), (mark(*range(20)), None)])
-    assert known.tells(mark(*patients)) is told
+def test_what_is_recognised(asked, told):
+    made = known([ALL, FIRST], [SECOND])
+    assert made.recognises(np.array([asked])) == [told]
+    assert made.recognises(np.array([asked, FIRST])) == [told, True]
 
 
-def test_cells_of_one_table_together():
-    """Three of four stages; the fourth has patients, too, and another table the same numbers."""
-    slices = [range(0, 5), range(5, 15), range(15, 30), range(30, 50)]
-    stages = [cell("stage", level) for level in "abcd"]
-    known = Known(zip([mark(*part) for part in slices], stages, strict=True))
-    known.add([(mark(*range(7)), cell("sex", "f", table="other"))])
-    wanted = ReleasedSet(
-        sites=frozenset("abc"),
-        known=frozenset({"age", "stage"}),
-        ranges={},
-        levels={"stage": frozenset("abc")},
-        other=frozenset(),
-        n=None,
-    )
-    assert known.tells(mark(*range(30)), wanted)
-    assert not known.tells(mark(*range(30)))  # nobody says what it is
-    assert not known.tells(mark(*range(29)), wanted)  # one has no age
-    narrower = ReleasedSet(
-        frozenset("abc"), frozenset(), {"age": Range(low=60)}, wanted.levels, frozenset(), None
-    )
-    assert not known.tells(mark(*range(30)), narrower)
+def test_two_answers_to_one_question_tell_their_difference():
+    """After withdrawals the same definition was answered again: both sets are known, and so is who
+    left, as a group."""
+    made = known([FIRST], [vector(range(10), range(5, 20))])
+    assert made.recognises(np.array([vector(range(10), range(5, 20))])) == [True]
+    assert made.recognises(np.array([vector(range(10), range(6, 20))])) == [False]
 
 
-def test_of_one_definition_the_last_mark_counts():
-    """Somebody withdrew and the same table was answered again."""
-    known = Known(
-        [(mark(*range(20)), cell("stage", "a")), (mark(*range(20, 40)), cell("stage", "b"))]
-    )
-    known.add([(mark(*range(10)), cell("stage", "a"))])
-    both = ReleasedSet(
-        frozenset("abc"), frozenset(), {}, {"stage": frozenset("ab")}, frozenset(), None
-    )
-    assert known.tells(mark(*range(10), *range(20, 40)), both)
+def test_nothing_new_changes_nothing():
+    made = known([FIRST], [FIRST], [vector((), ())])
+    assert made.recognises(np.array([FIRST, SECOND])) == [True, False]
 
 
-def test_nothing_is_known_at_first():
-    assert not Known().tells(mark(1, 2))
+def test_many_answers():
+    """More rows than are worked on at a time, in answers of several sets."""
+    made, sets = Recognition(UNIVERSE), []
+    for _ in range(30):
+        here = [
+            vector(
+                np.flatnonzero(CHANCE.random(UNIVERSE) < 0.5),
+                np.flatnonzero(CHANCE.random(80) < 0.5),
+            )
+            for _ in range(3)
+        ]
+        if len(sets) < 36:  # beyond the universe's size everything is defined by the others
+            made.add(np.array(here))
+            sets += here
+    assert all(made.recognises(np.array(sets)))
+    one, two, three = (some.astype(np.int64) for some in sets[:3])
+    summed = (one + two + 3 * three) % PRIME
+    assert made.recognises(summed[None]) == [True]
+    assert made.recognises(vector([1, 5], [2])[None]) == [False]

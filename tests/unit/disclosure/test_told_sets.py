@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from federation.disclosure.looking import COHORT, LOOK, Agreement, Votes, agree, cap
-from federation.disclosure.marks import Known, pooled_marks
-from federation.disclosure.nesting import (
-    cell_sets,
-    defined_as,
-    holds_hidden,
-    is_told,
-    released_sets,
+from federation.disclosure.looking import (
+    COHORT,
+    LOOK,
+    Agreement,
+    Votes,
+    agree,
+    cap,
+    doubts,
+    take_doubts,
 )
+from federation.disclosure.marks import WORDS
+from federation.disclosure.nesting import cell_sets, defined_as, released_sets
+from federation.disclosure.told import holds_hidden, is_told, rosters_of
 from federation.methods.registry import parse
 from federation.query.codebook import Codebook
 from federation.query.refusals import Refused
@@ -126,6 +130,34 @@ def test_another_variable_without_missing_values_changes_nothing():
     assert not is_told(wanted, 101, shown_before())
 
 
+def test_the_rest_of_a_wider_set_is_told():
+    """Everybody, and stage IV alone; the other three stages are what is left."""
+    earlier = shown_before(hidden=("II", "III"))
+    wanted = defined_as(
+        query(cohort=leaf("stage", "in", ["I", "II", "III"])), BOOK, SITES, "analysis"
+    )
+    assert is_told(wanted, 62, earlier)
+    assert not is_told(wanted, 61, earlier)
+
+
+@pytest.mark.parametrize(("young", "told"), [(("<", 60), True), (("<=", 60), False)])
+def test_the_rest_of_a_range_is_told(young, told):
+    """Everybody, and the young; those of 60 are in both parts when the ends touch."""
+    everybody = shown_before()[0]
+    shown = replace(defined_as(query(cohort=leaf("age", *young)), BOOK, SITES, "analysis"), n=70)
+    wanted = defined_as(query(cohort=leaf("age", ">=", 60)), BOOK, SITES, "analysis")
+    assert is_told(wanted, 32, [everybody, shown]) is told
+    assert not is_told(wanted, 31, [everybody, shown])
+
+
+def test_over_which_hospitals_a_set_was_answered():
+    earlier = shown_before()
+    wanted = defined_as(query(by=["sex"]), BOOK, ("a", "b"), "analysis")
+    assert rosters_of(wanted, earlier) == {frozenset(SITES)}
+    other = defined_as(query(cohort=leaf("age", ">=", 60)), BOOK, SITES, "analysis")
+    assert rosters_of(other, earlier) == set()
+
+
 # The votes.
 
 LABELS = ("analysis", "x", "y", COHORT)
@@ -145,13 +177,17 @@ def vote(flagged=(0, 0, 0, 0), bound=(5, 5, 5, 5), told=(0, 0, 0, 0), marks=(1, 
         tuple(map(bool, flagged)),
         bound,
         tuple(map(bool, told)),
-        tuple((mark, 0) for mark in marks),
+        tuple((mark, *(0,) * (WORDS - 1)) for mark in marks),
         **{"population": 100, **more},
     )
 
 
-def look(*votes, known=None, cells=("x", "y"), **more):
-    return agree(pooled(*votes), LABELS, cells, T, T, known, **more)
+def look(*votes, recognises=None, cells=("x", "y"), **more):
+    return agree(pooled(*votes), LABELS, cells, T, T, recognises, **more)
+
+
+def nothing(marks):
+    return ()
 
 
 def test_votes_read_back_and_are_the_same():
@@ -160,7 +196,7 @@ def test_votes_read_back_and_are_the_same():
     assert said.same(vote(flagged=(0, 1, 0, 0), complement_flagged=True, complement_bound=3))
     for other in (vote(), vote(marks=(1, 2, 3, 5)), vote(told=(1, 0, 0, 0))):
         assert not said.same(other)
-    assert Votes.none(2).sums()["look.marks"].shape == (2, 2)
+    assert Votes.none(2).sums()["look.marks"].shape == (2, WORDS)
     assert (LOOK, cap(10), cap(5)) == ("look", 5, 3)
 
 
@@ -173,31 +209,45 @@ def test_two_hospitals_vouch_for_a_set_that_a_third_flags():
     assert look(cell, vote()).hidden == {"x"}
 
 
-def test_a_told_cell_may_be_shown_only_when_it_was_before():
+def test_a_told_cell_is_doubted_unless_it_is_recognised():
     told = vote(bound=(5, 0, 5, 5), told=(0, 1, 0, 0))
-    found = look(told, told)
-    assert (found.hidden, found.told) == (frozenset(), {"x"})
-    assert look(told, vote(), vote()).told == frozenset()
+    found = look(told, told, recognises=nothing)
+    assert (found.hidden, found.told, found.doubted) == (frozenset(), {"x"}, {"x"})
+    assert look(told, told, recognises=tuple).doubted == frozenset()
+    assert look(told, told).doubted == frozenset()  # the hub takes the hospitals' word
+    assert look(told, vote(), vote(), recognises=nothing).told == frozenset()
 
 
-def test_a_told_analysis_set_must_be_known_by_its_mark():
+def test_a_told_analysis_set_must_be_recognised_by_its_mark():
     told = vote(bound=(0, 5, 5, 5), told=(1, 0, 0, 0))
-    mark = pooled_marks(np.array([[2, 0]]))[0]
-    assert look(told, told, known=Known([(mark, None)])).analysis_told
+
+    def recognises(marks):
+        assert marks == {"analysis": (2, *(0,) * (WORDS - 1))}
+        return marks
+
+    assert look(told, told, recognises=recognises).analysis_told
     with pytest.raises(Refused, match="SMALL_GROUP"):
-        look(told, told, known=Known())
-    assert look(told, told).analysis_told  # the hub leaves it to the hospitals
-    assert not look(told, vote(), vote(), known=Known()).analysis_told
+        look(told, told, recognises=nothing)
+    assert not look(told, vote(), vote(), recognises=nothing).analysis_told
 
 
 @pytest.mark.parametrize(("marks", "hidden"), [((1, 2, 3, 1), False), ((1, 2, 3, 4), True)])
 def test_the_cohort_is_told_by_its_analysis_set_when_nobody_lacks_a_value(marks, hidden):
     told = vote(bound=(5, 5, 5, 0), told=(0, 0, 0, 1), marks=marks)
-    for known in (None, Known()):
-        found = look(told, told, known=known)
-        assert (COHORT in found.hidden) is hidden
-        assert (COHORT in found.marks) is not hidden
+    found = look(told, told, recognises=nothing)
+    assert (COHORT in found.doubted) is hidden
+    assert (COHORT in found.marks) is not hidden
     assert set(LABELS[:3]) <= set(found.marks)
+
+
+def test_doubts_travel_with_the_first_sums():
+    sums = {"n": np.array([4])}
+    several = [doubts(LABELS, {"x"}), doubts(LABELS, ()), doubts(LABELS, {"x", COHORT})]
+    added = {name: sum(one[name] for one in several) for name in several[0]}
+    added |= sums
+    assert take_doubts(added, LABELS) == {"x", COHORT}
+    assert added == sums
+    assert take_doubts(added, LABELS) == frozenset()
 
 
 def test_a_level_of_a_model_is_named():
