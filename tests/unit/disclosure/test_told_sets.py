@@ -191,11 +191,13 @@ def nothing(marks):
 
 
 def test_votes_read_back_and_are_the_same():
-    said = vote(flagged=(0, 1, 0, 0), complement_flagged=True, complement_bound=3, rank=7)
+    few = {"flagged": (0, 1, 0, 0), "complement_flagged": True, "complement_bound": 3}
+    said = vote(**few, rank=7, entries=3)
     assert Votes.from_json(said.to_json()) == said
-    assert said.same(vote(flagged=(0, 1, 0, 0), complement_flagged=True, complement_bound=3))
-    for other in (vote(), vote(marks=(1, 2, 3, 5)), vote(told=(1, 0, 0, 0))):
-        assert not said.same(other)
+    assert said.same(vote(**few, rank=8, entries=4))
+    for other in ({}, {**few, "marks": (1, 2, 3, 5)}, {**few, "told": (1, 0, 0, 0)}):
+        assert not said.same(vote(**other, entries=4))
+        assert said.same(vote(**other, entries=3))  # before the same history
     assert Votes.none(2).sums()["look.marks"].shape == (2, WORDS)
     assert (LOOK, cap(10), cap(5)) == ("look", 5, 3)
 
