@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from federation.site.errors import SetupError
 from federation.site.overview import Overview
@@ -103,13 +103,13 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> tuple[HTTPStatus, str, bytes]:
         if not self._is_for_us():
             return HTTPStatus.MISDIRECTED_REQUEST, "text/plain", b"Not this address.\n"
-        address = urlsplit(self.path)
-        word, _, place = address.path.removeprefix("/").partition("/")
+        path, _, query = self.path.partition("?")
+        word, _, place = path.removeprefix("/").partition("/")
         if not hmac.compare_digest(word.encode(), self.server.word.encode()):
             return HTTPStatus.NOT_FOUND, "text/plain", b"Not found.\n"
         if place in _FILES:
             return HTTPStatus.OK, _FILES[place], self.server.files[place]
-        asked = _asked(address.query)
+        asked = _asked(query)
         lang = "en" if asked.get("lang") == ["en"] else "nl"
         views = Views(self.server.overview, f"/{word}", lang)
         try:

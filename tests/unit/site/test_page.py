@@ -138,6 +138,11 @@ def test_without_the_word_there_is_nothing(server, path):
     assert (status, body) == (404, b"Not found.\n")
 
 
+def test_an_address_with_a_host_in_it_is_no_address_here(server):
+    for path in (f"http://127.0.0.1:{server.server_port}/{server.word}/sent", "http://[", "*"):
+        assert ask(server, path)[0] == 404
+
+
 def test_the_word_is_long_and_new_each_time(site):
     words = set()
     for _ in range(3):
