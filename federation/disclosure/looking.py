@@ -52,8 +52,8 @@ class Votes:
     `told`: earlier answers tell of this set here, and of small groups too. `marks`: this hospital's
     part of what the set is recognised by. The same for the complement, flag and bound: the
     patients of the study who are not in the cohort. `population`: the patients who could have been
-    in the cohort. `rank`: independent answers of this hospital so far, these sets included; it
-    stays here.
+    in the cohort. `rank`: independent answers of this hospital so far, these sets included.
+    `entries`: answers in its ledger when it said this. Both stay here.
     """
 
     flagged: tuple[bool, ...]
@@ -64,6 +64,7 @@ class Votes:
     complement_bound: int = 0
     population: int = 0
     rank: int = 0
+    entries: int = 0
 
     @classmethod
     def none(cls, sets: int) -> Votes:
@@ -71,8 +72,12 @@ class Votes:
         return cls((False,) * sets, (0,) * sets, (False,) * sets, ((0,) * WORDS,) * sets)
 
     def same(self, other: Votes) -> bool:
-        """Whether both say the same of sets and complement; the study may have grown meanwhile."""
-        return (
+        """Whether both say the same of sets and complement; the study may have grown meanwhile.
+
+        Before the same history they do: what a combination is looked at by may be chosen at random,
+        and either opinion is good.
+        """
+        return self.entries == other.entries or (
             self.flagged == other.flagged
             and self.bound == other.bound
             and self.told == other.told
@@ -91,6 +96,7 @@ class Votes:
             "complement": [int(self.complement_flagged), self.complement_bound],
             "population": self.population,
             "rank": self.rank,
+            "entries": self.entries,
         }
 
     @classmethod
@@ -105,6 +111,7 @@ class Votes:
             kept["complement"][1],
             kept["population"],
             kept["rank"],
+            kept["entries"],
         )
 
     def sums(self) -> Arrays:

@@ -88,6 +88,11 @@ class History:
         self._check_budget(asked, now)
         return Decision(charge=True, judgement=judgement)
 
+    @property
+    def entries(self) -> int:
+        """The last answer in the ledger that was looked at."""
+        return self._last_entry
+
     def budget_from(self, requester: str, now: datetime) -> datetime | None:
         """When this researcher may ask something new again; None when that is now (H6)."""
         most = self._budget.new_sets_per_researcher_30d
@@ -125,6 +130,8 @@ class History:
             self._auditor = Auditor(t, int.from_bytes(os.urandom(16), "big"))
             self._t, self._last_entry, self._entries = t, 0, {}
         answers = list(self._ledger.since(self._last_entry))
+        if not answers:
+            return self._auditor
         if len(answers) == 1:
             self._auditor.add(answers[0].sets)
         else:

@@ -301,6 +301,7 @@ class Pipeline:
             min(judged.complement_bound, cap(terms.t_complement)),
             counted.population.bit_count(),
             judged.rank,
+            self._history.entries,
         )
 
     def _commit(
