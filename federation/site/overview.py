@@ -65,6 +65,7 @@ class Message:
             "sha256": sent.sha256 or None,
             "as_sent": sent.intact,
             "snapshot": sent.snapshot,
+            "policy_sha256": self.contents.policy_sha256 or None,
             "patients_here": sent.patients,
             "contents": self.contents.to_dict(),
             "words": list(self.words),

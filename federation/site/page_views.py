@@ -22,7 +22,7 @@ from federation.site.sent import (
     Item,
     decoded,
 )
-from federation.site.sent_report import kind_word, title_of, when
+from federation.site.sent_report import kind_word, policy_word, title_of, when
 from federation.site.sent_words import TEXTS as WORDS
 from federation.site.status import state
 
@@ -216,7 +216,9 @@ class Views(Layout):
         name = kind_word(sent.kind, self._lang)
         title = say["step"].format(step=sent.step, name=sent.step_name) if sent.step_name else name
         size = None if sent.body is None else say["bytes"].format(n=self._number(len(sent.body)))
-        facts = (name, when(sent.at, self._lang), size, say["list"].format(n=sent.snapshot))
+        policy = found.policy_sha256 and policy_word(found.policy_sha256, self._lang)
+        snapshot = say["list"].format(n=sent.snapshot)
+        facts = (name, when(sent.at, self._lang), size, snapshot, policy)
         here = None
         if sent.patients is not None:
             stays = f" {say['stays']}" if found.hides_counts else ""

@@ -21,6 +21,7 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "stricter": "standaard is {default}",
             "study": "Onderzoek {slug}: codeboek {codebook}; toestemming nodig voor {requires}; "
             "{approve}; analyses: {kinds}; variabelen: {variables}.",
+            "sha256": "Vingerafdruk van dit beleid: {hash}",
             "here": "iemand van ons ziekenhuis keurt elke vraag apart goed",
             "committee": "de datacommissie keurt vragen goed",
             ALL: "alle van het codeboek",
@@ -34,6 +35,7 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "stricter": "default is {default}",
             "study": "Study {slug}: codebook {codebook}; consent needed for {requires}; {approve}; "
             "analyses: {kinds}; variables: {variables}.",
+            "sha256": "Fingerprint of this policy: {hash}",
             "here": "somebody of our hospital approves each query as well",
             "committee": "the data-access committee approves queries",
             ALL: "all of the codebook",
@@ -71,6 +73,7 @@ def policy_lines(overview: Overview, now: datetime) -> Iterator[str]:
     yield ""
     for study in overview.settings.studies.values():
         yield study_line(study, overview.lang)
+    yield say["sha256"].format(hash=overview.policy.sha256)
 
 
 def rule_note(rule: Rule, lang: str) -> str:

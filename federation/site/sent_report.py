@@ -21,6 +21,7 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "step": "stap {step} ({name})",
             "bytes": "{n} bytes",
             "list": "keuzelijst {n}",
+            "policy": "beleid {hash}",
             "patients": "hier geteld: {n}",
             "stays": "(blijft hier)",
             "changed": "LET OP: deze bytes zijn niet die van het logboek",
@@ -37,6 +38,7 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "step": "step {step} ({name})",
             "bytes": "{n} bytes",
             "list": "consent list {n}",
+            "policy": "policy {hash}",
             "patients": "counted here: {n}",
             "stays": "(stays here)",
             "changed": "NOTE: these bytes are not those of the log",
@@ -165,6 +167,8 @@ def _message_lines(message: Message, lang: str) -> Iterator[str]:
     if sent.body is not None:
         parts.append(say["bytes"].format(n=number(len(sent.body), lang)))
     parts.append(say["list"].format(n=sent.snapshot))
+    if message.contents.policy_sha256:
+        parts.append(policy_word(message.contents.policy_sha256, lang))
     if sent.patients is not None:
         stays = " " + say["stays"] if message.contents.hides_counts else ""
         parts.append(say["patients"].format(n=number(sent.patients, lang)) + stays)
@@ -191,6 +195,11 @@ def title_of(question: Question, run: str, kinds: Sequence[str], lang: str) -> s
 def kind_word(kind: str, lang: str) -> str:
     """A kind of message in words; one that this version does not know by its own name."""
     return KINDS[lang].get(kind, kind)
+
+
+def policy_word(sha256: str, lang: str) -> str:
+    """The policy that a message names, by the first digits of its hash; `site policy` shows all."""
+    return TEXTS[lang]["policy"].format(hash=sha256[:8])
 
 
 def message_report(overview: Overview, run: str, step: int) -> dict[str, Any]:

@@ -5,7 +5,7 @@ part of a message that this version does not know is named, never left out.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from types import MappingProxyType
 from typing import Any, Final
@@ -140,13 +140,15 @@ _MOST_PARTS = 2_000
 class Contents:
     """What a message held. `form`: masked, plain, released, sealed, none or unread. `numbers`: how
     many; `parts`: the name and shape of each masked or plain array; `readable`: each readable
-    number or text with its place; `other`: parts that are not known."""
+    number or text with its place; `other`: parts that are not known. `policy_sha256`: the policy
+    that it names as in force; "" where a message names none."""
 
     form: str
     numbers: int = 0
     parts: tuple[tuple[str, tuple[int, ...]], ...] = ()
     readable: tuple[tuple[str, str], ...] = ()
     other: tuple[str, ...] = ()
+    policy_sha256: str = ""
 
     @property
     def hides_counts(self) -> bool:
@@ -172,7 +174,8 @@ def contents(message: Sent) -> Contents:
         if message.inside is not None:
             claims = {**claims, "inside": decoded(message.inside)["claims"]["released"]}
         _words_of(message, claims, TEXTS["en"], "en")  # a claim that is not there is found here
-        return _of_claims(claims, message.kind)
+        found = _of_claims(claims, message.kind)
+        return replace(found, policy_sha256=str(claims.get("policy_sha256", "")))
     except (ProtocolError, KeyError, TypeError, ValueError):
         return Contents("unread")
 

@@ -86,6 +86,7 @@ def test_what_left_is_said_in_words(net):
     assert answer["words"] == [f"{answer['contents']['numbers']} numbers under a mask."]
     assert answer["patients_here"] == len(net.rows["h0"])
     assert answer["snapshot"] == net.seq
+    assert answer["policy_sha256"] == net.policy.sha256
     assert answer["as_sent"]
 
 
@@ -184,6 +185,7 @@ def test_the_command_in_both_languages(net):
     assert "Een titel met een regel\n" in dutch.output
     assert "onder een masker" in dutch.output
     assert "hier geteld: 120 (blijft hier)" in dutch.output
+    assert f"beleid {net.policy.sha256[:8]}" in dutch.output
     assert "counted here: 120 (stays here)" in english.output
     assert "Consent list 1 is in use." in english.output
     assert "Consent list 2 is in use." in english.output
