@@ -100,8 +100,8 @@ REFUSALS: Final[Mapping[str, Refusal]] = MappingProxyType(
         "PAUSED_FOR_UPDATE": Refusal(
             "Questions about this study are paused until the next data release.",
             "Vragen over dit onderzoek zijn gepauzeerd tot de volgende gegevensversie.",
-            "Try again after the date on the study page.",
-            "Probeer het opnieuw na de datum op de onderzoekspagina.",
+            "Try again later; the pause lasts three months at most.",
+            "Probeer het later opnieuw; de pauze duurt hoogstens drie maanden.",
         ),
         "PAUSED": Refusal(
             "A hospital has paused all questions.",
