@@ -39,10 +39,10 @@ from federation.site.settings import (
     settings_text,
     write_peers,
 )
+from federation.site.stopping import is_stopped
 
 POLICY_FILE = "policy.yaml"
 MAPPING_FILE = "mapping.yaml"
-STOP_FILE = "STOP"
 DATABASE_FILE = "site.sqlite"
 CODEBOOK_FOLDER = "codebooks"
 _PORTAL_KEY_BYTES = 32
@@ -112,7 +112,7 @@ class SiteDirectory:
     @property
     def stopped(self) -> bool:
         """The hospital's own switch: while a file STOP lies here, no question is answered."""
-        return (self.path / STOP_FILE).exists()
+        return is_stopped(self.path)
 
     @property
     def database(self) -> Path:

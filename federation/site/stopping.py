@@ -30,8 +30,13 @@ class Stop:
 
 
 def is_stopped(path: Path) -> bool:
-    """Whether the site in the directory `path` is stopped, whatever the file holds."""
-    return (path / STOP_FILE).exists()
+    """Whether the site in the directory `path` is stopped, whatever lies there under that name.
+    OSError when that cannot be seen, so that a site never answers because it could not look."""
+    try:
+        (path / STOP_FILE).lstat()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def read_stop(path: Path) -> Stop | None:

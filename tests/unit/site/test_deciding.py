@@ -157,6 +157,17 @@ def test_a_folder_called_stop_stops_the_site_too(waiting):
         write_stop(waiting, "Anna", "why", NOW)
 
 
+def test_a_link_to_nothing_stops_the_site_too(waiting):
+    (waiting / STOP_FILE).symlink_to(waiting / "nowhere")
+    assert read_stop(waiting) == Stop()
+
+
+def test_a_place_that_cannot_be_looked_at_is_no_free_way(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="Not a directory"):
+        is_stopped(tmp_path / "file")
+
+
 def test_a_second_pause_replaces_the_first(waiting):
     pause_site(waiting, "Anna", "first", NOW)
     pause_site(waiting, "Bert", "second", NOW)
