@@ -6,25 +6,14 @@ comes to the same state, so that after a crash it is rebuilt from the stored rep
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-import numpy as np
-
 from federation.disclosure import gate
-from federation.disclosure.looking import COHORT, LOOK, Agreement, agree
-from federation.disclosure.nesting import (
-    ReleasedSet,
-    cell_sets,
-    defined_as,
-    hidden_before,
-    released_sets,
-    too_close,
-)
-from federation.disclosure.rosters import gives_away
-from federation.disclosure.told import holds_hidden, is_told, rosters_of
-from federation.methods.base import Ask, CountTable, Finished, Step
+from federation.disclosure.looking import COHORT, LOOK, Agreement, agree, take_doubts
+from federation.disclosure.nesting import ReleasedSet
+from federation.methods.base import Ask, Finished, Step
 from federation.methods.labels import cell_labels, set_labels, settle, term_labels
 from federation.methods.registry import KINDS
 from federation.methods.release import without_missing
@@ -38,6 +27,7 @@ from federation.query.model import Query
 from federation.query.refusals import REFUSALS, Refused
 from federation.query.terms import Terms
 from federation.runs import envelope
+from federation.runs.holding_back import HoldingBack, without_cohort
 
 #: The name under which the hub signs and is addressed.
 HUB = "hub"
@@ -291,8 +281,10 @@ class Driver:
         contribution = take_contribution(pooled)
         gate.check_contribution(*contribution, self.plan.terms)
         self._n = contribution[1]
+        doubted = take_doubts(pooled, self._labels())
+        self._agreed = replace(self._agreed, doubted=self._agreed.doubted | doubted)
         if step.name == LOOK:
-            self._check_roster()
+            self._holding_back().check_roster()
             self._agreed = self._agree(pooled)
             after: Step | Finished = self._method.start(self._ask)
         else:
@@ -320,17 +312,14 @@ class Driver:
 
     def _finish(self, finished: Finished, now: datetime) -> Outcome:
         plan = self.plan
-        hidden = (self._agreed.hidden | self._agreed.doubted) - {COHORT}
+        hidden = without_cohort(self._agreed)
         finished, hidden = settle(self._method, self._ask, finished, hidden)
         tables = self._method.tables(self._ask, finished)
         sets: tuple[ReleasedSet, ...] = ()
         if self._ask.strict:
-            earlier = list(self._earlier())
-            hide = self._hidden(hidden, tables, earlier)
-            shown = gate.decide(tables, plan.terms, hide, plan.codebook)
-            sets = released_sets(plan.query, self._ask.codebook, plan.roster, tables, shown)
-            if too_close(sets, earlier, plan.terms.diff.t_diff) or self._tells_hidden(earlier):
-                raise Refused("SMALL_GROUP")
+            shown, sets = self._holding_back().shown(
+                tables, self._agreed, hidden, self._n, plan.codebook
+            )
         else:
             shown = gate.decide(tables, plan.terms)
         answer = self._method.result(self._ask, finished, shown)
@@ -358,40 +347,8 @@ class Driver:
             sets=sets,
         )
 
-    def _check_roster(self) -> None:
-        """A hospital knows the rosters that it was in; only here are all of them known. Raises
-        Refused ROSTER when this one with earlier ones would tell of too few hospitals."""
-        plan = self.plan
-        whole = defined_as(plan.query, self._ask.codebook, plan.roster, "analysis")
-        before = rosters_of(whole, self._earlier())
-        if gives_away(whole.sites, before, plan.terms.min_sites) is not None:
-            raise Refused("ROSTER")
-
-    def _tells_hidden(self, earlier: list[ReleasedSet]) -> bool:
-        """Whether earlier answers tell of the analysis set, but not of every part of it: to show
-        its number would then tell the parts that were held back."""
-        if not self._agreed.analysis_told:
-            return False
-        plan = self.plan
-        whole = defined_as(plan.query, self._ask.codebook, plan.roster, "analysis")
-        return not is_told(whole, self._n, earlier) and holds_hidden(whole, earlier)
-
-    def _hidden(
-        self, hidden: frozenset[str], tables: list[CountTable], earlier: list[ReleasedSet]
-    ) -> frozenset[str]:
-        """Cells that stay hidden: by the look, or because an earlier answer held them back."""
-        for table in tables:
-            if table.dims:
-                found = cell_sets(self.plan.query, self._ask.codebook, self.plan.roster, table.dims)
-                counts = dict(zip(found, np.ravel(table.counts).tolist(), strict=True))
-                told = {
-                    label
-                    for label in self._agreed.told & set(found)
-                    if holds_hidden(found[label], earlier)
-                    and not is_told(found[label], counts[label], earlier)
-                }
-                hidden |= hidden_before(found, earlier, told)
-        return hidden
+    def _holding_back(self) -> HoldingBack:
+        return HoldingBack(self._ask, frozenset(self.plan.roster), list(self._earlier()))
 
     def at_deadline(self) -> Outcome:
         """The outcome when the deadline passed while sites were silent: nothing is released. They

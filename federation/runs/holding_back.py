@@ -1,0 +1,91 @@
+"""What an answer must hold back because of earlier answers, as only the hub can know: it alone
+knows which numbers were shown, which were hidden, and with which hospitals each was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from federation.disclosure import gate
+from federation.disclosure.looking import COHORT, Agreement
+from federation.disclosure.nesting import (
+    ReleasedSet,
+    cell_sets,
+    defined_as,
+    hidden_before,
+    released_sets,
+    too_close,
+)
+from federation.disclosure.rosters import gives_away
+from federation.disclosure.told import holds_hidden, is_told, rosters_of
+from federation.methods.base import Ask, CountTable
+from federation.query.codebook import Codebook
+from federation.query.refusals import Refused
+
+
+@dataclass(frozen=True)
+class HoldingBack:
+    """One answer under protection: its question, its hospitals, and what was released before."""
+
+    ask: Ask
+    roster: frozenset[str]
+    earlier: Sequence[ReleasedSet]
+
+    def check_roster(self) -> None:
+        """A hospital knows the rosters that it was in; only here are all of them known. Raises
+        Refused ROSTER when this one with earlier ones would tell of too few hospitals."""
+        whole = self._whole()
+        before = rosters_of(whole, self.earlier)
+        if gives_away(whole.sites, before, self.ask.terms.min_sites) is not None:
+            raise Refused("ROSTER")
+
+    def shown(
+        self,
+        tables: Sequence[CountTable],
+        agreed: Agreement,
+        hidden: frozenset[str],
+        n: int,
+        codebook: Codebook,
+    ) -> tuple[Mapping[str, Any], tuple[ReleasedSet, ...]]:
+        """The gate's masks by table, and the sets to keep. `hidden`: cells that the look hides;
+        `n`: pooled rows of the analysis set. Raises Refused SMALL_GROUP when a number would lie
+        too close to an earlier one, or tell a part that was held back."""
+        hide = hidden | self._hidden(tables, agreed)
+        masks = gate.decide(tables, self.ask.terms, hide, codebook)
+        sets = released_sets(self.ask.query, self.ask.codebook, self.roster, tables, masks)
+        if too_close(sets, self.earlier, self.ask.terms.diff.t_diff):
+            raise Refused("SMALL_GROUP")
+        if agreed.analysis_told and self._tells_hidden(self._whole(), n):
+            raise Refused("SMALL_GROUP")
+        return masks, sets
+
+    def _whole(self) -> ReleasedSet:
+        return defined_as(self.ask.query, self.ask.codebook, self.roster, "analysis")
+
+    def _tells_hidden(self, one: ReleasedSet, n: int) -> bool:
+        """Whether a part of this set was held back and the number of the set would tell it."""
+        return holds_hidden(one, self.earlier) and not is_told(one, n, self.earlier)
+
+    def _hidden(self, tables: Iterable[CountTable], agreed: Agreement) -> frozenset[str]:
+        """Cells that stay hidden because an earlier answer held them back, or a part of them."""
+        hidden: frozenset[str] = frozenset()
+        for table in tables:
+            if not table.dims:
+                continue
+            found = cell_sets(self.ask.query, self.ask.codebook, self.roster, table.dims)
+            counts = dict(zip(found, np.ravel(table.counts).tolist(), strict=True))
+            told = {
+                label
+                for label in agreed.told & set(found)
+                if self._tells_hidden(found[label], counts[label])
+            }
+            hidden |= hidden_before(found, self.earlier, told)
+        return hidden
+
+
+def without_cohort(agreed: Agreement) -> frozenset[str]:
+    """The cells that hospitals hid in the look, or do not recognise."""
+    return (agreed.hidden | agreed.doubted) - {COHORT}
