@@ -108,7 +108,7 @@ class Auditor:
                 if bitmap not in self._distances:
                     bits = _bits(bitmap)
                     near = self._distances.least(bitmap, bits, self._t)
-                    seen = self._closure.add(bits)
+                    seen = self._closure.add(bits, tries=1)  # they were judged when answered
                     least = min(near, seen.least) if seen.new else bitmap.bit_count()
                     self._small |= 0 < least < self._t
                     self._distances.add(bitmap, bits)

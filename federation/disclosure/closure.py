@@ -100,8 +100,13 @@ class Closure:
         made._seen, made._parts = self._seen.copy(), self._parts.copy()
         return made
 
-    def add(self, bits: Bits) -> Seen:
-        """Add a set, and tell what it did. A set that is in the span already changes nothing."""
+    def add(self, bits: Bits, tries: int | None = None) -> Seen:
+        """Add a set, and tell what it did. A set that is in the span already changes nothing.
+
+        `tries`: how many pivots to look at combinations by, when the default is not wanted.
+        """
+        if tries is None:
+            tries = TRIES if self.rank < MANY else 1
         weight = int(np.count_nonzero(bits))
         if weight == 0:
             return Seen(False, 0)
@@ -119,7 +124,7 @@ class Closure:
             self._waiting.pop()
             self._parts = self._parts[:, :-1].copy()
             return Seen(False, 0)
-        return Seen(True, min(weight, self._insert(row, parts)))
+        return Seen(True, min(weight, self._insert(row, parts, tries)))
 
     def settle(self, at_least: int = WAITING) -> None:
         """Work the waiting rows into the stored basis when there are `at_least` so many."""
@@ -139,15 +144,14 @@ class Closure:
         self._stored, self._waiting = self.rank, []
         self._draw()
 
-    def _insert(self, row: Reals, parts: Reals) -> int:
+    def _insert(self, row: Reals, parts: Reals, tries: int) -> int:
         """Give the last waiting set a pivot in the sample; the least weight of what changes.
 
         The pivot is free to choose, and another pivot shows other combinations: a few are tried.
         """
         places = np.flatnonzero(row)
-        tries = min(len(places), TRIES if self.rank < MANY else 1)
         light = self._t
-        for pivot in self._chance.choice(places, tries, replace=False).tolist():
+        for pivot in self._chance.choice(places, min(tries, len(places)), replace=False).tolist():
             by = float(pow(int(row[pivot]), -1, int(self._prime)))
             row, parts = self._modulo(row * by), self._modulo(parts * by)
             factors = self._seen[:, pivot].copy()
