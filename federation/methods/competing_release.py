@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from federation.methods.base import Ask, Finished, Mask, Released
+from federation.methods.base import Ask, Finished, Mask, Released, Sums
 from federation.methods.curve_sets import published
 from federation.methods.gray import gray_sums
 from federation.methods.groups import Groups
@@ -57,12 +57,14 @@ class _Group:
         return aalen_johansen(self.times, self.kinds[self.cause], self.other, self.at_risk)
 
 
-def points(ask: Ask, kinds: Ints, removed: Ints) -> list[int]:
-    """Grid indices of the released points of one group, the same whichever cause is asked.
+def points(ask: Ask, pooled: Sums, k: int) -> list[int]:
+    """Grid indices of the released points of group `k`, the same whichever cause is asked.
 
-    `kinds` (levels, T) events of each level, `removed` (T,) all who leave. Every kind that is not
-    too rare to be shown counts: the curve of another cause may tell its events.
+    Every kind of event that is not too rare to be shown counts: the curve of another cause may tell
+    its events.
     """
+    prefix = "first." if "first.leaving" in pooled else ""
+    kinds, removed = pooled[f"{prefix}events"][:, k], pooled[f"{prefix}leaving"][k][1:]
     return published(ask, kinds[kinds.sum(axis=1) >= max(ask.terms.t_cell, 1)], removed)
 
 
@@ -103,7 +105,9 @@ def release_incidence(
             "level": label,
             **release.counted(group.n, bool(whole[k]), f"{where}.n", whose),
         }
-        entries.append({**entry, **_entry(ask, release, group, where, visible[k], censored)})
+        kept = points(ask, pooled, k) if ask.strict else None
+        found = _entry(ask, release, group, where, visible[k], censored, kept)
+        entries.append({**entry, **found})
     result: dict[str, Any] = {
         **release.counted(
             int(pooled["n"][0]), total, "n", None if people is None else int(people[0])
@@ -130,9 +134,16 @@ def release_incidence(
 
 
 def _entry(
-    ask: Ask, release: Release, group: _Group, where: str, visible: Mask, censored: int
+    ask: Ask,
+    release: Release,
+    group: _Group,
+    where: str,
+    visible: Mask,
+    censored: int,
+    kept: list[int] | None,
 ) -> dict[str, Any]:
-    """Events and curve of one group; `visible` (levels,) says which outcomes may be seen."""
+    """Events and curve of one group; `visible` (levels,) says which outcomes may be seen, `kept`
+    are the grid indices of the released points, None without protection."""
     rest = np.arange(visible.size)
     rest = rest[(rest != group.cause) & (rest != censored)]
     own = bool(visible[group.cause])
@@ -150,9 +161,9 @@ def _entry(
         if asked:
             made["at"] = [_nothing(t) for t in asked]
         return made
-    if not ask.strict:
+    if kept is None:
         return {**made, **_exact(release, group, asked)}
-    return {**made, **_merged(ask, release, group, where, asked)}
+    return {**made, **_merged(release, group, where, asked, kept)}
 
 
 def _nothing(t: float) -> Point:
@@ -225,15 +236,10 @@ def _all_gone(group: _Group) -> bool:
 
 
 def _merged(
-    ask: Ask,
-    release: Release,
-    group: _Group,
-    where: str,
-    asked: list[float],
+    release: Release, group: _Group, where: str, asked: list[float], kept: list[int]
 ) -> dict[str, Any]:
     """Only points that cover enough patients and events of each frequent kind."""
     removed = group.leaving[1:]
-    kept = points(ask, group.kinds, removed)
     fine = group.curve
     left = group.n - np.cumsum(removed)
     curve: list[Point] = [{"t": 0.0, "at_risk": group.n, "cif": 0.0, "low": 0.0, "high": 0.0}]

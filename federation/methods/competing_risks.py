@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from federation.methods.base import Ask, CountTable, Finished, Mask, Released, Rows, Step, Sums
 from federation.methods.competing_release import points, release_incidence
-from federation.methods.curve_sets import curve_tables
+from federation.methods.curve_sets import curve_tables, first_counts, owners_of
 from federation.methods.groups import Groups, groups_of
 from federation.methods.sentences import behind, counted
 from federation.methods.survival import table_of
@@ -121,7 +121,8 @@ class CompetingRisks:
 
         `events` (levels, K, T), zeros for the level of censored, and `leaving` (K, T + 1), int64,
         as in survival; `outcomes` (K, levels). Where a row is not a patient also patients (1,),
-        patients.groups (K,) and patients.outcomes (K, levels).
+        patients.groups (K,) and patients.outcomes (K, levels), and under protection first.leaving
+        (K, T + 1) and first.events (levels, K, T), see `first_counts`.
         """
         ready = self._prepare(ask, rows)
         groups, levels = self.groups(ask).size, self.levels(ask)
@@ -149,6 +150,18 @@ class CompetingRisks:
             sums["patients.groups"] = mine.patients_in(ready.group, groups)
             people = mine.patients_in(cell, groups * len(levels))
             sums["patients.outcomes"] = people.reshape(groups, len(levels))
+            if ask.strict:
+                owners = owners_of(mine)
+                sums["first.leaving"] = first_counts(
+                    ready.group, place, owners, (groups, times.size + 1)
+                )
+                counts = first_counts(
+                    line[happened],
+                    place[happened] - 1,
+                    owners[happened],
+                    (len(levels) * groups, times.size),
+                )
+                sums["first.events"] = counts.reshape(shape)
         return sums
 
     def combine(self, ask: Ask, step: Step, pooled: Sums) -> Step | Finished:
@@ -202,9 +215,8 @@ class CompetingRisks:
         times = np.asarray(finished.facts["times"], dtype=np.float64)
         made: list[CountTable] = []
         for k in range(self.groups(ask).size if ask.strict else 0):
-            kinds = finished.pooled["events"][:, k]
             removed = finished.pooled["leaving"][k][1:]
-            kept = points(ask, kinds, removed)
+            kept = points(ask, finished.pooled, k)
             left = removed.sum() - np.cumsum(removed)
             made += curve_tables(
                 ask,

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from federation.methods.base import Ask, CountTable
+from federation.methods.base import Ask, CountTable, Rows
+from federation.methods.grouping import counts_by
 from federation.methods.survival_curve import merge_steps
 from federation.query.variables import number_text
 
@@ -20,8 +21,31 @@ Ints = npt.NDArray[np.int64]
 Dims = tuple[tuple[str, tuple[str, ...]], ...]
 
 
+def owners_of(rows: Rows) -> Ints:
+    """The patient of each row, int64 (n,); every row its own where rows are patients."""
+    return np.arange(rows.n) if rows.people is None else rows.people
+
+
+def first_counts(line: Ints, place: Ints, people: Ints, shape: tuple[int, int]) -> Ints:
+    """Patients at the place of their first row in each line, int64 `shape` (lines, places).
+
+    `line`, `place` and `people` int (n,) of rows that are not patients. A run of places holds at
+    least as many different patients as this counts there, since each is counted once.
+    """
+    order = np.lexsort((place, people, line))
+    line, place, people = line[order], place[order], people[order]
+    is_first = np.ones(line.size, dtype=bool)
+    is_first[1:] = (line[1:] != line[:-1]) | (people[1:] != people[:-1])
+    flat = line[is_first] * shape[1] + place[is_first]
+    return counts_by(flat, shape[0] * shape[1]).reshape(shape)
+
+
 def published(ask: Ask, events: Ints, removed: Ints) -> list[int]:
-    """Grid indices of the points of one group that the terms let through (rule O11)."""
+    """Grid indices of the points of one group that the terms let through (rule O11).
+
+    `events`, (T,) or (kinds, T), and `removed` (T,) count patients, or where a row is not one,
+    patients at their first row: fewer than there are, on the safe side.
+    """
     km = ask.terms.km
     return merge_steps(
         events,

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from federation.methods.base import Ask, CountTable, Finished, Mask, Released, Rows, Step, Sums
 from federation.methods.cox_score import pack_symmetric
-from federation.methods.curve_sets import curve_tables, published
+from federation.methods.curve_sets import curve_tables, first_counts, owners_of
 from federation.methods.grouping import counts_by
 from federation.methods.groups import Groups, groups_of
 from federation.methods.logrank import logrank_sums
@@ -30,7 +30,7 @@ from federation.methods.survival_plan import (
     stratum_codes,
     stratum_labels,
 )
-from federation.methods.survival_release import release_survival
+from federation.methods.survival_release import points, release_survival
 from federation.query.parameters import (
     NumberParam,
     NumbersParam,
@@ -115,7 +115,8 @@ class Survival:
         `events` (S, K, T) and `leaving` (S, K, T + 1), int64: bin j + 1 of `leaving` holds those
         who leave at time j or later but before time j + 1 (bin 0: before the first). With strata
         by site also the log-rank sums of the site's own exact risk sets. Where a row is not a
-        patient also patients (1,), patients.groups (K,) and patients.events (K, 2).
+        patient also patients (1,), patients.groups (K,) and patients.events (K, 2), and under
+        protection first.leaving (K, T + 1) and first.events (K, T), see `first_counts`.
         """
         ready = self._prepare(ask, rows)
         groups = self.groups(ask).size
@@ -142,6 +143,14 @@ class Survival:
             sums["patients"] = mine.patients_in(np.zeros(mine.n, dtype=np.int64), 1)
             sums["patients.groups"] = mine.patients_in(ready.group, groups)
             sums["patients.events"] = mine.patients_in(cell, 2 * groups).reshape(groups, 2)
+            if ask.strict:
+                owners = owners_of(mine)
+                sums["first.leaving"] = first_counts(
+                    ready.group, place, owners, (groups, times.size + 1)
+                )
+                sums["first.events"] = first_counts(
+                    ready.group[dead], place[dead] - 1, owners[dead], (groups, times.size)
+                )
         if ask.params["strata"] == "site":
             own = np.unique(exact[dead])
             place = np.searchsorted(own, exact, side="right")
@@ -212,9 +221,8 @@ class Survival:
         times = np.asarray(finished.facts["times"], dtype=np.float64)
         made: list[CountTable] = []
         for k in range(self.groups(ask).size if ask.strict else 0):
-            events = finished.pooled["events"][:, k].sum(axis=0)
             removed = finished.pooled["leaving"][:, k].sum(axis=0)[1:]
-            kept = published(ask, events, removed)
+            kept = points(ask, finished.pooled, k)
             left = removed.sum() - np.cumsum(removed)
             made += curve_tables(
                 ask,

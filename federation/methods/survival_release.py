@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from federation.methods.base import Ask, Finished, Mask, Released
+from federation.methods.base import Ask, Finished, Mask, Released, Sums
 from federation.methods.cox_score import unpack_symmetric
 from federation.methods.curve_sets import published
 from federation.methods.logrank import LogrankSums, logrank_statistic, logrank_sums
@@ -54,6 +54,14 @@ class _Group:
         return kaplan_meier(self.times, self.events, at_risk)
 
 
+def points(ask: Ask, pooled: Sums, k: int) -> list[int]:
+    """Grid indices of the released points of group `k`."""
+    if "first.leaving" in pooled:
+        return published(ask, pooled["first.events"][k], pooled["first.leaving"][k][1:])
+    events, leaving = pooled["events"][:, k].sum(axis=0), pooled["leaving"][:, k].sum(axis=0)
+    return published(ask, events, leaving[1:])
+
+
 def release_survival(
     ask: Ask, labels: Labels, finished: Finished, shown: Mapping[str, Mask]
 ) -> Released:
@@ -80,7 +88,8 @@ def release_survival(
             None if sizes is None else int(sizes[k]),
         )
         visible = bool(group_seen[k]), bool(group_seen[k] and event_seen[k])
-        groups.append(_release_group(ask, release, group, f"groups[{k}]", *visible))
+        kept = points(ask, finished.pooled, k) if ask.strict else None
+        groups.append(_release_group(ask, release, group, f"groups[{k}]", kept, *visible))
     everything = bool(group_seen.all() and event_seen.all())
     variable = ask.codebook.variables[ask.params["time"]]
     result: dict[str, Any] = {
@@ -107,8 +116,15 @@ def release_survival(
 
 
 def _release_group(
-    ask: Ask, release: Release, group: _Group, where: str, visible: bool, events_visible: bool
+    ask: Ask,
+    release: Release,
+    group: _Group,
+    where: str,
+    kept: list[int] | None,
+    visible: bool,
+    events_visible: bool,
 ) -> dict[str, Any]:
+    """One group; `kept` are the grid indices of its released points, None without protection."""
     entry: dict[str, Any] = {
         "level": group.label,
         **release.counted(group.n, visible, f"{where}.n", group.patients),
@@ -122,8 +138,8 @@ def _release_group(
             blank["at"] = [_at_nothing(t) for t in asked]
             blank["rmst"] = {"t": asked[-1], "value": None, "se": None}
         return {**entry, **blank}
-    if ask.strict:
-        return {**entry, **_merged(ask, release, group, where, asked)}
+    if kept is not None:
+        return {**entry, **_merged(release, group, where, asked, kept)}
     return {**entry, **_exact(release, group, asked)}
 
 
@@ -202,11 +218,10 @@ def _left_after(curve: Curve, n: int, at: int) -> int:
 
 
 def _merged(
-    ask: Ask, release: Release, group: _Group, where: str, asked: list[float]
+    release: Release, group: _Group, where: str, asked: list[float], kept: list[int]
 ) -> dict[str, Any]:
     """Only points that cover enough patients and events; all else is read off those."""
     removed = group.leaving[1:]
-    kept = published(ask, group.events, removed)
     fine = group.curve
     left = group.n - np.cumsum(removed)
     s = [release.survival(float(fine.s[i])) for i in kept]

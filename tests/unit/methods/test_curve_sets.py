@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from federation.methods.curve_sets import curve_tables
+from federation.methods.curve_sets import curve_tables, first_counts, owners_of
 from federation.query.terms import Terms
 
 
@@ -74,3 +74,48 @@ def test_they_keep_to_the_largest_table_and_the_number_of_dimensions(ask: Any) -
     ]
     assert made[0].dims == (("t", ("(30,3000]", "(60,3000]")),)
     assert curve_tables(question, "c", (("h", ("no",)),), times, left) == []
+
+
+def test_a_patient_counts_at_the_first_place_of_each_line(rows: Any) -> None:
+    line, place = np.array([0, 0, 0, 1, 1]), np.array([2, 1, 0, 2, 2])
+    people = np.array([7, 7, 8, 7, 9])
+    assert first_counts(line, place, people, (2, 3)).tolist() == [[1, 1, 0], [0, 0, 2]]
+    nothing = np.zeros(0, dtype=np.int64)
+    assert first_counts(nothing, nothing, nothing, (1, 2)).tolist() == [[0, 0]]
+    made = rows(x=[1, 2])
+    assert owners_of(made).tolist() == [0, 1]
+    assert owners_of(dataclasses.replace(made, people=np.array([5, 5]))).tolist() == [5, 5]
+
+
+@pytest.mark.parametrize(
+    ("kind", "params"),
+    [("survival", {"event": "e"}), ("competing_risks", {"event": "end", "cause": "death"})],
+)
+@pytest.mark.parametrize("patients_in_all", [40, 150])
+def test_an_interval_covers_patients_and_not_only_their_tumours(
+    patients_in_all: int,
+    kind: str,
+    params: dict[str, Any],
+    ask: Any,
+    answer: Any,
+    rows: Any,
+    codebook: Any,
+) -> None:
+    question = ask(kind, time="t", **params)
+    question = dataclasses.replace(question, codebook=dataclasses.replace(codebook, unit="tumour"))
+    rng = np.random.default_rng(3)
+    made = patients(rows, 800)
+    made = dataclasses.replace(made, people=rng.integers(0, patients_in_all, 800))
+    (group,) = answer(question, [made]).result["groups"]
+    assert len(group["curve"]) > (2 if patients_in_all == 150 else 0)
+    time = np.ceil(made.column("t").values / 30) * 30
+    before = -1.0
+    for point in group["curve"][1:]:
+        inside = (time > before) & (time <= point["t"])
+        assert len(set(made.people[inside])) >= 10
+        assert len(set(made.people[time > point["t"]])) >= 10
+        for code in (1,) if kind == "survival" else (1, 2):
+            event = made.column(params["event"]).codes() == code
+            assert len(set(made.people[inside & event])) >= 5
+        assert point["at_risk"] == (time > point["t"]).sum()
+        before = point["t"]
