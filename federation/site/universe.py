@@ -45,7 +45,11 @@ def _column(ask: Ask, name: str) -> Column:
     book = ask.codebook.id.partition("/")[0]
     seed = hashlib.sha256(f"{book}:{name}".encode()).digest()
     chance = np.random.default_rng(int.from_bytes(seed[:16], "big"))
-    return Column(variable, _values(variable, chance))
+    values = _values(variable, chance)
+    if name == ask.params.get("offset"):
+        # A person-time of 0 counts as missing. The least one above it lies in the same class.
+        values = np.where(values > 0, values, values[values > 0].min(initial=np.inf))
+    return Column(variable, values)
 
 
 def _values(variable: Variable, chance: np.random.Generator) -> NDArray[np.int16 | np.float64]:
