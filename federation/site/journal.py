@@ -111,15 +111,6 @@ class Journal:
         ).fetchone()
         return None if row is None else _state(row)
 
-    def rosters(self, analysis_sha256: str, since: datetime) -> list[frozenset[str]]:
-        """The rosters with which this very analysis set was answered since then."""
-        rows = self._database.execute(
-            "SELECT DISTINCT roster FROM run WHERE analysis_sha256 = ? AND contributes = 1"
-            " AND answered = 1 AND started_at >= ?",
-            (analysis_sha256, milliseconds(since)),
-        )
-        return [frozenset(json.loads(text)) for (text,) in rows]
-
     def keep_run(self, state: RunState) -> None:
         """Store the state after a step; the earlier step's is overwritten."""
         self._database.execute(

@@ -110,16 +110,29 @@ def test_the_latest_run_of_a_question_in_its_own_study(database):
     assert [f and f.run for f in found] == ["r1", "r2", "r3", None]
 
 
-def test_rosters_of_an_analysis_set(database):
-    journal = Journal(database)
+def test_the_rosters_of_an_answer_and_of_the_same_sets_asked_again(database):
+    ledger, journal = SiteLedger(database), Journal(database)
+    ledger.record("q", [("analysis", 7)], run="r1", study="onco", now=NOW, roster=["h1", "h0"])
+    ledger.record("q", [("analysis", 8)], run="r5", study="onco", now=NOW, roster=["h9", "h0"])
     journal.keep_run(state(run="r1"))
-    journal.keep_run(state(run="r2", roster=("h0", "h2"), started_at=NOW - timedelta(days=9)))
-    journal.keep_run(state(run="r3", roster=("h9",), contributes=False))
-    journal.keep_run(state(run="r4", roster=("h8",), analysis_sha256="other"))
+    journal.keep_run(state(run="r2", roster=("h0", "h2"), started_at=NOW - timedelta(days=900)))
+    journal.keep_run(state(run="r3", roster=("h0", "h3"), contributes=False))
+    journal.keep_run(state(run="r4", roster=("h0", "h4"), answered=False))
+    journal.keep_run(state(run="r5", roster=("h0", "h9"), sets_sha256="other"))
 
-    found = journal.rosters("analysis", NOW - timedelta(days=8))
-    assert found == [frozenset({"h0", "h1"})]
-    assert len(journal.rosters("analysis", NOW - timedelta(days=10))) == 2
+    assert ledger.rosters([1]) == {frozenset({"h0", "h1"}), frozenset({"h0", "h2"})}
+    assert ledger.rosters([2]) == {frozenset({"h0", "h9"})}
+    assert ledger.rosters([]) == set()
+
+
+def test_what_a_researcher_was_charged(database):
+    ledger = SiteLedger(database)
+    for day, requester in enumerate(["a", "b", "a", "a"]):
+        when = NOW + timedelta(days=day)
+        ledger.record("q", [("x", 1)], run=f"r{day}", study="s", now=when, requester=requester)
+
+    assert ledger.charged_to("a", NOW) == [NOW + timedelta(days=2), NOW + timedelta(days=3)]
+    assert ledger.charged_to("c", NOW) == []
 
 
 def test_a_reply_is_kept_once(database):
