@@ -261,7 +261,8 @@ def _first_known(values: list[Value], frame: Frame) -> Value:
             moved = np.where(value.codes >= 0, value.codes + len(texts), value.codes)
             codes = np.where(codes >= 0, codes, moved)
             texts += value.texts
-        return Texts(codes.astype(np.int32), texts)
+        # Else items that are built of one another would double their texts each time.
+        return Texts(codes.astype(np.int32), texts).compact()
     if all(isinstance(value, Dates) for value in values):
         dates = [as_dates(value) for value in values]
         low = _first([date.low for date in dates])

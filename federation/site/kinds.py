@@ -79,8 +79,12 @@ class Kinds:
     def _expression(self, node: Any, where: str) -> Kind:
         if isinstance(node, ex.Number):
             return "number"
-        if isinstance(node, ex.Text | Joined):
+        if isinstance(node, ex.Text):
             return "text"
+        if isinstance(node, Joined):
+            return self._arithmetic(
+                self.of(node.left, where), self.of(node.right, where), "+", where
+            )
         if isinstance(node, ex.Slice):
             self._must(node.of, ("raw", "text"), where, "a slice")
             return "text"

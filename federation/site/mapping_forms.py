@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Final
@@ -122,6 +122,18 @@ Node = (
     | CountOf
     | FirstOf
 )
+
+
+def parts(node: Any) -> Iterator[Any]:
+    """The node and every node inside it."""
+    if isinstance(node, tuple):
+        for each in node:
+            yield from parts(each)
+    elif is_dataclass(node):
+        yield node
+        for each in fields(node):
+            yield from parts(getattr(node, each.name))
+
 
 _AFTER: Final = {"map", "otherwise", "times", "format", "precision"}
 _KEYS: Final[Mapping[str, frozenset[str]]] = {

@@ -28,6 +28,7 @@ from federation.site.errors import SetupError
 from federation.site.mapping_forms import (
     MAX_LABELS,
     Node,
+    parts,
     read_expression,
     read_form,
 )
@@ -35,6 +36,7 @@ from federation.site.mapping_forms import (
 MAX_TABLES: Final = 10
 MAX_ITEMS: Final = 300
 MAX_JOINS: Final = 8
+MAX_NODES: Final = 10_000
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _RESERVED: Final = ("key", "parent", "from", "join", "explode", "when", "let", "variables")
 
@@ -80,12 +82,16 @@ def read_tables(value: object, source: tuple[str, ...], where: str) -> Mapping[s
     """The tables by unit, in order of the file. `source`: the tables that may be named."""
     if not isinstance(value, dict) or not 1 <= len(value) <= MAX_TABLES:
         raise SetupError(f"{where} must hold 1 to {MAX_TABLES} tables, one per unit.")
-    return MappingProxyType(
-        {
-            _unit(unit, where): _table(unit, table, source, f"{where}.{unit}")
-            for unit, table in value.items()
-        }
+    tables = {
+        _unit(unit, where): _table(unit, table, source, f"{where}.{unit}")
+        for unit, table in value.items()
+    }
+    nodes = sum(
+        1 for table in tables.values() for item in table.items.values() for _ in parts(item)
     )
+    if nodes > MAX_NODES:
+        raise SetupError(f"{where} has more than {MAX_NODES} parts of expressions; shorten them.")
+    return MappingProxyType(tables)
 
 
 def read_expected(value: object, where: str) -> Expected:

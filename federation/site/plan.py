@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from federation.site.kinds import Kind
-from federation.site.mapping_forms import Column, Node
+from federation.site.mapping_forms import Column, CountOf, FirstOf, Item, Node, parts
 from federation.site.mapping_tables import Join, MappedTable
 
 
@@ -65,17 +64,6 @@ class Plan:
         return frozenset(found)
 
 
-def parts(node: Any) -> Iterator[Any]:
-    """The node and every node inside it."""
-    if isinstance(node, tuple):
-        for each in node:
-            yield from parts(each)
-    elif is_dataclass(node):
-        yield node
-        for each in fields(node):
-            yield from parts(getattr(node, each.name))
-
-
 def key_only(table: MappedTable) -> PlannedTable:
     """The highest table with nothing but its key: a column, so that no codebook is needed."""
     return PlannedTable(
@@ -93,3 +81,12 @@ def key_only(table: MappedTable) -> PlannedTable:
         variables=(),
         collapsed=table.key is not None,
     )
+
+
+def names_of(node: Item | FirstOf | CountOf) -> set[str]:
+    """The items of its unit that a node needs."""
+    if isinstance(node, Item):
+        return {node.name}
+    if isinstance(node, FirstOf):
+        return {node.name, node.by} - {""}
+    return set() if node.when is None else {str(node.when)}

@@ -33,10 +33,11 @@ from federation.site.mapping_forms import (
     Joined,
     MapTexts,
     Node,
+    parts,
 )
 from federation.site.mapping_tables import MappedTable
 from federation.site.meanings import truth_meaning
-from federation.site.plan import Plan, PlannedTable, parts
+from federation.site.plan import Plan, PlannedTable, names_of
 
 MAX_CHAIN: Final = 60
 
@@ -97,7 +98,7 @@ class _Planner:
                 if isinstance(each, Item | FirstOf | CountOf):
                     names = {
                         (each.unit, name)
-                        for name in _names_of(each)
+                        for name in names_of(each)
                         if (each.unit, name) not in self._needed
                     }
                     self._needed |= names
@@ -301,9 +302,20 @@ class _Planner:
         if isinstance(made, ex.Call) and made.name in ("days", "years", "year"):
             ends = tuple(self._as_date(each, f"{unit}.{what}") for each in made.arguments)
             return replace(made, arguments=ends)
-        if isinstance(made, ex.Arithmetic) and self._kind.of(made, f"{unit}.{what}") == "text":
-            return Joined(made.left, made.right)
+        if isinstance(made, ex.Arithmetic) and made.op == "+":
+            # Whether the two go together is seen once, when the whole tree is there.
+            if self._is_text(made.left) or self._is_text(made.right):
+                return Joined(made.left, made.right)
         return made
+
+    def _is_text(self, node: Any) -> bool:
+        """Whether a resolved node is a text for certain. Looks no deeper than it must."""
+        if isinstance(node, Item):
+            return self._item(node.unit, node.name) == "text"
+        if isinstance(node, ex.Call):
+            texts = node.name in ("lower", "upper")
+            return texts or (node.name == "first_known" and all(map(self._is_text, node.arguments)))
+        return isinstance(node, ex.Text | ex.Slice | Joined)
 
     def _as_date(self, node: Any, where: str) -> Any:
         return DateText(node, (ISO_DATE,), "day") if self._kind.of(node, where) == "raw" else node
@@ -379,15 +391,6 @@ class _Planner:
             if name and name not in self._items[node.unit]:
                 raise self._wrong(where, f"names {node.unit}.{name[:60]}, which is not there")
         return node
-
-
-def _names_of(node: Item | FirstOf | CountOf) -> set[str]:
-    """The items of its unit that a node needs."""
-    if isinstance(node, Item):
-        return {node.name}
-    if isinstance(node, FirstOf):
-        return {node.name, node.by} - {""}
-    return set() if node.when is None else {str(node.when)}
 
 
 def _is_whole(table: MappedTable) -> bool:

@@ -24,9 +24,9 @@ from federation.site.joins import (
     some,
 )
 from federation.site.loading import load
-from federation.site.mapping_forms import Column, CountOf, FirstOf, Item, MapTexts, Node
+from federation.site.mapping_forms import Column, CountOf, FirstOf, Item, MapTexts, Node, parts
 from federation.site.mapping_tables import MappedTable
-from federation.site.plan import Plan, PlannedTable, key_only, parts
+from federation.site.plan import Plan, PlannedTable, key_only
 from federation.site.plausibility import Findings
 from federation.site.source_options import SourceOptions
 from federation.site.values import MISSING, Mask, Numbers, Places, Texts, Value

@@ -64,6 +64,13 @@ class Texts:
         codes = np.where(good[self.codes], self.codes, BAD).astype(np.int32)
         return Texts(codes, ["" if text is None else text for text in made])
 
+    def compact(self) -> Texts:
+        """The same values with no text that no row has: at most as many texts as rows."""
+        used, places = np.unique(self.codes[self.known], return_inverse=True)
+        codes = np.where(self.known, 0, self.codes).astype(np.int32)
+        codes[self.known] = places
+        return Texts(codes, [self.texts[code] for code in used.tolist()])
+
     def ids(self) -> Floats:
         """A number per different text, for comparing rows; nan where there is none."""
         first: dict[str, int] = {}

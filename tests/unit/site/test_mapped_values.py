@@ -228,3 +228,32 @@ def test_the_raw_texts_behind_missing_values_and_maps_are_kept_for_the_hospital(
     assert tallies["stage"].values == {"iv": 1}
     assert tallies["stage"].meant == {("i", "I"): 1}
     assert tallies["place"].values == {"C50 … C50": 1}
+
+
+def test_items_built_of_one_another_do_not_grow(given: Given) -> None:
+    """Fifty steps that each doubled their texts would be more than any machine has."""
+    book = load_codebook(
+        b"codebook: g/1\nvariables:\n  a: {type: category, levels: [x, y]}\n  b: {type: integer}\n"
+    )
+    chosen = "\n".join(
+        f"      f{n}: {{expr: 'first_known(f{n + 1}, f{n + 1})'}}" for n in range(50)
+    )
+    longer = "\n".join(f"      t{n}: {{expr: \"t{n + 1} + '' + t{n + 1}\"}}" for n in range(50))
+    mapping = f"""
+version: 2
+codebook: g/1
+tables:
+  patient:
+    key: nr
+    a: {{expr: f0}}
+    b: {{expr: t0}}
+    let:
+{chosen}
+      f50: v
+{longer}
+      t50: v
+"""
+    table = given(mapping, {"d": "nr,v\n1,x\n2,y\n3,\n"}, book)("patient")
+
+    assert shown(table, "a") == ["x", "y", None]
+    assert shown(table, "b") == [None, None, None]  # texts of more than 200 characters mean nothing

@@ -249,6 +249,9 @@ def test_more_than_is_sensible_is_refused(tmp_path: Path) -> None:
     chain = ", ".join(f"x{n}: {{expr: x{n + 1} + 1}}" for n in range(100))
     with pytest.raises(SetupError, match="needs itself"):
         mapped(f"  patient: {{key: pid, let: {{{chain}, x100: c}}}}\n", tmp_path).plan(BOOK)
+    long = ", ".join(f"x{n}: {{expr: '{'+'.join('a' * 50)}'}}" for n in range(120))
+    with pytest.raises(SetupError, match="more than 10000 parts"):
+        mapped(f"  patient: {{key: pid, let: {{{long}}}}}\n", tmp_path)
     labels = ", ".join(f"l{n}: c" for n in range(51))
     with pytest.raises(SetupError, match="more than 50 columns"):
         mapped(f"  patient: {{key: pid, explode: {{{labels}}}}}\n", tmp_path)
