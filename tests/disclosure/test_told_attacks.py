@@ -22,9 +22,7 @@ TOTAL = {"kind": "count", "by": []}
 def planted(five):
     """Women with stage IV and histology 8502: one of 42 years at h2, and fifteen older ones at each
     other hospital. Enough patients in every other cell, so that none is hidden."""
-    kinds = [
-        (stage, hist) for stage in ("I", "II", "III", "IV") for hist in ("8140", "8500", "8502")
-    ]
+    kinds = [*itertools.product(("I", "II", "III", "IV"), ("8140", "8500", "8502"))]
     for slug, rows in five.items():
         women = [row for row in rows if row["HDR_SEX"] == "VROUW"]
         rare = 1 if slug == "h2" else 15
