@@ -11,7 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from federation.disclosure.looking import Votes
+from federation.disclosure.marks import WORDS
 from federation.methods.base import Ask, Column, Rows, Step
+from federation.methods.labels import set_labels
 from federation.methods.registry import KINDS, parse
 from federation.protocol.encoding import pack_array
 from federation.protocol.errors import ProtocolError
@@ -55,11 +58,13 @@ class Hospital:
 
     def claims(self, plan: RunPlan, step: int = 0) -> dict[str, Any]:
         ask = Ask(query=plan.query, codebook=CODEBOOK, terms=plan.terms, site=self.identity.slug)
-        n = self.rows.n
-        sums = {
-            **KINDS["count"].site(ask, Step("count.cells"), self.rows),
-            "_roster": np.array([1, n, n * n]),
-        }
+        n, sets = self.rows.n, len(set_labels(KINDS["count"], ask)) + 1
+        said = (
+            Votes((False,) * sets, (5,) * sets, (False,) * sets, ((0,) * WORDS,) * sets).sums()
+            if step == 0
+            else KINDS["count"].site(ask, Step("count.cells"), self.rows)
+        )
+        sums = {**said, "_roster": np.array([1, n, n * n])}
         layout, vector = flatten(sums)
         boxes = {slug: identity.box for slug, identity in plan.roster.items()}
         context = f"{plan.run_id}{step}".encode()
@@ -118,7 +123,15 @@ def driver(plan: RunPlan) -> Driver:
 def answer(driver: Driver, *sites: str) -> None:
     for site in sites:
         hospital = HOSPITALS[site]
-        driver.receive(site, hospital.signed(hospital.claims(driver.plan)), NOW)
+        body = hospital.signed(hospital.claims(driver.plan, driver.number))
+        driver.receive(site, body, NOW)
+
+
+def look(driver: Driver) -> Driver:
+    """Bring the run to where the first sums are asked."""
+    answer(driver, "a", "b", "c")
+    assert driver.advance(NOW) == "step"
+    return driver
 
 
 def refuse(driver: Driver, site: str, code: str, **more: Any) -> None:
@@ -141,7 +154,7 @@ class TestAsking:
         for site, message in messages.items():
             claims = verify(TYP_STEP, message, keys.get, audience=site, now=NOW)
             assert (claims["iss"], claims["run"], claims["step"]) == ("hub", "run-1", 0)
-            assert claims["step_name"] == "count.cells"
+            assert claims["step_name"] == "look"
             assert claims["previous"] == []
             assert claims["min_snapshot"] == 7
             assert sorted(claims["roster"]) == ["a", "b", "c"]
@@ -159,6 +172,7 @@ class TestAsking:
 
 class TestAnswers:
     def test_the_sum_over_all_sites(self, driver: Driver) -> None:
+        look(driver)
         answer(driver, "a", "b", "c")
         done = outcome(driver)
         assert done.status == "complete"
@@ -177,19 +191,23 @@ class TestAnswers:
         assert "result" not in late.envelope
 
     def test_the_same_bytes_again_change_nothing(self, driver: Driver) -> None:
-        body = HOSPITALS["a"].signed(HOSPITALS["a"].claims(driver.plan))
+        look(driver)
+        body = HOSPITALS["a"].signed(HOSPITALS["a"].claims(driver.plan, 1))
         driver.receive("a", body, NOW)
         driver.receive("a", body, NOW)
         answer(driver, "b", "c")
         assert outcome(driver).envelope["result"]["n"] == 141
 
     def test_rebuilt_from_stored_replies_it_gives_the_same(self, plan: RunPlan) -> None:
-        bodies = {s: h.signed(h.claims(plan)) for s, h in HOSPITALS.items()}
         first, second = Driver(plan, HUB_KEY), Driver(plan, HUB_KEY)
-        for site, body in bodies.items():
-            first.receive(site, body, NOW)
-        for site, body in reversed(bodies.items()):
-            second.receive(site, body, None)
+        for step in (0, 1):
+            bodies = {s: h.signed(h.claims(plan, step)) for s, h in HOSPITALS.items()}
+            for site, body in bodies.items():
+                first.receive(site, body, NOW)
+            for site, body in reversed(bodies.items()):
+                second.receive(site, body, None)
+            if step == 0:
+                assert (first.advance(NOW), second.advance(NOW)) == ("step", "step")
         assert outcome(first).envelope == outcome(second).envelope
 
 
