@@ -61,7 +61,7 @@ class Hospital:
         n, sets = self.rows.n, len(set_labels(KINDS["count"], ask)) + 1
         said = (
             Votes((False,) * sets, (5,) * sets, (False,) * sets, ((0,) * WORDS,) * sets).sums()
-            if step == 0
+            if step == 0 and ask.strict
             else KINDS["count"].site(ask, Step("count.cells"), self.rows)
         )
         sums = {**said, "_roster": np.array([1, n, n * n])}
