@@ -70,7 +70,8 @@ DISCLOSURE_ROWS: Final[Mapping[str, Row]] = MappingProxyType(
             rules=("O1", "O2", "O10", "O11"),
         ),
         "regression": Row(
-            leaves_site="masked counts; masked score, information and log-likelihood per round",
+            leaves_site="masked counts; masked score, information and log-likelihood per round; "
+            "how many patients weigh heavily",
             released="coefficient, standard error, interval and p per term; patients and events",
             never_released="X'X, covariance, residuals, fitted values, scores of a round",
             rules=("O1", "O4", "O7", "O8", "O9", "O12"),

@@ -121,14 +121,16 @@ class Regression:
         p = plan_of(ask).design.size + 1
         if lang == "nl":
             return [
-                "Het aantal patiënten, het aantal met de uitkomst, en per niveau van elke "
-                "categorie en per paar van niveaus het aantal patiënten.",
+                "Het aantal patiënten, het aantal met de uitkomst, en beide per niveau van elke "
+                "categorie en per paar van niveaus.",
                 f"Per ronde sommen voor {p} coëfficiënten, over alle patiënten samen.",
+                "Hoeveel patiënten zwaar wegen in het model of in de som van de uitkomst.",
             ]
         return [
-            "The number of patients, of those with the outcome, and of patients with each level "
-            "of a category and each pair of levels.",
+            "The number of patients, of those with the outcome, and both for each level of a "
+            "category and each pair of levels.",
             f"In each round sums for {p} coefficients, over all patients together.",
+            "How many patients weigh heavily in the model or in the sum of the outcome.",
         ]
 
 
