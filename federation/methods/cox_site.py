@@ -132,17 +132,16 @@ def cox_sums(ask: Ask, step: Step, rows: Rows) -> Sums:
     if step.name == "cox.risk" and step.labelled:
         return own_sums(ready, weight)
     if step.name == "cox.risk":
-        sums = risk_sums(ready, weight)
-        made = {
-            "s0": sums.s0,
-            "s1": sums.s1,
-            "e0": sums.e0,
-            "e1": sums.e1,
-            "z_deaths": sums.z_deaths,
+        found = risk_sums(ready, weight)
+        return {
+            "s0": found.s0,
+            "s1": found.s1,
+            "e0": found.e0,
+            "e1": found.e1,
+            "z_deaths": found.z_deaths,
+            # at most 1 each, whatever the bound on eta
+            "weights": _weights(weight * np.exp(-ask.terms.iter.max_abs_eta)),
         }
-        # at most 1 each, whatever the bound on eta
-        made["weights"] = _weights(weight * np.exp(-ask.terms.iter.max_abs_eta))
-        return made
     if step.name == "cox.information":
         at_risk, at_death = (np.asarray(step.params[k]) for k in ("at_risk", "at_death"))
         part = local_information(ready, weight, at_risk, at_death)

@@ -71,7 +71,7 @@ def check_groups(design: Design, pooled: Sums, terms: ModelTerms) -> list[str]:
     small: list[str] = []
     for key, labels in group_labels(design).items():
         least = terms.min_dummy_pair if ":" in key else terms.min_dummy_level
-        few = pooled[f"levels.{key}"] < least
+        few = np.asarray(pooled[f"levels.{key}"] < least)
         small += [_term(label, key) for label, hit in zip(labels, few, strict=True) if hit]
     return small
 
