@@ -71,7 +71,7 @@ def check_groups(design: Design, pooled: Sums, terms: ModelTerms) -> list[str]:
     small: list[str] = []
     for key, labels in group_labels(design).items():
         least = terms.min_dummy_pair if ":" in key else terms.min_dummy_level
-        few = np.asarray(pooled[f"levels.{key}"] < least)
+        few = pooled[f"levels.{key}"] < least
         small += [_term(label, key) for label, hit in zip(labels, few, strict=True) if hit]
     return small
 
@@ -85,10 +85,8 @@ def check_outcomes(design: Design, pooled: Sums, terms: ModelTerms, *, binary: b
     small: list[str] = []
     for key, labels in group_labels(design).items():
         cells = pooled[f"outcome.{key}"]
-        few = (cells if binary else cells[:, 1:]) < terms.min_dummy_pair
-        small += [
-            _term(label, key) for label, hit in zip(labels, few.any(axis=1), strict=True) if hit
-        ]
+        few = np.asarray((cells if binary else cells[:, 1:]) < terms.min_dummy_pair)
+        small += [_term(label, key) for label, row in zip(labels, few, strict=True) if row.any()]
     if small:
         raise Refused("MODEL_TOO_RICH", tuple(dict.fromkeys(small)))
 
