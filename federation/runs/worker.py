@@ -347,8 +347,7 @@ class Worker:
             progress.hold(session, active.run_id, self._owner, now, self._timing.lease)
             run = service.get_run(session, active.run_id)
             if not self._settle(session, run, outcome, now):
-                session.rollback()
-                return False
+                return False  # leaving the session undoes what was begun
             point("H5")
             session.commit()
         point("H6")
@@ -369,8 +368,8 @@ class Worker:
             snapshots = self._snapshots.make(session, roster, now, renew=True)
             progress.restart(session, run, snapshots=snapshots, again=run.again, stale=True)
             return True
-        standing = progress.standing_result(session, run) if outcome.code == "SMALL_GROUP" else None
-        if standing is not None:
+        small = outcome.code == "SMALL_GROUP"
+        if small and (standing := progress.standing_result(session, run)) is not None:
             progress.finish_replayed(session, run, standing, now)
             return True
         if outcome.status != "replay":
