@@ -123,12 +123,16 @@ def _key(what: str, plan: GlmPlan) -> tuple[Any, ...]:
     return ("glm", what, plan.family, plan.design.names, plan.response, plan.exposure)
 
 
+def _complete_rows(plan: GlmPlan, rows: Rows) -> Rows:
+    known = plan.complete(rows)
+    return rows if known.all() else rows.select(known)
+
+
 def basis(plan: GlmPlan, rows: Rows) -> GlmBasis:
     """Made once for the steps before the rounds."""
     key = _key("basis", plan)
     if key not in rows.cache:
-        known = plan.complete(rows)
-        kept = rows if known.all() else rows.select(known)
+        kept = _complete_rows(plan, rows)
         exposure = None if plan.exposure is None else kept.column(plan.exposure).values
         columns = np.empty((1 + plan.design.size, kept.n))
         columns[0] = 1.0
@@ -168,7 +172,7 @@ def count_sums(ask: Ask, plan: GlmPlan, rows: Rows) -> Sums:
 
 def dominance_sums(ask: Ask, plan: GlmPlan, totals: Mapping[str, Any], rows: Rows) -> Sums:
     """How many patients have a large share of the pooled `totals` of the outcome (O4)."""
-    kept = rows.select(plan.complete(rows))
+    kept = _complete_rows(plan, rows)
     terms = ask.terms.dominance
     return above_sums(plan.design, kept, plan.values(kept), plan.outcome, totals, terms)
 

@@ -42,10 +42,13 @@ def group_labels(design: Design) -> dict[str, tuple[str, ...]]:
 def group_codes(design: Design, rows: Rows) -> dict[str, Ints]:
     """Which group each of the complete `rows` is in, int64 (n,) per key of `group_labels`."""
     names = (*design.factors, *design.saturated)
-    found = {name: design.codes_of(name, rows).astype(np.int64) for name in names}
-    for a, b in design.crossed:
-        found[f"{a}:{b}"] = found[a] * len(design.labels_of(b)) + found[b]
-    return found
+    place = ("groups", design.factors, design.saturated, design.crossed)
+    if place not in rows.cache:
+        found = {name: design.codes_of(name, rows).astype(np.int64) for name in names}
+        for a, b in design.crossed:
+            found[f"{a}:{b}"] = found[a] * len(design.labels_of(b)) + found[b]
+        rows.cache[place] = found
+    return rows.cache[place]  # type: ignore[no-any-return]
 
 
 def group_sums(design: Design, rows: Rows) -> Sums:
