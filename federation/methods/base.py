@@ -129,7 +129,7 @@ class Rows:
         inside = index >= 0
         if self.people is None:
             return np.bincount(index[inside], minlength=size).astype(np.int64)
-        # One number per pair of cell and patient: sorting numbers is much faster than sorting pairs.
+        # One number per pair of cell and patient: numbers are sorted faster than pairs.
         base = int(self.people.max(initial=-1)) + 1
         pairs = np.unique(index[inside] * base + self.people[inside])
         return np.bincount(pairs // max(base, 1), minlength=size).astype(np.int64)
