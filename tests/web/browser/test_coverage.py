@@ -51,3 +51,16 @@ def test_the_meaning_is_in_words_and_not_in_colour(visit: Visit) -> None:
     assert cells
     known = {"over 90%", "50 to 90%", "under 50%", "empty", "not here", "not told"}
     assert {cell.strip() for cell in cells} <= known
+
+
+def test_the_check_of_a_question_shows_it_for_what_the_question_needs(
+    visit: Visit, seen: Seen
+) -> None:
+    page = visit(f"{FORM}&by=grade", who="researcher", language="en", width=390)
+    page.fill("#title", "Count")
+    page.fill("#purpose", "To see how many there are.")
+    page.get_by_label("Grade").first.check()
+    page.get_by_role("button", name="Check this question").last.click()
+    expect(page.get_by_role("heading", name="Can the hospitals answer it?")).to_be_visible()
+    assert page.locator("table.table-fills tbody tr").count() == 1
+    seen(page, "coverage-check-390")
