@@ -149,11 +149,15 @@ class History:
         self, question: Question, asked: StepMessage, counted: Counted, auditor: Auditor
     ) -> None:
         """The same patients asked of other hospitals would give away the hospitals that differ."""
-        roster = frozenset(asked.roster)
+        roster, few = frozenset(asked.roster), question.ask.terms.min_sites
+        looked: set[frozenset[int]] = set()  # the sets of one answer were mostly asked together
         for _, bitmap in counted.charged:
-            entries = {entry for near in auditor.near(bitmap) for entry in self._entries[near]}
-            before = self._ledger.rosters(entries)
-            if bitmap and gives_away(roster, before, question.ask.terms.min_sites) is not None:
+            found = auditor.near(bitmap) if bitmap else []
+            entries = frozenset(entry for near in found for entry in self._entries[near])
+            if entries in looked:
+                continue
+            looked.add(entries)
+            if gives_away(roster, self._ledger.rosters(entries), few) is not None:
                 raise Refused("ROSTER")
 
 

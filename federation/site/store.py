@@ -127,6 +127,7 @@ UPDATE ledger_entry SET roster = coalesce(
 ALTER TABLE run ADD COLUMN votes TEXT NOT NULL DEFAULT '';
 ALTER TABLE run ADD COLUMN answered INTEGER NOT NULL DEFAULT 1 CHECK (answered IN (0, 1));
 CREATE INDEX ledger_by_requester ON ledger_entry (requester, at);
+CREATE INDEX run_by_sets ON run (sets_sha256);
 CREATE TABLE refused_here (
     query_sha256 TEXT PRIMARY KEY,
     by_name TEXT NOT NULL,
