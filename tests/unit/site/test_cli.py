@@ -109,13 +109,16 @@ def test_status_of_a_broken_log(site):
 
 
 def test_a_letter(site):
-    found = run("invite", site.path, "--study", "onco", input="P1\n")
+    # A number that no random code holds: those have no lower-case letters and no blank.
+    data = (site.path / "data.csv").read_text()
+    (site.path / "data.csv").write_text(data.replace("P1,", "patient 1,"))
+    found = run("invite", site.path, "--study", "onco", input="patient 1\n")
     made = json.loads(found.output[found.output.index("{") :])
 
     assert found.exit_code == 0
     assert made["hub"]["studies"] == ["onco"]
     assert proves(made["hub"]["verifier"], read_code(made["letter"]).secret)
-    assert "P1" not in json.dumps(made)
+    assert "patient 1" not in json.dumps(made)
 
 
 def test_a_letter_to_nobody(site):
