@@ -16,7 +16,7 @@ from typing import Any, Final
 from federation.methods.mixed_profile import Profile
 from federation.query.refusals import Refused
 
-FIRST: Final = (0.0, 0.01, 0.1, 1.0, 10.0, 1e4)
+FIRST: Final = (0.0, 0.01, 0.1, 1.0, 10.0, 1e3, 1e8)
 MOST_ROUNDS: Final = 40
 TOLERANCE: Final = 1e-10  # on log(1 + m rho), m the mean size of a hospital
 _LAST_BIT: Final = 1e-13

@@ -303,3 +303,25 @@ def test_units_do_not_matter(federation: Any) -> None:
     assert other["variance"]["residual"] == pytest.approx(
         plain["variance"]["residual"] * 1e-6, rel=1e-5
     )
+
+
+@pytest.mark.parametrize("reml", [True, False])
+def test_no_ratio_on_a_fine_row_is_better(reml: bool, federation: Any) -> None:
+    """Sixty splits of hospitals from 1 to 60 patients, from no difference to a thousandfold."""
+    row = np.concatenate([[0.0], np.geomspace(1e-5, 1e6, 60)])
+    rounds = []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        frames = []
+        for size in rng.choice([1, 2, 3, 5, 8, 20, 60], rng.integers(4, 12)):
+            x = rng.normal(rng.normal(), 1, size)
+            level = rng.normal(0, [0, 0.3, 2, 1000][seed % 4])
+            frames.append(pd.DataFrame({"x": x, "y": x + level + rng.standard_t(3, size)}))
+        fed = federation(frames, CODEBOOK)
+        result = fed.ask("mixed", formula="y ~ x", reml=reml)
+        rounds.append(result["rounds"])
+        rows = pd.concat([f.assign(site=i) for i, f in enumerate(frames)], ignore_index=True)
+        x = np.column_stack([np.ones(len(rows)), rows["x"]])
+        dense = Dense(Joined(x, rows["y"].to_numpy(), rows["site"].to_numpy()), reml=reml)
+        assert result["loglik"] >= max(dense.at(ratio)[3] for ratio in row) - 1e-7
+    assert max(rounds) <= 20  # of the 25 that the strictest policy allows
