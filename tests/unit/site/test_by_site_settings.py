@@ -27,7 +27,7 @@ def test_by_default_nothing_of_one_hospital_leaves(site: SiteDirectory) -> None:
 
 
 @pytest.mark.parametrize(
-    "agreed", [{"by_site": "hub"}, {"by_site": "sealed", "result_key": KEY}], ids=str
+    "agreed", [{"by_site": "hub"}, {"by_site": "sealed", "result_key": KEY}], ids=("hub", "sealed")
 )
 def test_what_was_agreed_reads_back(make_site: Any, codebook: Any, agreed: dict[str, str]) -> None:
     made = make_site(policy=WITH_FORM.to_yaml(), studies=study(codebook, **agreed))
@@ -45,7 +45,7 @@ def test_what_was_agreed_reads_back(make_site: Any, codebook: Any, agreed: dict[
         ({"by_site": "sealed", "result_key": "short"}, "oncokring result key"),
         ({"by_site": "sealed", "result_key": "A" * 43}, "oncokring result key"),
     ],
-    ids=str,
+    ids=("other", "sealed without key", "hub with key", "key alone", "short key", "no point"),
 )
 def test_a_wrong_agreement_stops_the_start(
     make_site: Any, codebook: Any, agreed: dict[str, str], said: str
