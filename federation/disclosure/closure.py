@@ -83,6 +83,24 @@ class Closure:
         self._seen: Reals = np.zeros((0, 0))
         self._parts: Reals = np.zeros((0, 0))
 
+    @classmethod
+    def of_random_span(cls, t: int, seed: int, slots: int, rank: int) -> Closure:
+        """As after `rank` answers about random cohorts, made at once: to measure with."""
+        made = cls(t, seed)
+        made._widen(slots)
+        made._pivots = np.sort(made._chance.choice(slots, rank, replace=False))
+        made._stored = rank
+        for number in range(len(made._blocks)):
+            block = made._chance.integers(0, int(made._prime), (rank, BLOCK), dtype=np.uint16)
+            here = np.flatnonzero(made._pivots // BLOCK == number)
+            columns = made._pivots[here] % BLOCK
+            block[:, columns] = 0
+            block[here, columns] = 1
+            block[:, max(slots - number * BLOCK, 0) :] = 0
+            made._blocks[number] = block
+        made._draw()
+        return made
+
     @property
     def rank(self) -> int:
         """How many independent sets were added."""

@@ -230,7 +230,19 @@ def test_ten_thousand_answers_on_fifty_thousand_patients():
 
 
 def test_the_measurement_measures():
-    measured = measure(slots=700, sets=40)
-    assert measured.rank == 72
+    measured = measure(slots=700, sets=340)
+    assert measured.rank == 372
     assert 0 < measured.median_check <= measured.slowest_check
-    assert "rank 72" in measured.line()
+    assert "rank 372" in measured.line()
+
+
+def test_a_random_span_is_a_span():
+    """What is added to it behaves as after as many answers."""
+    found = Closure.of_random_span(10, 3, 600, 20)
+    chance = np.random.default_rng(1)
+    rows = [(chance.random(600) < 0.5).astype(np.uint8) for _ in range(5)]
+    assert [found.add(row).new for row in rows] == [True] * 5
+    found.settle(1)
+    assert [found.add(row).new for row in rows] == [False] * 5
+    assert found.add(rows[0] ^ bits({599}, 600)) == Seen(True, 1)
+    assert found.rank == 26
