@@ -3,6 +3,7 @@ knows which numbers were shown, which were hidden, and with which hospitals each
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +22,11 @@ from federation.disclosure.nesting import (
 )
 from federation.disclosure.rosters import gives_away
 from federation.disclosure.told import holds_hidden, is_told, rosters_of
-from federation.methods.base import Ask, CountTable
+from federation.methods.base import Ask, CountTable, Mask
+from federation.methods.cohorts import cohort_mask
+from federation.methods.universe import SIZE, columns_of
 from federation.query.codebook import Codebook
+from federation.query.cohort import parse_cohort
 from federation.query.refusals import Refused
 
 
@@ -67,7 +71,22 @@ class HoldingBack:
 
     def _tells_hidden(self, one: ReleasedSet, n: int) -> bool:
         """Whether a part of this set was held back and the number of the set would tell it."""
-        return holds_hidden(one, self.earlier) and not is_told(one, n, self.earlier)
+        return self._holds_hidden(one) and not is_told(one, n, self.earlier)
+
+    def _holds_hidden(self, one: ReleasedSet) -> bool:
+        """By the form of both definitions, or by who is in them among the invented patients: a
+        cohort may say the same with `not` and `any`."""
+        if holds_hidden(one, self.earlier):
+            return True
+        mine = members(one, self.ask.codebook)
+        shown = {old.definition for old in self.earlier if old.n is not None}
+        for old in self.earlier:
+            if old.n is not None or old.definition in shown or not old.sites <= one.sites:
+                continue
+            theirs = members(old, self.ask.codebook)
+            if mine is not None and theirs is not None and theirs.any() and mine[theirs].all():
+                return True
+        return False
 
     def _hidden(self, tables: Iterable[CountTable], agreed: Agreement) -> frozenset[str]:
         """Cells that stay hidden because an earlier answer held them back, or a part of them."""
@@ -89,3 +108,29 @@ class HoldingBack:
 def without_cohort(agreed: Agreement) -> frozenset[str]:
     """The cells that hospitals hid in the look, or do not recognise."""
     return (agreed.hidden | agreed.doubted) - {COHORT}
+
+
+def members(one: ReleasedSet, codebook: Codebook) -> Mask | None:
+    """Who of the invented patients (federation.methods.universe) is in a set, bool (SIZE,).
+
+    None when its definition is about other variables than the codebook has, or is no cohort.
+    """
+    names = {*one.ranges, *one.levels}
+    try:
+        nodes = [parse_cohort(json.loads(text), codebook) for text in one.other]
+        for node in nodes:
+            names |= set(node.variables())
+        columns = columns_of(codebook, names)
+    except (KeyError, ValueError):
+        return None
+    mask = np.ones(SIZE, np.bool_)
+    for name, levels in one.levels.items():
+        labels = columns[name].variable.group_labels or ()
+        mask &= np.isin(columns[name].codes(), [labels.index(x) for x in levels if x in labels])
+    for name, found in one.ranges.items():
+        values = columns[name].values
+        mask &= values > found.low if found.low_open else values >= found.low
+        mask &= values < found.high if found.high_open else values <= found.high
+    for node in nodes:
+        mask &= cohort_mask(node, columns, SIZE)
+    return mask

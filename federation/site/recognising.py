@@ -15,10 +15,10 @@ from federation.disclosure.recognition import Recognition
 from federation.methods.base import Ask, Method
 from federation.methods.labels import set_labels
 from federation.methods.registry import KINDS, parse
+from federation.methods.universe import SIZE, definitions
 from federation.query.codebook import Codebook
 from federation.query.terms import Terms
 from federation.site.marking import Marking
-from federation.site.universe import SIZE, definitions
 
 
 class Recognising:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from federation.disclosure.auditor import Auditor, Judgement, NamedSet
 from federation.disclosure.looking import COHORT
 from federation.methods.base import Column, Rows
+from federation.methods.cohorts import cohort_mask
 from federation.query.refusals import Refused
 from federation.site.checks import Question
-from federation.site.cohort import cohort_mask
 from federation.site.consenting import Consenting
 from federation.site.data import DataStore, Table
 from federation.site.slots import Slots

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from federation.methods.base import Ask, Column, Rows
+from federation.methods.cohorts import cohort_mask
 from federation.methods.groups import Groups, groups_of
 from federation.methods.registry import parse
 from federation.query.codebook import Codebook
 from federation.query.terms import Terms
-from federation.site.cohort import cohort_mask
 
 CODEBOOK = Codebook.from_dict(
     {

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from federation.methods.base import Column
+from federation.methods.cohorts import cohort_mask
 from federation.methods.registry import parse
 from federation.query import meaning as module
 from federation.query.codebook import Codebook
 from federation.query.cohort import parse_cohort
 from federation.query.meaning import meaning
-from federation.site.cohort import cohort_mask
 
 BOOK = Codebook.from_dict(
     {

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from federation.methods.base import Column
+from federation.methods.cohorts import cohort_mask
 from federation.query.codebook import load_codebook
 from federation.query.cohort import parse_cohort
-from federation.site.cohort import cohort_mask
 
 BOOK = load_codebook(
     b"""

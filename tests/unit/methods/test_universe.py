@@ -4,9 +4,9 @@ import numpy as np
 
 from federation.methods.base import Ask
 from federation.methods.registry import KINDS, parse
+from federation.methods.universe import SIZE, definitions
 from federation.query.codebook import Codebook
 from federation.query.terms import Terms
-from federation.site.universe import SIZE, definitions
 
 BOOK = Codebook.from_dict(
     {

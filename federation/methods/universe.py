@@ -7,13 +7,15 @@ it is about real patients: see federation.disclosure.recognition for what it is 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from federation.methods.base import Ask, Column, Method, Rows
+from federation.methods.cohorts import cohort_mask
+from federation.query.codebook import Codebook
 from federation.query.variables import Variable
-from federation.site.cohort import cohort_mask
 
 SIZE = 4096
 """Invented patients. With fewer than the independent answers of a site, sets look more alike than
@@ -27,7 +29,8 @@ _LONGEST = 4000.0
 def definitions(method: Method, ask: Ask) -> NDArray[np.uint8]:
     """Who of the universe is in each set of an answer, and in the cohort: 0 and 1, one row per
     label of `Method.sets` and the cohort last, SIZE columns."""
-    columns = {name: _column(ask, name) for name in ask.query.variables()}
+    person_time = ask.params.get("offset")
+    columns = columns_of(ask.codebook, ask.query.variables(), person_time)
     inside = cohort_mask(ask.query.cohort, columns, SIZE)
     people = None if ask.per_patient else np.arange(SIZE, dtype=np.int64)
     rows = Rows(columns, SIZE, people).select(inside)
@@ -39,17 +42,24 @@ def definitions(method: Method, ask: Ask) -> NDArray[np.uint8]:
     return found
 
 
-def _column(ask: Ask, name: str) -> Column:
-    """The invented values of a variable; nobody lacks one, for the marks tell who really does."""
-    variable = ask.codebook.variables[name]
-    book = ask.codebook.id.partition("/")[0]
-    seed = hashlib.sha256(f"{book}:{name}".encode()).digest()
-    chance = np.random.default_rng(int.from_bytes(seed[:16], "big"))
-    values = _values(variable, chance)
-    if name == ask.params.get("offset"):
-        # A person-time of 0 counts as missing. The least one above it lies in the same class.
-        values = np.where(values > 0, values, values[values > 0].min(initial=np.inf))
-    return Column(variable, values)
+def columns_of(
+    codebook: Codebook, names: Iterable[str], person_time: str | None = None
+) -> dict[str, Column]:
+    """The invented values of these variables; nobody lacks one, for the marks tell who really does.
+
+    `person_time`: the variable of which 0 counts as missing; the least value above it, which lies
+    in the same class, stands there instead.
+    """
+    book = codebook.id.partition("/")[0]
+    found = {}
+    for name in names:
+        variable = codebook.variables[name]
+        seed = hashlib.sha256(f"{book}:{name}".encode()).digest()
+        values = _values(variable, np.random.default_rng(int.from_bytes(seed[:16], "big")))
+        if name == person_time:
+            values = np.where(values > 0, values, values[values > 0].min(initial=np.inf))
+        found[name] = Column(variable, values)
+    return found
 
 
 def _values(variable: Variable, chance: np.random.Generator) -> NDArray[np.int16 | np.float64]:
