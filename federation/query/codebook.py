@@ -21,6 +21,7 @@ from federation.query.errors import (
     did_you_mean,
     shown,
 )
+from federation.query.files import read_at_most
 from federation.query.json_data import load_json
 from federation.query.units import PATIENT, Units, above, check_unit, read_units
 from federation.query.variable_reading import bad_codebook, read_text, read_variable
@@ -148,7 +149,7 @@ def load_codebook(source: bytes | Path) -> Codebook:
 
     Raises QueryError BAD_CODEBOOK; an unreadable path is the caller's OSError.
     """
-    data = source.read_bytes() if isinstance(source, Path) else source
+    data = read_at_most(source, MAX_BYTES) if isinstance(source, Path) else source
     if len(data) > MAX_BYTES:
         raise bad_codebook(f"The codebook is larger than {MAX_BYTES} bytes. Make it smaller.", "")
     return Codebook.from_dict(_plain_data(data))

@@ -14,6 +14,7 @@ from federation.query.codebook import Codebook
 from federation.query.errors import QueryError
 from federation.site.cli_steward import COMMANDS
 from federation.site.errors import DataError, SetupError
+from federation.site.files import read_given
 
 OK, FAILED, WRONG_USE = 0, 1, 2
 
@@ -64,7 +65,8 @@ def init(**given: Any) -> None:
         source["delimiter"] = given["delimiter"]
     if given["tables"]:
         source["tables"] = list(given["tables"])
-    policy = Policy.strict().to_yaml() if given["policy"] is None else given["policy"].read_bytes()
+    file = given["policy"]
+    policy = Policy.strict().to_yaml() if file is None else _or_stop(lambda: read_given(file))
     directory = _or_stop(
         lambda: init_site(
             given["directory"],
@@ -98,7 +100,7 @@ def pin(directory: Path, peers: Path) -> None:
 
     def checked() -> list[str]:
         settings = read_settings(directory)
-        found = parse_peers(peers.read_bytes())
+        found = parse_peers(read_given(peers))
         if settings.slug not in found:
             raise SetupError(f"the list does not hold this site, {settings.slug}; ask for another.")
         pin_peers(directory, found)

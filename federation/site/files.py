@@ -1,33 +1,25 @@
-"""Opening files that somebody else wrote: regular ones only, and never more of them than agreed.
+"""Reading the small files of a site's directory."""
 
-A named pipe would make the program wait for ever, and a device would give it bytes for ever.
-"""
-
-import os
-import stat
 from pathlib import Path
-from typing import BinaryIO
 
+from federation.query.files import read_at_most
 from federation.site.errors import SetupError
 
 MAX_FILE_BYTES = 1_000_000
 
 
-def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file (or a link to one) for reading. OSError for anything else."""
-    # Without O_NONBLOCK, opening a pipe waits until somebody writes to it.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError("not a regular file")
-    return os.fdopen(descriptor, "rb")
-
-
 def read_small(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
-    """A whole file of the site's directory. OSError when there is none that can be read;
-    SetupError when it holds more than `most` bytes."""
-    with open_regular(path) as file:
-        data = file.read(most + 1)
+    """A whole file. OSError when there is no regular file that can be read; SetupError when it
+    holds more than `most` bytes."""
+    data = read_at_most(path, most)
     if len(data) > most:
         raise SetupError(f"{path.name} is larger than {most // 1000} kB; shorten it.")
     return data
+
+
+def read_given(path: Path) -> bytes:
+    """As `read_small`, for a file that a person named: SetupError also when it cannot be read."""
+    try:
+        return read_small(path)
+    except OSError as error:
+        raise SetupError(f"{path.name} cannot be read; give a file of at most 1 MB.") from error

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from federation.site.errors import SetupError
+from federation.site.files import read_small
 
 _FOLDER: Final = resources.files("federation") / "mappings"
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,60}")
@@ -30,7 +31,7 @@ def mapping_bytes(path: Path) -> bytes:
     if shipped is not None:
         return shipped
     try:
-        return path.read_bytes()
+        return read_small(path)
     except OSError as error:
         raise SetupError(
             f"{path.name} is not there or cannot be read; give a file, or one of: "

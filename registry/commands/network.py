@@ -15,6 +15,7 @@ from consent.subjects import handle_bytes
 from federation.disclosure.policy import PolicyError, load_policy
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import key_id
+from federation.query.files import read_at_most
 from registry.commands.opening import now, open_hub_database, operator
 from registry.transaction import reading, unit_of_work
 from studies import service as studies
@@ -60,7 +61,7 @@ def enrol(identity: Path, policy: Path) -> None:
     Compare the printed key numbers with the hospital by phone before you go on.
     """
     try:
-        terms = load_policy(policy.read_bytes(), now())
+        terms = load_policy(_bytes(policy), now())
     except PolicyError as error:
         raise click.UsageError(f"{policy.name}: {error}") from error
     by, moment = operator(), now()
@@ -163,11 +164,19 @@ def _identities(path: Path) -> dict[str, dict[str, str]]:
     return given
 
 
+def _bytes(path: Path) -> bytes:
+    """The file, one byte more than _MAX_BYTES of it when it is longer."""
+    try:
+        return read_at_most(path, _MAX_BYTES)
+    except OSError as error:
+        raise click.UsageError(f"{path.name} cannot be read; give a file.") from error
+
+
 def _object(path: Path) -> dict[str, Any]:
-    data = path.read_bytes()[: _MAX_BYTES + 1]
+    data = _bytes(path)
     try:
         value = json.loads(data) if len(data) <= _MAX_BYTES else None
-    except ValueError:
+    except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict) or not value:
         raise click.UsageError(f"{path.name} is not a JSON object; ask for the file again.")

@@ -8,9 +8,11 @@ what it names elsewhere, and never writes a path or a line of a file on the scre
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
-from spoilt import CODEBOOK, Site, good, rows_of, site
+from limited import oncokring
+from spoilt import CODEBOOK, MAPPING, Site, good, rows_of, site
 
 __all__ = ["good", "site"]
 
@@ -238,11 +240,8 @@ def test_a_spoilt_list_of_sites_ends_in_a_sentence(site: Site, name: str) -> Non
 NAMED = {"mapping.yaml", "policy.yaml", "site.toml", "peers.json"}
 
 
-@pytest.mark.parametrize("name", sorted(NAMED))
-@pytest.mark.parametrize("made", ["pipe", "device", "folder", "loop", "gigabyte"])
-def test_a_file_that_is_no_file_ends_in_a_sentence(site: Site, name: str, made: str) -> None:
-    file = site.path / name
-    file.unlink()
+def not_a_file(file: Path, made: str) -> None:
+    """Put there what no program should try to read to its end."""
     if made == "pipe":
         os.mkfifo(file)
     elif made == "device":
@@ -254,4 +253,35 @@ def test_a_file_that_is_no_file_ends_in_a_sentence(site: Site, name: str, made: 
     else:
         with file.open("wb") as out:
             out.truncate(1 << 30)
+
+
+@pytest.mark.parametrize("name", sorted(NAMED))
+@pytest.mark.parametrize("made", ["pipe", "device", "folder", "loop", "gigabyte"])
+def test_a_file_that_is_no_file_ends_in_a_sentence(site: Site, name: str, made: str) -> None:
+    file = site.path / name
+    file.unlink()
+    not_a_file(file, made)
     assert name in site.refused()
+
+
+@pytest.mark.parametrize("made", ["pipe", "device", "folder", "loop", "gigabyte"])
+@pytest.mark.parametrize("what", ["--codebook", "--mapping", "--policy", "pin"])
+def test_a_file_that_a_person_names_is_read_as_carefully(site: Site, what: str, made: str) -> None:
+    named = site.folder / "named.yaml"
+    not_a_file(named, made)
+    if what == "pin":
+        ended = oncokring("site", "pin", site.path, named, cwd=site.folder)
+    elif what == "--codebook":
+        ended = site.check("--codebook", named)
+    else:
+        (site.folder / "map.yaml").write_bytes(MAPPING)
+        (site.folder / "book.yaml").write_bytes(CODEBOOK)
+        files = {"--codebook": "book.yaml", "--mapping": "map.yaml", what: "named.yaml"}
+        words = ["--slug", "h0", "--name", "H", "--network", "n", "--hub", "x" * 43]
+        words += ["--data", "data.csv", "--study", "s", "--requires", "use.network"]
+        for option, file in files.items():
+            words += [option, file]
+        ended = oncokring("site", "init", "new", *words, cwd=site.folder)
+    assert ended.code in (1, 2), ended
+    assert "Traceback" not in ended.err
+    assert str(site.folder) not in ended.err.replace(str(named), "")
