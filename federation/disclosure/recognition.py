@@ -78,14 +78,18 @@ class Recognition:
             for start in range(0, self._rank, _BLOCK):
                 part = slice(start, min(start + _BLOCK, self._rank))
                 left -= factors[:, part] @ self._rows[part].astype(np.float64)
-        return np.asarray(np.mod(left, PRIME).astype(np.int64))
+        return _residues(left).astype(np.int64)
 
     def _insert(self, fresh: npt.NDArray[np.int64], pivots: list[int]) -> None:
         exact = fresh.astype(np.float64)
         for start in range(0, self._rank, _BLOCK):
             part = slice(start, min(start + _BLOCK, self._rank))
-            rows = self._rows[part].astype(np.float64)
-            self._rows[part] = np.mod(rows - rows[:, pivots] @ exact, PRIME).astype(np.uint8)
+            factors = self._rows[part][:, pivots]
+            touched = np.flatnonzero(factors.any(axis=1))
+            if len(touched):
+                rows = self._rows[part][touched].astype(np.float64)
+                rows -= factors[touched].astype(np.float64) @ exact
+                self._rows[start + touched] = _residues(rows)
         rank = self._rank + len(fresh)
         if rank > len(self._rows):
             grown = np.zeros((max(2 * rank, 64), self._rows.shape[1]), np.uint8)
@@ -94,3 +98,8 @@ class Recognition:
         self._rows[self._rank : rank] = fresh
         self._rank = rank
         self._pivots += pivots
+
+
+def _residues(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+    """Whole numbers below 2^31 in magnitude modulo the prime; integers divide faster."""
+    return np.asarray((values.astype(np.int32) % PRIME).astype(np.uint8))
