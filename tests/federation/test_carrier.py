@@ -27,7 +27,7 @@ def test_doubled_messages_and_replies(bench: Any, expected: int) -> None:
     run = bench.finish(bench.hub.approved())
 
     assert run.outcome["result"]["n"] == expected
-    assert bench.rows("SELECT count(*) FROM run_reply")[0][0] == 6
+    assert bench.rows("SELECT count(*) FROM run_reply")[0][0] == 9  # the look first
     assert bench.rows("SELECT count(*) FROM audit_line WHERE action = 'run.complete'") == [(1,)]
 
 

@@ -198,13 +198,20 @@ def test_a_snapshot_that_became_too_old_is_renewed_once(bench: Any) -> None:
     assert charges(bench) == [1, 1, 1]
 
 
-def test_a_no_between_two_steps_ends_the_run_without_any_number(bench: Any, questions: Any) -> None:
-    """The hub has pooled sums with the patient; sums without would show what differs."""
+@pytest.mark.parametrize(
+    ("step", "ended"), [(1, ("complete", None)), (2, ("refused", "SMALL_GROUP"))]
+)
+def test_a_no_between_two_steps_never_gives_a_number_with_the_patient(
+    bench: Any, questions: Any, step: int, ended: tuple[str, str | None]
+) -> None:
+    """After the look nothing has left, and the run begins anew without the patient. Once the hub
+    has pooled sums with the patient, sums without would show what differs."""
     bench.worker = bench.new_worker(resend=timedelta(seconds=1))
     run_id = bench.hub.approved()
+    bench.work(lambda: bench.rows("SELECT step FROM run_progress") == [(step - 1,)])
     bench.work(lambda: bench.rows("SELECT count(*) FROM run_site WHERE attempts > 0") == [(3,)])
     bench.carrier.steps_held = True
-    bench.work(lambda: bench.rows("SELECT step FROM run_progress") == [(1,)])
+    bench.work(lambda: bench.rows("SELECT step FROM run_progress") == [(step,)])
     with bench.hub.factory() as session:
         subject = session.query(Subject).filter_by(site="catharina").first()
         withdraw(session, subject, questions.STUDY)
@@ -214,8 +221,8 @@ def test_a_no_between_two_steps_ends_the_run_without_any_number(bench: Any, ques
 
     run = bench.finish(run_id)
 
-    assert (run.state, run.code) == ("refused", "SMALL_GROUP")
-    assert "result" not in run.outcome
+    assert (run.state, run.code) == ended
+    assert run.outcome.get("result", {"n": 179})["n"] == 179
 
 
 def test_a_cancelled_run_is_left_alone(bench: Any, questions: Any) -> None:
