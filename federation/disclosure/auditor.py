@@ -55,7 +55,8 @@ class Judgement:
 
 @dataclass(frozen=True)
 class _Found:
-    """The fewest patients, at most t, that one set tells about; `rule` names what made it few."""
+    """The fewest patients, at most t, that one set tells about; 0 for one that is told already.
+    `rule` names what made it few, "" when nothing did."""
 
     least: int
     rule: str
@@ -124,7 +125,7 @@ class Auditor:
         patients; those outside are none or at least `t_complement`. Nothing is remembered.
         """
         found, closure = self._look(new_sets)
-        flagged = tuple(0 < one.least < self._t for one in found)
+        flagged = tuple(one.rule != "" for one in found)
         outside = (population & ~new_sets[0][1]).bit_count()
         rule, label = "", ""
         if 0 < outside < t_complement:
@@ -184,10 +185,15 @@ class Auditor:
 
     def _found(self, bitmap: Bitmap, bits: Bits, seen: Seen, small: bool) -> _Found:
         weight = bitmap.bit_count()
-        if not seen.new:
-            return _Found(0, "", told=small or 0 < weight < self._t)
         near = self._distances.least(bitmap, bits, self._t)
+        if not seen.new:
+            # The same set again is as near to others as it was then; a small one says so anyway.
+            again = weight < self._t or bitmap in self._distances
+            rule = "" if again or near == self._t else "sets_differ_little"
+            return _Found(0, rule, told=small or 0 < weight < self._t)
         least = min(weight, near, seen.least)
+        if least == self._t:
+            return _Found(least, "", told=False)
         if weight < self._t:
             return _Found(least, "set_small", told=False)
         return _Found(least, "sets_differ_little" if near == least else "combination_small", False)

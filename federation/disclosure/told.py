@@ -56,10 +56,15 @@ def rosters_of(one: ReleasedSet, earlier: Iterable[ReleasedSet]) -> set[frozense
 
 
 def holds_hidden(one: ReleasedSet, earlier: Iterable[ReleasedSet]) -> bool:
-    """Whether a part of this set was held back, and never shown since."""
+    """Whether a part of this set was held back, and never shown since.
+
+    Conditions that are taken as they are (`any`, `not`) do not say what lies inside what. Where the
+    two differ in them, a hidden set may be a part unless something else keeps the two apart.
+    """
     hidden: set[bytes] = set()
     told: set[bytes] = set()
     for old in earlier:
-        if one.contains(old):
+        unclear = old.other != one.other and not one.excludes(old)
+        if unclear or one.contains(old):
             (hidden if old.n is None else told).add(old.definition)
     return bool(hidden - told)

@@ -117,6 +117,15 @@ def test_a_set_that_shown_numbers_tell(cohort, n, hidden, told, holds):
     assert holds_hidden(wanted, earlier) is holds
 
 
+def test_of_conditions_taken_as_they_are_nobody_knows_what_lies_inside():
+    earlier = shown_before(["II", "III"])
+    not_four = {"not": leaf("stage", "=", "IV")}
+    opaque = defined_as(query(cohort=not_four), BOOK, SITES, "analysis")
+    assert holds_hidden(opaque, earlier)
+    apart = {"all": [not_four, leaf("stage", "=", "I")]}
+    assert not holds_hidden(defined_as(query(cohort=apart), BOOK, SITES, "analysis"), earlier)
+
+
 def test_what_was_hidden_and_shown_later_is_told():
     wanted = defined_as(query(cohort=leaf("stage", "=", "II")), BOOK, SITES, "analysis")
     earlier = [*shown_before(["II", "III"]), *shown_before()]
