@@ -121,7 +121,6 @@ def test_13_a_redundant_condition_after_a_withdrawal(build, five):
     net.withdrawn.add(gone)
     net.publish()
 
-    # the same question in other words: the stored answer stands, or none is given
     outcome = net.ask(MEAN, cohort={"all": [OLD, leaf("age", 25, ">=")]})
     assert outcome.status == "replay" or refused(outcome)
 
@@ -156,7 +155,6 @@ def test_15_a_corrected_value(build, five):
     rewrite(net, "h2")
 
     assert net.ask(MEAN, cohort=OLD).status == "replay"
-    # the same question in other words: the stored answer stands, or none is given
     outcome = net.ask(MEAN, cohort={"all": [OLD, leaf("age", 25, ">=")]})
     assert outcome.status == "replay" or refused(outcome)
 

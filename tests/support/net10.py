@@ -153,9 +153,7 @@ def no(node: Any) -> dict[str, Any]:
     return {"not": node}
 
 
-# P* in the words of the catalogue.
 ONE = both(leaf("stage", "=", "IIIC"), leaf("hist", "=", "8502"))
-# Nobody at all.
 NONE = both(leaf("stage", "=", "IIIC"), leaf("hist", "=", "8502"), leaf("sex", "=", "m"))
 OLD = leaf("age", ">=", 60)
 
