@@ -27,6 +27,8 @@ from federation.query.cohort import All, Leaf, Node
 from federation.query.model import Query
 from federation.query.variables import Variable
 
+NOT_KEPT: Final = -1
+"""The number of a set whose number can be worked out from what was shown, which nobody here did."""
 _LABELLED: Final = frozenset({"category", "boolean"})
 _CONDITION: Final = re.compile(r",(?=[a-z][a-z0-9_]*=)")
 
@@ -152,7 +154,7 @@ def too_close(new: Sequence[ReleasedSet], earlier: Iterable[ReleasedSet], t_diff
     return any(
         0 < abs(old.n - n) < t_diff and (old.contains(now) or now.contains(old))
         for old in earlier
-        if old.n is not None
+        if old.n is not None and old.n != NOT_KEPT
         for now, n in shown
     )
 

@@ -43,6 +43,10 @@ class Recognition:
         """For each of the vectors, shape (n, columns + WORDS), whether earlier ones make it up."""
         return [self._is_told(row) for row in self._reduced(vectors)]
 
+    def rest(self, vectors: Vectors) -> Vectors:
+        """What is left of each of the vectors without that which earlier ones make up."""
+        return self._reduced(vectors).astype(np.uint8)
+
     def add(self, vectors: Vectors) -> None:
         """Remember the sets of an answer."""
         fresh: list[npt.NDArray[Any]] = []

@@ -3,16 +3,17 @@ knows which numbers were shown, which were hidden, and with which hospitals each
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 
 from federation.disclosure import gate
 from federation.disclosure.looking import COHORT, Agreement
 from federation.disclosure.nesting import (
+    NOT_KEPT,
     ReleasedSet,
     cell_sets,
     defined_as,
@@ -22,12 +23,15 @@ from federation.disclosure.nesting import (
 )
 from federation.disclosure.rosters import gives_away
 from federation.disclosure.told import holds_hidden, is_told, rosters_of
-from federation.methods.base import Ask, CountTable, Mask
-from federation.methods.cohorts import cohort_mask
-from federation.methods.universe import SIZE, columns_of
+from federation.methods.base import Ask, CountTable
+from federation.methods.labels import term_labels
+from federation.methods.registry import KINDS
 from federation.query.codebook import Codebook
-from federation.query.cohort import parse_cohort
 from federation.query.refusals import Refused
+from federation.runs.members import members
+from federation.runs.telling import tells_hidden
+
+_PARTS: Final = re.compile(r",(?=[a-z])")
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,8 @@ class HoldingBack:
         codebook: Codebook,
     ) -> tuple[Mapping[str, Any], tuple[ReleasedSet, ...]]:
         """The gate's masks by table, and the sets to keep. `hidden`: cells that the look hides;
-        `n`: pooled rows of the analysis set. Raises Refused SMALL_GROUP when a number would lie
-        too close to an earlier one, or tell a part that was held back."""
+        `n`: pooled rows of the analysis set. Raises Refused SMALL_GROUP when a number would lie too
+        close to an earlier one, or tell what was held back now or earlier."""
         hide = hidden | self._hidden(tables, agreed)
         masks = gate.decide(tables, self.ask.terms, hide, codebook)
         sets = released_sets(self.ask.query, self.ask.codebook, self.roster, tables, masks)
@@ -64,7 +68,18 @@ class HoldingBack:
             raise Refused("SMALL_GROUP")
         if agreed.analysis_told and self._tells_hidden(self._whole(), n):
             raise Refused("SMALL_GROUP")
+        sets = (*sets, *self._of_model())
+        if tells_hidden(sets, self.earlier, self.ask.codebook):
+            raise Refused("SMALL_GROUP")
         return masks, sets
+
+    def _of_model(self) -> Iterable[ReleasedSet]:
+        """The groups of a model. Its standard errors tell how many are in them; the hub does not
+        work that out. A part of a label that is a name alone is a yes-or-no outcome."""
+        for label in term_labels(KINDS[self.ask.query.kind], self.ask):
+            parts = [part if "=" in part else f"{part}=true" for part in _PARTS.split(label)]
+            made = defined_as(self.ask.query, self.ask.codebook, self.roster, ",".join(parts))
+            yield replace(made, n=NOT_KEPT, table="")
 
     def _whole(self) -> ReleasedSet:
         return defined_as(self.ask.query, self.ask.codebook, self.roster, "analysis")
@@ -108,29 +123,3 @@ class HoldingBack:
 def without_cohort(agreed: Agreement) -> frozenset[str]:
     """The cells that hospitals hid in the look, or do not recognise."""
     return (agreed.hidden | agreed.doubted) - {COHORT}
-
-
-def members(one: ReleasedSet, codebook: Codebook) -> Mask | None:
-    """Who of the invented patients (federation.methods.universe) is in a set, bool (SIZE,).
-
-    None when its definition is about other variables than the codebook has, or is no cohort.
-    """
-    names = {*one.ranges, *one.levels}
-    try:
-        nodes = [parse_cohort(json.loads(text), codebook) for text in one.other]
-        for node in nodes:
-            names |= set(node.variables())
-        columns = columns_of(codebook, names)
-    except (KeyError, ValueError):
-        return None
-    mask = np.ones(SIZE, np.bool_)
-    for name, levels in one.levels.items():
-        labels = columns[name].variable.group_labels or ()
-        mask &= np.isin(columns[name].codes(), [labels.index(x) for x in levels if x in labels])
-    for name, found in one.ranges.items():
-        values = columns[name].values
-        mask &= values > found.low if found.low_open else values >= found.low
-        mask &= values < found.high if found.high_open else values <= found.high
-    for node in nodes:
-        mask &= cohort_mask(node, columns, SIZE)
-    return mask
