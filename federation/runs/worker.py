@@ -347,7 +347,7 @@ class Worker:
             progress.hold(session, active.run_id, self._owner, now, self._timing.lease)
             run = service.get_run(session, active.run_id)
             if not self._settle(session, run, outcome, now):
-                return False  # leaving the session undoes what was begun
+                return False
             point("H5")
             session.commit()
         point("H6")
@@ -368,8 +368,7 @@ class Worker:
             snapshots = self._snapshots.make(session, roster, now, renew=True)
             progress.restart(session, run, snapshots=snapshots, again=run.again, stale=True)
             return True
-        small = outcome.code == "SMALL_GROUP"
-        if small and (standing := progress.standing_result(session, run)) is not None:
+        if outcome.code == "SMALL_GROUP" and (standing := progress.standing_result(session, run)):
             progress.finish_replayed(session, run, standing, now)
             return True
         if outcome.status != "replay":
@@ -394,7 +393,7 @@ def run_forever(
 ) -> None:
     """Work until ``stop``: replies wake the worker at once, new runs within a fifth of a second."""
     tell = clock or (lambda: datetime.now(UTC))
-    # Half a second of import that the first test statistic would wait for.
+    # An import that the first test statistic would wait for.
     importlib.import_module("scipy.special")
     while not stop.is_set():
         worker.step(tell(), wait=0.2)

@@ -69,7 +69,9 @@ class CoverageOfSite(Schema):
         values=fields.Integer(allow_none=True),
         required=True,
         allow_none=True,
-        metadata={"description": "Rows that break a plausibility rule; null is few, none or nearly all."},
+        metadata={
+            "description": "Rows that break a plausibility rule; null is few, none or nearly all."
+        },
     )
 
 

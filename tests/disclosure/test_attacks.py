@@ -316,7 +316,6 @@ def test_37_a_cohort_of_one_hospital(build, five):
 
 
 def test_38_refusals_look_alike_whatever_their_reason(build, five):
-    """That a real process takes equally long is in test_refusals_in_time.py."""
     gone = make_rare(five)
     net = build(five)
     net.ask(MEAN, cohort=OLD)
