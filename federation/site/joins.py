@@ -41,7 +41,7 @@ def match(left: Texts, right: Texts) -> Matched:
 
 @dataclass(frozen=True)
 class Groups:
-    """Rows with the same key as one row each, in order of their first row.
+    """Rows with the same key, below the same row, as one row each, in order of their first row.
 
     of_row: each row's group, -1 without a key. first: the first row of each group.
     """
@@ -54,9 +54,11 @@ class Groups:
         return len(self.first)
 
 
-def group(keys: Texts) -> Groups:
-    """The groups of equal keys."""
+def group(keys: Texts, above: Places | None = None) -> Groups:
+    """The groups of equal keys; with `above`, of equal keys below the same row."""
     ids = keys.ids()
+    if above is not None:
+        ids = ids.astype(np.int64) * (above.max(initial=0) + 2) + above + 1
     known = np.flatnonzero(keys.known)
     _, first, inverse = np.unique(ids[known], return_index=True, return_inverse=True)
     order = np.argsort(first, kind="stable")

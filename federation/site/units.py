@@ -127,8 +127,13 @@ class _World:
     def groups(self, unit: str) -> Groups | None:
         """Which rows of the data are one row of the unit; None where each is one."""
         if unit not in self._groups:
-            collapsed = self.plan.tables[unit].collapsed
-            self._groups[unit] = group(self.row_keys(unit)) if collapsed else None
+            table = self.plan.tables[unit]
+            if not table.collapsed:
+                self._groups[unit] = None
+            elif table.parent_unit is None:
+                self._groups[unit] = group(self.row_keys(unit))
+            else:  # nothing that is said of one patient may end up with another
+                self._groups[unit] = group(self.row_keys(unit), self._row_parents(unit))
         return self._groups[unit]
 
     def size(self, unit: str) -> int:
@@ -144,19 +149,21 @@ class _World:
     def parents(self, unit: str) -> Places:
         """The row of the unit above for each row of `unit`."""
         if unit not in self._parents:
-            table = self.plan.tables[unit]
-            above = str(table.parent_unit)
-            frame = self.frame(unit)
-            if table.parent is None:
-                source_rows = frame.rows_of(np.arange(self.loaded[table.table][0]))
-                other = self.groups(above)
-                found = source_rows if other is None else other.of_row[source_rows]
-            else:
-                links = as_texts(evaluate(table.parent, frame))
-                found = match(links, self.keys(above)).places
-            groups = self.groups(unit)
+            found, groups = self._row_parents(unit), self.groups(unit)
             self._parents[unit] = found if groups is None else found[groups.first]
         return self._parents[unit]
+
+    def _row_parents(self, unit: str) -> Places:
+        """The row of the unit above for each row of the data."""
+        table = self.plan.tables[unit]
+        above = str(table.parent_unit)
+        frame = self.frame(unit)
+        if table.parent is None:
+            source_rows = frame.rows_of(np.arange(self.loaded[table.table][0]))
+            other = self.groups(above)
+            return source_rows if other is None else other.of_row[source_rows]
+        links = as_texts(evaluate(table.parent, frame))
+        return match(links, self.keys(above)).places
 
     def owners(self, unit: str, above: str) -> Places:
         """The row of `above`, however far up, for each row of `unit`."""

@@ -112,6 +112,18 @@ def test_a_number_that_stands_twice_is_seen_from_every_unit_below(
     assert table.repeated == 1
 
 
+@pytest.mark.parametrize("number", ["p3", ""])
+def test_what_is_said_of_one_patient_never_ends_up_with_another(given: Given, number: str) -> None:
+    """Two patients with one tumour number in a flat file: the second row is not the first one's."""
+    extra = f"{number},t1,2,1999,70,II,C50,C504,1,0\n"
+    table = given(FLAT_MAPPING, {"flat": FLAT + extra})
+
+    assert table("tumour").repeated == 1
+    assert table("treatment").repeated == 1
+    assert shown(table("patient"), "first") == ["I", "I", "II" if number else None]
+    assert shown(table("patient"), "tumours") == [2, 1, 2 if number else 1]
+
+
 def test_a_patient_who_stands_twice_gets_no_tumours_of_a_guess(given: Given) -> None:
     table = given(JOINED, {**FILES, "patients": PATIENTS + "p2,m\n"})("tumour")
 
