@@ -44,12 +44,14 @@ def _units(report: DataReport) -> Table:
 
 def _variables(report: DataReport) -> Table:
     several = len(report.units) > 1
-    table = Table("variable", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    # Names are long and alike (had_…): on a narrow terminal folded, never cut off.
+    table.add_column("variable", overflow="fold")
     if several:
         table.add_column("one row is a")
     for name in ("filled", "%", "missing", "no meaning", "out of range"):
         table.add_column(name, justify="right")
-    table.add_column("values without a meaning")
+    table.add_column("values without a meaning", overflow="fold")
     for variable in report.variables:
         table.add_row(
             escape(variable.name),
