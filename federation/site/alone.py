@@ -40,6 +40,7 @@ class OwnReleases:
         self._auditor: Auditor | None = None
         self._t = -1
         self._seen: set[int] = set()  # entries of the ledger
+        self._shown: set[int] = set()  # whom each own answer was about
 
     def check(
         self,
@@ -76,6 +77,13 @@ class OwnReleases:
             told = judgement.told[place] and not among.told[place] and not told_alone[place]
             if small and told:
                 raise Refused("SMALL_GROUP")
+            self._check_told_alone(counted, place, told=told_alone[place] and not among.told[place])
+
+    def _check_told_alone(self, counted: Counted, place: int, *, told: bool) -> None:
+        """What own answers tell together with a small group may be what the gate hid beside it.
+        Whom an own answer was about has always been shown. Refused SMALL_GROUP."""
+        if told and counted.named[place][1] not in self._shown:
+            raise Refused("SMALL_GROUP")
 
     def _check_beside_own(self, own: Auditor, counted: Counted, t: int) -> None:
         among, beside = _judged(Auditor(t, _seed()), counted), _judged(own, counted)
@@ -90,6 +98,7 @@ class OwnReleases:
         """An auditor that knows only what this hospital answered alone."""
         if self._auditor is None or self._t != t:
             self._auditor, self._t, self._seen = Auditor(t, _seed()), t, set()
+            self._shown = set()
         places = ", ".join("?" * len(_OWN_STEPS))
         entries = self._database.execute(
             "SELECT entry FROM run JOIN ledger_entry USING (run)"  # noqa: S608
@@ -97,7 +106,9 @@ class OwnReleases:
             _OWN_STEPS,
         ).fetchall()
         new = [entry for (entry,) in entries if entry not in self._seen]
-        self._auditor.load([self._sets(entry) for entry in new])
+        sets = [self._sets(entry) for entry in new]
+        self._auditor.load(sets)
+        self._shown |= {found[0][1] for found in sets}
         self._seen.update(new)
         return self._auditor
 
