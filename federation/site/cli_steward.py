@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
@@ -77,6 +78,9 @@ def page(directory: Path, port: int) -> None:
     click.echo(
         "Open this address on this machine. It is new at every start. Ctrl-C ends.", err=True
     )
+    # Also when it was started in the background, where a shell has interrupts ignored.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     try:
         server.serve_forever()
     except KeyboardInterrupt:

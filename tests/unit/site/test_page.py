@@ -325,7 +325,10 @@ def test_the_command_prints_the_address_and_ends_with_ctrl_c(site):
         connection.request("GET", f"/{word}/sent")
         assert connection.getresponse().status == 200
         running.send_signal(signal.SIGINT)
-        _, words = running.communicate(timeout=20)
+        try:
+            _, words = running.communicate(timeout=20)
+        finally:
+            running.kill()
 
     assert running.returncode == 0
     assert "Traceback" not in words
