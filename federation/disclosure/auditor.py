@@ -187,10 +187,8 @@ class Auditor:
         weight = bitmap.bit_count()
         near = self._distances.least(bitmap, bits, self._t)
         if not seen.new:
-            # The same set again is as near to others as it was then; a small one says so anyway.
-            again = weight < self._t or bitmap in self._distances
-            rule = "" if again or near == self._t else "sets_differ_little"
-            return _Found(0, rule, told=small or 0 < weight < self._t)
+            # Near to another it has to be recognised, as one among small groups has to be.
+            return _Found(0, "", told=small or 0 < weight < self._t or near < self._t)
         least = min(weight, near, seen.least)
         if least == self._t:
             return _Found(least, "", told=False)

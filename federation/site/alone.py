@@ -99,13 +99,14 @@ class OwnReleases:
         if self._auditor is None or self._t != t:
             self._auditor, self._t, self._seen = Auditor(t, _seed()), t, set()
             self._shown = set()
-        places = ", ".join("?" * len(_OWN_STEPS))
-        entries = self._database.execute(
-            "SELECT entry FROM run JOIN ledger_entry USING (run)"  # noqa: S608
-            f" WHERE step_name IN ({places}) ORDER BY entry",
-            _OWN_STEPS,
-        ).fetchall()
-        new = [entry for (entry,) in entries if entry not in self._seen]
+        entries = [
+            row
+            for step in _OWN_STEPS
+            for row in self._database.execute(
+                "SELECT entry FROM run JOIN ledger_entry USING (run) WHERE step_name = ?", (step,)
+            ).fetchall()
+        ]
+        new = [entry for (entry,) in sorted(entries) if entry not in self._seen]
         sets = [self._sets(entry) for entry in new]
         self._auditor.load(sets)
         self._shown |= {found[0][1] for found in sets}

@@ -154,14 +154,13 @@ def test_a_set_that_follows_from_small_ones_is_told() -> None:
     assert seen.judge_nobody(2) == Judgement((False, False), (0, 0), (True, True), rank=2)
 
 
-def test_a_set_that_follows_from_others_and_is_near_to_one_is_flagged() -> None:
-    """The two halves together are all but three of an earlier set. Asked before they were, nobody
-    here had refused it; then others must vouch, and where it follows nobody can."""
+def test_a_set_that_follows_from_others_and_is_near_to_one_is_told() -> None:
+    """The two halves together are all but three of an earlier set. It is safe only when it is the
+    two halves at all hospitals."""
     halves = {"analysis": range(50)}, {"analysis": range(50, 100)}
     seen = answered(*halves, {"analysis": range(103)})
     found = judged(seen, analysis=range(100))
-    assert (found.flagged, found.bound, found.told) == ((True,), (0,), (True,))
-    assert found.rule == "sets_differ_little"
+    assert (found.flagged, found.bound, found.told) == ((False,), (0,), (True,))
 
 
 def test_without_small_groups_nothing_is_told() -> None:
