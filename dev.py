@@ -278,7 +278,7 @@ def test(environment: Environment, arguments: Sequence[str]) -> None:
 
 
 def bench(environment: Environment, arguments: Sequence[str]) -> None:
-    environment.ready("run")
+    environment.ready("test")
     environment.run(["-m", "registry.bench", *arguments])
 
 

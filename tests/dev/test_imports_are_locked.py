@@ -57,7 +57,7 @@ def absent(folders: list[str], lock: str, without: tuple[str, ...] = ()) -> set[
     ("lock", "folders", "without"),
     [
         ("test", [*OURS, "tests"], ()),
-        ("run", list(OURS), ()),
+        ("run", list(OURS), ("registry/bench/",)),  # the bench needs the libraries of the tests
         ("hub", list(OURS), ("registry/demo/", "registry/bench/")),
     ],
     ids=["test", "run", "hub"],
