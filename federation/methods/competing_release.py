@@ -22,6 +22,7 @@ from federation.methods.groups import Groups
 from federation.methods.incidence import Incidence, aalen_johansen
 from federation.methods.logrank import logrank_statistic
 from federation.methods.release import Release, number, seen
+from federation.methods.survival_plan import last_followed
 
 Ints = npt.NDArray[np.int64]
 Point = dict[str, Any]
@@ -173,7 +174,7 @@ def _nothing(t: float) -> Point:
 def _exact(release: Release, group: _Group, asked: list[float]) -> dict[str, Any]:
     """Every time of an event of the cause, the group's start and its end."""
     curve, n = group.curve, group.n
-    last = _last_time(group)
+    last = last_followed(group.last, group.times, group.leaving)
     points: list[Point] = []
     if n:
         points.append({"t": 0.0, "at_risk": n, "cif": 0.0, "low": 0.0, "high": 0.0})
@@ -198,14 +199,6 @@ def _exact(release: Release, group: _Group, asked: list[float]) -> dict[str, Any
             level = "" if group.label is None else f" of group {group.label}"
             release.warnings.append(f"Follow-up{level} ends before {asked[-1]:g}.")
     return made
-
-
-def _last_time(group: _Group) -> float:
-    """The last time anybody was followed: exact where sent, else the last grid time in use."""
-    if group.last is not None:
-        return group.last
-    used = np.flatnonzero(group.leaving[1:])
-    return float(group.times[used[-1]]) if used.size else 0.0
 
 
 def _at_exact(group: _Group, curve: Incidence, last: float, t: float) -> Point:

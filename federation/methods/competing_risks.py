@@ -18,7 +18,7 @@ from federation.methods.curve_sets import curve_tables, first_counts, owners_of
 from federation.methods.groups import Groups, groups_of
 from federation.methods.sentences import behind, counted
 from federation.methods.survival import table_of
-from federation.methods.survival_plan import grid_times, on_grid, outcome_known
+from federation.methods.survival_plan import among, grid_times, joined_times, on_grid, outcome_known
 from federation.query.parameters import LevelParam, NumbersParam, Parameter, VariableParam
 from federation.query.refusals import Refused
 
@@ -168,10 +168,7 @@ class CompetingRisks:
         """Join the event times, each group's last time and the asked times; then finish."""
         if not step.labelled:
             return Finished(pooled, dict(step.params))
-        last = pooled["last"].max(axis=0, initial=-1.0)
-        asked = np.asarray(ask.params["at"] or [], dtype=np.float64)
-        times = np.unique(np.concatenate((pooled["times"], asked, np.maximum(last, 0.0))))
-        return Step("competing_risks.counts", {"times": times.tolist(), "last": last.tolist()})
+        return Step("competing_risks.counts", joined_times(ask, pooled))
 
     def sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
         """Complete cases, groups, and the patients with each outcome in each."""
@@ -181,10 +178,10 @@ class CompetingRisks:
         for k, label in enumerate(groups.labels):
             prefix = "" if groups.by is None else f"{groups.by}={label},"
             if groups.by is not None:
-                found.append((prefix[:-1], _back(ready.complete, ready.group == k)))
+                found.append((prefix[:-1], among(ready.complete, ready.group == k)))
             for code, level in enumerate(self.levels(ask)):
                 inside = (ready.group == k) & (ready.event == code)
-                found.append((f"{prefix}{name}={level}", _back(ready.complete, inside)))
+                found.append((f"{prefix}{name}={level}", among(ready.complete, inside)))
         return found
 
     def tables(self, ask: Ask, finished: Finished) -> list[CountTable]:
@@ -261,13 +258,6 @@ def censored_level(ask: Ask) -> str:
     """The level of patients without an event: the one that is named, else the first."""
     levels = ask.codebook.variables[ask.params["event"]].group_labels or ()
     return ask.params["censored"] or levels[0]
-
-
-def _back(complete: Mask, inside: Mask) -> Mask:
-    """A mask over complete rows as a mask over all rows."""
-    mask = complete.copy()
-    mask[complete] = inside
-    return mask
 
 
 METHOD = CompetingRisks()

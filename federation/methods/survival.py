@@ -23,7 +23,9 @@ from federation.methods.sentences import behind, counted
 from federation.methods.survival_plan import (
     OUTCOME,
     Outcome,
+    among,
     grid_times,
+    joined_times,
     on_grid,
     outcome,
     outcome_known,
@@ -166,10 +168,7 @@ class Survival:
         """Join the event times, each group's last time and the asked times; then finish."""
         if not step.labelled:
             return Finished(pooled, dict(step.params))
-        last = pooled["last"].max(axis=0, initial=-1.0)
-        asked = np.asarray(ask.params["at"] or [], dtype=np.float64)
-        times = np.unique(np.concatenate((pooled["times"], asked, np.maximum(last, 0.0))))
-        return Step("survival.counts", {"times": times.tolist(), "last": last.tolist()})
+        return Step("survival.counts", joined_times(ask, pooled))
 
     def sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
         """Complete cases, groups, and the patients without and with the event in each."""
@@ -180,11 +179,11 @@ class Survival:
             inside = ready.group == k
             prefix = "" if by is None else f"{by}={label},"
             if by is not None:
-                found.append((f"{by}={label}", _back(ready.complete, inside)))
+                found.append((f"{by}={label}", among(ready.complete, inside)))
             for code, level in enumerate(self._outcomes(ask)):
                 mine = inside & (ready.outcome.event == bool(code))
                 name = f"{prefix}{ask.params['event']}={level}"
-                found.append((name, _back(ready.complete, mine)))
+                found.append((name, among(ready.complete, mine)))
         return found
 
     def _outcomes(self, ask: Ask) -> tuple[str, ...]:
@@ -270,13 +269,6 @@ def table_of(line: Ints, place: Ints, shape: tuple[int, ...]) -> Ints:
 def at_risk_of(leaving: Ints) -> Ints:
     """Numbers at risk just before each time, (..., T), from `leaving` (..., T + 1)."""
     return np.asarray(np.cumsum(leaving[..., ::-1], axis=-1)[..., ::-1][..., 1:])
-
-
-def _back(complete: Mask, inside: Mask) -> Mask:
-    """A mask over complete rows as a mask over all rows."""
-    mask = complete.copy()
-    mask[complete] = inside
-    return mask
 
 
 METHOD = Survival()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from federation.methods.base import Ask, Mask, Rows
+from federation.methods.base import Ask, Mask, Rows, Sums
 from federation.query.parameters import Parameter, VariableParam
 from federation.query.refusals import Refused
 from federation.query.variables import Variable
@@ -118,3 +118,30 @@ def stratum_codes(ask: Ask, rows: Rows) -> Ints:
     if strata in (None, "site"):
         return np.zeros(rows.n, dtype=np.int64)
     return rows.column(strata).codes()
+
+
+def among(complete: Mask, inside: Mask) -> Mask:
+    """A mask over the complete rows as a mask over all rows."""
+    mask = complete.copy()
+    mask[complete] = inside
+    return mask
+
+
+def joined_times(ask: Ask, pooled: Sums) -> dict[str, list[float]]:
+    """Parameters of a step on exact times: all event times, each group's last time and the asked
+    times together, and the last times by themselves. `pooled` has `times` and, per site, `last`."""
+    last = pooled["last"].max(axis=0, initial=-1.0)
+    asked = np.asarray(ask.params["at"] or [], dtype=np.float64)
+    times = np.unique(np.concatenate((pooled["times"], asked, np.maximum(last, 0.0))))
+    return {"times": times.tolist(), "last": last.tolist()}
+
+
+def last_followed(exact: float | None, times: Floats, leaving: Ints) -> float:
+    """The last time anybody was followed: exact where sent, else the last grid time in use.
+
+    `leaving` (T + 1,) counts who leaves before the first and at each of the T `times`.
+    """
+    if exact is not None:
+        return exact
+    used = np.flatnonzero(leaving[1:])
+    return float(times[used[-1]]) if used.size else 0.0

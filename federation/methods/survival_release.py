@@ -27,6 +27,7 @@ from federation.methods.survival_curve import (
     median,
     restricted_mean,
 )
+from federation.methods.survival_plan import last_followed
 
 Ints = npt.NDArray[np.int64]
 Labels = tuple[str | None, ...]
@@ -151,7 +152,7 @@ def _exact(release: Release, group: _Group, asked: list[float]) -> dict[str, Any
     """Every event time of the group, its start and its end."""
     curve = group.curve
     n = group.n
-    last = _last_time(group)
+    last = last_followed(group.last, group.times, group.leaving)
     middle, limits = median(curve)
     points: list[dict[str, Any]] = []
     if n:
@@ -184,14 +185,6 @@ def _exact(release: Release, group: _Group, asked: list[float]) -> dict[str, Any
             f"Follow-up{level} ends before {until:g}; what lies beyond it is left empty."
         )
     return made
-
-
-def _last_time(group: _Group) -> float:
-    """The last time anybody was followed: exact where sent, else the last grid time in use."""
-    if group.last is not None:
-        return group.last
-    used = np.flatnonzero(group.leaving[1:])
-    return float(group.times[used[-1]]) if used.size else 0.0
 
 
 def _at_exact(curve: Curve, n: int, last: float, t: float) -> dict[str, Any]:

@@ -1,11 +1,9 @@
 """`oncokring site …`: what a hospital's administrator does on the hospital's own machine."""
 
-import json
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any
 
 import click
 
@@ -13,12 +11,10 @@ from federation.query.builtin import find_codebook, names
 from federation.query.codebook import Codebook
 from federation.query.errors import QueryError
 from federation.site.cli_steward import COMMANDS
+from federation.site.cli_words import FAILED, OK, WRONG_USE, or_stop, print_json, stop
 from federation.site.errors import DataError, SetupError
 from federation.site.files import read_given
 
-OK, FAILED, WRONG_USE = 0, 1, 2
-
-Made = TypeVar("Made")
 _FOLDER = click.Path(path_type=Path)
 _NAMED = click.Path(path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -66,8 +62,8 @@ def init(**given: Any) -> None:
     if given["tables"]:
         source["tables"] = list(given["tables"])
     file = given["policy"]
-    policy = Policy.strict().to_yaml() if file is None else _or_stop(lambda: read_given(file))
-    directory = _or_stop(
+    policy = Policy.strict().to_yaml() if file is None else or_stop(lambda: read_given(file))
+    directory = or_stop(
         lambda: init_site(
             given["directory"],
             slug=given["slug"],
@@ -86,7 +82,7 @@ def init(**given: Any) -> None:
             },
         )
     )
-    _print({directory.slug: directory.identity.to_dict()})
+    print_json({directory.slug: directory.identity.to_dict()})
     click.echo("Send this to the network office; then pin its list of sites: site pin", err=True)
 
 
@@ -106,7 +102,7 @@ def pin(directory: Path, peers: Path) -> None:
         pin_peers(directory, found)
         return sorted(found)
 
-    _print({"pinned": _or_stop(checked)})
+    print_json({"pinned": or_stop(checked)})
 
 
 @site.command()
@@ -119,11 +115,11 @@ def check(directory: Path, codebook: Path | None, as_json: bool) -> None:
     from federation.site.tables import show_report
 
     try:
-        reports = _or_stop(lambda: _reports(directory, codebook))
+        reports = or_stop(lambda: _reports(directory, codebook))
     except DataError as error:
-        _stop(sentence(error), FAILED)
+        stop(sentence(error), FAILED)
     if as_json:
-        _print([report.to_dict() for report in reports])
+        print_json([report.to_dict() for report in reports])
     else:
         for report in reports:
             show_report(report)
@@ -164,9 +160,9 @@ def status(directory: Path, as_json: bool) -> None:
     from federation.site.status import read_status
     from federation.site.tables import show_status
 
-    found = _or_stop(lambda: read_status(directory, datetime.now(UTC)))
+    found = or_stop(lambda: read_status(directory, datetime.now(UTC)))
     if as_json:
-        _print(found)
+        print_json(found)
     else:
         show_status(found)
     sys.exit(OK if found["audit_intact"] else FAILED)
@@ -186,17 +182,17 @@ def invite(
     from federation.site.handles import is_known, new_letter
     from federation.site.report import sentence
 
-    found = _or_stop(lambda: SiteDirectory.load(directory))
+    found = or_stop(lambda: SiteDirectory.load(directory))
     for study in studies:
         if study not in found.settings.studies:
-            _stop("This study is not agreed here; see site.toml.", WRONG_USE)
+            stop("This study is not agreed here; see site.toml.", WRONG_USE)
     try:
         if not any_number and not is_known(found, number):
-            _stop("No patient in the data has this number; check it, or use --any-number.", FAILED)
+            stop("No patient in the data has this number; check it, or use --any-number.", FAILED)
     except DataError as error:
-        _stop(sentence(error), FAILED)
+        stop(sentence(error), FAILED)
     letter = new_letter(found.handles, number.strip())
-    _print(
+    print_json(
         {
             "letter": letter.printed,
             "hub": {
@@ -219,23 +215,7 @@ def _codebook(path: Path) -> Codebook:
     try:
         return find_codebook(path)
     except QueryError as error:
-        _stop(f"{path.name}: {error}", WRONG_USE)
+        stop(f"{path.name}: {error}", WRONG_USE)
     except OSError:
         known = ", ".join(names())
-        _stop(f"{path.name} cannot be read; give a file, or one of: {known}.", WRONG_USE)
-
-
-def _or_stop(make: Callable[[], Made]) -> Made:
-    try:
-        return make()
-    except SetupError as error:
-        _stop(error.sentence, WRONG_USE)
-
-
-def _stop(sentence: str, code: int) -> NoReturn:
-    click.echo(sentence, err=True)
-    sys.exit(code)
-
-
-def _print(value: object) -> None:
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
+        stop(f"{path.name} cannot be read; give a file, or one of: {known}.", WRONG_USE)

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from federation.site.errors import DataError, SetupError
+from federation.site.cli_words import FAILED, WRONG_USE, or_stop, print_json, stop
+from federation.site.errors import DataError
 
 if TYPE_CHECKING:
     from federation.site.overview import Overview
 
-FAILED, WRONG_USE = 1, 2
-
-Made = TypeVar("Made")
 _FOLDER = click.Path(path_type=Path)
 _DIRECTORY = click.argument("directory", type=_FOLDER)
 _BY = click.option("--by", required=True, help="Name of the person who decides.")
@@ -54,14 +50,14 @@ def sent(
     from federation.site.overview import Overview
     from federation.site.sent_report import message_report, sent_lines, sent_report
 
-    overview = _or_stop(lambda: Overview(directory, lang))
+    overview = or_stop(lambda: Overview(directory, lang))
     if exact is not None:
         run, step = exact
-        _print(_or_stop(lambda: message_report(overview, run, step)))
+        print_json(or_stop(lambda: message_report(overview, run, step)))
     elif as_json:
-        _print(_or_stop(lambda: sent_report(overview, last, everything)))
+        print_json(or_stop(lambda: sent_report(overview, last, everything)))
     else:
-        _show(_or_stop(lambda: list(sent_lines(overview, last, everything))))
+        _show(or_stop(lambda: list(sent_lines(overview, last, everything))))
 
 
 @click.command()
@@ -72,8 +68,8 @@ def page(directory: Path, port: int) -> None:
     from federation.site.overview import Overview
     from federation.site.page import PageServer
 
-    overview = _or_stop(lambda: Overview(directory))
-    server = _or_stop(lambda: PageServer(overview, port))
+    overview = or_stop(lambda: Overview(directory))
+    server = or_stop(lambda: PageServer(overview, port))
     click.echo(server.address)
     click.echo(
         "Open this address on this machine. It is new at every start. Ctrl-C ends.", err=True
@@ -102,19 +98,19 @@ def approve(
     from federation.site.deciding import approve_query
     from federation.site.overview import Overview
 
-    overview = _or_stop(lambda: Overview(directory, lang))
+    overview = or_stop(lambda: Overview(directory, lang))
     if query_sha256 is None:
         if as_json:
-            _print([waiting.to_dict() for waiting in _or_stop(overview.waiting)])
+            print_json([waiting.to_dict() for waiting in or_stop(overview.waiting)])
         else:
-            _show(_or_stop(lambda: list(_waiting_lines(overview))))
+            _show(or_stop(lambda: list(_waiting_lines(overview))))
         return
     if not by:
-        _stop("Say who approves with --by.", WRONG_USE)
+        stop("Say who approves with --by.", WRONG_USE)
     sha256, name = query_sha256, by
-    _or_stop(lambda: approve_query(directory, sha256, name, datetime.now(UTC)))
+    or_stop(lambda: approve_query(directory, sha256, name, datetime.now(UTC)))
     _say_question(overview, sha256)
-    _print({"approved": sha256})
+    print_json({"approved": sha256})
 
 
 @click.command()
@@ -129,12 +125,12 @@ def refuse(directory: Path, query_sha256: str, by: str, reason: str, lang: str) 
     from federation.site.overview import Overview
 
     now = datetime.now(UTC)
-    known = _or_stop(lambda: refuse_query(directory, query_sha256, by, reason, now))
+    known = or_stop(lambda: refuse_query(directory, query_sha256, by, reason, now))
     if known:
-        _say_question(_or_stop(lambda: Overview(directory, lang)), query_sha256)
+        _say_question(or_stop(lambda: Overview(directory, lang)), query_sha256)
     else:
         click.echo("This query was not asked here yet; compare the hash once more.", err=True)
-    _print({"refused": query_sha256, "asked_before": known})
+    print_json({"refused": query_sha256, "asked_before": known})
 
 
 @click.command()
@@ -145,8 +141,8 @@ def pause(directory: Path, by: str, reason: str) -> None:
     """Stop all answers at once; consent lists are still taken."""
     from federation.site.deciding import pause_site
 
-    stop = _or_stop(lambda: pause_site(directory, by, reason, datetime.now(UTC)))
-    _print({"paused": stop.to_dict()})
+    stop = or_stop(lambda: pause_site(directory, by, reason, datetime.now(UTC)))
+    print_json({"paused": stop.to_dict()})
 
 
 @click.command()
@@ -156,8 +152,8 @@ def resume(directory: Path, by: str) -> None:
     """Let a paused site answer again."""
     from federation.site.deciding import resume_site
 
-    _or_stop(lambda: resume_site(directory, by, datetime.now(UTC)))
-    _print({"paused": None})
+    or_stop(lambda: resume_site(directory, by, datetime.now(UTC)))
+    print_json({"paused": None})
 
 
 @click.command()
@@ -174,10 +170,10 @@ def erase(directory: Path, number: str | None, by: str, yes: bool) -> None:
     if not yes:
         click.confirm("This cannot be undone. Go on?", abort=True, err=True)
     try:
-        _or_stop(lambda: erase_patient(directory, patient, by, datetime.now(UTC)))
+        or_stop(lambda: erase_patient(directory, patient, by, datetime.now(UTC)))
     except DataError as error:
-        _stop(sentence(error), FAILED)
-    _print({"erased": True})
+        stop(sentence(error), FAILED)
+    print_json({"erased": True})
 
 
 @click.command()
@@ -189,9 +185,9 @@ def policy(directory: Path, lang: str, as_json: bool) -> None:
     from federation.site.overview import Overview
     from federation.site.policy_report import policy_lines, policy_report
 
-    overview, now = _or_stop(lambda: Overview(directory, lang)), datetime.now(UTC)
+    overview, now = or_stop(lambda: Overview(directory, lang)), datetime.now(UTC)
     if as_json:
-        _print(policy_report(overview, now))
+        print_json(policy_report(overview, now))
     else:
         _show(policy_lines(overview, now))
 
@@ -229,19 +225,3 @@ def _show(lines: Iterable[str], err: bool = False) -> None:
     """Lines of text. Title and purpose come from elsewhere: nothing in them steers the terminal."""
     for line in lines:
         click.echo("".join(c if c.isprintable() else " " for c in line), err=err)
-
-
-def _or_stop(make: Callable[[], Made]) -> Made:
-    try:
-        return make()
-    except SetupError as error:
-        _stop(error.sentence, WRONG_USE)
-
-
-def _stop(sentence: str, code: int) -> NoReturn:
-    click.echo(sentence, err=True)
-    sys.exit(code)
-
-
-def _print(value: object) -> None:
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False))

@@ -38,13 +38,20 @@ def svg_of(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) 
     return None if made is None else str(made.drawings).split("</svg>")[0] + "</svg>"
 
 
+def _named_groups(
+    envelope: Mapping[str, Any], by: str | None, names: Names
+) -> list[dict[str, Any]]:
+    """The groups of a result, each with its level as people call it; None without groups."""
+    return [
+        {**group, "level": names.level(by, group.get("level")) if by else None}
+        for group in envelope["result"].get("groups") or []
+    ]
+
+
 def _survival(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) -> Figure:
     analysis = query["analysis"]
     by = analysis.get("by")
-    groups = [
-        {**g, "level": names.level(by, g.get("level")) if by else None}
-        for g in envelope["result"].get("groups") or []
-    ]
+    groups = _named_groups(envelope, by, names)
     words = _curve_words(envelope, query, names)
     curves = curves_of(groups, words.everyone)
     caption = _("The band is the 95% interval: chance alone could move the line within it.")
@@ -160,11 +167,7 @@ def _count(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) 
 
 def _competing_risks(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) -> Figure:
     analysis = query["analysis"]
-    by = analysis.get("by")
-    groups = [
-        {**g, "level": names.level(by, g.get("level")) if by else None}
-        for g in envelope["result"].get("groups") or []
-    ]
+    groups = _named_groups(envelope, analysis.get("by"), names)
     words = _curve_words(envelope, query, names)
     curves = curves_of(groups, words.everyone, "cif")
     cause = names.level(str(analysis["event"]), envelope["result"].get("cause"))

@@ -6,7 +6,7 @@ What they have in common: every single answer is harmless, and two together woul
 from datetime import timedelta
 
 import pytest
-from hospitals import patients
+from hospitals import patients, planted
 
 from federation.protocol.encoding import unpack_array
 from federation.protocol.errors import ProtocolError
@@ -124,17 +124,7 @@ def test_a_table_and_its_own_row_do_not_hide_different_cells(build, order):
     """By sex and stage, and the women alone by stage: the same cells, other complements, so that
     subtraction may give the four women with stage IV."""
     counts = {"MAN": (100, 60, 60, 8), "VROUW": (100, 60, 30, 4)}
-    kinds = [
-        (sex, stage)
-        for sex, numbers in counts.items()
-        for stage, number in zip(("I", "II", "III", "IV"), numbers, strict=True)
-        for _ in range(number)
-    ]
-    rows = {f"h{n}": patients(f"h{n}", len(kinds[n::5]), seed=n) for n in range(5)}
-    for n, found in enumerate(rows.values()):
-        for row, (sex, stage) in zip(found, kinds[n::5], strict=True):
-            row |= {"HDR_SEX": sex, "HDR_STAGE": stage}
-    net = build(rows)
+    net = build(planted(counts))
     table = {"analysis": {"kind": "count", "by": ["sex", "stage"]}}
     row = {"analysis": COUNT, "cohort": {"var": "sex", "op": "=", "value": "f"}}
 

@@ -5,7 +5,7 @@ sets that are not a part of the table: with it the small one is known.
 """
 
 import pytest
-from hospitals import patients
+from hospitals import planted
 
 TABLE = {"kind": "count", "by": ["stage"]}
 TOTAL = {"kind": "count", "by": []}
@@ -27,17 +27,7 @@ KINDS = {
 
 @pytest.fixture
 def net(build):
-    kinds = [
-        (sex, stage)
-        for sex, numbers in COUNTS.items()
-        for stage, number in zip(("I", "II", "III", "IV"), numbers, strict=True)
-        for _ in range(number)
-    ]
-    rows = {f"h{n}": patients(f"h{n}", len(kinds[n::5]), seed=n) for n in range(5)}
-    for n, found in enumerate(rows.values()):
-        for row, (sex, level) in zip(found, kinds[n::5], strict=True):
-            row |= {"HDR_SEX": sex, "HDR_STAGE": level}
-    return build(rows)
+    return build(planted(COUNTS))
 
 
 def refused(outcome):

@@ -1,7 +1,7 @@
 """A row of a table without its hidden cell, said in every way the language has."""
 
 import pytest
-from hospitals import patients
+from hospitals import planted
 
 TABLE = {"kind": "count", "by": ["sex", "stage"]}
 TOTAL = {"kind": "count", "by": []}
@@ -27,17 +27,7 @@ WORDINGS = {
 def test_parts_of_a_table_that_hold_a_hidden_cell_are_not_told(build, wording):
     """Two such answers, of II and IV and of III and IV, would give the four women with IV."""
     counts = {"MAN": (100, 60, 60, 40), "VROUW": (100, 60, 30, 4)}
-    kinds = [
-        (sex, stage)
-        for sex, numbers in counts.items()
-        for stage, number in zip(("I", "II", "III", "IV"), numbers, strict=True)
-        for _ in range(number)
-    ]
-    rows = {f"h{n}": patients(f"h{n}", len(kinds[n::5]), seed=n) for n in range(5)}
-    for n, found in enumerate(rows.values()):
-        for row, (sex, level) in zip(found, kinds[n::5], strict=True):
-            row |= {"HDR_SEX": sex, "HDR_STAGE": level}
-    net = build(rows)
+    net = build(planted(counts))
     cells = net.ask(TABLE).envelope["result"]["cells"]
     assert [c["n"] for c in cells if c["by"] == {"sex": "f", "stage": "IV"}] == [None]
 

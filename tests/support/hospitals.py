@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 import random
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -94,6 +94,23 @@ def patients(slug: str, count: int, seed: int) -> list[Row]:
                 "HDR_DEATH": "ja" if died else "nee",
             }
         )
+    return rows
+
+
+def planted(counts: Mapping[str, Sequence[int]], hospitals: int = 5) -> dict[str, list[Row]]:
+    """Patients with these numbers per HDR_SEX (key) and stage I to IV over all hospitals."""
+    kinds = [
+        (sex, stage)
+        for sex, numbers in counts.items()
+        for stage, number in zip(("I", "II", "III", "IV"), numbers, strict=True)
+        for _ in range(number)
+    ]
+    rows = {}
+    for n in range(hospitals):
+        mine = kinds[n::hospitals]
+        rows[f"h{n}"] = patients(f"h{n}", len(mine), seed=n)
+        for row, (sex, stage) in zip(rows[f"h{n}"], mine, strict=True):
+            row |= {"HDR_SEX": sex, "HDR_STAGE": stage}
     return rows
 
 
