@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -23,7 +24,7 @@ from federation.disclosure.nesting import (
 )
 from federation.disclosure.rosters import gives_away
 from federation.disclosure.told import holds_hidden, is_told, rosters_of
-from federation.methods.base import Ask, CountTable
+from federation.methods.base import Ask, CountTable, Mask
 from federation.methods.labels import term_labels
 from federation.methods.registry import KINDS
 from federation.query.codebook import Codebook
@@ -94,14 +95,22 @@ class HoldingBack:
         if holds_hidden(one, self.earlier):
             return True
         mine = members(one, self.ask.codebook)
+        return mine is not None and any(
+            sites <= one.sites and mine[theirs].all() for sites, theirs in self._held_back
+        )
+
+    @cached_property
+    def _held_back(self) -> list[tuple[frozenset[str], Mask]]:
+        """The hospitals and the invented patients of each set held back and never shown since."""
         shown = {old.definition for old in self.earlier if old.n is not None}
+        found = []
         for old in self.earlier:
-            if old.n is not None or old.definition in shown or not old.sites <= one.sites:
+            if old.n is not None or old.definition in shown:
                 continue
             theirs = members(old, self.ask.codebook)
-            if mine is not None and theirs is not None and theirs.any() and mine[theirs].all():
-                return True
-        return False
+            if theirs is not None and theirs.any():
+                found.append((old.sites, theirs))
+        return found
 
     def _hidden(self, tables: Iterable[CountTable], agreed: Agreement) -> frozenset[str]:
         """Cells that stay hidden because an earlier answer held them back, or a part of them."""
