@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 from federation.disclosure.nesting import ReleasedSet
 from federation.protocol.keys import PublicIdentity, SigningKey
 from federation.query.terms import Terms
-from federation.runs import envelope, plans
-from federation.runs.driver import Outcome
+from federation.runs import envelope
+from federation.runs.driver import Outcome, RunPlan
 from federation.runs.errors import ReplyConflict
 from federation.runs.lanes import Drives, driver_for
 from federation.runs.models import Run, RunProgress, RunReply, RunSite
@@ -152,9 +152,18 @@ def released_before(session: Session) -> list[ReleasedSet]:
     return [ReleasedSet.from_dict(one) for sets in kept for one in sets or ()]
 
 
+def stored_replies(session: Session, run: Run) -> dict[tuple[str, int], bytes]:
+    """What the hospitals answered in the run's present context, by hospital and step."""
+    found = session.scalars(
+        select(RunReply).where(RunReply.run_id == run.id, RunReply.context == run.context)
+    )
+    return {(reply.site, reply.step): reply.body for reply in found}
+
+
 def rebuild(
-    session: Session,
-    run: Run,
+    plan: RunPlan,
+    delivery: str | None,
+    replies: Mapping[tuple[str, int], bytes],
     hub_key: SigningKey,
     now: datetime,
     earlier: Callable[[], Iterable[ReleasedSet]] = list,
@@ -163,13 +172,8 @@ def rebuild(
 
     When the last reply is there, ``advance`` is left to the caller. ``earlier`` as for the driver.
     """
-    driver = driver_for(plans.plan_of(run), hub_key, earlier, run.delivery)
-    stored = {
-        (reply.site, reply.step): reply.body
-        for reply in session.scalars(
-            select(RunReply).where(RunReply.run_id == run.id, RunReply.context == run.context)
-        )
-    }
+    driver = driver_for(plan, hub_key, earlier, delivery)
+    stored = dict(replies)
     while stored:
         here = {site: (site, driver.number_of(site)) for site in sorted(driver.waiting)}
         known = {site: stored.pop(place) for site, place in here.items() if place in stored}

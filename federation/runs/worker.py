@@ -248,16 +248,23 @@ class Worker:
         with self._factory() as session:
             progress.hold(session, run_id, self._owner, now, self._timing.lease)
             run = service.get_run(session, run_id)
-            driver = progress.rebuild(session, run, self._key, now, self._released_before)
-            active = _Active(run.id, run.context or "", driver, run.deadline or now, renewed=now)
-            for site in progress.sites_of(session, run):
-                kept = site.message is not None and site.step == driver.number_of(site.site)
-                if kept and site.site in driver.waiting and site.message_expires is not None:
-                    active.messages[site.site] = _Kept(
-                        site.step, site.message or b"", site.message_expires
-                    )
+            replies = progress.stored_replies(session, run)
+            plan, delivery = plans.plan_of(run), run.delivery
+            context, deadline = run.context or "", run.deadline or now
+            kept = {
+                site.site: _Kept(site.step, site.message or b"", site.message_expires)
+                for site in progress.sites_of(session, run)
+                if site.message is not None and site.message_expires is not None
+            }
             session.commit()
-        self._active[run_id] = active
+        # Outside the transaction: working the steps out takes time, and reads other runs.
+        driver = progress.rebuild(plan, delivery, replies, self._key, now, self._released_before)
+        messages = {
+            site: message
+            for site, message in kept.items()
+            if site in driver.waiting and message.step == driver.number_of(site)
+        }
+        self._active[run_id] = _Active(run_id, context, driver, deadline, messages, renewed=now)
 
     def _released_before(self) -> list[ReleasedSet]:
         with self._factory() as session:

@@ -19,7 +19,6 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "federation"))
 from hub_with_sites import HubWithSites
 
 from federation.runs import progress
-from federation.runs.lanes import driver_for
 from federation.runs.worker import Timing, Worker
 
 TIMING = Timing(
@@ -39,20 +38,19 @@ def forget_replies(*_: object, **__: object) -> bool:
     return True
 
 
-REBUILD = progress.rebuild
+STORED_REPLIES = progress.stored_replies
 
 
-def charge_anew(session: Any, run: Any, hub_key: Any, now: datetime, earlier: Any = list) -> Any:
+def charge_anew(session: Any, run: Any) -> Any:
     """Planted: a worker that takes over begins a new run at the sites instead of going on."""
-    if run.again:
-        return REBUILD(session, run, hub_key, now, earlier)
-    progress.restart(session, run, snapshots=run.min_snapshots, again=False, stale=False)
-    return driver_for(progress.plan_of(run), hub_key, earlier)
+    if not run.again:
+        progress.restart(session, run, snapshots=run.min_snapshots, again=False, stale=False)
+    return STORED_REPLIES(session, run)
 
 
 PLANTS: Mapping[str, tuple[str, Callable[..., Any]]] = {
     "forget_replies": ("store_reply", forget_replies),
-    "charge_anew": ("rebuild", charge_anew),
+    "charge_anew": ("stored_replies", charge_anew),
 }
 
 
