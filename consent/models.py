@@ -18,6 +18,7 @@ HANDLE = String(27)  # 20 bytes in base64url
 
 ANSWERED_KINDS = ("granted", "refused", "deferred")
 EVENT_KINDS = (*ANSWERED_KINDS, "withdrawn", "objected")
+MARK_KINDS = ("confirmed", "suspended", "resumed", "invalidated")
 CHANGE_CLASSES = ("first", "editorial", "clarifying", "wider", "narrower", "urgent")
 
 
@@ -29,7 +30,8 @@ class TextVersion(Base):
     """All words of one study's form in all languages; `id` is the SHA-256 of its content.
 
     Never changed. `suspended_at` is set when the text turned out wrong: what was agreed to on it
-    does not count from then on.
+    does not count from then on. `widened`: items that mean more here than in the versions before;
+    `changes`: by language what is new, in a sentence.
     """
 
     __tablename__ = "consent_text"
@@ -43,6 +45,8 @@ class TextVersion(Base):
     number: Mapped[int]
     content: Mapped[dict[str, Any]] = mapped_column(Json)
     change_class: Mapped[str] = mapped_column(String(12))
+    widened: Mapped[list[str]] = mapped_column(Json, default=list, server_default="[]")
+    changes: Mapped[dict[str, str]] = mapped_column(Json, default=dict, server_default="{}")
     ethics_reference: Mapped[str] = mapped_column(String(100), default="")
     approved_by: Mapped[list[str]] = mapped_column(Json)
     valid_from: Mapped[datetime] = mapped_column(UtcTime)
@@ -66,6 +70,8 @@ class Subject(Base):
 class Invitation(Base):
     """A letter with a code. Only a verifier of its secret is kept (Argon2id, PHC string).
 
+    `party` is whose letter it is: "self", or a representative in `role`. `second_verifier` is of
+    the six digits that came another way; None when the letter alone opens.
     `failed` counts wrong tries since the last right one; at five the code rests until
     `locked_until`. A newer letter to the same subject sets `replaced_at`.
     """
@@ -75,7 +81,10 @@ class Invitation(Base):
 
     code_id: Mapped[str] = mapped_column(String(6), primary_key=True)
     subject_id: Mapped[str] = mapped_column(ForeignKey("consent_subject.id"), index=True)
+    party: Mapped[str] = mapped_column(String(40), default="self", server_default="self")
+    role: Mapped[str] = mapped_column(String(20), default="self", server_default="self")
     verifier: Mapped[str] = mapped_column(String(200))
+    second_verifier: Mapped[str | None] = mapped_column(String(200))
     studies: Mapped[list[str]] = mapped_column(Json)
     language: Mapped[str] = mapped_column(String(2))
     created_at: Mapped[datetime] = mapped_column(UtcTime)
@@ -103,6 +112,7 @@ class Receipt(Base):
     subject_id: Mapped[str] = mapped_column(ForeignKey("consent_subject.id"), index=True)
     network: Mapped[str] = mapped_column(ForeignKey("network.slug"))
     act: Mapped[str] = mapped_column(String(10))
+    party: Mapped[str] = mapped_column(String(40), default="self", server_default="self")
     study: Mapped[str] = mapped_column(SLUG)
     form_key: Mapped[str] = mapped_column(String(64))
     form_sha256: Mapped[str] = mapped_column(SHA256)
@@ -119,7 +129,9 @@ class ConsentEvent(Base):
 
     The scope is (network, site, item, study, category), each a value or "*". `evidence` is what
     was on the screen as hashes and codes; `salt` hides the content behind the leaf hash.
-    `complete` is false when something is still missing for a grant to count.
+    `complete` is false when something is still missing for a grant to count. `party` said it:
+    "self" or a representative. `proof` is what lets the hospital check a grant without trusting the
+    hub (consent/proof.py); an event without one is a "no", or counts nowhere.
     """
 
     __tablename__ = "consent_event"
@@ -151,8 +163,46 @@ class ConsentEvent(Base):
     channel: Mapped[str] = mapped_column(String(20))
     evidence: Mapped[dict[str, Any]] = mapped_column(Json)
     corrects: Mapped[str | None] = mapped_column(ForeignKey("consent_event.id"))
+    party: Mapped[str] = mapped_column(String(40), default="self", server_default="self")
+    proof: Mapped[dict[str, Any] | None] = mapped_column(Json)
     salt: Mapped[bytes] = mapped_column(LargeBinary(16))
     leaf: Mapped[int]
+
+
+class ConsentMark(Base):
+    """Something that became known about an earlier event; a leaf of the same log.
+
+    `confirmed`: a second person checked a yes on paper. `suspended` until `resumed`: doubt.
+    `invalidated`: it should never have counted (wrong person, pressure, wrong text).
+    """
+
+    __tablename__ = "consent_mark"
+    __table_args__ = (
+        UniqueConstraint("network", "leaf", name="uq_consent_mark_leaf"),
+        CheckConstraint(_one_of("kind", MARK_KINDS), name="kind"),
+    )
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    event_id: Mapped[str] = mapped_column(ForeignKey("consent_event.id"), index=True)
+    network: Mapped[str] = mapped_column(SLUG)
+    kind: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str] = mapped_column(String(40))
+    actor_kind: Mapped[str] = mapped_column(String(10))
+    actor_id: Mapped[str] = mapped_column(String(64))
+    recorded_at: Mapped[datetime] = mapped_column(UtcTime)
+    salt: Mapped[bytes] = mapped_column(LargeBinary(16))
+    leaf: Mapped[int]
+
+
+class TextEnd(Base):
+    """From `at` a yes on this text no longer counts for `item` ("*": for any), and why."""
+
+    __tablename__ = "consent_text_end"
+
+    text_version: Mapped[str] = mapped_column(ForeignKey("consent_text.id"), primary_key=True)
+    item: Mapped[str] = mapped_column(SLUG, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    why: Mapped[str] = mapped_column(String(12))
 
 
 class LogLeaf(Base):
@@ -185,7 +235,8 @@ class SnapshotRecord(Base):
     """One numbered state of consent made for a site; `body` is the signed message.
 
     `log_size` is the size of the network's log it was made from: choices at leaves below it are
-    in. `content_sha256` is over columns, handles and bits, without number and dates.
+    in. `content_sha256` is over columns, handles and bits, without number and dates. `facts`: how
+    many messages of this site had been worked in.
     """
 
     __tablename__ = "consent_snapshot"
@@ -199,11 +250,15 @@ class SnapshotRecord(Base):
     log_root: Mapped[str] = mapped_column(SHA256)
     columns_sha256: Mapped[str] = mapped_column(SHA256)
     content_sha256: Mapped[str] = mapped_column(SHA256)
+    facts: Mapped[int] = mapped_column(default=0, server_default="0")
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class Ack(Base):
-    """What a site said about one snapshot; the first word about each number is kept."""
+    """What a site said about one snapshot; the first word about each number is kept.
+
+    `unproven`: of how many patients a yes could not be verified there, as a band; None for nobody.
+    """
 
     __tablename__ = "consent_ack"
 
@@ -213,3 +268,4 @@ class Ack(Base):
     code: Mapped[str | None] = mapped_column(String(40))
     applied_at: Mapped[datetime | None] = mapped_column(UtcTime)
     received_at: Mapped[datetime] = mapped_column(UtcTime)
+    unproven: Mapped[str | None] = mapped_column(String(20))

@@ -23,6 +23,7 @@ from studies.models import Participation
 
 KIND_OF_ANSWER: Final[Mapping[str, str]] = {"yes": "granted", "no": "refused", "later": "deferred"}
 SALT_BYTES: Final = 16
+_SAYS_NOTHING: Final = (("party", "self"), ("proof", None))
 
 
 @dataclass(frozen=True)
@@ -318,8 +319,13 @@ def event_content(event: Mapping[str, Any]) -> str:
     """The canonical text of an event that its leaf stands for: all columns but salt and leaf.
 
     Times are milliseconds since 1970. This text and the salt are what a receipt needs to check.
+    What an event of before revision 0008 did not have is left out when it says nothing.
     """
-    content = {name: value for name, value in event.items() if name not in ("salt", "leaf")}
+    content = {
+        name: value
+        for name, value in event.items()
+        if name not in ("salt", "leaf") and (name, value) not in _SAYS_NOTHING
+    }
     for name in ("effective_at", "recorded_at", "until"):
         if content[name] is not None:
             content[name] = to_ms(content[name])

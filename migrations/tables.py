@@ -1,6 +1,8 @@
 """Imports every module that defines tables, so that the one metadata is complete."""
 
 import consent.models
+import consent.models_people
+import consent.models_trust
 import federation.runs.models
 import registry.accounts.models
 import registry.audit
@@ -14,6 +16,8 @@ MODULES = (
     registry.audit,
     registry.health,
     consent.models,
+    consent.models_people,
+    consent.models_trust,
     federation.runs.models,
 )
 METADATA = Base.metadata

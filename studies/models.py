@@ -21,7 +21,10 @@ def _one_of(column: str, words: tuple[str, ...]) -> str:
 
 
 class Network(Base):
-    """A regional oncology network: institutions that agreed to work by the same rules."""
+    """A regional oncology network: institutions that agreed to work by the same rules.
+
+    `consent`: what it settled about consent (consent.settings); what is not named is cautious.
+    """
 
     __tablename__ = "network"
 
@@ -30,6 +33,7 @@ class Network(Base):
     region_nl: Mapped[str] = mapped_column(String(200), default="")
     region_en: Mapped[str] = mapped_column(String(200), default="")
     source: Mapped[str] = mapped_column(Text, default="")
+    consent: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
 
 
 class Institution(Base):
@@ -98,6 +102,7 @@ class Study(Base):
     query.md; `output_by_site` whether results may name hospitals where every policy allows it.
     Under protection `delivery` says how: "sealed" for the holder of `result_key`, or "hub" with the
     agreement `benchmark`. `terms`: thresholds of the study itself, in force where stricter.
+    `consent`: its route, retention class and data window (consent.settings).
     """
 
     __tablename__ = "study"
@@ -124,6 +129,7 @@ class Study(Base):
     benchmark: Mapped[str | None] = mapped_column(String(200))
     terms: Mapped[dict[str, Any] | None] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
+    consent: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
 
     group: Mapped[WorkingGroup | None] = relationship()
     participations: Mapped[list["Participation"]] = relationship(

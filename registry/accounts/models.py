@@ -82,7 +82,8 @@ class AccountSession(Base):
     """A signed-in browser: of an account or of a patient, never both.
 
     ``proved_at`` is when password and code were last given; ``draft`` keeps a half-filled form, so
-    that a patient's answers are not in a cookie on a shared computer.
+    that a patient's answers are not in a cookie on a shared computer. ``level`` is how a patient
+    came in (consent.subjects), ``party`` for whom: "self" or a representative.
     """
 
     __tablename__ = "account_session"
@@ -98,6 +99,8 @@ class AccountSession(Base):
     last_seen_at: Mapped[datetime] = mapped_column(UtcTime)
     proved_at: Mapped[datetime] = mapped_column(UtcTime)
     draft: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    level: Mapped[str] = mapped_column(String(40), default="letter", server_default="letter")
+    party: Mapped[str] = mapped_column(String(40), default="self", server_default="self")
 
 
 class AccountAttempt(Base):
