@@ -71,25 +71,33 @@ def _split(size: int) -> int:
     return 1 << ((size - 1).bit_length() - 1)
 
 
+def inclusion_parts(number: int, size: int) -> list[tuple[int, int]]:
+    """The parts of the tree beside the way from leaf `number` up, each as (first leaf, after last).
+
+    The root of each part is one hash of the inclusion path (RFC 9162 2.1.3.1). Raises IndexError
+    when a tree of `size` leaves has no such leaf.
+    """
+    if not 0 <= number < size:
+        raise IndexError("no such leaf")
+    parts: list[tuple[int, int]] = []
+    first, end = 0, size
+    while end - first > 1:
+        cut = first + _split(end - first)
+        if number < cut:
+            parts.append((cut, end))
+            end = cut
+        else:
+            parts.append((first, cut))
+            first = cut
+    return parts[::-1]
+
+
 def inclusion_path(leaves: Sequence[bytes], number: int) -> list[bytes]:
     """The hashes beside the way from leaf `number` up to the root over all `leaves`.
 
     Raises IndexError when there is no such leaf.
     """
-    if not 0 <= number < len(leaves):
-        raise IndexError("no such leaf")
-    path: list[bytes] = []
-    part = leaves
-    while len(part) > 1:
-        cut = _split(len(part))
-        if number < cut:
-            path.append(root(part[cut:]))
-            part = part[:cut]
-        else:
-            path.append(root(part[:cut]))
-            part = part[cut:]
-            number -= cut
-    return path[::-1]
+    return [root(leaves[first:end]) for first, end in inclusion_parts(number, len(leaves))]
 
 
 def verify_inclusion(
@@ -114,28 +122,36 @@ def verify_inclusion(
     return last == 0 and top == tree_root
 
 
+def consistency_parts(old_size: int, size: int) -> list[tuple[int, int]]:
+    """The parts of the tree whose roots show that it begins with its first `old_size` leaves.
+
+    In the order of the consistency path (RFC 9162 2.1.4.1), each as (first leaf, after last).
+    Raises ValueError unless 1 <= old_size <= size.
+    """
+    if not 1 <= old_size <= size:
+        raise ValueError("the old tree has at least one leaf and no more than the new one")
+    parts: list[tuple[int, int]] = []
+    first, end, whole = 0, size, True
+    while old_size < end:
+        cut = first + _split(end - first)
+        if old_size <= cut:
+            parts.append((cut, end))
+            end = cut
+        else:
+            parts.append((first, cut))
+            first = cut
+            whole = False
+    if not whole:
+        parts.append((first, end))
+    return parts[::-1]
+
+
 def consistency_path(leaves: Sequence[bytes], old_size: int) -> list[bytes]:
     """The hashes that show that the tree over `leaves` begins with its first `old_size` leaves.
 
     Raises ValueError unless 1 <= old_size <= number of leaves.
     """
-    if not 1 <= old_size <= len(leaves):
-        raise ValueError("the old tree has at least one leaf and no more than the new one")
-    path: list[bytes] = []
-    part, size, whole = leaves, old_size, True
-    while size < len(part):
-        cut = _split(len(part))
-        if size <= cut:
-            path.append(root(part[cut:]))
-            part = part[:cut]
-        else:
-            path.append(root(part[:cut]))
-            part = part[cut:]
-            size -= cut
-            whole = False
-    if not whole:
-        path.append(root(part))
-    return path[::-1]
+    return [root(leaves[first:end]) for first, end in consistency_parts(old_size, len(leaves))]
 
 
 def verify_consistency(

@@ -36,6 +36,38 @@ def root_by_definition(leaves: list[bytes]) -> bytes:
     ).digest()
 
 
+def cut_of(size: int) -> int:
+    """The largest power of two smaller than `size`."""
+    cut = 1
+    while cut * 2 < size:
+        cut *= 2
+    return cut
+
+
+def path_by_definition(number: int, leaves: list[bytes]) -> list[bytes]:
+    """PATH(m, D_n) of RFC 9162 2.1.3.1, word by word."""
+    if len(leaves) == 1:
+        return []
+    cut = cut_of(len(leaves))
+    if number < cut:
+        beside = root_by_definition(leaves[cut:])
+        return [*path_by_definition(number, leaves[:cut]), beside]
+    beside = root_by_definition(leaves[:cut])
+    return [*path_by_definition(number - cut, leaves[cut:]), beside]
+
+
+def proof_by_definition(old: int, leaves: list[bytes], whole: bool = True) -> list[bytes]:
+    """PROOF(m, D_n) and SUBPROOF(m, D_n, b) of RFC 9162 2.1.4.1, word by word."""
+    if old == len(leaves):
+        return [] if whole else [root_by_definition(leaves)]
+    cut = cut_of(len(leaves))
+    if old <= cut:
+        beside = root_by_definition(leaves[cut:])
+        return [*proof_by_definition(old, leaves[:cut], whole), beside]
+    beside = root_by_definition(leaves[:cut])
+    return [*proof_by_definition(old - cut, leaves[cut:], False), beside]
+
+
 def rfc_leaf(data: bytes) -> bytes:
     return sha256(b"\x00" + data).digest()
 
@@ -82,6 +114,44 @@ def test_each_leaf_proves_itself_and_no_other(size: int) -> None:
         if path:
             assert not verify_inclusion(leaf, number, size, path[:-1], top)
             assert not verify_inclusion(leaf, (number + 1) % size, size, path, top)
+
+
+@given(st.data())
+def test_paths_are_those_of_the_definition(data: st.DataObject) -> None:
+    size = data.draw(st.integers(1, 64))
+    leaves = [sha256(b"leaf" + bytes([number])).digest() for number in range(size)]
+    number, old = data.draw(st.integers(0, size - 1)), data.draw(st.integers(1, size))
+    top, old_top = root_by_definition(leaves), root_by_definition(leaves[:old])
+    path, proof = inclusion_path(leaves, number), consistency_path(leaves, old)
+    assert path == path_by_definition(number, leaves)
+    assert proof == proof_by_definition(old, leaves)
+    assert verify_inclusion(leaves[number], number, size, path, top)
+    assert verify_consistency(old, old_top, size, top, proof)
+    for hashes in (path, proof):
+        if hashes:  # one hash changed: neither holds
+            at = data.draw(st.integers(0, len(hashes) - 1))
+            spoilt = [*hashes[:at], sha256(hashes[at]).digest(), *hashes[at + 1 :]]
+            if hashes is path:
+                assert not verify_inclusion(leaves[number], number, size, spoilt, top)
+            else:
+                assert not verify_consistency(old, old_top, size, top, spoilt)
+
+
+def test_reference_proofs_of_certificate_transparency() -> None:
+    # Leaf 6 (counted from 1) of 8, and the step from 6 to 8, of the same test tree.
+    inputs = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657"]
+    inputs.append("606162636465666768696a6b6c6d6e6f")
+    leaves = [rfc_leaf(bytes.fromhex(text)) for text in inputs]
+    assert [each.hex() for each in inclusion_path(leaves, 5)] == [
+        "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
+        "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+        "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    ]
+    assert [each.hex() for each in consistency_path(leaves, 6)] == [
+        "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
+        "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+        "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    ]
 
 
 def test_no_leaf_outside_the_tree() -> None:
