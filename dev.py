@@ -41,11 +41,11 @@ INSTALLER = 1
 EXTRAS = ("hub", "site", "client", "vantage6")
 LOCKS: Mapping[str, tuple[str, ...]] = {
     # test first: the other locks take their versions from it, so what is shipped is what was tested
-    "test": (*EXTRAS, "demo", "test"),
-    "run": (*EXTRAS, "demo"),
-    "hub": EXTRAS,
+    "test": (*EXTRAS, "demo", "pdf", "test"),
+    "run": (*EXTRAS, "demo", "pdf"),
+    "hub": (*EXTRAS, "pdf"),
     "site": ("site", "vantage6"),
-    "hardened": EXTRAS,
+    "hardened": (*EXTRAS, "pdf"),
 }
 
 
