@@ -16,6 +16,7 @@ CODES: Final[Mapping[str, str]] = {
     "text_not_found": "This study has no text for patients that is valid now.",
     "text_not_valid": "The text for patients misses a part that it must have.",
     "not_your_own": "Only the patient can make this choice.",
+    "closed": "A yes can no longer be given here; the hospital can tell more. A no always can.",
     "choices_changed": "The choices were changed in the meantime; look at them first.",
     "idempotency_conflict": "The same form was sent before with other answers.",
     "receipt_not_found": "There is no receipt with this number.",

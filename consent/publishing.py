@@ -11,13 +11,13 @@ import numpy as np
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from consent import standing
 from consent.errors import ConsentError
 from consent.items import ITEMS, with_parents
 from consent.log import EMPTY_ROOT
 from consent.models import Ack, ConsentEvent, LogHead, SnapshotRecord, Subject, TextVersion
-from consent.reading import choices_at_site
 from consent.recording import as_of
-from consent.rule import Choice, Scope, decide
+from consent.rule import Scope, decide
 from consent.snapshot import build_claims
 from consent.subjects import handle_bytes
 from studies.actor import SYSTEM, Actor
@@ -281,7 +281,7 @@ def _state(
     moment: datetime,
     sure_until: datetime,
 ) -> _State:
-    said = choices_at_site(session, site)
+    said = standing.at_site(session, site, moment)
     rows_of_site = session.execute(select(Subject.id, Subject.handle).where(Subject.site == site))
     handle_of = {subject: handle for subject, handle in rows_of_site}
     requests = {
@@ -294,8 +294,8 @@ def _state(
     }
     handles: list[bytes] = []
     rows: list[list[bool]] = []
-    for subject, choices in said.items():
-        row = _row(requests, needs, choices, moment, sure_until)
+    for subject, own in said.items():
+        row = _row(requests, needs, own, moment, sure_until)
         # Whoever is granted nothing is left out: not named means not permitted.
         if any(row):
             handles.append(handle_bytes(handle_of[subject]))
@@ -307,13 +307,13 @@ def _state(
 def _row(
     requests: Mapping[Column, Scope],
     needs: Mapping[Column, Sequence[Column]],
-    choices: Sequence[Choice],
+    own: standing.Standing,
     moment: datetime,
     sure_until: datetime,
 ) -> list[bool]:
     alone: dict[Column, bool] = {}
     for column, request in requests.items():
-        decision = decide(request, choices, moment)
+        decision = decide(request, own.choices, moment, needs=own.needs)
         lasts = decision.until is None or decision.until >= sure_until
         alone[column] = decision.permit and lasts
     return [all(alone[each] for each in needs[column]) for column in requests]

@@ -1,6 +1,6 @@
 """What a patient's choices are now, what they were, and which hospital has received them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -8,6 +8,8 @@ from typing import Any, Literal
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from consent import standing
+from consent.acts import event_content
 from consent.errors import ConsentError
 from consent.items import ITEMS, with_parents
 from consent.log import inclusion_path
@@ -21,8 +23,9 @@ from consent.models import (
     Subject,
     TextVersion,
 )
-from consent.recording import as_of, event_content
-from consent.rule import ANY, Choice, Scope, decide
+from consent.recording import as_of
+from consent.rule import ANY, Scope, decide
+from consent.standing import Standing
 from studies.models import Institution, Participation, Study
 
 ItemStateName = Literal[
@@ -95,64 +98,10 @@ def request_for(subject: Subject, study: str, item: str) -> Scope:
     )
 
 
-def choices_of(session: Session, subjects: Iterable[str]) -> Mapping[str, list[Choice]]:
-    """What each of these subjects ever said, as the rule takes it. Nothing said: no key."""
-    wanted = list(subjects)
-    return _choices(session, ConsentEvent.subject_id.in_(wanted)) if wanted else {}
-
-
-def choices_at_site(session: Session, site: str) -> Mapping[str, list[Choice]]:
-    """What each subject of a site ever said, as the rule takes it. Nothing said: no key."""
-    return _choices(
-        session, ConsentEvent.subject_id.in_(select(Subject.id).where(Subject.site == site))
-    )
-
-
-def _choices(session: Session, which: Any) -> Mapping[str, list[Choice]]:
-    event = ConsentEvent
-    rows = session.execute(
-        select(
-            event.subject_id,
-            event.kind,
-            event.network,
-            event.site,
-            event.item,
-            event.study,
-            event.category,
-            event.effective_at,
-            event.recorded_at,
-            event.until,
-            event.complete,
-            TextVersion.id,
-            TextVersion.suspended_at,
-        )
-        .join(TextVersion, TextVersion.id == event.text_version, isouter=True)
-        .where(which)
-    )
-    found: dict[str, list[Choice]] = {}
-    scopes: dict[tuple[str, ...], Scope] = {}
-    for subject, kind, *where, effective, recorded, until, complete, text, suspended in rows:
-        key = tuple(where)
-        scope = scopes.get(key)
-        if scope is None:
-            scope = scopes[key] = Scope(*key)
-        found.setdefault(subject, []).append(
-            Choice(
-                kind="grant" if kind == "granted" else "denial",
-                scope=scope,
-                effective_at=effective,
-                recorded_at=recorded,
-                until=until,
-                complete=bool(complete) and text is not None and suspended is None,
-            )
-        )
-    return found
-
-
 def choices(session: Session, subject: Subject, now: datetime) -> tuple[StudyChoices, ...]:
     """Each study this patient was asked about or said something about, by title."""
-    said = choices_of(session, [subject.id]).get(subject.id, [])
     moment = as_of(session, subject.network, now)
+    said = standing.of_subjects(session, [subject.id], moment).get(subject.id, Standing())
     events = _events(session, subject)
     return tuple(
         _study_choices(session, subject, study, part, said, events, moment)
@@ -186,7 +135,7 @@ def _study_choices(
     subject: Subject,
     study: Study,
     part: Participation,
-    said: Sequence[Choice],
+    said: Standing,
     events: Sequence[ConsentEvent],
     moment: datetime,
 ) -> StudyChoices:
@@ -208,12 +157,14 @@ def _item_state(
     subject: Subject,
     study: str,
     item: str,
-    said: Sequence[Choice],
+    said: Standing,
     about: Sequence[ConsentEvent],
     moment: datetime,
 ) -> ItemState:
     permits = {
-        code: decide(request_for(subject, study, code), said, moment).permit
+        code: decide(
+            request_for(subject, study, code), said.choices, moment, needs=said.needs
+        ).permit
         for code in with_parents([item])
     }
     counts = all(permits.values())

@@ -1,41 +1,42 @@
 """Writing down a choice: event, leaf and receipt in one transaction, once per form."""
 
-import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from hashlib import sha256
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
-from sqlalchemy import Select, func, insert, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from consent.acts import (
+    AS_USUAL,
+    Act,
+    Circumstances,
+    Said,
+    locked_head,
+    sha256_hex,
+    write,
+    write_mark,
+)
 from consent.errors import ConsentError
 from consent.items import ITEMS, LANGUAGES
-from consent.log import EMPTY_ROOT, Frontier, leaf_hash
-from consent.models import ConsentEvent, LogHead, LogLeaf, Receipt, Subject, TextVersion
+from consent.models import (
+    MARK_KINDS,
+    ConsentEvent,
+    ConsentMark,
+    LogHead,
+    Receipt,
+    Subject,
+    TextVersion,
+)
+from consent.models_people import Fact
 from consent.rule import ANY
+from consent.standing import PAPER
 from consent.texts import text_for
-from studies.actor import SYSTEM, Actor
-from studies.base import canonical_json, new_id, to_ms
-from studies.events import announce
+from studies.actor import Actor
+from studies.base import canonical_json
 from studies.models import Participation
 
 KIND_OF_ANSWER: Final[Mapping[str, str]] = {"yes": "granted", "no": "refused", "later": "deferred"}
-SALT_BYTES: Final = 16
-_SAYS_NOTHING: Final = (("party", "self"), ("proof", None))
-
-
-@dataclass(frozen=True)
-class Circumstances:
-    """How a choice was made: kept with it as evidence, never an IP address or a device.
-
-    page_sha256: hash of the check page as it was shown. login_level and channel are codes.
-    """
-
-    login_level: str = "letter"
-    channel: str = "portal"
-    page_sha256: str = ""
 
 
 def as_of(session: Session, network: str, now: datetime) -> datetime:
@@ -64,7 +65,7 @@ def record(
     actor: Actor,
     now: datetime,
     based_on: int | None = None,
-    circumstances: Circumstances = Circumstances(),
+    circumstances: Circumstances = AS_USUAL,
 ) -> Receipt:
     """Write down all answers of one form about one study; give the receipt.
 
@@ -76,10 +77,10 @@ def record(
 
     Raises ConsentError: `not_your_own`, `unknown_language`, `study_not_found`,
     `text_version_not_current`, `text_not_found`, `unknown_item`, `unknown_answer`,
-    `answer_missing`, `idempotency_conflict`, `choices_changed`.
+    `answer_missing`, `idempotency_conflict`, `choices_changed`, `closed`.
     """
-    _check_own(actor, subject)
-    head = _locked_head(session, subject.network, now)
+    _check_own(actor, subject, circumstances)
+    head = locked_head(session, subject.network, now)
     form = canonical_json(
         {"study": study, "text": text_version, "answers": dict(answers), "language": language}
     )
@@ -98,11 +99,13 @@ def record(
         "page_sha256": circumstances.page_sha256,
     }
     said = [
-        _Said(KIND_OF_ANSWER[answers[item]], item, study, ITEMS[item].category)
+        Said(KIND_OF_ANSWER[answers[item]], item, study, ITEMS[item].category)
         for item in text.content["items"]
     ]
-    act = _Act("record", study, form_key, form, text.id, language, circumstances, evidence)
-    return _write(session, subject, actor, head, act, said, now)
+    if "yes" in answers.values():
+        _check_open(session, subject, now)
+    act = Act("record", study, form_key, form, text.id, language, circumstances, evidence)
+    return write(session, subject, actor, head, act, said, now)
 
 
 def withdraw(
@@ -114,7 +117,7 @@ def withdraw(
     form_key: str,
     actor: Actor,
     now: datetime,
-    circumstances: Circumstances = Circumstances(),
+    circumstances: Circumstances = AS_USUAL,
 ) -> Receipt:
     """Stop with everything in one study, or with `study` None in all studies of the network.
 
@@ -122,46 +125,102 @@ def withdraw(
     form again gives the first receipt. Raises ConsentError `not_your_own`, `unknown_language`,
     `study_not_found`, `idempotency_conflict`.
     """
-    _check_own(actor, subject)
+    about = ANY if study is None else study
+    return say(
+        session,
+        subject=subject,
+        act="withdraw",
+        study=study,
+        said=[Said("withdrawn", ANY, about, ANY)],
+        form={"withdraw": about, "language": language},
+        language=language,
+        form_key=form_key,
+        actor=actor,
+        now=now,
+        circumstances=circumstances,
+    )
+
+
+def say(
+    session: Session,
+    *,
+    subject: Subject,
+    act: str,
+    study: str | None,
+    said: Sequence[Said],
+    form: Mapping[str, object],
+    language: str,
+    form_key: str,
+    actor: Actor,
+    now: datetime,
+    text_version: str | None = None,
+    circumstances: Circumstances = AS_USUAL,
+) -> Receipt:
+    """Write down any things said at once as one act with one receipt.
+
+    act: its name in the receipt, at most ten letters. study: None for all of the network. form:
+    what was sent, to tell a repeat of the same form (which gives the first receipt) from another.
+    A yes must name the `text_version` it was given on.
+    Raises ConsentError: `not_your_own`, `unknown_language`, `study_not_found`, `closed`,
+    `text_version_not_current`, `idempotency_conflict`.
+    """
+    _check_own(actor, subject, circumstances)
     if language not in LANGUAGES:
         raise ConsentError("unknown_language")
-    head = _locked_head(session, subject.network, now)
-    about = ANY if study is None else study
-    form = canonical_json({"withdraw": about, "language": language})
-    earlier = _sent_before(session, subject, form_key, form)
+    head = locked_head(session, subject.network, now)
+    sent = canonical_json(dict(form))
+    earlier = _sent_before(session, subject, form_key, sent)
     if earlier is not None:
         return earlier
     if study is not None:
         _check_takes_part(session, subject, study)
+    if any(one.kind == "granted" for one in said):
+        _check_open(session, subject, now)
+        if study is None or text_version != text_for(session, study, now).id:
+            raise ConsentError("text_version_not_current")
     evidence = {"page_sha256": circumstances.page_sha256}
-    act = _Act("withdraw", about, form_key, form, None, language, circumstances, evidence)
-    return _write(session, subject, actor, head, act, [_Said("withdrawn", ANY, about, ANY)], now)
+    about = ANY if study is None else study
+    whole = Act(act, about, form_key, sent, text_version, language, circumstances, evidence)
+    return write(session, subject, actor, head, whole, said, now)
 
 
-@dataclass(frozen=True)
-class _Said:
-    kind: str
-    item: str
-    study: str
-    category: str
+def mark(
+    session: Session, event: ConsentEvent, *, kind: str, reason: str, actor: Actor, now: datetime
+) -> ConsentMark:
+    """Write down what became known about an earlier event (consent.models.MARK_KINDS).
 
-
-@dataclass(frozen=True)
-class _Act:
-    name: str
-    study: str
-    form_key: str
-    form: str
-    text_version: str | None
-    language: str
-    circumstances: Circumstances
-    evidence: Mapping[str, Any]
-
-
-def _check_own(actor: Actor, subject: Subject) -> None:
-    # Nobody at the hub can make a choice for a patient, not even an administrator.
-    if actor.kind != "patient" or actor.id != subject.id:
+    reason: a short code, never a text about a person. Only the hospital of the patient, or the
+    system where a rule says so, may do it: nobody at the hub can give a yes its force back.
+    Raises ConsentError `not_your_own`; ValueError for another kind.
+    """
+    if kind not in MARK_KINDS:
+        raise ValueError("a mark is one of " + ", ".join(MARK_KINDS))
+    opens = kind in ("confirmed", "resumed")
+    if not (actor.kind == "site" and actor.id == event.site) and (
+        opens or actor.kind not in ("system", "patient")
+    ):
         raise ConsentError("not_your_own")
+    head = locked_head(session, event.network, now)
+    return write_mark(session, event, kind, reason, head=head, actor=actor, now=now)
+
+
+def _check_own(actor: Actor, subject: Subject, circumstances: Circumstances) -> None:
+    # Nobody at the hub can make a choice for a patient, not even an administrator. The hospital
+    # can write down what the patient signed on paper; it vouches for that itself.
+    own = actor.kind == "patient" and actor.id == subject.id
+    paper = actor.kind == "site" and actor.id == subject.site and circumstances.channel == PAPER
+    if not own and not paper:
+        raise ConsentError("not_your_own")
+
+
+def _check_open(session: Session, subject: Subject, now: datetime) -> None:
+    closed = session.scalar(
+        select(Fact.id)
+        .where(Fact.subject_id == subject.id, Fact.kind == "closed", Fact.effective_at <= now)
+        .limit(1)
+    )
+    if closed is not None:
+        raise ConsentError("closed")
 
 
 def _check_takes_part(session: Session, subject: Subject, study: str) -> None:
@@ -190,147 +249,6 @@ def _sent_before(session: Session, subject: Subject, form_key: str, form: str) -
     receipt = session.scalars(
         select(Receipt).where(Receipt.subject_id == subject.id, Receipt.form_key == form_key)
     ).first()
-    if receipt is not None and receipt.form_sha256 != _sha256(form):
+    if receipt is not None and receipt.form_sha256 != sha256_hex(form):
         raise ConsentError("idempotency_conflict")
     return receipt
-
-
-def _locked_head(session: Session, network: str, now: datetime) -> LogHead:
-    """The head of the log, locked until the commit: leaves get their numbers one after another."""
-    query = select(LogHead).where(LogHead.network == network).with_for_update()
-    # Another transaction may have moved it since this session read it.
-    fresh = query.execution_options(populate_existing=True)
-    head = session.scalars(fresh).first()
-    if head is not None:
-        return head
-    return _first_head(session, network, now, fresh)
-
-
-def _first_head(session: Session, network: str, now: datetime, fresh: Select[LogHead]) -> LogHead:
-    if session.get_bind().dialect.name == "postgresql":
-        # No row to lock yet: whoever comes second waits here and then finds the row of the first.
-        # On SQLite a writing transaction is alone anyway.
-        session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"log_head {network}"))))
-        made = session.scalars(fresh).first()
-        if made is not None:
-            return made
-    head = LogHead(network=network, size=0, root=EMPTY_ROOT.hex(), frontier=[], at=now)
-    session.add(head)
-    session.flush()
-    announce(session, actor=SYSTEM, action="consent.log_started", about=f"network:{network}")
-    return head
-
-
-def _write(
-    session: Session,
-    subject: Subject,
-    actor: Actor,
-    head: LogHead,
-    act: _Act,
-    said: Sequence[_Said],
-    now: datetime,
-) -> Receipt:
-    receipt_id, first = new_id(), head.size
-    # A clock that was set back must not let a later "no" look older than an earlier "yes".
-    moment = now if now > head.at or head.size == 0 else head.at + timedelta(milliseconds=1)
-    events = [
-        _event(subject, actor, act, one, receipt_id, first + number, moment)
-        for number, one in enumerate(said)
-    ]
-    leaves = [leaf_hash(event["salt"], event_content(event).encode("utf-8")) for event in events]
-    frontier = Frontier(head.size, tuple(bytes.fromhex(peak) for peak in head.frontier)).append(
-        leaves
-    )
-    receipt = Receipt(
-        id=receipt_id,
-        subject_id=subject.id,
-        network=subject.network,
-        act=act.name,
-        study=act.study,
-        form_key=act.form_key,
-        form_sha256=_sha256(act.form),
-        language=act.language,
-        recorded_at=moment,
-        first_leaf=first,
-        leaves=len(leaves),
-        tree_size=frontier.size,
-        tree_root=frontier.root.hex(),
-    )
-    session.add(receipt)
-    head.size, head.root, head.at = frontier.size, frontier.root.hex(), moment
-    head.frontier = [peak.hex() for peak in frontier.peaks]
-    session.flush()
-    session.execute(insert(ConsentEvent), events)
-    session.execute(
-        insert(LogLeaf),
-        [
-            {"network": subject.network, "number": first + number, "hash": leaf}
-            for number, leaf in enumerate(leaves)
-        ],
-    )
-    announce(
-        session,
-        actor=actor,
-        action="consent.recorded" if act.name == "record" else "consent.withdrawn",
-        about=f"receipt:{receipt_id}",
-        facts={"items": len(events), "tree_size": frontier.size},
-    )
-    return receipt
-
-
-def _event(
-    subject: Subject,
-    actor: Actor,
-    act: _Act,
-    one: _Said,
-    receipt_id: str,
-    leaf: int,
-    now: datetime,
-) -> dict[str, Any]:
-    return {
-        "id": new_id(),
-        "subject_id": subject.id,
-        "receipt_id": receipt_id,
-        "kind": one.kind,
-        "network": subject.network,
-        "site": subject.site,
-        "item": one.item,
-        "study": one.study,
-        "category": one.category,
-        "effective_at": now,
-        "recorded_at": now,
-        "until": None,
-        "complete": True,
-        "text_version": act.text_version,
-        "language": act.language,
-        "actor_kind": actor.kind,
-        "actor_id": actor.id,
-        "actor_role": "self",
-        "login_level": act.circumstances.login_level,
-        "channel": act.circumstances.channel,
-        "evidence": dict(act.evidence),
-        "corrects": None,
-        "salt": secrets.token_bytes(SALT_BYTES),
-        "leaf": leaf,
-    }
-
-
-def event_content(event: Mapping[str, Any]) -> str:
-    """The canonical text of an event that its leaf stands for: all columns but salt and leaf.
-
-    Times are milliseconds since 1970. This text and the salt are what a receipt needs to check.
-    What an event of before revision 0008 did not have is left out when it says nothing.
-    """
-    content = {
-        name: value
-        for name, value in event.items()
-        if name not in ("salt", "leaf") and (name, value) not in _SAYS_NOTHING
-    }
-    for name in ("effective_at", "recorded_at", "until"):
-        if content[name] is not None:
-            content[name] = to_ms(content[name])
-    return canonical_json(content)
-
-
-def _sha256(text: str) -> str:
-    return sha256(text.encode("utf-8")).hexdigest()

@@ -3,7 +3,9 @@
     Permit if there is a counting grant G such that every counting denial D is (a) of the same or
     a broader scope than G and (b) strictly earlier than G. Otherwise deny.
 
-The same rule stands in consent/rule_sql.py for the database; a property test holds both together.
+Where several people must agree (both parents, a young person and they), each needs such a grant; a
+denial by any of them counts against all. The same rule stands in consent/rule_sql.py for the
+database; a property test holds both together.
 """
 
 from collections.abc import Iterable
@@ -12,6 +14,8 @@ from datetime import datetime
 from typing import Literal
 
 ANY = "*"
+SELF = "self"
+ALONE = frozenset({SELF})
 
 Kind = Literal["grant", "denial"]
 Reason = Literal["granted", "no_grant", "denied"]
@@ -51,6 +55,7 @@ class Choice:
     until:        the end of a grant, None for no end. A denial has no end: `until` is ignored.
     complete:     for a grant whether all it needs is there (valid text version, both parents,
                   paper checked, not suspended). Ignored for a denial, which works at once.
+    party:        who said it: "self" or a representative.
     """
 
     kind: Kind
@@ -59,6 +64,7 @@ class Choice:
     recorded_at: datetime
     until: datetime | None = None
     complete: bool = True
+    party: str = SELF
 
 
 @dataclass(frozen=True)
@@ -74,13 +80,22 @@ class Decision:
     until: datetime | None = None
 
 
-def decide(request: Scope, choices: Iterable[Choice], now: datetime) -> Decision:
+def decide(
+    request: Scope,
+    choices: Iterable[Choice],
+    now: datetime,
+    *,
+    known_at: datetime | None = None,
+    needs: frozenset[str] = ALONE,
+) -> Decision:
     """Apply the rule to `request` (fully valued) at the moment `now`.
 
     A grant counts if it covers the request, neither of its two times lies after `now`, `now` is
     before its end, and it is complete. A denial counts if it covers the request and neither of
     its times lies after `now`. A denial's time is the later of the two, a grant's the earlier, so
     that late paperwork can close but not open. The order and repeats of `choices` do not matter.
+    known_at: judge by what was written down until then; None for everything.
+    needs: who must all have said yes; nobody means that nothing is permitted.
 
     Raises ValueError for a request with "*": a broad question has no single answer.
     """
@@ -92,6 +107,8 @@ def decide(request: Scope, choices: Iterable[Choice], now: datetime) -> Decision
     for choice in choices:
         if not choice.scope.covers(request):
             continue
+        if known_at is not None and choice.recorded_at > known_at:
+            continue
         starts = max(choice.effective_at, choice.recorded_at)
         if choice.kind != "grant":
             # Whatever is not known to be a grant closes.
@@ -101,24 +118,22 @@ def decide(request: Scope, choices: Iterable[Choice], now: datetime) -> Decision
                 coming.append(starts)
         elif starts <= now and choice.complete and (choice.until is None or now < choice.until):
             grants.append(choice)
-    if not grants:
+    agreed = {grant.party for grant in grants}
+    if not needs or not needs <= agreed:
         return Decision(permit=False, reason="no_grant")
     standing = [grant for grant in grants if all(_yields(denial, grant) for denial in denials)]
-    if not standing:
-        return Decision(permit=False, reason="denied")
-    return Decision(permit=True, reason="granted", until=_sure_until(standing, coming))
+    ends: list[datetime] = []
+    for party in needs:
+        own = [grant for grant in standing if grant.party == party]
+        if not own:
+            return Decision(permit=False, reason="denied")
+        limits = [grant.until for grant in own if grant.until is not None]
+        if len(limits) == len(own):
+            ends.append(max(limits))
+    return Decision(permit=True, reason="granted", until=min([*ends, *coming], default=None))
 
 
 def _yields(denial: Choice, grant: Choice) -> bool:
     return denial.scope.covers(grant.scope) and max(denial.effective_at, denial.recorded_at) < min(
         grant.effective_at, grant.recorded_at
     )
-
-
-def _sure_until(standing: list[Choice], coming: list[datetime]) -> datetime | None:
-    # The longest standing grant, but never past a denial that is already known to come.
-    ends = [grant.until for grant in standing if grant.until is not None]
-    limits = list(coming)
-    if len(ends) == len(standing):
-        limits.append(max(ends))
-    return min(limits, default=None)

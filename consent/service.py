@@ -4,6 +4,7 @@ Each takes a Session, may flush, never commits. Each raises ConsentError with a 
 command announces what it did (studies/events.py).
 """
 
+from consent.acts import Circumstances, Said
 from consent.publishing import (
     latest_snapshot,
     publish_snapshots,
@@ -23,7 +24,7 @@ from consent.reading import (
     receipt_document,
     said_in,
 )
-from consent.recording import Circumstances, record, state_version, withdraw
+from consent.recording import mark, record, say, state_version, withdraw
 from consent.subjects import SignIn, add_subject, invite, patient, sign_in_with_code
 from consent.texts import item_words, publish_text, suspend_text, text_for
 
@@ -32,6 +33,7 @@ __all__ = [
     "Delivery",
     "HistoryLine",
     "ItemState",
+    "Said",
     "SignIn",
     "StudyChoices",
     "add_subject",
@@ -41,6 +43,7 @@ __all__ = [
     "invite",
     "item_words",
     "latest_snapshot",
+    "mark",
     "patient",
     "publish_snapshots",
     "publish_text",
@@ -49,6 +52,7 @@ __all__ = [
     "record",
     "required_seq",
     "said_in",
+    "say",
     "sign_in_with_code",
     "snapshot_to_send",
     "state_version",

@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
+from consent.acts import event_content
 from consent.log import EMPTY_ROOT, leaf_hash, root
 from consent.models import ConsentEvent, LogHead, LogLeaf
-from consent.recording import event_content
 
 
 @dataclass(frozen=True)

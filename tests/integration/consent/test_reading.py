@@ -9,7 +9,8 @@ from consent import letters
 from consent import service as consent
 from consent.errors import ConsentError
 from consent.models import ConsentEvent, SnapshotRecord, Subject, TextVersion
-from consent.reading import ItemState, StudyChoices, choices_of
+from consent.reading import ItemState, StudyChoices
+from consent.standing import of_subjects
 from studies import service as studies
 from studies.actor import SYSTEM, Actor
 from studies.base import new_id
@@ -56,7 +57,7 @@ def test_invited_and_nothing_said(hub: Hub) -> None:
 
 def test_someone_who_was_never_asked_sees_nothing(hub: Hub) -> None:
     assert consent.choices(hub.session, hub.subject(), NOW) == ()
-    assert choices_of(hub.session, []) == {}
+    assert of_subjects(hub.session, [], NOW) == {}
 
 
 def test_all_yes_counts(hub: Hub) -> None:

@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session
 
 from consent import append_only
 from consent import service as consent
+from consent.acts import Circumstances
 from consent.errors import ConsentError
 from consent.log import leaf_hash, root, verify_inclusion
 from consent.models import ConsentEvent, LogHead, LogLeaf, Receipt
-from consent.recording import Circumstances
 from registry.database import SessionFactory
 from studies.actor import Actor
 from studies.events import announced

@@ -1,0 +1,198 @@
+"""From what is written down to what the rule judges: which yes is complete, and whose is needed.
+
+Everything is worked out when it is asked, from stored facts; no job ever changes a state. The same
+stands in consent/rule_sql.py for the database; a property test holds both together.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import Session
+
+from consent.models import ConsentEvent, ConsentMark, Subject, TextEnd, TextVersion
+from consent.models_people import Fact, Party
+from consent.rule import ALONE, ANY, Choice, Scope
+
+PAPER: Final = "paper"
+
+
+@dataclass
+class Standing:
+    """What a subject said, as the rule takes it, and whose yes is needed now."""
+
+    choices: list[Choice] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    needs: frozenset[str] = ALONE
+
+
+def of_subjects(
+    session: Session, subjects: Iterable[str], now: datetime, known_at: datetime | None = None
+) -> Mapping[str, Standing]:
+    """For each of these subjects that said anything. `known_at`: by what was known then."""
+    wanted = list(subjects)
+    if not wanted:
+        return {}
+    return _standing(session, ConsentEvent.subject_id.in_(wanted), wanted, now, known_at)
+
+
+def at_site(
+    session: Session, site: str, now: datetime, known_at: datetime | None = None
+) -> Mapping[str, Standing]:
+    """For each subject of a site that said anything."""
+    here = select(Subject.id).where(Subject.site == site)
+    return _standing(session, ConsentEvent.subject_id.in_(here), here, now, known_at)
+
+
+def _standing(
+    session: Session,
+    which: ColumnElement[bool],
+    subjects: Any,
+    now: datetime,
+    known_at: datetime | None,
+) -> Mapping[str, Standing]:
+    event = ConsentEvent
+    rows = session.execute(
+        select(
+            event.id,
+            event.subject_id,
+            event.kind,
+            event.network,
+            event.site,
+            event.item,
+            event.study,
+            event.category,
+            event.effective_at,
+            event.recorded_at,
+            event.until,
+            event.complete,
+            event.channel,
+            event.party,
+            event.text_version,
+            TextVersion.id,
+            TextVersion.suspended_at,
+        )
+        .join(TextVersion, TextVersion.id == event.text_version, isouter=True)
+        .where(which)
+        .order_by(event.leaf)
+    )
+    doubts = _Doubts.of(session, which, subjects, now, known_at)
+    found: dict[str, Standing] = {}
+    scopes: dict[tuple[str, ...], Scope] = {}
+    for row in rows:
+        key = tuple(row[3:8])
+        scope = scopes.get(key)
+        if scope is None:
+            scope = scopes[key] = Scope(*key)
+        standing = found.setdefault(row[1], Standing())
+        grants = row[2] == "granted"
+        standing.events.append(row[0])
+        standing.choices.append(
+            Choice(
+                kind="grant" if grants else "denial",
+                scope=scope,
+                effective_at=row[8],
+                recorded_at=row[9],
+                until=row[10],
+                complete=not grants or (bool(row[11]) and doubts.clear(row)),
+                party=row[13],
+            )
+        )
+    for subject, needs in needs_of(session, subjects, now, known_at).items():
+        if subject in found:
+            found[subject].needs = needs
+    return found
+
+
+@dataclass(frozen=True)
+class _Doubts:
+    """What takes the force from a yes that was given."""
+
+    ended: frozenset[tuple[str, str]]
+    void: frozenset[str]
+    confirmed: frozenset[str]
+    closed: Mapping[str, datetime]
+
+    @classmethod
+    def of(
+        cls,
+        session: Session,
+        which: ColumnElement[bool],
+        subjects: Any,
+        now: datetime,
+        known_at: datetime | None,
+    ) -> "_Doubts":
+        ended = session.execute(select(TextEnd.text_version, TextEnd.item).where(TextEnd.at <= now))
+        marks = select(ConsentMark).where(
+            ConsentMark.event_id.in_(select(ConsentEvent.id).where(which)),
+            ConsentMark.recorded_at <= now,
+        )
+        closed = select(Fact.subject_id, Fact.effective_at).where(
+            Fact.kind == "closed", Fact.subject_id.in_(subjects), Fact.recorded_at <= now
+        )
+        if known_at is not None:
+            marks = marks.where(ConsentMark.recorded_at <= known_at)
+            closed = closed.where(Fact.recorded_at <= known_at)
+        first: dict[str, datetime] = {}
+        for subject, at in session.execute(closed):
+            first[subject] = min(at, first.get(subject, at))
+        by_event: dict[str, list[ConsentMark]] = {}
+        for mark in session.scalars(marks.order_by(ConsentMark.leaf)):
+            by_event.setdefault(mark.event_id, []).append(mark)
+        return cls(
+            frozenset((text, item) for text, item in ended),
+            frozenset(event for event, said in by_event.items() if is_void(said)),
+            frozenset(
+                event
+                for event, said in by_event.items()
+                if any(mark.kind == "confirmed" for mark in said)
+            ),
+            first,
+        )
+
+    def clear(self, row: Any) -> bool:
+        """Whether nothing takes the force from this yes."""
+        event, subject, item, recorded = row[0], row[1], row[5], row[9]
+        channel, text, known_text, suspended = row[12], row[14], row[15], row[16]
+        if known_text is None or suspended is not None or event in self.void:
+            return False
+        if (text, item) in self.ended or (text, ANY) in self.ended:
+            return False
+        if channel == PAPER and event not in self.confirmed:
+            return False
+        shut = self.closed.get(subject)
+        return shut is None or recorded < shut
+
+
+def is_void(marks: Sequence[ConsentMark]) -> bool:
+    """Whether marks on one yes, in the order of the log, leave it without force."""
+    doubted = False
+    for mark in marks:
+        if mark.kind == "invalidated":
+            return True
+        if mark.kind in ("suspended", "resumed"):
+            doubted = mark.kind == "suspended"
+    return doubted
+
+
+def needs_of(
+    session: Session, subjects: Any, now: datetime, known_at: datetime | None = None
+) -> Mapping[str, frozenset[str]]:
+    """Whose yes is needed at `now`, for each subject of whom the hospital told anything about it.
+
+    An empty set: nobody may decide at this moment, so nothing counts. Others decide alone.
+    """
+    rows = select(Party).where(Party.subject_id.in_(subjects))
+    if known_at is not None:
+        rows = rows.where(Party.recorded_at <= known_at)
+    newest: dict[tuple[str, str], Party] = {}
+    for row in session.scalars(rows.order_by(Party.recorded_at, Party.id)):
+        newest[row.subject_id, row.party] = row
+    needs: dict[str, set[str]] = {}
+    for (subject, party), row in newest.items():
+        own = needs.setdefault(subject, set())
+        if row.valid_from <= now and (row.valid_until is None or now < row.valid_until):
+            own.add(party)
+    return {subject: frozenset(own) for subject, own in needs.items()}
