@@ -1,20 +1,27 @@
 """Checking the log of choices against itself: every event has its leaf, every leaf its place.
 
-What is found: an event that was changed, removed or written past the log; a leaf that was changed;
-a head that does not belong to the leaves. What is not found here: a log rewritten as a whole,
-which only a receipt or a site that keeps an older root can show (RFC 9162 section 2.1.4).
+What is found: an event or a mark that was changed, removed or written past the log; a leaf that was
+changed; a head that does not belong to the leaves; a head that was signed or seen by a hospital
+and that the leaves no longer give. A leaf whose content was erased is fine when `consent_erasure`
+names it. What is not found here: a log rewritten as a whole before anybody saw a head of it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import inspect, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from consent.acts import event_content
-from consent.log import EMPTY_ROOT, leaf_hash, root
-from consent.models import ConsentEvent, LogHead, LogLeaf
+from consent.acts import event_content, mark_content
+from consent.alarms import raise_alarm
+from consent.log import EMPTY_ROOT, Frontier, leaf_hash
+from consent.models import ConsentEvent, ConsentMark, LogHead, LogLeaf
+from consent.models_trust import Erasure
+from consent.witnessing import check_all_heads
+
+_PAGE: Final = 2000
 
 
 @dataclass(frozen=True)
@@ -27,38 +34,115 @@ class LogBroken:
 
 @dataclass(frozen=True)
 class LogHolds:
-    """The whole log holds: its size and its root as hex."""
+    """The whole log holds: its size, its root as hex, and of how many leaves content was erased."""
 
     size: int
     root: str
+    erased: int = 0
 
 
 def verify_log(session: Session, network: str) -> LogBroken | LogHolds:
-    """Recompute the log of `network` from its events. Reads only."""
-    leaves = session.scalars(
-        select(LogLeaf).where(LogLeaf.network == network).order_by(LogLeaf.number)
-    ).all()
-    events = {
-        event.leaf: event
-        for event in session.scalars(select(ConsentEvent).where(ConsentEvent.network == network))
-    }
-    for place, leaf in enumerate(leaves):
-        if leaf.number != place:
-            return LogBroken(place, "leaf missing")
-        event = events.pop(place, None)
-        if event is None:
-            return LogBroken(place, "event missing")
-        if leaf_hash(event.salt, event_content(_columns(event)).encode("utf-8")) != leaf.hash:
-            return LogBroken(place, "event or leaf changed")
-    if events:
-        return LogBroken(min(events), "event without a leaf")
+    """Recompute the log of `network` from its events and marks. Reads only, a part at a time."""
+    frontier, erased, more = Frontier(), 0, True
+    while more:
+        leaves, gone, wrong = _check_page(session, network, frontier.size)
+        if wrong is not None:
+            return wrong
+        frontier, erased, more = frontier.append(leaves), erased + gone, len(leaves) == _PAGE
+    stray = _past_the_log(session, network, frontier.size)
+    if stray is not None:
+        return LogBroken(stray, "event without a leaf")
     head = session.get(LogHead, network)
-    computed = root([leaf.hash for leaf in leaves])
     kept = (0, EMPTY_ROOT.hex()) if head is None else (head.size, head.root)
-    if kept != (len(leaves), computed.hex()):
+    if kept != (frontier.size, frontier.root.hex()):
         return LogBroken(None, "head does not belong to the leaves")
-    return LogHolds(len(leaves), computed.hex())
+    return LogHolds(frontier.size, frontier.root.hex(), erased)
 
 
-def _columns(event: ConsentEvent) -> Mapping[str, Any]:
-    return {column.key: getattr(event, column.key) for column in inspect(ConsentEvent).column_attrs}
+def verify_whole(session: Session, network: str, now: datetime) -> LogBroken | LogHolds:
+    """The nightly check: the log itself and every head signed or seen; raises alarms, so it writes.
+
+    A head that does not agree is told as LogBroken too.
+    """
+    found = verify_log(session, network)
+    if isinstance(found, LogBroken):
+        facts = {"leaf": found.leaf, "why": found.why}
+        raise_alarm(session, network, "log_broken", facts, now)
+        return found
+    if check_all_heads(session, network, now):
+        return LogBroken(None, "a head that was signed or seen does not belong to the leaves")
+    return found
+
+
+def _check_page(
+    session: Session, network: str, first: int
+) -> tuple[list[bytes], int, LogBroken | None]:
+    """The leaves from `first` on, a page of them; how many were erased; what does not hold."""
+    end = first + _PAGE
+    leaves = session.execute(
+        select(LogLeaf.number, LogLeaf.hash)
+        .where(LogLeaf.network == network, LogLeaf.number >= first, LogLeaf.number < end)
+        .order_by(LogLeaf.number)
+    ).all()
+    said = _said(session, network, first, end)
+    erased = set(
+        session.scalars(
+            select(Erasure.leaf).where(
+                Erasure.network == network, Erasure.leaf >= first, Erasure.leaf < end
+            )
+        )
+    )
+    gone = 0
+    for place, (number, hashed) in enumerate(leaves, start=first):
+        if number != place:
+            return [], 0, LogBroken(place, "leaf missing")
+        content = said.pop(place, None)
+        if content is None:
+            if place not in erased:
+                return [], 0, LogBroken(place, "event missing")
+            gone += 1
+        elif leaf_hash(content[0], content[1].encode("utf-8")) != hashed:
+            return [], 0, LogBroken(place, "event or leaf changed")
+    if said:
+        why = "leaf missing" if len(leaves) == _PAGE else "event without a leaf"
+        return [], 0, LogBroken(min(said), why)
+    return [hashed for _, hashed in leaves], gone, None
+
+
+def _said(session: Session, network: str, first: int, end: int) -> dict[int, tuple[bytes, str]]:
+    """Salt and canonical text of every event and mark that claims one of these leaves."""
+    event, mark = ConsentEvent, ConsentMark
+    events = session.scalars(
+        select(event).where(event.network == network, event.leaf >= first, event.leaf < end)
+    )
+    found = {row.leaf: (row.salt, event_content(columns_of(row))) for row in events}
+    marks = session.scalars(
+        select(mark).where(mark.network == network, mark.leaf >= first, mark.leaf < end)
+    )
+    for row in marks:
+        # Two that claim one leaf: at most one of them is it, so neither is believed.
+        twice = row.leaf in found
+        found[row.leaf] = (b"", "") if twice else (row.salt, mark_content(columns_of(row)))
+    return found
+
+
+def _past_the_log(session: Session, network: str, size: int) -> int | None:
+    event, mark = ConsentEvent, ConsentMark
+    strays = [
+        session.scalar(
+            select(func.min(event.leaf)).where(
+                event.network == network, (event.leaf >= size) | (event.leaf < 0)
+            )
+        ),
+        session.scalar(
+            select(func.min(mark.leaf)).where(
+                mark.network == network, (mark.leaf >= size) | (mark.leaf < 0)
+            )
+        ),
+    ]
+    return min((stray for stray in strays if stray is not None), default=None)
+
+
+def columns_of(row: ConsentEvent | ConsentMark) -> Mapping[str, Any]:
+    """All columns of an event or a mark by name, as their canonical text takes them."""
+    return {column.key: getattr(row, column.key) for column in row.__table__.columns}

@@ -1,0 +1,160 @@
+"""Heads of the log as hospitals saw them: two that do not agree show that the hub told two stories.
+
+Each confirmation of a hospital names the head that came with its snapshot and is signed by the
+hospital, so the hub cannot take it back. Every head is held against all others and our own leaves.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from consent.alarms import raise_alarm
+from consent.errors import ConsentError
+from consent.models import LogHead, SnapshotRecord
+from consent.models_trust import TreeHead, Witness
+from consent.tree import root_at
+from studies.actor import Actor
+from studies.events import announce
+
+#: A head that others saw is shown to a hospital only when it was seen this recently.
+SEEN_WITHIN: Final = timedelta(hours=24)
+OTHERS: Final = 2
+
+
+def note_witness(
+    session: Session, *, site: str, seq: int, size: int, root: str, body: bytes, now: datetime
+) -> Witness:
+    """Keep the head that `site` (authenticated by its signature) saw with snapshot `seq`.
+
+    root: hex. body: the site's signed confirmation, as it came. The first word about each snapshot
+    is kept. Raises an alarm when the head does not agree with another hospital's or with our log.
+    Raises ConsentError `snapshot_never_sent`.
+    """
+    snapshot = session.get(SnapshotRecord, (site, seq))
+    if snapshot is None:
+        raise ConsentError("snapshot_never_sent")
+    kept = session.get(Witness, (site, seq))
+    if kept is not None:
+        if (kept.size, kept.root) != (size, root):
+            facts = {"sites": [site], "seq": seq, "size": size, "roots": sorted({kept.root, root})}
+            raise_alarm(session, kept.network, "two_histories", facts, now)
+        return kept
+    seen = Witness(
+        site=site, seq=seq, network=snapshot.network, size=size, root=root, at=now, body=body
+    )
+    session.add(seen)
+    session.flush()
+    announce(
+        session,
+        actor=Actor(kind="site", id=site),
+        action="consent.witnessed",
+        about=f"network:{seen.network}",
+        facts={"seq": seq, "size": size, "root": root},
+    )
+    check_head(session, seen.network, size, root, now, site=site)
+    return seen
+
+
+def check_head(
+    session: Session, network: str, size: int, root: str, now: datetime, *, site: str | None = None
+) -> str | None:
+    """Hold one head against all witnessed heads and our leaves; the kind of alarm, None for none.
+
+    site: who saw it; None for a head that we signed ourselves.
+    """
+    others = session.execute(
+        select(Witness.site, Witness.root)
+        .where(Witness.network == network, Witness.size == size, Witness.root != root)
+        .distinct()
+    ).all()
+    if others:
+        who = {other for other, _ in others} | ({site} if site else set())
+        roots = {theirs for _, theirs in others} | {root}
+        facts: dict[str, Any] = {"sites": sorted(who), "size": size, "roots": sorted(roots)}
+        raise_alarm(session, network, "two_histories", facts, now)
+        return "two_histories"
+    if _ours(session, network, size) == root:
+        return None
+    # Not our leaves. Did we publish it, or did somebody else do that in our name?
+    ours = site is None or _published(session, network, size, root)
+    kind = "log_broken" if ours else "head_unknown"
+    facts = {"sites": [site] if site else [], "size": size, "roots": [root]}
+    raise_alarm(session, network, kind, facts, now)
+    return kind
+
+
+def check_all_heads(session: Session, network: str, now: datetime) -> int:
+    """Hold every head that was ever signed or seen against our leaves; how many do not agree."""
+    wrong = 0
+    signed = session.execute(
+        select(TreeHead.size, TreeHead.root).where(TreeHead.network == network).distinct()
+    ).all()
+    for size, root in signed:
+        wrong += check_head(session, network, size, root, now) is not None
+    seen = session.execute(
+        select(Witness.size, Witness.root, Witness.site)
+        .where(Witness.network == network)
+        .distinct()
+    ).all()
+    known = {(size, root) for size, root in signed}
+    for size, root, site in seen:
+        if (size, root) not in known or wrong:
+            wrong += check_head(session, network, size, root, now, site=site) is not None
+    return wrong
+
+
+def _ours(session: Session, network: str, size: int) -> str | None:
+    head = session.get(LogHead, network)
+    if size > (0 if head is None else head.size):
+        return None
+    try:
+        return root_at(session, network, size).hex()
+    except ConsentError:
+        return None
+
+
+def _published(session: Session, network: str, size: int, root: str) -> bool:
+    signed = session.scalar(
+        select(TreeHead.root)
+        .where(TreeHead.network == network, TreeHead.size == size, TreeHead.root == root)
+        .limit(1)
+    )
+    if signed is not None:
+        return True
+    sent = session.scalar(
+        select(SnapshotRecord.seq)
+        .where(
+            SnapshotRecord.network == network,
+            SnapshotRecord.log_size == size,
+            SnapshotRecord.log_root == root,
+        )
+        .limit(1)
+    )
+    return sent is not None
+
+
+def seen_by_others(
+    session: Session, site: str, network: str, now: datetime, count: int = OTHERS
+) -> Sequence[Witness]:
+    """The newest heads that other hospitals confirmed within a day, one per hospital.
+
+    They travel in a snapshot, so that each hospital can see that others were told the same.
+    """
+    rows = session.scalars(
+        select(Witness)
+        .where(
+            Witness.network == network,
+            Witness.site != site,
+            Witness.at > now - SEEN_WITHIN,
+        )
+        .order_by(Witness.at.desc(), Witness.size.desc(), Witness.site)
+    )
+    newest: dict[str, Witness] = {}
+    for row in rows:
+        newest.setdefault(row.site, row)
+        if len(newest) == count:
+            break
+    return tuple(newest.values())
