@@ -7,8 +7,7 @@ worker rebuilds the rest. No engine call happens inside a transaction.
 import importlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -21,7 +20,7 @@ from federation.runs import plans, progress, service
 from federation.runs.driver import Outcome
 from federation.runs.errors import ReplyConflict, RunError
 from federation.runs.faults import point
-from federation.runs.lanes import Drives
+from federation.runs.in_hand import Active, Kept, Timing
 from federation.runs.models import Run
 from federation.runs.progress import LeaseLost
 from federation.runs.snapshots import Snapshots
@@ -29,43 +28,6 @@ from federation.runs.states import APPROVED
 from studies.base import new_id
 
 Factory = sessionmaker[Session]
-
-
-@dataclass(frozen=True)
-class Timing:
-    """The worker's times (security.md 4.2). ``resend``: when a site has not answered."""
-
-    deadline: timedelta = timedelta(hours=72)
-    lease: timedelta = timedelta(minutes=1)
-    message: timedelta = timedelta(hours=1)
-    resend: timedelta = timedelta(minutes=5)
-    back_off: timedelta = timedelta(seconds=5)
-    back_off_most: timedelta = timedelta(minutes=5)
-    open_runs: int = 4
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """A message as it is stored: for which step, its bytes, until when a site takes it."""
-
-    step: int
-    message: bytes
-    expires: datetime
-
-
-@dataclass
-class _Active:
-    """A run this worker holds the lease of. ``ready``: sites whose snapshot will do."""
-
-    run_id: str
-    context: str
-    driver: Drives
-    deadline: datetime
-    messages: dict[str, _Kept] = field(default_factory=dict)
-    due: dict[str, datetime] = field(default_factory=dict)
-    attempts: dict[str, int] = field(default_factory=dict)
-    ready: set[str] = field(default_factory=set)
-    renewed: datetime | None = None
 
 
 class Worker:
@@ -85,7 +47,7 @@ class Worker:
         self._key = hub_key
         self._timing = timing or Timing()
         self._owner = owner or new_id()
-        self._active: dict[str, _Active] = {}
+        self._active: dict[str, Active] = {}
         self._sent: dict[str, tuple[str, str, int, str]] = {}
         self._snapshots = Snapshots(factory, engine, hub_key)
 
@@ -114,7 +76,7 @@ class Worker:
     def _asked_sites(self) -> set[str]:
         return {site for active in self._active.values() for site in active.driver.plan.roster}
 
-    def _guarded(self, active: _Active, now: datetime) -> bool:
+    def _guarded(self, active: Active, now: datetime) -> bool:
         try:
             return self._drive(active, now)
         except (LeaseLost, RunError):
@@ -150,7 +112,7 @@ class Worker:
                 self._forget(active)
         return bool(replies)
 
-    def _take_reply(self, active: _Active, reply: Reply, now: datetime) -> None:
+    def _take_reply(self, active: Active, reply: Reply, now: datetime) -> None:
         if reply.body is None:
             self._failed(active, reply.site, reply.failure or SITE_UNREACHABLE, now)
             return
@@ -184,7 +146,7 @@ class Worker:
         active.due.pop(reply.site, None)
 
     def _failed(
-        self, active: _Active, site: str, code: str, now: datetime, *, security: bool = False
+        self, active: Active, site: str, code: str, now: datetime, *, security: bool = False
     ) -> None:
         """Ask again after a while: 5 s, 10 s, 20 s … at most 5 minutes."""
         timing = self._timing
@@ -252,7 +214,7 @@ class Worker:
             plan, delivery = plans.plan_of(run), run.delivery
             context, deadline = run.context or "", run.deadline or now
             kept = {
-                site.site: _Kept(site.step, site.message or b"", site.message_expires)
+                site.site: Kept(site.step, site.message or b"", site.message_expires)
                 for site in progress.sites_of(session, run)
                 if site.message is not None and site.message_expires is not None
             }
@@ -264,13 +226,13 @@ class Worker:
             for site, message in kept.items()
             if site in driver.waiting and message.step == driver.number_of(site)
         }
-        self._active[run_id] = _Active(run_id, context, driver, deadline, messages, renewed=now)
+        self._active[run_id] = Active(run_id, context, driver, deadline, messages, renewed=now)
 
     def _released_before(self) -> list[ReleasedSet]:
         with self._factory() as session:
             return progress.released_before(session)
 
-    def _drive(self, active: _Active, now: datetime) -> bool:
+    def _drive(self, active: Active, now: datetime) -> bool:
         """Carry one run as far as it goes without waiting."""
         happened = False
         while (after := active.driver.advance(now)) == "step":
@@ -285,7 +247,7 @@ class Worker:
             self._renew(active, now)
         return happened
 
-    def _prepare(self, active: _Active, now: datetime) -> bool:
+    def _prepare(self, active: Active, now: datetime) -> bool:
         """Sign and keep the messages of a step before the first of them is sent."""
         driver = active.driver
         soon = now + self._timing.resend
@@ -302,7 +264,7 @@ class Worker:
         made = driver.messages(now, self._timing.message)
         fresh = {site: made[site] for site in lacking}
         for site, message in fresh.items():
-            active.messages[site] = _Kept(driver.number_of(site), message, expires)
+            active.messages[site] = Kept(driver.number_of(site), message, expires)
             active.due.pop(site, None)
             active.attempts.pop(site, None)
         with self._factory() as session:
@@ -312,7 +274,7 @@ class Worker:
             session.commit()
         return True
 
-    def _send_due(self, active: _Active, now: datetime) -> bool:
+    def _send_due(self, active: Active, now: datetime) -> bool:
         due = [
             site
             for site in sorted(active.driver.waiting)
@@ -336,20 +298,20 @@ class Worker:
                 session.commit()
         return bool(due)
 
-    def _snapshot_will_do(self, active: _Active, site: str, now: datetime) -> bool:
+    def _snapshot_will_do(self, active: Active, site: str, now: datetime) -> bool:
         if site not in active.ready:
             if not self._snapshots.confirmed(site, active.driver.plan.min_snapshots[site], now):
                 return False
             active.ready.add(site)
         return True
 
-    def _renew(self, active: _Active, now: datetime) -> None:
+    def _renew(self, active: Active, now: datetime) -> None:
         with self._factory() as session:
             progress.hold(session, active.run_id, self._owner, now, self._timing.lease)
             session.commit()
         active.renewed = now
 
-    def _finish(self, active: _Active, outcome: Outcome, now: datetime) -> bool:
+    def _finish(self, active: Active, outcome: Outcome, now: datetime) -> bool:
         with self._factory() as session:
             progress.hold(session, active.run_id, self._owner, now, self._timing.lease)
             run = service.get_run(session, active.run_id)
@@ -361,7 +323,7 @@ class Worker:
         self._forget(active)
         return True
 
-    def _forget(self, active: _Active) -> None:
+    def _forget(self, active: Active) -> None:
         """Let go of a run; late replies to it mean nothing any more."""
         self._active.pop(active.run_id, None)
         for handle in [h for h, target in self._sent.items() if target[0] == active.run_id]:

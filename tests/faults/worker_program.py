@@ -19,7 +19,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "federation"))
 from hub_with_sites import HubWithSites
 
 from federation.runs import progress
-from federation.runs.worker import Timing, Worker
+from federation.runs.in_hand import Timing
+from federation.runs.worker import Worker
 
 TIMING = Timing(
     lease=timedelta(seconds=1),

@@ -20,7 +20,8 @@ from federation.disclosure.policy import Policy
 from federation.engines.embedded import EmbeddedEngine
 from federation.engines.interface import Engine, Reply, SiteStatus
 from federation.protocol.messages import TYP_REPLY, TYP_STEP
-from federation.runs.worker import Timing, Worker
+from federation.runs.in_hand import Timing
+from federation.runs.worker import Worker
 
 
 def _load(name: str) -> ModuleType:
