@@ -1,84 +1,31 @@
-"""What a patient can say yes or no to: the catalogue (design: consent.md 3.9, the first three).
+"""What a patient can say yes or no to: the catalogue (design: consent.md 3.9), ready for use.
 
-Labels and sentences are drafts in Dutch B1 with English beside them, in the same order.
+The items stand in catalogue.yaml beside this file and are read once, when the program starts.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from importlib.resources import files
 from typing import Final
 
+from consent.catalogue import LANGUAGES, Catalogue, Group, Item, read_catalogue
 from consent.errors import ConsentError
 
-LANGUAGES: Final[tuple[str, ...]] = ("nl", "en")
+__all__ = [
+    "CATALOGUE",
+    "GROUPS",
+    "ITEMS",
+    "LANGUAGES",
+    "Group",
+    "Item",
+    "in_groups",
+    "with_parents",
+]
 
-
-@dataclass(frozen=True)
-class Item:
-    """One thing to choose about. A withdrawn parent closes its children.
-
-    category: the kind of data it is about, a field of the scope of a choice.
-    """
-
-    code: str
-    parents: tuple[str, ...]
-    category: str
-    label_nl: str
-    label_en: str
-    text_nl: str
-    text_en: str
-
-    def label(self, language: str) -> str:
-        """A few words: in Dutch for "nl", in English otherwise."""
-        return self.label_nl if language == "nl" else self.label_en
-
-    def text(self, language: str) -> str:
-        """One sentence: in Dutch for "nl", in English otherwise."""
-        return self.text_nl if language == "nl" else self.text_en
-
-
-_ITEMS: Final[tuple[Item, ...]] = (
-    Item(
-        code="use.record",
-        parents=(),
-        category="record",
-        label_nl="Gegevens uit uw dossier",
-        label_en="Data from your record",
-        text_nl=(
-            "Onderzoekers mogen gegevens over uw ziekte en behandeling gebruiken, "
-            "maar zij zien uw naam niet."
-        ),
-        text_en=(
-            "Researchers may use data about your illness and treatment, "
-            "but they do not see your name."
-        ),
-    ),
-    Item(
-        code="use.network",
-        parents=("use.record",),
-        category="record",
-        label_nl="Meetellen in het netwerk",
-        label_en="Count in the network",
-        text_nl=(
-            "Uw gegevens blijven in uw ziekenhuis, "
-            "en alleen totalen van veel patiënten samen gaan naar buiten."
-        ),
-        text_en=(
-            "Your data stay in your hospital, and only totals of many patients together leave it."
-        ),
-    ),
-    Item(
-        code="study.join",
-        parents=(),
-        category="record",
-        label_nl="Meedoen aan deze studie",
-        label_en="Join this study",
-        text_nl="U doet mee aan deze studie, nadat u de informatie heeft gelezen.",
-        text_en="You take part in this study, after you have read the information.",
-    ),
+CATALOGUE: Final[Catalogue] = read_catalogue(
+    files("consent").joinpath("catalogue.yaml").read_text(encoding="utf-8")
 )
-
-ITEMS: Final[Mapping[str, Item]] = MappingProxyType({item.code: item for item in _ITEMS})
+ITEMS: Final[Mapping[str, Item]] = CATALOGUE.items
+GROUPS: Final[Mapping[str, Group]] = CATALOGUE.groups
 
 
 def with_parents(codes: Iterable[str]) -> tuple[str, ...]:
@@ -102,3 +49,13 @@ def with_parents(codes: Iterable[str]) -> tuple[str, ...]:
     if not found:
         raise ConsentError("requirement_set_empty")
     return tuple(found)
+
+
+def in_groups(codes: Iterable[str]) -> tuple[tuple[Group, tuple[Item, ...]], ...]:
+    """The items of `codes` by group, groups in the order of the form, items as they came."""
+    items = [ITEMS[code] for code in codes]
+    pairs = (
+        (group, tuple(item for item in items if item.group == group.code))
+        for group in GROUPS.values()
+    )
+    return tuple((group, members) for group, members in pairs if members)

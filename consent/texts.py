@@ -3,14 +3,17 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
+from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from consent.change_classes import problems
 from consent.errors import ConsentError
 from consent.items import ITEMS, LANGUAGES, with_parents
-from consent.models import CHANGE_CLASSES, TextVersion
+from consent.models import TextEnd, TextVersion
+from consent.rule import ANY
 from studies.actor import Actor
 from studies.base import canonical_json
 from studies.events import announce
@@ -38,7 +41,10 @@ def check_content(content: Mapping[str, Any]) -> None:
     if set(content) != {"items", *LANGUAGES} or not isinstance(content["items"], list):
         raise ConsentError("text_not_valid")
     items = content["items"]
-    if set(with_parents(items)) != set(items):
+    if set(with_parents(items)) != set(items) or len(set(items)) != len(items):
+        raise ConsentError("text_not_valid")
+    # Objections and pointers are no questions with a yes; they have pages of their own.
+    if any(ITEMS[item].regime != "consent" for item in items):
         raise ConsentError("text_not_valid")
     shapes = [_shape(content[language], items) for language in LANGUAGES]
     if any(shape != shapes[0] for shape in shapes):
@@ -49,7 +55,8 @@ def _shape(part: Any, items: Sequence[str]) -> tuple[object, ...]:
     if not isinstance(part, dict) or set(part) != _PARTS:
         raise ConsentError("text_not_valid")
     try:
-        if list(part["questions"]) != list(items) or set(part["answers"]) != set(ANSWERS):
+        # The order of the questions is that of the items; a stored mapping has none.
+        if set(part["questions"]) != set(items) or set(part["answers"]) != set(ANSWERS):
             raise ConsentError("text_not_valid")
         words = [
             part["title"],
@@ -78,45 +85,115 @@ def publish_text(
     actor: Actor,
     now: datetime,
     change_class: str = "first",
+    widened: Sequence[str] = (),
+    changes: Mapping[str, str] = MappingProxyType({}),
     ethics_reference: str = "",
     valid_from: datetime | None = None,
 ) -> TextVersion:
     """Store a new version of a study's text, approved by two different people.
 
-    The same content again returns the version that is there. Raises ConsentError:
-    `study_not_found`, or what `check_content` raises, or `text_not_valid` without two approvals.
+    The same content again returns the version that is there. What becomes of earlier answers
+    follows from the class: `wider` ends an old yes for each item of `widened`, `urgent` for every
+    item, both from `valid_from` on; the other classes leave all answers as they are.
+    `changes`: by language what is new, in a sentence.
+
+    Raises ConsentError: `study_not_found`, or what `check_content` raises, or `text_not_valid`
+    without two approvals, `change_class_wrong` (consent.change_classes), `text_begins_too_early`.
     """
     if session.get(Study, study) is None:
         raise ConsentError("study_not_found")
     check_content(content)
-    if len(set(approved_by)) < 2 or change_class not in CHANGE_CLASSES:
+    if len(set(approved_by)) < 2 or not all(approved_by):
         raise ConsentError("text_not_valid")
     text_id = content_id(study, content)
     there = session.get(TextVersion, text_id)
     if there is not None:
         return there
-    last = session.scalar(select(func.max(TextVersion.number)).where(TextVersion.study == study))
+    earlier = versions(session, study)
+    last = earlier[-1] if earlier else None
+    begins = now if valid_from is None else valid_from
+    # A yes that no longer counts from a moment in the past would have been counted in between.
+    if last is not None and begins < max(now, last.valid_from):
+        raise ConsentError("text_begins_too_early")
+    if problems(None if last is None else last.content, content, change_class, widened):
+        raise ConsentError("change_class_wrong")
     text = TextVersion(
         id=text_id,
         study=study,
-        number=(last or 0) + 1,
+        number=1 if last is None else last.number + 1,
         content=dict(content),
         change_class=change_class,
+        widened=sorted(widened),
+        changes=dict(changes),
         ethics_reference=ethics_reference,
         approved_by=list(approved_by),
-        valid_from=now if valid_from is None else valid_from,
+        valid_from=begins,
         created_at=now,
     )
     session.add(text)
     session.flush()
+    ended = _end_earlier(session, earlier, text)
     announce(
         session,
         actor=actor,
         action="consent.text_published",
         about=f"study:{study}",
-        facts={"number": text.number, "text": text_id, "change_class": change_class},
+        facts={
+            "number": text.number,
+            "text": text_id,
+            "change_class": change_class,
+            "ended": ended,
+        },
     )
     return text
+
+
+def _end_earlier(session: Session, earlier: Sequence[TextVersion], text: TextVersion) -> int:
+    """Say from when a yes on each earlier version no longer counts; how many rows that took."""
+    items = {"wider": tuple(text.widened), "urgent": (ANY,)}.get(text.change_class, ())
+    made = 0
+    for old in earlier:
+        for item in items:
+            # The table is append-only: what ended before stays ended from then.
+            if session.get(TextEnd, (old.id, item)) is None:
+                session.add(
+                    TextEnd(
+                        text_version=old.id, item=item, at=text.valid_from, why=text.change_class
+                    )
+                )
+                made += 1
+    session.flush()
+    return made
+
+
+def versions(session: Session, study: str) -> Sequence[TextVersion]:
+    """All texts of a study that were ever published, the first one first."""
+    return session.scalars(
+        select(TextVersion).where(TextVersion.study == study).order_by(TextVersion.number)
+    ).all()
+
+
+def to_ask_again(
+    session: Session, old: TextVersion, new: TextVersion, now: datetime
+) -> tuple[str, ...]:
+    """The items of `new` that somebody who answered on `old` has to be asked: those that are new,
+    and those for which a yes on `old` does not count any more."""
+    ended = set(
+        session.scalars(
+            select(TextEnd.item).where(TextEnd.text_version == old.id, TextEnd.at <= now)
+        )
+    )
+    if old.suspended_at is not None or ANY in ended:
+        return tuple(new.content["items"])
+    return tuple(
+        item for item in new.content["items"] if item in ended or item not in old.content["items"]
+    )
+
+
+def check_unaltered(text: TextVersion) -> None:
+    """Raise ConsentError `text_altered` unless the stored words are those that were published."""
+    if content_id(text.study, text.content) != text.id:
+        raise ConsentError("text_altered")
 
 
 def suspend_text(session: Session, text: TextVersion, *, actor: Actor, now: datetime) -> None:
@@ -137,7 +214,8 @@ def suspend_text(session: Session, text: TextVersion, *, actor: Actor, now: date
 def text_for(session: Session, study: str, now: datetime) -> TextVersion:
     """The text that is in force: the newest that has begun and is not suspended.
 
-    Raises ConsentError `text_not_found` when there is none.
+    Raises ConsentError `text_not_found` when there is none, `text_altered` when its words are not
+    those that were approved.
     """
     text = session.scalars(
         select(TextVersion)
@@ -151,6 +229,7 @@ def text_for(session: Session, study: str, now: datetime) -> TextVersion:
     ).first()
     if text is None:
         raise ConsentError("text_not_found")
+    check_unaltered(text)
     return text
 
 
