@@ -1,7 +1,8 @@
 """The code in a patient's letter: six characters that name it and sixteen that prove it.
 
 Crockford base32 without I, L, O and U, so that a code can be read aloud and typed from paper. The
-secret has 80 bits; the hub keeps only a verifier of it (Argon2id), the site makes the letter.
+secret has 80 bits. The site makes the letter; the hub keeps only a verifier (Argon2id) of a key
+made from the secret, from which the key that proves a yes cannot be made (consent/proof.py).
 """
 
 import secrets
@@ -11,6 +12,9 @@ from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
+
+from consent.proof import login_key, proof_key
+from consent.second_factor import second_key
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 ID_LENGTH: Final = 6
@@ -62,9 +66,14 @@ def read_code(typed: str) -> Letter | None:
     return Letter(code_id=plain[:ID_LENGTH], secret=plain[ID_LENGTH:])
 
 
-def verifier(secret: str) -> str:
-    """What the hub keeps of a secret: Argon2id as a PHC string, with its own salt."""
-    return _HASHER.hash(secret)
+def verifier(code_id: str, secret: str) -> str:
+    """What the hub keeps of a letter: Argon2id of its login key as a PHC string, own salt."""
+    return _HASHER.hash(login_key(code_id, secret))
+
+
+def second_verifier(code_id: str, secret: str, digits: str) -> str:
+    """What the hub keeps of the six digits that go with a letter (consent/second_factor.py)."""
+    return _HASHER.hash(second_key(proof_key(code_id, secret), digits))
 
 
 def is_verifier(text: str) -> bool:
@@ -72,9 +81,19 @@ def is_verifier(text: str) -> bool:
     return text.startswith("$argon2id$v=19$") and text.count("$") == 5 and len(text) <= 200
 
 
-def proves(stored: str, secret: str) -> bool:
-    """Whether `secret` is the one behind `stored`; a damaged verifier proves nothing."""
+def proves(stored: str, code_id: str, secret: str) -> bool:
+    """Whether `stored` is of this letter; a damaged verifier proves nothing."""
+    return _fits(stored, login_key(code_id, secret))
+
+
+def second_proves(stored: str, key: bytes, digits: str) -> bool:
+    """Whether `stored` is of these digits; `key`: the proof key of the letter they go with."""
+    return _fits(stored, second_key(key, digits))
+
+
+def _fits(stored: str, text: str) -> bool:
+    """One try, always one run of Argon2id: tests count the calls, so that no refusal is quicker."""
     try:
-        return _HASHER.verify(stored, secret)
+        return _HASHER.verify(stored, text)
     except (Argon2Error, InvalidHashError):
         return False

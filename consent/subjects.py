@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from consent import letters
 from consent.errors import ConsentError
 from consent.items import LANGUAGES
 from consent.models import Invitation, Subject
+from consent.second_factor import read_digits
 from consent.snapshot import HANDLE_BYTES
 from studies.actor import SYSTEM, Actor
 from studies.events import announce
@@ -22,9 +24,12 @@ from studies.models import Institution, Participation, Study
 VALID_FOR: Final = timedelta(days=90)
 MAX_FAILED: Final = 5
 LOCKED_FOR: Final = timedelta(hours=1)
+_PARTY: Final = re.compile(r"self|p-[A-Za-z0-9_-]{1,38}")
 
 # Compared with when no letter has the typed code, so that the answer takes as long.
-_NOBODY: Final = letters.verifier("0" * letters.SECRET_LENGTH)
+_NOBODY: Final = letters.verifier("0" * letters.ID_LENGTH, "0" * letters.SECRET_LENGTH)
+LETTER_LEVEL: Final = "letter"
+SECOND_LEVEL: Final = "letter+second"
 
 
 @dataclass(frozen=True)
@@ -32,13 +37,19 @@ class SignIn:
     """What came of a typed code. `subject` is None for every kind of refusal.
 
     A refusal is not an exception, because the failed try must be committed. `actor` acts for the
-    patient; `studies` are those the letter names.
+    patient; `studies` are those the letter names. `letter` is the code's id, `party` whose letter
+    it is, `level` how sure this is. `waits_for_digits`: the letter is right, but nobody is signed
+    in before its six digits came too (:func:`sign_in_with_digits`).
     """
 
     subject: Subject | None
     actor: Actor | None
     studies: tuple[str, ...] = ()
     language: str = "nl"
+    letter: str = ""
+    party: str = "self"
+    level: str = LETTER_LEVEL
+    waits_for_digits: bool = False
 
     def accepted(self) -> Subject:
         """The subject; raises ConsentError `code_invalid`, one message for every refusal."""
@@ -110,11 +121,16 @@ def invite(
     actor: Actor,
     now: datetime,
     valid_for: timedelta = VALID_FOR,
+    party: str = "self",
+    role: str = "self",
+    second_verifier: str | None = None,
 ) -> Invitation:
     """Store the letter that the hospital `site` made for one of its patients.
 
     verifier: what `letters.verifier` makes of the secret; the secret itself never comes here.
-    An earlier letter to the same patient stops working. Raises ConsentError
+    second_verifier: of the six digits that go another way; None when the letter alone opens.
+    party, role: for whom the letter is, the patient ("self") or a representative. An earlier
+    letter to the same person about this patient stops working. Raises ConsentError
     `invitation_not_valid`, `unknown_language`, `unknown_site`, `study_not_found` (also for a
     study in which the hospital has no part).
     """
@@ -123,19 +139,30 @@ def invite(
     well_formed = len(code_id) == letters.ID_LENGTH and set(code_id) <= set(letters.ALPHABET)
     if not well_formed or not letters.is_verifier(verifier) or not studies:
         raise ConsentError("invitation_not_valid")
+    if second_verifier is not None and not letters.is_verifier(second_verifier):
+        raise ConsentError("invitation_not_valid")
+    if (party == "self") != (role == "self") or not _PARTY.fullmatch(party):
+        raise ConsentError("invitation_not_valid")
     if session.get(Invitation, code_id) is not None:
         raise ConsentError("invitation_not_valid")
     network = _common_network(session, site, studies)
     subject = add_subject(session, site=site, handle=handle, network=network, now=now, actor=actor)
     session.execute(
         update(Invitation)
-        .where(Invitation.subject_id == subject.id, Invitation.replaced_at.is_(None))
+        .where(
+            Invitation.subject_id == subject.id,
+            Invitation.party == party,
+            Invitation.replaced_at.is_(None),
+        )
         .values(replaced_at=now)
     )
     invitation = Invitation(
         code_id=code_id,
         subject_id=subject.id,
+        party=party,
+        role=role,
         verifier=verifier,
+        second_verifier=second_verifier,
         studies=sorted(set(studies)),
         language=language,
         created_at=now,
@@ -183,28 +210,104 @@ def sign_in_with_code(session: Session, typed: str, *, now: datetime) -> SignIn:
     stopping for long. A code stays good until it expires, so that stopping is as easy as joining.
     """
     code = letters.read_code(typed)
-    invitation = (
-        None
-        if code is None
-        else session.scalars(
-            select(Invitation).where(Invitation.code_id == code.code_id).with_for_update()
-        ).first()
-    )
-    secret = "" if code is None else code.secret
-    proven = letters.proves(_NOBODY if invitation is None else invitation.verifier, secret)
-    if invitation is None:
-        return _refused(session, "unknown")
-    if invitation.replaced_at is not None or now >= invitation.expires_at:
-        return _refused(session, "ended")
-    if invitation.locked_until is not None and now < invitation.locked_until:
-        return _refused(session, "resting")
+    invitation = None if code is None else _letter(session, code.code_id)
+    code_id, secret = ("", "") if code is None else (code.code_id, code.secret)
+    proven = letters.proves(_NOBODY if invitation is None else invitation.verifier, code_id, secret)
+    why = _not_open(invitation, now)
+    if why is not None or invitation is None:
+        return _refused(session, why or "unknown")
     if not proven:
-        invitation.failed += 1
-        if invitation.failed >= MAX_FAILED:
-            invitation.failed = 0
-            invitation.locked_until = now + LOCKED_FOR
-        session.flush()
-        return _refused(session, "wrong")
+        return _wrong(session, invitation, now)
+    if invitation.second_verifier is not None:
+        return SignIn(None, None, letter=code_id, party=invitation.party, waits_for_digits=True)
+    return _open(session, invitation, LETTER_LEVEL, now)
+
+
+def sign_in_with_digits(
+    session: Session,
+    code_id: str,
+    key: bytes,
+    typed: str,
+    *,
+    now: datetime,
+    resting: bool = False,
+) -> SignIn:
+    """Who is signed in by a letter (its proof key, from the code before) and its six digits.
+
+    The same answer after the same work for every refusal. Wrong digits count with the wrong tries
+    of the letter's code, and only both together clear that count. resting: too many digits were
+    tried, so that even the right ones are refused.
+    """
+    invitation = _letter(session, code_id)
+    stored = None if invitation is None else invitation.second_verifier
+    digits = read_digits(typed)
+    proven = letters.second_proves(stored or _NOBODY, key, digits or "")
+    why = _not_open(invitation, now)
+    if why is not None or invitation is None:
+        return _refused(session, why or "unknown")
+    if resting:
+        return _refused(session, "resting")
+    if stored is None or digits is None or not proven:
+        return _wrong(session, invitation, now)
+    return _open(session, invitation, SECOND_LEVEL, now)
+
+
+def letter_of(session: Session, subject: Subject, party: str, typed: str, now: datetime) -> str:
+    """The id of the letter that was typed again to prove a yes, when it is this person's own.
+
+    Raises ConsentError `code_invalid` for every other code, after the same work. A wrong try of
+    this person's own letter counts with those of the door.
+    """
+    code = letters.read_code(typed)
+    invitation = None if code is None else _letter(session, code.code_id)
+    code_id, secret = ("", "") if code is None else (code.code_id, code.secret)
+    proven = letters.proves(_NOBODY if invitation is None else invitation.verifier, code_id, secret)
+    if invitation is None or _not_open(invitation, now) is not None:
+        raise ConsentError("code_invalid")
+    if (invitation.subject_id, invitation.party) != (subject.id, party):
+        raise ConsentError("code_invalid")
+    if not proven:
+        _wrong(session, invitation, now)
+        raise ConsentError("code_invalid")
+    return code_id
+
+
+def role_of(session: Session, subject: Subject, party: str) -> str:
+    """In which role this party speaks about the patient: "self", "parent", "guardian" and so on."""
+    newest = (
+        select(Invitation.role)
+        .where(Invitation.subject_id == subject.id, Invitation.party == party)
+        .order_by(Invitation.created_at.desc())
+    )
+    return session.scalars(newest).first() or "self"
+
+
+def _letter(session: Session, code_id: str) -> Invitation | None:
+    query = select(Invitation).where(Invitation.code_id == code_id).with_for_update()
+    return session.scalars(query).first()
+
+
+def _not_open(invitation: Invitation | None, now: datetime) -> str | None:
+    """Why a letter opens nothing at `now`, whatever was typed; None when it may."""
+    if invitation is None:
+        return "unknown"
+    if invitation.replaced_at is not None or now >= invitation.expires_at:
+        return "ended"
+    if invitation.locked_until is not None and now < invitation.locked_until:
+        return "resting"
+    return None
+
+
+def _wrong(session: Session, invitation: Invitation, now: datetime) -> SignIn:
+    invitation.failed += 1
+    if invitation.failed >= MAX_FAILED:
+        invitation.failed = 0
+        invitation.locked_until = now + LOCKED_FOR
+    session.flush()
+    return _refused(session, "wrong")
+
+
+def _open(session: Session, invitation: Invitation, level: str, now: datetime) -> SignIn:
     invitation.failed = 0
     invitation.locked_until = None
     invitation.first_used_at = invitation.first_used_at or now
@@ -213,7 +316,15 @@ def sign_in_with_code(session: Session, typed: str, *, now: datetime) -> SignIn:
     subject = invitation.subject
     actor = patient(subject)
     announce(session, actor=actor, action="consent.signed_in", about=f"institution:{subject.site}")
-    return SignIn(subject, actor, tuple(invitation.studies), invitation.language)
+    return SignIn(
+        subject,
+        actor,
+        tuple(invitation.studies),
+        invitation.language,
+        invitation.code_id,
+        invitation.party,
+        level,
+    )
 
 
 def _refused(session: Session, why: str) -> SignIn:

@@ -1,4 +1,6 @@
-"""Signing in: checks the secrets and makes the server-side session.
+"""Signing in of professionals: checks the secrets and makes the server-side session.
+
+Patients come in through registry/accounts/letter_door.py and its neighbours.
 
 These functions sit at the edge: each opens its own unit of work, because a wrong attempt must be
 counted and audited although the request fails.
@@ -12,8 +14,6 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
-from consent.errors import ConsentError
-from consent.service import sign_in_with_code
 from registry.access import ANONYMOUS
 from registry.accounts import attempts, secrets
 from registry.accounts.errors import AccountError
@@ -49,7 +49,7 @@ def sign_in(
     Raises AccountError WRONG_SIGN_IN, the same for every reason, or LOCKED.
     """
     folded = fold(name)[:200]
-    keys = (attempts.name_key(folded), attempts.address_key(address))
+    keys = (attempts.name_key(folded), attempts.address_key(address), attempts.overall_key())
     password_right = _password_right(factory, Account.name == folded, keys, password, now)
     with unit_of_work(factory, ANONYMOUS) as session:
         attempts.check(session, keys, now)
@@ -84,7 +84,7 @@ def confirm(
     with reading(factory) as session:
         account = session.get(Account, actor.id)
         name = "" if account is None else account.name
-    keys = (attempts.name_key(name), attempts.address_key(address))
+    keys = (attempts.name_key(name), attempts.address_key(address), attempts.overall_key())
     password_right = _password_right(factory, Account.id == actor.id, keys, password, now)
     with unit_of_work(factory, actor) as session:
         attempts.check(session, keys, now)
@@ -101,31 +101,6 @@ def confirm(
     return SignedIn(session_id, actor)
 
 
-def sign_in_patient(
-    factory: SessionFactory,
-    *,
-    typed: str,
-    address: str,
-    now: datetime,
-    previous: str | None = None,
-) -> SignedIn:
-    """A patient's session for the code of a letter; consent.service counts and audits the tries.
-
-    Raises ConsentError ``code_invalid`` for every kind of wrong code, or AccountError LOCKED when
-    this address made too many wrong attempts.
-    """
-    with unit_of_work(factory, ANONYMOUS) as session:
-        attempts.check(session, (attempts.address_key(address),), now)
-        found = sign_in_with_code(session, typed, now=now)
-        if found.actor is None:
-            attempts.count_address(session, address, now)
-        else:
-            session_id = start(session, now=now, subject_id=found.actor.id, previous=previous)
-    if found.actor is None:
-        raise ConsentError("code_invalid")
-    return SignedIn(session_id, found.actor)
-
-
 def sign_out(factory: SessionFactory, *, actor: Actor, session_id: str) -> None:
     """End one session at once."""
     with unit_of_work(factory, actor) as session:
@@ -140,6 +115,7 @@ def sweep(session: Session, now: datetime) -> None:
     """Delete sessions past their absolute end and used codes nobody can repeat."""
     session.execute(delete(AccountSession).where(AccountSession.created_at < now - ABSOLUTE))
     session.execute(delete(AccountTotpUsed).where(AccountTotpUsed.used_at < now - ABSOLUTE))
+    attempts.sweep(session, now)
 
 
 def _about(actor: Actor) -> str:

@@ -1,7 +1,9 @@
 """Who makes this request: reads the cookie or the API token, fills ``flask.g``.
 
-For views: :func:`sign_in`, :func:`sign_in_patient`, :func:`confirm`, :func:`sign_out` do the whole
-job, cookie included; :func:`draft` and :func:`keep_draft` keep a half-filled form with the session.
+For views: :func:`sign_in`, :func:`confirm`, :func:`sign_out` do the whole job, cookie included;
+patients come in by :func:`sign_in_patient` and :func:`sign_in_digits`, or :func:`arrive` after
+another proof of who they are. :func:`draft` and :func:`keep_draft` keep a half-filled form with
+the session.
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ from flask import Response, current_app, g, request
 from flask import session as form_cookie
 
 from registry.access import ANONYMOUS, NotAllowed, SignInNeeded
-from registry.accounts import sessions
+from registry.accounts import cookies, letter_door, proving, sessions
 from registry.accounts import sign_in as signing
+from registry.accounts.letter_door import Arrived, Waiting
 from registry.accounts.sign_in import SignedIn
 from registry.settings import Settings
 from registry.transaction import current_session, reading
@@ -30,6 +33,7 @@ def load(settings: Settings) -> None:
     ended token would silently be answered as anonymous.
     """
     g.new_cookie = None
+    g.proof_key, g.letter = None, None
     if request.endpoint == "static":
         return
     authorization = request.authorization
@@ -45,6 +49,7 @@ def load(settings: Settings) -> None:
         g.new_cookie = ""
         return
     g.visit, g.actor, g.fresh = visit, visit.actor, visit.fresh
+    proving.load(settings)
     if visit.stale_touch:
         with g.factory() as session:
             sessions.touch(session, session_id, g.now)
@@ -76,20 +81,62 @@ def sign_in(name: str, password: str, code: str) -> Actor:
             name=name,
             password=password,
             code=code,
-            address=_address(),
+            address=proving.address(),
             now=g.now,
             previous=_session_id(),
         )
     )
 
 
-def sign_in_patient(typed: str) -> Actor:
-    """Sign a patient in with the code of a letter; raises ConsentError or AccountError LOCKED."""
-    return _arrive(
-        signing.sign_in_patient(
-            g.factory, typed=typed, address=_address(), now=g.now, previous=_session_id()
+def sign_in_patient(typed: str) -> bool:
+    """Try a letter's code. False when its six digits are still to come (:func:`sign_in_digits`).
+
+    Raises ConsentError ``code_invalid`` or AccountError LOCKED.
+    """
+    answer = letter_door.sign_in_with_letter(
+        g.factory, typed=typed, trier=proving.trier(), now=g.now, previous=_session_id()
+    )
+    if isinstance(answer, Waiting):
+        proving.keep_half_way(answer.letter)
+        return False
+    arrive(answer)
+    return True
+
+
+def sign_in_digits(typed: str) -> Actor:
+    """Try the six digits after the letter. Raises SignInNeeded when the letter was too long ago,
+    else as :func:`sign_in_patient`."""
+    found = proving.half_way()
+    if found is None:
+        raise SignInNeeded
+    letter, number = found
+    return arrive(
+        letter_door.sign_in_with_digits(
+            g.factory,
+            letter=letter,
+            typed=typed,
+            trier=proving.trier(number),
+            now=g.now,
+            previous=_session_id(),
         )
     )
+
+
+def arrive(arrived: Arrived) -> Actor:
+    """Give this browser the session of a patient who just proved who they are."""
+    actor = _arrive(SignedIn(arrived.session_id, arrived.actor))
+    proving.forget()
+    if arrived.letter is not None:
+        proving.remember(arrived.letter, arrived.session_id)
+    return actor
+
+
+def stay() -> None:
+    """Count the session's time anew; a patient asked for more time. Only inside a POST view."""
+    session_id = _session_id()
+    if session_id is None:
+        raise SignInNeeded
+    sessions.touch(current_session(), session_id, g.now)
 
 
 def confirm(password: str, code: str) -> Actor:
@@ -103,7 +150,7 @@ def confirm(password: str, code: str) -> Actor:
             actor=g.actor,
             password=password,
             code=code,
-            address=_address(),
+            address=proving.address(),
             now=g.now,
             previous=session_id,
         )
@@ -116,6 +163,7 @@ def sign_out() -> None:
     if session_id is not None:
         signing.sign_out(g.factory, actor=g.actor, session_id=session_id)
     form_cookie.clear()
+    proving.forget()
     g.new_cookie = ""
     g.visit, g.actor, g.fresh = None, ANONYMOUS, False
 
@@ -140,6 +188,7 @@ def cookie_name(settings: Settings) -> str:
 
 def set_cookie(response: Response, settings: Settings) -> None:
     """Send the new session id after signing in, or clear it after signing out."""
+    cookies.send(response, settings)
     value = g.get("new_cookie")
     if value is None:
         return
@@ -169,7 +218,3 @@ def _arrive(arrived: SignedIn) -> Actor:
 
 def _session_id() -> str | None:
     return None if g.visit is None else g.visit.session_id
-
-
-def _address() -> str:
-    return request.remote_addr or "unknown"

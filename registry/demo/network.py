@@ -227,7 +227,7 @@ def _invite(session: Session, slug: str, handle: bytes, answer: str, now: dateti
         site=slug,
         handle=handle,
         code_id=letter.code_id,
-        verifier=letters.verifier(letter.secret),
+        verifier=letters.verifier(letter.code_id, letter.secret),
         studies=[STUDY],
         language="nl",
         actor=SYSTEM,

@@ -91,7 +91,7 @@ def sign_out() -> Response:
     """End the session; a patient's browser also forgets what it kept of this site."""
     was_patient = g.actor.kind == "patient"
     visitor.sign_out()
-    response = redirect(url_for("patient.sign_in" if was_patient else "shell.start"), 303)
+    response = redirect(url_for("door.sign_in" if was_patient else "shell.start"), 303)
     if was_patient:
         response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response

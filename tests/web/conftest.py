@@ -139,7 +139,7 @@ def _add_patients(session: Session, world: World) -> None:
             site=site,
             handle=handle,
             code_id=letter.code_id,
-            verifier=letters.verifier(letter.secret),
+            verifier=letters.verifier(letter.code_id, letter.secret),
             studies=[study],
             language="nl",
             actor=SYSTEM,

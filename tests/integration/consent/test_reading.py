@@ -38,7 +38,7 @@ def test_invited_and_nothing_said(hub: Hub) -> None:
         site="zuyderland",
         handle=b"h" * 20,
         code_id=made.code_id,
-        verifier=letters.verifier(made.secret),
+        verifier=letters.verifier(made.code_id, made.secret),
         studies=[STUDY],
         language="nl",
         actor=Actor("site", "zuyderland"),

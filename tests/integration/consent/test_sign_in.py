@@ -27,7 +27,7 @@ def letter(hub: Hub, handle: bytes = HANDLE, **changes: Any) -> Letter:
         "site": "zuyderland",
         "handle": handle,
         "code_id": made.code_id,
-        "verifier": letters.verifier(made.secret),
+        "verifier": letters.verifier(made.code_id, made.secret),
         "studies": [STUDY],
         "language": "nl",
         "actor": Actor("site", "zuyderland"),

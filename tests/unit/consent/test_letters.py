@@ -78,16 +78,17 @@ def test_a_secret_has_eighty_bits() -> None:
 
 
 def test_a_verifier_proves_its_secret_only() -> None:
-    kept = verifier(LETTER.secret)
+    kept = verifier(LETTER.code_id, LETTER.secret)
     assert is_verifier(kept)
     assert LETTER.secret not in kept
-    assert proves(kept, LETTER.secret)
-    assert not proves(kept, LETTER.secret[:-1] + "0")
-    assert not proves(kept, "")
-    assert kept != verifier(LETTER.secret)
+    assert proves(kept, LETTER.code_id, LETTER.secret)
+    assert not proves(kept, LETTER.code_id, LETTER.secret[:-1] + "0")
+    assert not proves(kept, LETTER.code_id, "")
+    assert not proves(kept, "ABC124", LETTER.secret)
+    assert kept != verifier(LETTER.code_id, LETTER.secret)
 
 
 @pytest.mark.parametrize("kept", ["", "secret", "$argon2id$v=19$broken", "$2b$12$abc"])
 def test_a_damaged_verifier_proves_nothing(kept: str) -> None:
-    assert not proves(kept, LETTER.secret)
+    assert not proves(kept, LETTER.code_id, LETTER.secret)
     assert not is_verifier(kept)
