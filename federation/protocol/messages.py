@@ -24,7 +24,8 @@ TYP_REPLY = "oncokring-reply+jws"
 TYP_SNAPSHOT = "consent-snapshot+jws"
 TYP_ACK = "oncokring-ack+jws"
 TYP_RESULT = "oncokring-result+jws"
-TYPES = frozenset({TYP_STEP, TYP_REPLY, TYP_SNAPSHOT, TYP_ACK, TYP_RESULT})
+TYP_SITE_MESSAGE = "oncokring-site-message+jws"
+TYPES = frozenset({TYP_STEP, TYP_REPLY, TYP_SNAPSHOT, TYP_ACK, TYP_RESULT, TYP_SITE_MESSAGE})
 
 SKEW = timedelta(seconds=60)
 _ALGORITHMS = ["Ed25519"]

@@ -10,6 +10,7 @@ import click
 from federation.query.builtin import find_codebook, names
 from federation.query.codebook import Codebook
 from federation.query.errors import QueryError
+from federation.site.cli_consent import COMMANDS as CONSENT_COMMANDS
 from federation.site.cli_steward import COMMANDS
 from federation.site.cli_words import FAILED, OK, WRONG_USE, or_stop, print_json, stop
 from federation.site.errors import DataError, SetupError
@@ -168,46 +169,7 @@ def status(directory: Path, as_json: bool) -> None:
     sys.exit(OK if found["audit_intact"] else FAILED)
 
 
-@site.command()
-@click.argument("directory", type=_FOLDER)
-@click.option("--number", prompt="Patient number", help="The local number; asked for without it.")
-@click.option("--study", "studies", multiple=True, required=True, help="Study in the letter.")
-@click.option("--language", type=click.Choice(["nl", "en"]), default="nl")
-@click.option("--any-number", is_flag=True, help="Also when the number is not in the data.")
-def invite(
-    directory: Path, number: str, studies: tuple[str, ...], language: str, any_number: bool
-) -> None:
-    """Make a letter code for one patient. `letter` goes to the patient, `hub` to the hub."""
-    from federation.site.directory import SiteDirectory
-    from federation.site.handles import is_known, new_letter
-    from federation.site.report import sentence
-
-    found = or_stop(lambda: SiteDirectory.load(directory))
-    for study in studies:
-        if study not in found.settings.studies:
-            stop("This study is not agreed here; see site.toml.", WRONG_USE)
-    try:
-        if not any_number and not is_known(found, number):
-            stop("No patient in the data has this number; check it, or use --any-number.", FAILED)
-    except DataError as error:
-        stop(sentence(error), FAILED)
-    letter = new_letter(found.handles, number.strip())
-    print_json(
-        {
-            "letter": letter.printed,
-            "hub": {
-                "site": found.slug,
-                "handle": letter.handle,
-                "code_id": letter.code_id,
-                "verifier": letter.verifier,
-                "studies": sorted(studies),
-                "language": language,
-            },
-        }
-    )
-
-
-for _command in COMMANDS:
+for _command in (*COMMANDS, *CONSENT_COMMANDS):
     site.add_command(_command)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from consent.letters import proves, read_code
 from federation.protocol.keys import BoxKey, SigningKey
 from federation.site.cli import site as commands
 from federation.site.directory import SiteDirectory
@@ -106,26 +105,6 @@ def test_status_of_a_broken_log(site):
     found = run("status", site.path, "--json")
     assert found.exit_code == 1
     assert json.loads(found.output)["audit_intact"] is False
-
-
-def test_a_letter(site):
-    # A number that no random code holds: those have no lower-case letters and no blank.
-    data = (site.path / "data.csv").read_text()
-    (site.path / "data.csv").write_text(data.replace("P1,", "patient 1,"))
-    found = run("invite", site.path, "--study", "onco", input="patient 1\n")
-    made = json.loads(found.output[found.output.index("{") :])
-
-    assert found.exit_code == 0
-    assert made["hub"]["studies"] == ["onco"]
-    assert proves(made["hub"]["verifier"], read_code(made["letter"]).secret)
-    assert "patient 1" not in json.dumps(made)
-
-
-def test_a_letter_to_nobody(site):
-    assert run("invite", site.path, "--study", "onco", "--number", "P99").exit_code == 1
-    assert run("invite", site.path, "--study", "x", "--number", "P1").exit_code == 2
-    more = ("--study", "onco", "--number", "P99", "--any-number")
-    assert run("invite", site.path, *more).exit_code == 0
 
 
 def test_init_then_pin(tmp_path, codebook, site):

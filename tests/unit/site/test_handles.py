@@ -1,16 +1,14 @@
-"""Handles, letters and the numbers behind them."""
+"""Handles and the numbers behind them."""
 
 import base64
 import hashlib
 import hmac
-import re
 
 import numpy as np
 import pytest
 
-from consent import letters
 from consent.snapshot import build_claims
-from federation.site.handles import is_known, list_handles, new_letter
+from federation.site.handles import is_known, list_handles
 from federation.site.pseudonyms import HandleMaker, handle_text
 
 KEY = b"k" * 32
@@ -63,23 +61,6 @@ def test_list_handles_are_fit_for_a_snapshot(make_site):
         handles=handles,
         granted=[np.ones(3, np.bool_)],
     )
-
-
-def test_a_letter_is_one_the_hub_understands(site):
-    letter = new_letter(site.handles, "P1")
-    code = letters.read_code(letter.printed.lower())
-
-    assert re.fullmatch(r"[0-9A-Z]{6}(-[0-9A-Z]{4}){4}", letter.printed)
-    assert code is not None
-    assert code.code_id == letter.code_id
-    assert letters.is_verifier(letter.verifier)
-    assert letters.proves(letter.verifier, code.secret)
-    assert not letters.proves(letter.verifier, code.secret[:-1] + "?")
-    assert letter.handle == handle_text(site.handles.handle("P1"))
-
-
-def test_letters_differ(site):
-    assert new_letter(site.handles, "P1").printed != new_letter(site.handles, "P1").printed
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,201 @@
+"""What this hospital knows of who may speak for a patient, and whose yes that makes needed.
+
+The hub is told the same in numbered messages, but the hospital counts by its own books.
+"""
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from consent.parties import (
+    ADULT,
+    BEGIN,
+    HOLDERS,
+    ROLES,
+    SELF,
+    Age,
+    Span,
+    Speaker,
+    check_age,
+    spans,
+)
+from federation.site import audit
+from federation.site.errors import SetupError
+from federation.site.outbox import Outbox
+from federation.site.pseudonyms import handle_text
+from federation.site.store import milliseconds, moment
+
+AGE: Final = "age_class"
+REPRESENTATIVE: Final = "representative"
+DEATH: Final = "death"
+CONTACT_STOP: Final = "contact_stop"
+
+
+@dataclass(frozen=True)
+class Person:
+    """What is known of one patient; `needed` are the spans that follow from it."""
+
+    age: Age | None
+    speakers: tuple[Speaker, ...]
+    died: bool
+    contact_stopped: bool
+
+    @property
+    def needed(self) -> list[Span]:
+        return spans(self.age, self.speakers)
+
+
+def person(database: sqlite3.Connection, handle: bytes) -> Person:
+    """What this hospital knows of a patient; the newest word counts."""
+    age: Age | None = None
+    speakers: dict[str, Speaker] = {}
+    kinds = set()
+    for kind, text, effective in database.execute(
+        "SELECT kind, value, effective_at FROM fact WHERE handle = ? ORDER BY number", (handle,)
+    ):
+        value = json.loads(text)
+        kinds.add(kind)
+        if kind == AGE:
+            age = Age(value["class"], value["next_month"], moment(effective))
+        elif kind == REPRESENTATIVE:
+            end = value["until"]
+            speakers[value["party"]] = Speaker(
+                value["party"],
+                value["role"],
+                moment(value["from"]),
+                None if end is None else moment(end),
+            )
+    return Person(age, tuple(speakers.values()), DEATH in kinds, CONTACT_STOP in kinds)
+
+
+def needs(database: sqlite3.Connection, at: datetime) -> Mapping[bytes, frozenset[str]]:
+    """Whose yes is needed at `at`, for each patient of whom anything is known about it. An empty
+    set: nobody can open. Whoever is not named decides alone."""
+    newest: dict[tuple[bytes, str], tuple[int, int | None]] = {}
+    for handle, party, start, end in database.execute(
+        "SELECT handle, party, valid_from, valid_until FROM party ORDER BY number"
+    ):
+        newest[handle, party] = (start, end)
+    now, found = milliseconds(at), dict[bytes, set[str]]()
+    for (handle, party), (start, end) in newest.items():
+        own = found.setdefault(handle, set())
+        if start <= now and (end is None or now < end):
+            own.add(party)
+    return {handle: frozenset(own) for handle, own in found.items()}
+
+
+class People:
+    """Writes down facts about patients and tells the hub. Call inside one transaction."""
+
+    def __init__(self, database: sqlite3.Connection, outbox: Outbox, by: str) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._by = by
+
+    def set_age(self, handle: bytes, age_class: str, month: str | None, now: datetime) -> None:
+        """The patient's age class and, for a child, in which month it leaves it. For an adult it
+        also says: this patient decides again. SetupError for what makes no sense."""
+        try:
+            check_age(age_class, month)
+        except ValueError as error:
+            raise SetupError(
+                "give the month in which a child leaves its age class, such as 2031-05; "
+                "an adult has none."
+            ) from error
+        self._keep(handle, AGE, {"class": age_class, "next_month": month}, now)
+
+    def add_representative(
+        self,
+        handle: bytes,
+        role: str,
+        start: datetime | None,
+        end: datetime | None,
+        now: datetime,
+        party: str | None = None,
+    ) -> str:
+        """Somebody who may speak for the patient, with or without a known end; the opaque name of
+        this person. With `party` the newest word about one who is known already."""
+        if role not in ROLES:
+            raise SetupError(f"a representative is one of: {', '.join(sorted(ROLES))}.")
+        if start is not None and end is not None and end < start:
+            raise SetupError("the end lies before the begin; correct one of them.")
+        known = {each.party for each in person(self._database, handle).speakers}
+        if party is not None and party not in known:
+            raise SetupError("this patient has no representative with this name; see site person.")
+        name = party or f"p-{secrets.token_hex(8)}"
+        value = {
+            "party": name,
+            "role": role,
+            "from": milliseconds(start or BEGIN),
+            "until": None if end is None else milliseconds(end),
+        }
+        self._keep(handle, REPRESENTATIVE, value, now)
+        return name
+
+    def end_representative(self, handle: bytes, party: str, end: datetime, now: datetime) -> None:
+        """The authority of this person ends, or has ended."""
+        known = {each.party: each for each in person(self._database, handle).speakers}
+        if party not in known:
+            raise SetupError("this patient has no representative with this name; see site person.")
+        role, start = known[party].role, known[party].start
+        self.add_representative(handle, role, start, max(start, end), now, party)
+        self._database.execute(
+            "UPDATE letter SET ended_at = ? WHERE handle = ? AND party = ? AND ended_at IS NULL",
+            (milliseconds(now), handle, party),
+        )
+
+    def died(self, handle: bytes, now: datetime) -> None:
+        """The patient has died: no yes is made or widened from now on, and no message is sent.
+
+        The hub is told that this patient's choices are closed, not why. Letters end.
+        """
+        self._keep(handle, DEATH, {}, now)
+        self._database.execute(
+            "UPDATE letter SET ended_at = ? WHERE handle = ? AND ended_at IS NULL",
+            (milliseconds(now), handle),
+        )
+
+    def stop_contact(self, handle: bytes, now: datetime) -> None:
+        """The patient gets no messages any more; what was agreed to stays."""
+        self._keep(handle, CONTACT_STOP, {}, now)
+
+    def _keep(self, handle: bytes, kind: str, value: Mapping[str, Any], now: datetime) -> None:
+        self._database.execute(
+            "INSERT INTO fact (handle, kind, value, by_name, effective_at, at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (handle, kind, json.dumps(value), self._by, milliseconds(now), milliseconds(now)),
+        )
+        self._work_out(handle, now)
+        content = {"handle": handle_text(handle), **value}
+        if kind == AGE:
+            content["since"] = milliseconds(now)
+        self._outbox.add("closed" if kind == DEATH else kind, content, now)
+        audit.record(self._database, "PERSON", {"kind": kind, "names": self._by}, now)
+
+    def _work_out(self, handle: bytes, now: datetime) -> None:
+        """Write whose yes is needed from now on; who is not needed any more gets an empty span."""
+        found = {span.party: span for span in person(self._database, handle).needed}
+        gone = {
+            row[0]
+            for row in self._database.execute("SELECT party FROM party WHERE handle = ?", (handle,))
+        } - set(found)
+        rows = [
+            (each.party, each.role, milliseconds(each.start), _milliseconds(each.end))
+            for each in found.values()
+        ] + [(party, "self" if party == SELF else "parent", 0, 0) for party in sorted(gone)]
+        self._database.executemany(
+            "INSERT INTO party (handle, party, role, valid_from, valid_until, at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            [(handle, *row, milliseconds(now)) for row in rows],
+        )
+
+
+def _milliseconds(value: datetime | None) -> int | None:
+    return None if value is None else milliseconds(value)
+
+
+__all__ = ["ADULT", "HOLDERS", "People", "Person", "needs", "person"]
