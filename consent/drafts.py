@@ -69,10 +69,11 @@ def start(
     return draft
 
 
-def find(session: Session, study: str, draft_id: str) -> TextDraft:
-    """A draft of this study; `draft_not_found` for another study's as for none at all."""
+def find(session: Session, draft_id: str, study: str | None = None) -> TextDraft:
+    """A draft, of this study when one is named; `draft_not_found` for another study's as for none
+    at all."""
     found = session.get(TextDraft, draft_id)
-    if found is None or found.study != study:
+    if found is None or study not in (None, found.study):
         raise ConsentError("draft_not_found")
     return found
 

@@ -36,6 +36,12 @@ COMMANDS: Mapping[str, tuple[str, str, str, str]] = {
         "How a study's answers may leave: results per hospital, stricter thresholds.",
         "hub",
     ),
+    "consent": (
+        "registry.commands.consent",
+        "consent",
+        "The words patients read, and what hospitals send by file.",
+        "hub",
+    ),
     "user": ("registry.commands.user", "user", "Accounts and roles.", "hub"),
     "token": ("registry.commands.token", "token", "Tokens for programs that use the API.", "hub"),
     "audit": ("registry.commands.audit", "audit", "Check and export the audit log.", "hub"),

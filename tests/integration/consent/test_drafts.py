@@ -133,8 +133,8 @@ def test_writers_do_not_approve_and_a_change_takes_approvals_away(hub: Hub) -> N
     with refused("draft_not_approved"):
         drafts.publish(hub.session, draft, actor=WRITER, now=LATER)
     with refused("draft_not_found"):
-        drafts.find(hub.session, "other-study", draft.id)
-    assert drafts.find(hub.session, STUDY, draft.id) is draft
+        drafts.find(hub.session, draft.id, "other-study")
+    assert drafts.find(hub.session, draft.id, STUDY) is draft
 
 
 def test_t28_a_letter_changed_after_approval_is_found(hub: Hub) -> None:
