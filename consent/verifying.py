@@ -19,7 +19,7 @@ from consent.alarms import raise_alarm
 from consent.log import EMPTY_ROOT, Frontier, leaf_hash
 from consent.models import ConsentEvent, ConsentMark, LogHead, LogLeaf
 from consent.models_trust import Erasure
-from consent.witnessing import check_all_heads
+from consent.witnessing import Fault, judge_all_heads
 
 _PAGE: Final = 2000
 
@@ -59,18 +59,25 @@ def verify_log(session: Session, network: str) -> LogBroken | LogHolds:
     return LogHolds(frontier.size, frontier.root.hex(), erased)
 
 
-def verify_whole(session: Session, network: str, now: datetime) -> LogBroken | LogHolds:
-    """The nightly check: the log itself and every head signed or seen; raises alarms, so it writes.
+def look_whole(session: Session, network: str) -> tuple[LogBroken | LogHolds, list[Fault]]:
+    """The nightly look: the log itself, and every head that was signed or seen. Reads only.
 
     A head that does not agree is told as LogBroken too.
     """
     found = verify_log(session, network)
     if isinstance(found, LogBroken):
-        facts = {"leaf": found.leaf, "why": found.why}
-        raise_alarm(session, network, "log_broken", facts, now)
-        return found
-    if check_all_heads(session, network, now):
-        return LogBroken(None, "a head that was signed or seen does not belong to the leaves")
+        return found, [Fault("log_broken", {"leaf": found.leaf, "why": found.why})]
+    faults = judge_all_heads(session, network)
+    if faults:
+        found = LogBroken(None, "a head that was signed or seen does not belong to the leaves")
+    return found, faults
+
+
+def verify_whole(session: Session, network: str, now: datetime) -> LogBroken | LogHolds:
+    """As `look_whole`, and write down an alarm for each thing that does not hold."""
+    found, faults = look_whole(session, network)
+    for fault in faults:
+        raise_alarm(session, network, fault.kind, fault.facts, now)
     return found
 
 

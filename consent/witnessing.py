@@ -4,7 +4,8 @@ Each confirmation of a hospital names the head that came with its snapshot and i
 hospital, so the hub cannot take it back. Every head is held against all others and our own leaves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -22,6 +23,14 @@ from studies.events import announce
 #: A head that others saw is shown to a hospital only when it was seen this recently.
 SEEN_WITHIN: Final = timedelta(hours=24)
 OTHERS: Final = 2
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A head that does not agree: the kind of alarm and what it tells."""
+
+    kind: str
+    facts: Mapping[str, Any]
 
 
 def note_witness(
@@ -61,7 +70,18 @@ def note_witness(
 def check_head(
     session: Session, network: str, size: int, root: str, now: datetime, *, site: str | None = None
 ) -> str | None:
-    """Hold one head against all witnessed heads and our leaves; the kind of alarm, None for none.
+    """Hold one head against all others; raise an alarm and give its kind, None when it agrees."""
+    fault = judge_head(session, network, size, root, site=site)
+    if fault is None:
+        return None
+    raise_alarm(session, network, fault.kind, fault.facts, now)
+    return fault.kind
+
+
+def judge_head(
+    session: Session, network: str, size: int, root: str, *, site: str | None = None
+) -> Fault | None:
+    """Hold one head against all witnessed heads and our leaves. Reads only.
 
     site: who saw it; None for a head that we signed ourselves.
     """
@@ -74,36 +94,31 @@ def check_head(
         who = {other for other, _ in others} | ({site} if site else set())
         roots = {theirs for _, theirs in others} | {root}
         facts: dict[str, Any] = {"sites": sorted(who), "size": size, "roots": sorted(roots)}
-        raise_alarm(session, network, "two_histories", facts, now)
-        return "two_histories"
+        return Fault("two_histories", facts)
     if _ours(session, network, size) == root:
         return None
     # Not our leaves. Did we publish it, or did somebody else do that in our name?
     ours = site is None or _published(session, network, size, root)
-    kind = "log_broken" if ours else "head_unknown"
     facts = {"sites": [site] if site else [], "size": size, "roots": [root]}
-    raise_alarm(session, network, kind, facts, now)
-    return kind
+    return Fault("log_broken" if ours else "head_unknown", facts)
 
 
-def check_all_heads(session: Session, network: str, now: datetime) -> int:
-    """Hold every head that was ever signed or seen against our leaves; how many do not agree."""
-    wrong = 0
+def judge_all_heads(session: Session, network: str) -> list[Fault]:
+    """Hold every head that was ever signed or seen against our leaves. Reads only."""
     signed = session.execute(
         select(TreeHead.size, TreeHead.root).where(TreeHead.network == network).distinct()
     ).all()
-    for size, root in signed:
-        wrong += check_head(session, network, size, root, now) is not None
     seen = session.execute(
         select(Witness.size, Witness.root, Witness.site)
         .where(Witness.network == network)
         .distinct()
     ).all()
-    known = {(size, root) for size, root in signed}
-    for size, root, site in seen:
-        if (size, root) not in known or wrong:
-            wrong += check_head(session, network, size, root, now, site=site) is not None
-    return wrong
+    heads: dict[tuple[int, str], str | None] = {(size, root): site for size, root, site in seen}
+    heads |= {(size, root): None for size, root in signed}
+    found = [
+        judge_head(session, network, size, root, site=site) for (size, root), site in heads.items()
+    ]
+    return [fault for fault in found if fault is not None]
 
 
 def _ours(session: Session, network: str, size: int) -> str | None:

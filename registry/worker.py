@@ -15,6 +15,8 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from consent.alarms import raise_alarm
+from consent.verifying import look_whole
 from federation.engines.embedded import EmbeddedEngine
 from federation.engines.interface import Engine
 from federation.protocol.keys import SigningKey
@@ -22,8 +24,11 @@ from federation.runs import service as runs
 from federation.runs.worker import Worker
 from registry.accounts.sign_in import sweep
 from registry.database import SessionFactory, utc_now
-from registry.health import beat
+from registry.health import Heartbeat, beat
 from registry.settings import Settings, SettingsError
+from registry.transaction import reading, unit_of_work
+from studies.actor import SYSTEM
+from studies.service import list_networks
 
 log = logging.getLogger("oncokring.worker")
 WAIT_S = 0.2
@@ -31,18 +36,8 @@ MAX_FAILURES = 20
 LONGEST_PAUSE_S = 30.0
 TIDY_EVERY = timedelta(minutes=10)
 BEAT_EVERY = timedelta(seconds=30)
-KEY_FILE = "hub.key"
-
-
-def hub_key(settings: Settings) -> SigningKey:
-    """The hub's signing key; made at the first start, readable by the service's user only."""
-    path = settings.keys_directory / KEY_FILE
-    if path.exists():
-        return SigningKey.load(path)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    key = SigningKey.generate()
-    key.save(path)
-    return key
+CHECK_LOG_EVERY = timedelta(hours=24)
+LOG_CHECK = "log_check"
 
 
 def site_directories(folder: Path) -> dict[str, Path]:
@@ -101,11 +96,28 @@ def run(
 
 
 def tidy(factory: SessionFactory, now: datetime) -> None:
-    """End questions nobody decided on, forget sessions that are over."""
+    """End questions nobody decided on, forget sessions that are over; once a day check the log."""
     with factory() as session:
         runs.expire_undecided(session, now)
         sweep(session, now)
         session.commit()
+        last = session.get(Heartbeat, LOG_CHECK)
+    if last is None or now - last.at >= CHECK_LOG_EVERY:
+        check_log(factory, now)
+        beat(factory, LOG_CHECK, now)
+
+
+def check_log(factory: SessionFactory, now: datetime) -> None:
+    """Recompute the log of choices of every network; raise an alarm for what does not hold.
+
+    The looking is a reading transaction, so that patients can go on while it lasts.
+    """
+    with reading(factory) as session:
+        found = {each.slug: look_whole(session, each.slug)[1] for each in list_networks(session)}
+    with unit_of_work(factory, SYSTEM) as session:
+        for network, faults in found.items():
+            for fault in faults:
+                raise_alarm(session, network, fault.kind, fault.facts, now)
 
 
 def _place(error: BaseException) -> str:

@@ -11,6 +11,7 @@ import click
 from registry import settings
 from registry import worker as program
 from registry.commands.opening import open_hub_database
+from registry.hub_keys import hub_key
 
 
 @click.command()
@@ -18,7 +19,7 @@ from registry.commands.opening import open_hub_database
 def worker(public_key: bool) -> None:
     """Carry questions and consent, until SIGTERM."""
     chosen = settings.from_environ()
-    key = program.hub_key(chosen)
+    key = hub_key(chosen)
     if public_key:
         click.echo(key.public)
         return

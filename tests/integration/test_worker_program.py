@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from federation.engines.interface import EngineError, Reply, SiteStatus
 from federation.protocol.keys import SigningKey
-from registry import worker
+from registry import hub_keys, worker
 from registry.accounts.models import AccountSession
 from registry.accounts.sessions import start
 from registry.database import SessionFactory
@@ -65,9 +65,9 @@ def run(factory: SessionFactory, steps: int, failures: list[Exception]) -> list[
 
 
 def test_the_key_is_made_once_and_kept_to_the_owner(tmp_path: Path) -> None:
-    first = worker.hub_key(settings(tmp_path))
-    assert worker.hub_key(settings(tmp_path)).public == first.public
-    path = tmp_path / "keys" / worker.KEY_FILE
+    first = hub_keys.hub_key(settings(tmp_path))
+    assert hub_keys.hub_key(settings(tmp_path)).public == first.public
+    path = tmp_path / "keys" / hub_keys.KEY_FILE
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 

@@ -1,0 +1,1 @@
+"""Receipts as files: read and checked anywhere, and made into PDF where the library is."""
