@@ -1,0 +1,92 @@
+"""Reads from the hub's database what a FHIR export of one patient needs. Never of several."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from consent import standing
+from consent.errors import ConsentError
+from consent.fhir import Asked, Patient, Spoken
+from consent.fhir_codes import Surroundings
+from consent.models import ConsentEvent, ConsentMark, Invitation, Subject
+from consent.standing import Standing
+from consent.texts import text_for
+from studies.models import Institution, Network, Participation, Study
+
+
+def patient(session: Session, subject: Subject, now: datetime) -> Patient:
+    """Everything this patient said and was asked, as seen at `now`."""
+    said = standing.of_subjects(session, [subject.id], now).get(subject.id, Standing())
+    marks = _marks(session, subject)
+    events = session.scalars(
+        select(ConsentEvent)
+        .where(ConsentEvent.subject_id == subject.id)
+        .order_by(ConsentEvent.leaf)
+    )
+    choices = dict(zip(said.events, said.choices, strict=True))
+    spoken = [
+        Spoken(
+            receipt=event.receipt_id,
+            kind=event.kind,
+            choice=choices[event.id],
+            role=event.actor_role,
+            text_version=event.text_version,
+            language=event.language,
+            channel=event.channel,
+            marks=tuple(marks.get(event.id, ())),
+        )
+        for event in events
+    ]
+    return Patient(
+        key=subject.id,
+        network=subject.network,
+        site=subject.site,
+        spoken=spoken,
+        asked=_asked(session, subject, now),
+        needs=said.needs,
+    )
+
+
+def surroundings(
+    session: Session, subject: Subject, base: str, receipts: Mapping[str, str]
+) -> Surroundings:
+    """Names of network, hospital and studies; the handle; nothing else about the patient."""
+    here = select(Participation.study).where(Participation.institution == subject.site)
+    titles = session.execute(select(Study.slug, Study.title_en).where(Study.slug.in_(here)))
+    return Surroundings(
+        base=base,
+        network=subject.network,
+        network_name=session.get_one(Network, subject.network).name,
+        site=subject.site,
+        site_name=session.get_one(Institution, subject.site).name,
+        handle=subject.handle,
+        receipts=receipts,
+        titles={slug: title for slug, title in titles},
+    )
+
+
+def _marks(session: Session, subject: Subject) -> dict[str, list[tuple[str, str, datetime]]]:
+    own = select(ConsentEvent.id).where(ConsentEvent.subject_id == subject.id)
+    found: dict[str, list[tuple[str, str, datetime]]] = {}
+    for mark in session.scalars(
+        select(ConsentMark).where(ConsentMark.event_id.in_(own)).order_by(ConsentMark.leaf)
+    ):
+        found.setdefault(mark.event_id, []).append((mark.kind, mark.reason, mark.recorded_at))
+    return found
+
+
+def _asked(session: Session, subject: Subject, now: datetime) -> dict[str, Asked]:
+    letters = session.scalars(select(Invitation.studies).where(Invitation.subject_id == subject.id))
+    here = session.scalars(
+        select(Participation.study).where(Participation.institution == subject.site)
+    )
+    found: dict[str, Asked] = {}
+    for study in sorted({slug for letter in letters for slug in letter} & set(here)):
+        try:
+            text = text_for(session, study, now)
+        except ConsentError:
+            continue  # nothing can be asked without a text
+        found[study] = Asked(text.id, tuple(text.content["items"]))
+    return found
