@@ -122,7 +122,8 @@ def qr_text(document: Mapping[str, Any]) -> str:
 
 def document_sha256(document: Mapping[str, Any]) -> str:
     """SHA-256 over what the receipt says, whatever head of the log it came with."""
-    lasting = {name: value for name, value in document.items() if name not in ("log", "said")}
+    changing = ("log", "said", "key", "signature")
+    lasting = {name: value for name, value in document.items() if name not in changing}
     lasting["said"] = [
         {name: value for name, value in one.items() if name != "path"} for one in document["said"]
     ]

@@ -45,6 +45,12 @@ COMMANDS: Mapping[str, tuple[str, str, str, str]] = {
     "user": ("registry.commands.user", "user", "Accounts and roles.", "hub"),
     "token": ("registry.commands.token", "token", "Tokens for programs that use the API.", "hub"),
     "audit": ("registry.commands.audit", "audit", "Check and export the audit log.", "hub"),
+    "receipt": (
+        "registry.commands.receipt",
+        "receipt",
+        "Check a receipt of a choice, also without the hub.",
+        "client",
+    ),
     "result": (
         "registry.commands.result",
         "result",
