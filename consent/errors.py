@@ -18,6 +18,7 @@ CODES: Final[Mapping[str, str]] = {
     "text_altered": "The stored text is not the one that was approved, so nobody can answer it.",
     "text_begins_too_early": "A text begins now or later, and not before the text before it.",
     "text_published_before": "These words were published before; change them or keep that text.",
+    "text_misses_requirement": "The text does not ask all that this study cannot do without.",
     "change_class_wrong": "The text changes something else than its class says; choose another.",
     "draft_not_found": "There is no draft with this number.",
     "draft_published": "This draft is published, so it does not change any more. Make a new one.",
@@ -35,6 +36,8 @@ CODES: Final[Mapping[str, str]] = {
     "choices_changed": "The choices were changed in the meantime; look at them first.",
     "idempotency_conflict": "The same form was sent before with other answers.",
     "receipt_not_found": "There is no receipt with this number.",
+    "passkey_refused": "This passkey cannot be used here. Try again, or go on with your letter.",
+    "link_refused": "These two hospitals cannot be linked, or they are linked already.",
     "code_invalid": "The code is not right, or it can no longer be used.",
     "invitation_not_valid": "The invitation misses a part that it must have.",
     "unknown_site": "No hospital with this name sends its patients here.",
@@ -53,6 +56,10 @@ CODES: Final[Mapping[str, str]] = {
     "study_not_ended": "This study has not ended, so its evidence must be kept.",
     "keeping_not_settled": "It is not settled how long evidence of this study must be kept.",
     "head_not_found": "No signed head of this log has been published yet.",
+    "message_malformed": "A message of the hospital could not be read.",
+    "unknown_party": "The hospital has not said that this person may speak for the patient.",
+    "order_not_found": "This hospital has no such order to destroy.",
+    "order_not_open": "The order to destroy was answered or taken back, or may still be.",
 }
 
 

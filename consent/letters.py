@@ -58,12 +58,20 @@ def read_code(typed: str) -> Letter | None:
 
     None when it cannot be a code; the caller answers as for a wrong one.
     """
+    plain = read_plain(typed, ID_LENGTH + SECRET_LENGTH)
+    if plain is None:
+        return None
+    return Letter(code_id=plain[:ID_LENGTH], secret=plain[ID_LENGTH:])
+
+
+def read_plain(typed: str, length: int) -> str | None:
+    """The characters of any code of ours of this length, as forgivingly as `read_code`."""
     if len(typed) > MAX_TYPED:
         return None
     plain = "".join(mark for mark in typed.upper() if mark not in _BETWEEN).translate(_TAKEN_FOR)
-    if len(plain) != ID_LENGTH + SECRET_LENGTH or any(mark not in ALPHABET for mark in plain):
+    if len(plain) != length or any(mark not in ALPHABET for mark in plain):
         return None
-    return Letter(code_id=plain[:ID_LENGTH], secret=plain[ID_LENGTH:])
+    return plain
 
 
 def verifier(code_id: str, secret: str) -> str:

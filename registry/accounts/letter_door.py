@@ -121,15 +121,23 @@ def sign_in_with_digits(
 
 
 def confirm_letter(
-    factory: SessionFactory, *, actor: Actor, party: str, typed: str, trier: Trier, now: datetime
+    factory: SessionFactory,
+    *,
+    actor: Actor,
+    party: str,
+    typed: str,
+    trier: Trier,
+    now: datetime,
+    about: str | None = None,
 ) -> LetterKey:
     """The letter's code once more, from somebody who is signed in, to prove a yes.
 
-    Only a letter to this person about this patient will do. Raises as `sign_in_with_letter`.
+    Only a letter to this person about this patient will do; `about` names another subject that
+    the caller knows to be the same patient. Raises as `sign_in_with_letter`.
     """
     with unit_of_work(factory, actor) as session:
         attempts.check(session, trier.keys(), now)
-        subject = session.get_one(Subject, actor.id)
+        subject = session.get_one(Subject, about or actor.id)
         right = True
         try:
             subjects.letter_of(session, subject, party, typed, now)

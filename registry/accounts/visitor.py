@@ -8,6 +8,7 @@ the session.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Response, current_app, g, request
@@ -16,7 +17,7 @@ from flask import session as form_cookie
 from registry.access import ANONYMOUS, NotAllowed, SignInNeeded
 from registry.accounts import cookies, letter_door, proving, sessions
 from registry.accounts import sign_in as signing
-from registry.accounts.letter_door import Arrived, Waiting
+from registry.accounts.letter_door import Arrived, LetterKey, Waiting
 from registry.accounts.sign_in import SignedIn
 from registry.settings import Settings
 from registry.transaction import current_session, reading
@@ -129,6 +130,21 @@ def arrive(arrived: Arrived) -> Actor:
     if arrived.letter is not None:
         proving.remember(arrived.letter, arrived.session_id)
     return actor
+
+
+def raise_level(level: str) -> None:
+    """This session is surer than it was: it gets a new id and keeps its half-filled form.
+
+    Only inside a POST view.
+    """
+    session_id = _session_id()
+    if session_id is None:
+        raise SignInNeeded
+    fresh = sessions.raise_level(current_session(), session_id, level, g.now)
+    g.new_cookie = fresh
+    g.visit = replace(g.visit, session_id=fresh, level=level)
+    if g.proof_key is not None:
+        proving.remember(LetterKey(g.letter, g.proof_key), fresh)
 
 
 def stay() -> None:
