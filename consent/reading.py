@@ -61,7 +61,7 @@ class StudyChoices:
 
 @dataclass(frozen=True)
 class HistoryLine:
-    """One thing said: about `item` and `study`, "*" for all."""
+    """One thing said: about `item` and `study`, "*" for all. `role`: who said it."""
 
     at: datetime
     kind: str
@@ -71,6 +71,9 @@ class HistoryLine:
     text_number: int | None
     receipt_id: str
     leaf: int
+    act: str
+    party: str
+    role: str
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,20 @@ def request_for(subject: Subject, study: str, item: str) -> Scope:
     )
 
 
-def choices(session: Session, subject: Subject, now: datetime) -> tuple[StudyChoices, ...]:
-    """Each study this patient was asked about or said something about, by title."""
+def choices(
+    session: Session, subject: Subject, now: datetime, *, party: str | None = None
+) -> tuple[StudyChoices, ...]:
+    """Each study this patient was asked about or said something about, by title.
+
+    party: the states are what this speaker said, and nobody else; whether the patient is counted
+    takes everybody's word.
+    """
     moment = as_of(session, subject.network, now)
     said = standing.of_subjects(session, [subject.id], moment).get(subject.id, Standing())
     events = _events(session, subject)
+    heard = [event for event in events if party in (None, event.party)]
     return tuple(
-        _study_choices(session, subject, study, part, said, events, moment)
+        _study_choices(session, subject, study, part, said, heard, moment)
         for study, part in _studies(session, subject, events)
     )
 
@@ -189,7 +199,8 @@ def _name(last: ConsentEvent, moment: datetime, permitted: bool) -> ItemStateNam
 def history(session: Session, subject: Subject) -> tuple[HistoryLine, ...]:
     """Everything this subject ever said, newest first."""
     rows = session.execute(
-        select(ConsentEvent, TextVersion.number)
+        select(ConsentEvent, TextVersion.number, Receipt.act)
+        .join(Receipt, Receipt.id == ConsentEvent.receipt_id)
         .join(TextVersion, TextVersion.id == ConsentEvent.text_version, isouter=True)
         .where(ConsentEvent.subject_id == subject.id)
         .order_by(ConsentEvent.leaf.desc())
@@ -204,8 +215,11 @@ def history(session: Session, subject: Subject) -> tuple[HistoryLine, ...]:
             text_number=number,
             receipt_id=event.receipt_id,
             leaf=event.leaf,
+            act=act,
+            party=event.party,
+            role=event.actor_role,
         )
-        for event, number in rows
+        for event, number, act in rows
     )
 
 

@@ -1,124 +1,54 @@
-"""The patient's own pages: sign in with the letter's code, my choices, my history.
+"""My choices: what I said, what it means now, what changed, and everything I chose before.
 
-Everything works with plain forms. Pages about a choice are in patient_form.py.
+Choosing is in patient_form.py, stopping in patient_stop.py, signing in is the door's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import Blueprint, Flask, g, redirect, render_template, request, url_for
+from flask import Blueprint, g, render_template
+from sqlalchemy import select
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import NotFound
-from werkzeug.wrappers import Response
 
 from consent import service as consent
-from consent.errors import ConsentError
-from consent.items import ITEMS
-from consent.models import Receipt, Subject
+from consent import speakers, undoing, withdrawing
+from consent.models import ConsentEvent, Receipt, Subject
+from consent.reading import HistoryLine, StudyChoices
+from consent.speakers import Speaker
+from consent.uses import uses
+from federation.runs.models import Run
 from registry.access import rule
-from registry.accounts import visitor
-from registry.accounts.errors import AccountError
-from registry.accounts.sessions import IDLE, TOUCH_EVERY
-from registry.pages.connections import Connection, connection_of
-from registry.pages.shell import local
+from registry.pages.patient_draft import speaker
+from registry.pages.patient_person import Arrival, arrivals, me, my_hospital
+from registry.pages.patient_text import asks_again
 from registry.transaction import current_session
 from registry.translate import language
-from registry.translate import translate as _
-from studies.models import Study
+from studies.models import Institution, Network, Study
 
 blueprint = Blueprint("patient", __name__, url_prefix="/mijn")
 
+REMIND_YEARS = 2
+
 
 @dataclass(frozen=True)
-class Arrival:
-    """Whether a hospital has the choice of a receipt, in the fixed sentences of the design."""
+class Card:
+    """One study on the page.
 
-    name: str
-    received_at: datetime | None
-    counts_nobody: bool
+    again: what a newer text asks again. receipt: of the last act; undo_until: until when that can
+    be taken back. speakers: who must say yes, when that is not the patient alone. remind: since
+    when nothing was said, when that is long ago.
+    """
 
-
-def me(session: Session) -> Subject:
-    """The signed-in patient as the hub knows them."""
-    found = session.get(Subject, g.actor.id)
-    if found is None:
-        raise NotFound
-    return found
-
-
-def my_hospital(session: Session) -> Connection | None:
-    """The hospital whose letter this is."""
-    return connection_of(session, me(session).site, g.now)
-
-
-def arrivals(session: Session, subject: Subject, receipt: Receipt) -> list[Arrival]:
-    """Per hospital: whether it confirmed the choice. What it does not confirm is not claimed."""
-    return [
-        Arrival(
-            each.name,
-            each.received_at,
-            each.received_at is None
-            and (each.counts_nobody_from is None or each.counts_nobody_from <= g.now),
-        )
-        for each in consent.deliveries(session, subject, receipt)
-    ]
-
-
-def init_app(app: Flask) -> None:
-    """Words that the patient's templates use."""
-    app.jinja_env.globals.update(
-        item_label=lambda code: ITEMS[code].label(language()) if code in ITEMS else "",
-        answer_state=answer_state,
-        signed_in_until=lambda: g.now + IDLE - TOUCH_EVERY,
-    )
-
-
-def answer_state(state: str) -> str:
-    """What a patient said, in words a patient uses."""
-    return {
-        "not_asked": _("not answered yet"),
-        "deferred": _("I don’t know yet"),
-        "granted": _("yes"),
-        "refused": _("no"),
-        "withdrawn": _("stopped"),
-        "expired": _("ended"),
-        "suspended": _("does not count for now"),
-    }.get(state, state)
-
-
-@blueprint.get("")
-@rule("public")
-def sign_in() -> str | Response:
-    """The code from the letter."""
-    if "patient" in g.actor.roles:
-        return redirect(url_for("patient.choices"), 303)
-    return render_template("patient/sign_in.html", errors={})
-
-
-@blueprint.post("")
-@rule("public")
-def sign_in_post() -> Response | tuple[str, int]:
-    """Check the code; every kind of wrong gives the same sentence."""
-    typed = request.form.get("code", "")
-    if not typed.strip():
-        errors = {"code": _("Fill in the code from your letter")}
-        return render_template("patient/sign_in.html", errors=errors), 422
-    try:
-        visitor.sign_in_patient(typed)
-    except ConsentError:
-        errors = {
-            "code": _(
-                "This code does not work. Check it against your letter; small or capital letters "
-                "and dashes make no difference. Call your hospital if it keeps failing"
-            )
-        }
-        return render_template("patient/sign_in.html", errors=errors, typed=typed), 401
-    except AccountError as error:
-        errors = {"code": f"{_(error.message)} {_(error.todo)}"}
-        return render_template("patient/sign_in.html", errors=errors, typed=typed), 429
-    return redirect(local(request.form.get("next")) or url_for("patient.choices"), 303)
+    choices: StudyChoices
+    arrivals: Sequence[Arrival]
+    again: Sequence[str]
+    receipt: Receipt | None
+    undo_until: datetime | None
+    speakers: Sequence[Speaker]
+    remind: datetime | None
 
 
 @blueprint.get("/keuzes")
@@ -127,23 +57,107 @@ def choices() -> str:
     """Every study I was asked about: my answer, whether I am counted, change and stop."""
     session = current_session()
     subject = me(session)
-    lines = []
-    for each in consent.choices(session, subject, g.now):
-        arrived: list[Arrival] = []
-        if each.receipt_id is not None:
-            receipt = consent.receipt(session, subject, each.receipt_id)
-            arrived = arrivals(session, subject, receipt)
-        lines.append((each, arrived))
-    return render_template("patient/choices.html", lines=lines, hospital=my_hospital(session))
+    found = consent.choices(session, subject, g.now, party=speaker())
+    return render_template(
+        "patient/choices.html",
+        cards=[_card(session, subject, each) for each in found],
+        orders=withdrawing.orders(session, subject),
+        may_take_back=lambda order: withdrawing.may_take_back(order, g.now),
+        objected=withdrawing.has_objected(session, subject),
+        titles=_titles(session),
+        speaker=speaker(),
+        hospital=my_hospital(session),
+    )
 
 
 @blueprint.get("/geschiedenis")
 @rule(roles={"patient"})
 def history() -> str:
-    """Everything I ever chose, newest first."""
+    """Everything that was ever chosen, newest first. Of others only that they answered."""
     session = current_session()
-    lines = consent.history(session, me(session))
-    titles = {study.slug: study.title(language()) for study in session.query(Study)}
+    subject = me(session)
+    lines = [
+        (line, speakers.may_read(session, subject, speaker(), line.party, g.now))
+        for line in consent.history(session, subject)
+    ]
     return render_template(
-        "patient/history.html", lines=lines, titles=titles, hospital=my_hospital(session)
+        "patient/history.html",
+        lines=_others_once(lines),
+        titles=_titles(session),
+        hospital=my_hospital(session),
     )
+
+
+@blueprint.get("/gebruik")
+@rule(roles={"patient"})
+def used() -> str:
+    """Which questions could count me, when, in plain words."""
+    session = current_session()
+    subject = me(session)
+    found = uses(session, subject)
+    numbers = [line.query_id for line in found]
+    asked = {run.id: run for run in session.scalars(select(Run).where(Run.id.in_(numbers)))}
+    names = {place.slug: place.name for place in session.scalars(select(Institution))}
+    return render_template(
+        "patient/uses.html", lines=found, asked=asked, names=names, hospital=my_hospital(session)
+    )
+
+
+def _card(session: Session, subject: Subject, found: StudyChoices) -> Card:
+    receipt = _last_receipt(session, subject, found.study)
+    several = speakers.speakers(session, subject, found.study.slug, g.now)
+    alone = [each.party for each in several] == [speaker()]
+    return Card(
+        found,
+        [] if receipt is None else arrivals(session, subject, receipt),
+        asks_again(session, subject, found.study.slug, speaker()),
+        receipt,
+        _undo_until(session, subject, receipt),
+        () if alone else several,
+        _remind(session, subject, receipt) if found.counts else None,
+    )
+
+
+def _last_receipt(session: Session, subject: Subject, study: Study) -> Receipt | None:
+    """The receipt of the last thing this speaker said about a study."""
+    return session.scalars(
+        select(Receipt)
+        .join(ConsentEvent, ConsentEvent.receipt_id == Receipt.id)
+        .where(
+            Receipt.subject_id == subject.id,
+            Receipt.party == speaker(),
+            ConsentEvent.study.in_((study.slug, "*")),
+        )
+        .order_by(Receipt.first_leaf.desc())
+        .limit(1)
+    ).first()
+
+
+def _undo_until(session: Session, subject: Subject, receipt: Receipt | None) -> datetime | None:
+    if receipt is None or not undoing.may_undo(session, subject, receipt, g.now):
+        return None
+    return receipt.recorded_at + undoing.WITHIN
+
+
+def _remind(session: Session, subject: Subject, receipt: Receipt | None) -> datetime | None:
+    if receipt is None:
+        return None
+    settled = session.get_one(Network, subject.network).consent
+    days = 365 * int(settled.get("remind_years", REMIND_YEARS))
+    return receipt.recorded_at if (g.now - receipt.recorded_at).days >= days else None
+
+
+def _titles(session: Session) -> dict[str, str]:
+    return {study.slug: study.title(language()) for study in session.scalars(select(Study))}
+
+
+def _others_once(lines: Sequence[tuple[HistoryLine, bool]]) -> list[tuple[HistoryLine, bool]]:
+    """Somebody else's act is one line: that there was an answer is told, not how many."""
+    shown: list[tuple[HistoryLine, bool]] = []
+    told: set[str] = set()
+    for line, readable in lines:
+        if not readable and line.receipt_id in told:
+            continue
+        told.add(line.receipt_id)
+        shown.append((line, readable))
+    return shown

@@ -1,77 +1,34 @@
-"""Choosing: the explanation, one question per page, check, receipt; and stopping.
+"""Choosing: the story, two questions that help, how to choose, and one subject per page.
 
-No answer is ever chosen beforehand. What is typed is kept in the session until it is recorded;
-recording is one act however often the button is pressed.
+No answer is ever chosen beforehand. What is answered is kept as a sealed draft until it is recorded
+(patient_check.py), whatever becomes of the session. Every form on these pages carries the answers
+along when the language is changed or more time is asked for.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-from uuid import uuid4
+from dataclasses import replace
 
-from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
-from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from consent import service as consent
-from consent.errors import ConsentError
-from consent.models import TextVersion
+from registry import translate
 from registry.access import rule
-from registry.forms import answers as drafts
-from registry.forms.answers import Answers
-from registry.pages.patient import arrivals, me, my_hospital
-from registry.pages.shell import whole
+from registry.accounts import proving
+from registry.app import hub
+from registry.forms import sections as asked
+from registry.pages.patient_draft import Form, form_of, keep, recorded_answers
+from registry.pages.patient_person import my_hospital
 from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
-from studies.models import Study
 
 blueprint = Blueprint("patient_form", __name__, url_prefix="/mijn")
 
-ANSWERS = ("yes", "no", "later")
-
-
-@dataclass(frozen=True)
-class Form:
-    """The form of one study in the reader's language: its text and the answers so far."""
-
-    study: Study
-    version: TextVersion
-    words: Mapping[str, Any]
-    items: tuple[str, ...]
-    answers: Answers
-
-    @property
-    def next_number(self) -> int:
-        """The first question without an answer; one past the last when all have one."""
-        for number, item in enumerate(self.items, start=1):
-            if item not in self.answers.given:
-                return number
-        return len(self.items) + 1
-
-
-def form_of(session: Session, slug: str) -> Form:
-    """The form for a study this patient was asked about; 404 for any other."""
-    subject = me(session)
-    mine = {each.study.slug: each for each in consent.choices(session, subject, g.now)}
-    if slug not in mine:
-        raise NotFound
-    try:
-        version = consent.text_for(session, slug, g.now)
-    except ConsentError:
-        raise NotFound from None
-    return Form(
-        mine[slug].study,
-        version,
-        version.content[language()],
-        tuple(version.content["items"]),
-        drafts.get(slug, version.id),
-    )
+WAYS = ("each", "basic", "none")
+#: The two questions that help to understand, with the right answer.
+HELP = {"who": "totals", "no": "nothing"}
 
 
 @blueprint.get("/<study>/uitleg")
@@ -79,245 +36,199 @@ def form_of(session: Session, slug: str) -> Form:
 def explanation(study: str) -> str:
     """What this study is about, before any question."""
     session = current_session()
+    form = form_of(session, study)
     return render_template(
-        "patient/explanation.html", form_of=form_of(session, study), hospital=my_hospital(session)
+        "patient/explanation.html",
+        form_of=form,
+        role=proving.circumstances("").role,
+        hospital=my_hospital(session),
     )
+
+
+@blueprint.get("/<study>/begrip")
+@rule(roles={"patient"})
+def understanding(study: str) -> str:
+    """Two questions that help; the answers are explained, not kept, and never a gate."""
+    return _understanding_page(current_session(), study, {})
+
+
+@blueprint.post("/<study>/begrip")
+@rule(roles={"patient"})
+def understanding_post(study: str) -> str:
+    """Say whether it was understood, in kind words; whatever was chosen, the form goes on."""
+    chosen = {name: request.form.get(name, "") for name in HELP}
+    return _understanding_page(current_session(), study, chosen)
+
+
+@blueprint.get("/<study>/kiezen")
+@rule(roles={"patient"})
+def way(study: str) -> str:
+    """How do you want to choose: three equal ways, none chosen."""
+    return _way_page(current_session(), study, {})
+
+
+@blueprint.post("/<study>/kiezen")
+@rule(roles={"patient"})
+def way_post(study: str) -> Response | tuple[str, int]:
+    """Fill in what the patient asked to fill in, and go on with what is left."""
+    session = current_session()
+    form = form_of(session, study)
+    chosen = request.form.get("way", "")
+    if chosen not in WAYS:
+        return _way_page(session, study, {"way": _("Choose one of the three")}), 422
+    given: dict[str, str] = {}
+    if chosen == "none":
+        given = dict.fromkeys(form.items, asked.NO)
+    elif chosen == "basic":
+        given = dict.fromkeys(asked.basic(form.items, form.study.requires), asked.YES)
+    # A way is chosen anew: what an earlier way filled in does not stay behind.
+    before = form.answers.given if chosen == "each" and form.answers.way == "each" else {}
+    answers = replace(form.answers, given=before, way=chosen).answering(given, language())
+    keep(session, form, answers)
+    return _onward(replace(form, answers=answers))
+
+
+@blueprint.post("/<study>/verander")
+@rule(roles={"patient"})
+def change(study: str) -> Response:
+    """Change what was recorded: one item, or with none named what a new text asks again.
+
+    The draft begins with the patient's own recorded answers, so that only this is asked.
+    """
+    session = current_session()
+    form = form_of(session, study)
+    given = recorded_answers(session, form)
+    answers = replace(form.answers, given={}, way="each").answering(given, language())
+    keep(session, form, answers)
+    item = request.form.get("item", "")
+    if item:
+        number = form.page_of(item)
+        there = url_for("patient_form.question", study=study, n=number, back="check")
+        return redirect(there, 303)
+    return _onward(replace(form, answers=answers))
 
 
 @blueprint.get("/<study>/vraag/<int:n>")
 @rule(roles={"patient"})
-def question(study: str, n: int) -> str:
-    """One question, three answers; a given answer is shown again, never another one."""
-    return _question_page(form_of(current_session(), study), n, {})
+def question(study: str, n: int) -> str | Response:
+    """The questions of one subject; a given answer is shown again, never another one."""
+    session = current_session()
+    form = form_of(session, study)
+    if not asked.open_items(form.page(n), form.answers.given):
+        return _onward(form)
+    return _question_page(session, form, n, dict(form.answers.given), {})
 
 
 @blueprint.post("/<study>/vraag/<int:n>")
 @rule(roles={"patient"})
 def answer(study: str, n: int) -> Response | tuple[str, int]:
-    """Keep the answer and go on: to the next question, or back to the check page."""
-    form = form_of(current_session(), study)
-    given = request.form.get("answer", "")
-    if given not in ANSWERS:
-        words = form.words["answers"]
-        errors = {
-            "answer": _(
-                "Choose “%(yes)s”, “%(no)s” or “%(later)s”",
-                yes=words["yes"],
-                no=words["no"],
-                later=words["later"],
-            )
-        }
-        return _question_page(form, n, errors), 422
-    item = _item(form, n)
-    drafts.keep(form.answers.with_answer(item, given))
-    if request.form.get("back") == "check" or n >= len(form.items):
-        return redirect(url_for("patient_form.check", study=study), 303)
-    return redirect(url_for("patient_form.question", study=study, n=n + 1), 303)
-
-
-@blueprint.get("/<study>/controleer")
-@rule(roles={"patient"})
-def check(study: str) -> str | Response:
-    """All answers with a link to change each, and one button."""
-    form = form_of(current_session(), study)
-    if form.answers.receipt and not form.answers.given:
-        return _to_receipt(study, form.answers.receipt)
-    if form.next_number <= len(form.items):
-        return redirect(url_for("patient_form.question", study=study, n=form.next_number), 303)
-    return _check_page(form, {})
-
-
-@blueprint.post("/<study>/controleer")
-@rule(roles={"patient"})
-def record(study: str) -> Response | tuple[str, int]:
-    """Write the answers down, once, and show the receipt."""
+    """Keep the answers and go on: to what is not answered yet, or to the check page."""
     session = current_session()
     form = form_of(session, study)
-    if form.answers.receipt and not form.answers.given:
-        return _to_receipt(study, form.answers.receipt)
-    subject = me(session)
-    try:
-        receipt = consent.record(
-            session,
-            subject=subject,
-            study=study,
-            answers=form.answers.given,
-            text_version=request.form.get("text", ""),
-            language=language(),
-            form_key=form.answers.key,
-            actor=g.actor,
-            now=g.now,
-            based_on=whole(request.form.get("based_on", "")),
-            circumstances=consent.Circumstances(page_sha256=_page_sha256(form)),
-        )
-    except ConsentError as error:
-        if error.code == "answer_missing":
-            return redirect(url_for("patient_form.check", study=study), 303)
-        told = {
-            "choices_changed": _(
-                "Your choices were changed in the meantime, perhaps in another window. Below you "
-                "see what is recorded now and what you chose here. Press the button again to "
-                "record what you chose here"
-            ),
-            "text_version_not_current": _(
-                "The text of this study has changed. Read the new text and answer again"
-            ),
-        }
-        return _check_page(form, {"": told.get(error.code, _(error.message))}), 409
-    drafts.recorded(form.answers, receipt.id)
-    return _to_receipt(study, receipt.id)
+    items = asked.open_items(form.page(n), form.answers.given)
+    typed = {item: request.form[item] for item in items if request.form.get(item) in asked.ANSWERS}
+    answers = form.answers.answering(typed, language())
+    if "language" in request.form or "more" in request.form:
+        keep(session, form, answers)
+        return _same_page(study, n)
+    errors = {
+        f"q{number}": _missing_words(form, item, alone=len(items) == 1)
+        for number, item in enumerate(items, 1)
+        if item not in typed
+    }
+    if errors:
+        return _question_page(session, form, n, typed, errors), 422
+    keep(session, form, answers)
+    return _onward(replace(form, answers=answers))
 
 
-@blueprint.get("/<study>/klaar/<receipt>")
-@rule(roles={"patient"})
-def done(study: str, receipt: str) -> str:
-    """What was recorded, when each hospital received it, and how to change it."""
-    session = current_session()
-    subject = me(session)
-    found = _receipt(session, receipt)
-    version = _text_of(session, study)
-    said = consent.said_in(session, found)
-    return render_template(
-        "patient/done.html",
-        receipt=found,
-        study=session.get(Study, study),
-        slug=study,
-        words=version.content[language()] if version is not None else None,
-        said=said,
-        arrivals=arrivals(session, subject, found),
-        hospital=my_hospital(session),
-    )
+def _onward(form: Form) -> Response:
+    study, number = form.study.slug, form.next_page
+    if number is None:
+        return redirect(url_for("patient_check.check", study=study), 303)
+    return redirect(url_for("patient_form.question", study=study, n=number), 303)
 
 
-@blueprint.get("/<study>/klaar/<receipt>/bewijs.json")
-@rule(roles={"patient"})
-def receipt_file(study: str, receipt: str) -> Any:
-    """The receipt as a file that can be checked without this site."""
-    session = current_session()
-    found = _receipt(session, receipt)
-    body = json.dumps(consent.receipt_document(session, found), indent=2, ensure_ascii=False)
-    response = _file(body)
-    response.headers["Content-Disposition"] = f'attachment; filename="keuzes-{found.id[:8]}.json"'
+def _same_page(study: str, n: int) -> Response:
+    back = request.form.get("back") or None
+    response = redirect(url_for("patient_form.question", study=study, n=n, back=back), 303)
+    chosen = request.form.get("language", "")
+    if chosen in translate.LANGUAGES:
+        translate.remember(response, chosen, secure=hub().settings.secure_cookies)  # type: ignore[arg-type]
     return response
 
 
-@blueprint.get("/<study>/stoppen")
-@rule(roles={"patient"})
-def stop(study: str) -> str:
-    """Stopping with one study: what it does, from when, and one button."""
-    session = current_session()
-    form = form_of(session, study)
-    return render_template(
-        "patient/stop.html",
-        study=form.study,
-        words=form.words,
-        key=str(uuid4()),
-        hospital=my_hospital(session),
+def _missing_words(form: Form, item: str, *, alone: bool) -> str:
+    words = form.words["answers"]
+    choose = _(
+        "Choose “%(yes)s”, “%(no)s” or “%(later)s”",
+        yes=words["yes"],
+        no=words["no"],
+        later=words["later"],
     )
+    if alone:
+        return choose
+    return _("%(question)s Choose an answer", question=form.words["questions"][item]["legend"])
 
 
-@blueprint.get("/stoppen")
-@rule(roles={"patient"})
-def stop_all() -> str:
-    """Stopping with every study of this network."""
-    return render_template(
-        "patient/stop.html",
-        study=None,
-        words=None,
-        key=str(uuid4()),
-        hospital=my_hospital(current_session()),
-    )
-
-
-@blueprint.post("/<study>/stoppen")
-@blueprint.post("/stoppen", defaults={"study": None})
-@rule(roles={"patient"})
-def stop_post(study: str | None) -> Response:
-    """Record it at once. It asks for no reason and is never held up."""
-    session = current_session()
-    receipt = consent.withdraw(
-        session,
-        subject=me(session),
-        study=study,
-        language=language(),
-        form_key=request.form.get("key") or str(uuid4()),
-        actor=g.actor,
-        now=g.now,
-    )
-    return _to_receipt(study or "alles", receipt.id)
-
-
-def _to_receipt(study: str, receipt: str) -> Response:
-    return redirect(url_for("patient_form.done", study=study, receipt=receipt), 303)
-
-
-def _receipt(session: Session, receipt: str) -> Any:
-    try:
-        return consent.receipt(session, me(session), receipt)
-    except ConsentError:
-        raise NotFound from None
-
-
-def _text_of(session: Session, study: str) -> TextVersion | None:
-    try:
-        return consent.text_for(session, study, g.now)
-    except ConsentError:
-        return None
-
-
-def _file(body: str) -> Any:
-    from flask import Response as Answer
-
-    return Answer(body, mimetype="application/json")
-
-
-def _item(form: Form, number: int) -> str:
-    if not 1 <= number <= len(form.items):
-        raise NotFound
-    return form.items[number - 1]
-
-
-def _question_page(form: Form, number: int, errors: dict[str, str]) -> str:
-    item = _item(form, number)
+def _question_page(
+    session: Session, form: Form, number: int, given: dict[str, str], errors: dict[str, str]
+) -> str:
+    page = form.page(number)
+    items = asked.open_items(page, form.answers.given)
     return render_template(
         "patient/question.html",
         form_of=form,
-        item=item,
+        page=page,
+        asked=items,
         number=number,
-        words=consent.item_words(form.version, item, language()),
-        given=form.answers.given.get(item),
+        given=given,
+        closed=_closed_before(form, number),
         back_to_check=request.values.get("back") == "check",
-        hospital=my_hospital(current_session()),
-        errors=errors,
-    )
-
-
-def _check_page(form: Form, errors: dict[str, str]) -> str:
-    session = current_session()
-    subject = me(session)
-    now = {each.study.slug: each for each in consent.choices(session, subject, g.now)}[
-        form.study.slug
-    ]
-    return render_template(
-        "patient/check.html",
-        form_of=form,
-        recorded={state.item: state for state in now.items},
-        based_on=consent.state_version(session, subject),
+        before=_page_before(form, number),
         hospital=my_hospital(session),
         errors=errors,
     )
 
 
-def _page_sha256(form: Form) -> str:
-    """Fingerprint of what the check page showed: language, text, questions and answers."""
-    questions = form.words["questions"]
-    shown = [
-        language(),
-        form.version.id,
-        *(
-            [questions[i]["legend"], form.words["answers"][form.answers.given[i]]]
-            for i in form.items
-            if i in form.answers.given
-        ),
-    ]
-    return hashlib.sha256(json.dumps(shown, ensure_ascii=False).encode()).hexdigest()
+def _page_before(form: Form, number: int) -> int | None:
+    """The nearest earlier page with something to answer."""
+    return next(
+        (n for n in range(number - 1, 0, -1) if asked.open_items(form.page(n), form.answers.given)),
+        None,
+    )
+
+
+def _closed_before(form: Form, number: int) -> list[tuple[str, str]]:
+    """What is left out here: (item, the item whose answer leaves it out)."""
+    left_out = []
+    given = form.answers.given
+    for page in form.pages[_page_before(form, number) or 0 : number]:
+        for item in page.items:
+            parent = asked.closed_by(item, given)
+            if parent is not None and given.get(parent) in (asked.NO, asked.LATER):
+                left_out.append((item, parent))
+    return left_out
+
+
+def _way_page(session: Session, study: str, errors: dict[str, str]) -> str:
+    form = form_of(session, study)
+    return render_template(
+        "patient/way.html",
+        form_of=form,
+        basic=asked.basic(form.items, form.study.requires),
+        chosen=request.form.get("way"),
+        begun=bool(form.answers.given),
+        hospital=my_hospital(session),
+        errors=errors,
+    )
+
+
+def _understanding_page(session: Session, study: str, chosen: dict[str, str]) -> str:
+    return render_template(
+        "patient/understanding.html",
+        form_of=form_of(session, study),
+        chosen=chosen,
+        right=HELP,
+        hospital=my_hospital(session),
+    )

@@ -1,0 +1,51 @@
+"""Who must say yes for a patient, and who has answered. What others said is not told here."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from consent.models import ConsentEvent, Subject
+from consent.models_people import Party
+from consent.rule import ALONE, ANY, SELF
+from consent.standing import needs_of
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """Somebody whose yes is needed now; `answered_at` is when they last said anything, or None."""
+
+    party: str
+    role: str
+    answered_at: datetime | None
+
+
+def needed(session: Session, subject: Subject, now: datetime) -> frozenset[str]:
+    """Whose yes is needed at this moment: the patient alone, unless the hospital said otherwise."""
+    return needs_of(session, [subject.id], now, None).get(subject.id, ALONE)
+
+
+def speakers(session: Session, subject: Subject, study: str, now: datetime) -> tuple[Speaker, ...]:
+    """Everybody whose yes about this study is needed, the patient first."""
+    known = session.execute(
+        select(Party.party, Party.role)
+        .where(Party.subject_id == subject.id)
+        .order_by(Party.recorded_at)
+    )
+    roles = {party: role for party, role in known}
+    said = session.execute(
+        select(ConsentEvent.party, func.max(ConsentEvent.recorded_at))
+        .where(ConsentEvent.subject_id == subject.id, ConsentEvent.study.in_((study, ANY)))
+        .group_by(ConsentEvent.party)
+    )
+    answered = {party: at for party, at in said}
+    return tuple(
+        Speaker(party, roles.get(party, SELF), answered.get(party))
+        for party in sorted(needed(session, subject, now), key=lambda code: (code != SELF, code))
+    )
+
+
+def may_read(session: Session, subject: Subject, reader: str, party: str, now: datetime) -> bool:
+    """Whether `reader` may see what `party` said: their own words; and who decides alone, all."""
+    return reader == party or (reader == SELF and needed(session, subject, now) == ALONE)

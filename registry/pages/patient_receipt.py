@@ -1,0 +1,199 @@
+"""The receipt of one act: what was recorded, which hospital has it, how to take it back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import uuid4
+
+from flask import Blueprint, Response, g, redirect, render_template, request, url_for
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as BaseResponse
+
+from consent import service as consent
+from consent import undoing, withdrawing
+from consent.errors import ConsentError
+from consent.items import ITEMS
+from consent.models import ConsentEvent, Receipt, TextVersion
+from consent.rule import ANY
+from registry.access import rule
+from registry.accounts import proving
+from registry.forms import sections as asked
+from registry.pages.patient_draft import ANSWER_OF, form_of, keep
+from registry.pages.patient_person import answer_state, arrivals, item_label, me, my_hospital
+from registry.transaction import current_session
+from registry.translate import language
+from registry.translate import translate as _
+from studies.models import Study
+
+blueprint = Blueprint("patient_receipt", __name__, url_prefix="/mijn")
+
+#: In the address of a receipt that is about all studies.
+ALL = "alles"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that was said: the question, the answer in words; `asked` is False when a "no" to
+    `because` left it out."""
+
+    question: str
+    answer: str
+    because: str = ""
+
+
+@blueprint.get("/<study>/klaar/<receipt>")
+@rule(roles={"patient"})
+def done(study: str, receipt: str) -> str:
+    """What was recorded, when each hospital received it, and how to change it."""
+    return _page(current_session(), study, receipt, {})
+
+
+@blueprint.post("/<study>/klaar/<receipt>")
+@rule(roles={"patient"})
+def undo(study: str, receipt: str) -> BaseResponse | tuple[str, int]:
+    """Take the act back: a new act, with a receipt of its own. Both stay in the history."""
+    session = current_session()
+    subject, found = me(session), _receipt(session, study, receipt)
+    made = proving.circumstances("")
+    opens = any(said.kind == "granted" for said in undoing.undoing(session, found))
+    if opens and made.prove is None:
+        return _ask_for_letter(session, study, found)
+    try:
+        new = undoing.undo(
+            session,
+            subject=subject,
+            receipt=found,
+            language=language(),
+            form_key=request.form.get("key", "")[:64] or str(uuid4()),
+            actor=g.actor,
+            now=g.now,
+            circumstances=made,
+        )
+    except ConsentError as error:
+        if error.code in ("text_version_not_current", "text_not_found"):
+            return redirect(url_for("patient_text.compare", study=study), 303)
+        told = {"choices_changed": _("This can no longer be taken back in one step. Choose again")}
+        return _page(session, study, receipt, {"": told.get(error.code, _(error.message))}), 409
+    return redirect(url_for("patient_receipt.done", study=study, receipt=new.id), 303)
+
+
+@blueprint.get("/<study>/klaar/<receipt>/bewijs.json")
+@rule(roles={"patient"})
+def receipt_file(study: str, receipt: str) -> Response:
+    """The receipt as a file that can be checked without this site."""
+    session = current_session()
+    found = _receipt(session, study, receipt)
+    body = json.dumps(consent.receipt_document(session, found), indent=2, ensure_ascii=False)
+    response = Response(body, mimetype="application/json")
+    response.headers["Content-Disposition"] = f'attachment; filename="keuzes-{found.id[:8]}.json"'
+    return response
+
+
+def _ask_for_letter(session: Session, study: str, found: Receipt) -> BaseResponse:
+    """A yes needs the letter: the check page asks for it, with the answers of before on it."""
+    form = form_of(session, study)
+    given = {
+        said.item: ANSWER_OF[said.kind]
+        for said in undoing.undoing(session, found)
+        if said.item in form.items
+    }
+    answers = replace(form.answers, given={}, way="each").answering(given, language())
+    keep(session, form, answers)
+    return redirect(url_for("patient_check.check", study=study), 303)
+
+
+def _receipt(session: Session, study: str, receipt: str) -> Receipt:
+    """This patient's receipt; 404 for any other, and for one that is about another study."""
+    try:
+        found = consent.receipt(session, me(session), receipt)
+    except ConsentError:
+        raise NotFound from None
+    if study != (ALL if found.study == ANY else found.study) or not mine(found):
+        raise NotFound
+    return found
+
+
+def mine(receipt: Receipt) -> bool:
+    """Whether who is signed in may read what was said in this act."""
+    speaker = proving.circumstances("").party
+    return receipt.party == speaker or (speaker == "self" and receipt.party == "site")
+
+
+def _page(session: Session, study: str, receipt: str, errors: dict[str, str]) -> str:
+    subject, found = me(session), _receipt(session, study, receipt)
+    said = consent.said_in(session, found)
+    level = said[0].evidence.get("level", "") if said else ""
+    return render_template(
+        "patient/done.html",
+        receipt=found,
+        study=session.get(Study, study),
+        slug=study,
+        lines=_lines(session, said),
+        level=level,
+        role=said[0].actor_role if said else "self",
+        words=_words(session, said),
+        may_undo=undoing.may_undo(session, subject, found, g.now),
+        undone=_undone_by(session, found),
+        undoes=said[0].evidence.get("undoes", "") if said else "",
+        orders=[
+            order for order in withdrawing.orders(session, subject) if order.receipt_id == found.id
+        ],
+        key=str(uuid4()),
+        arrivals=arrivals(session, subject, found),
+        hospital=my_hospital(session),
+        errors=errors,
+    )
+
+
+def _lines(session: Session, said: Sequence[ConsentEvent]) -> list[Line]:
+    words = _words(session, said)
+    answers = {event.item: event.kind for event in said}
+    given = {item: asked.YES if kind == "granted" else asked.NO for item, kind in answers.items()}
+    lines = []
+    for event in said:
+        question = item_label(event.item)
+        if words is not None and event.item in words["questions"]:
+            question = words["questions"][event.item]["legend"]
+        parent = asked.closed_by(event.item, given) if event.item in ITEMS else None
+        left_out = event.kind == "deferred" and parent in answers
+        lines.append(
+            Line(
+                question,
+                answer_state(event.kind),
+                item_label(parent) if left_out and parent else "",
+            )
+        )
+    return lines
+
+
+def _words(session: Session, said: Sequence[ConsentEvent]) -> Mapping[str, Any] | None:
+    """The words of the text that was read, in the reader's language."""
+    text = next((event.text_version for event in said if event.text_version is not None), None)
+    if text is None:
+        return None
+    words: Mapping[str, Any] = session.get_one(TextVersion, text).content[language()]
+    return words
+
+
+def _undone_by(session: Session, receipt: Receipt) -> Receipt | None:
+    """The later act that took this one back."""
+    later = session.scalars(
+        select(Receipt)
+        .where(
+            Receipt.subject_id == receipt.subject_id,
+            Receipt.act == "undo",
+            Receipt.first_leaf > receipt.first_leaf,
+        )
+        .order_by(Receipt.first_leaf)
+    )
+    for found in later:
+        if any(
+            event.evidence.get("undoes") == receipt.id for event in consent.said_in(session, found)
+        ):
+            return found
+    return None
