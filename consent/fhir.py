@@ -144,6 +144,12 @@ class Patient:
     asked: Mapping[str, Asked] = field(default_factory=dict)
     needs: frozenset[str] = ALONE
 
+    @property
+    def changed(self) -> datetime | None:
+        """When something about this patient was last written down."""
+        said = [one.choice.recorded_at for one in self.spoken]
+        return max([*said, *(at for one in self.spoken for *_, at in one.marks)], default=None)
+
     def permits(self, study: str, item: str, now: datetime) -> bool:
         """Whether the rule permits `item` of `study` now, and everything it rests on."""
         if item not in ITEMS or study == ANY:
@@ -159,9 +165,14 @@ class Patient:
         return Scope(self.network, self.site, item, study, ITEMS[item].category)
 
 
-def consents(patient: Patient, now: datetime) -> tuple[ConsentNow, ...]:
-    """Each act in the order of the log, then the computed result per study. See the module."""
-    return _View(patient, now).all()
+def consents(
+    patient: Patient, now: datetime, *, party: str | None = None
+) -> tuple[ConsentNow, ...]:
+    """Each act in the order of the log, then the computed result per study. See the module.
+
+    party: what this speaker may see, who learns what counts but not what another one answered.
+    """
+    return _View(patient, now, party).all()
 
 
 def computed_id(key: str, study: str) -> str:
@@ -172,9 +183,10 @@ def computed_id(key: str, study: str) -> str:
 class _View:
     """The log of one patient, looked at from one moment."""
 
-    def __init__(self, patient: Patient, now: datetime) -> None:
+    def __init__(self, patient: Patient, now: datetime, party: str | None) -> None:
         self.patient = patient
         self.now = now
+        self.party = party
         self.permits = cache(lambda study, item: patient.permits(study, item, now))
         # What lies in the future is not said yet.
         self.spoken = [one for one in patient.spoken if _moment(one) <= now]
@@ -185,8 +197,11 @@ class _View:
             self.acts.setdefault(one.receipt, []).append(one)
 
     def all(self) -> tuple[ConsentNow, ...]:
-        acts = [self._act(receipt) for receipt in self.acts]
+        acts = [self._act(receipt) for receipt, said in self.acts.items() if self._seen(said[0])]
         return (*acts, *(self._computed(study) for study in self._studies()))
+
+    def _seen(self, one: Spoken) -> bool:
+        return self.party in (None, one.choice.party)
 
     def _sources(self) -> Iterable[Spoken]:
         """Per item and party the newest yes that stands: what a permit of now comes from."""
@@ -205,7 +220,7 @@ class _View:
         return newest.values()
 
     def _studies(self) -> list[str]:
-        said = {one.study for one in self.spoken} - {ANY}
+        said = {one.study for one in self.spoken if self._seen(one)} - {ANY}
         return sorted(said | set(self.patient.asked))
 
     # -- an act ----------------------------------------------------------------------------------
@@ -300,7 +315,7 @@ class _View:
     # -- the result for now ----------------------------------------------------------------------
 
     def _computed(self, study: str) -> ConsentNow:
-        said = [one for one in self.spoken if one.study in (study, ANY)]
+        said = [one for one in self.spoken if one.study in (study, ANY) and self._seen(one)]
         asked = self.patient.asked.get(study)
         codes = dict.fromkeys((*(asked.items if asked else ()), *_named_items(said)))
         items = tuple(self._result(study, code, said) for code in codes)

@@ -119,10 +119,10 @@ def text_url(text_version: str, around: Surroundings) -> str:
     return f"{around.base}api/v1/texts/{text_version}"
 
 
-def meta(consent: ConsentNow, now: datetime) -> Json:
-    """`computed` or `historical`; both may change when the patient says something new."""
+def meta(consent: ConsentNow, changed: datetime) -> Json:
+    """`computed` or `historical`, and when something was last written down about the patient."""
     tag = "computed" if consent.computed else "historical"
-    return {"lastUpdated": instant(now), "tag": [coding(EXPORT, tag)]}
+    return {"lastUpdated": instant(changed), "tag": [coding(EXPORT, tag)]}
 
 
 def extensions(consent: ConsentNow, around: Surroundings) -> list[Json]:

@@ -11,12 +11,12 @@ from consent.fhir_codes import Json, Surroundings
 VERSION: Final = "4.0"
 
 
-def consent(told: ConsentNow, around: Surroundings, now: datetime) -> Json:
+def consent(told: ConsentNow, around: Surroundings, changed: datetime) -> Json:
     """One Consent. `status` has the words of R4 as they are."""
     made: Json = {
         "resourceType": "Consent",
         "id": told.id,
-        "meta": codes.meta(told, now),
+        "meta": codes.meta(told, changed),
         "extension": codes.extensions(told, around),
         "identifier": [codes.identifier(told)],
         "status": told.status,

@@ -20,12 +20,12 @@ STATUS: Final[Mapping[Status, str]] = {
 }
 
 
-def consent(told: ConsentNow, around: Surroundings, now: datetime) -> Json:
+def consent(told: ConsentNow, around: Surroundings, changed: datetime) -> Json:
     """One Consent. `date` is a day; the moment is in `period` and in Provenance."""
     made: Json = {
         "resourceType": "Consent",
         "id": told.id,
-        "meta": codes.meta(told, now),
+        "meta": codes.meta(told, changed),
         "extension": codes.extensions(told, around),
         "identifier": [codes.identifier(told)],
         "status": STATUS[told.status],

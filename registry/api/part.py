@@ -50,9 +50,14 @@ class Part(Blueprint):  # type: ignore[misc]
         made: Callable[[View], View] = self.arguments(schema, location=location)
         return made
 
-    def gives(self, status: int, schema: Any = None) -> Callable[[View], View]:
-        """Dump what the view returns; without a schema the view makes its own response."""
-        made: Callable[[View], View] = self.response(status, schema)
+    def gives(
+        self, status: int, schema: Any = None, media: str | None = None
+    ) -> Callable[[View], View]:
+        """Dump what the view returns; without a schema the view makes its own response.
+
+        ``media``: the content type when it is not application/json.
+        """
+        made: Callable[[View], View] = self.response(status, schema, content_type=media)
         return made
 
     def also(self, status: int, description: str = "") -> Callable[[View], View]:

@@ -42,6 +42,16 @@ REACHED = {200, 201, 202, 204, 302, 303, 304, 400, 409, 413, 415, 422}
 OWN_IS_ABSENT = {
     "/r/query/<uuid:id>/result.<any(csv, json, svg):form>": "the question has no result yet",
     "/r/query/<uuid:id>/check": "the id is a draft's, kept with the session",
+    **dict.fromkeys(
+        (
+            "/api/v1/fhir/Consent",
+            "/api/v1/fhir/Consent/<consent_id>",
+            "/api/v1/fhir/Provenance",
+            "/api/v1/fhir/Provenance/<consent_id>",
+            "/api/v1/dpv/<receipt_id>",
+        ),
+        "a hospital's own system reads with a token; a person's browser is shown nothing",
+    ),
     "/r/query/new": "an empty form names no study",
     "/r/query/new/json": "an empty form names no study",
 }
@@ -73,6 +83,7 @@ def arguments(route: Route, world: Any, which: str) -> dict[str, str]:
         "query_id": {**runs, ABSENT: NOWHERE},
         "receipt_id": {**receipts, ABSENT: NOWHERE},
         "receipt": {**receipts, ABSENT: NOWHERE},
+        "consent_id": {**receipts, ABSENT: NOWHERE},
         "form": dict.fromkeys((OWN, FOREIGN, ABSENT), "json"),
         "n": dict.fromkeys((OWN, FOREIGN, ABSENT), "1"),
         "filename": dict.fromkeys((OWN, FOREIGN, ABSENT), "nothing.css"),

@@ -267,6 +267,17 @@ def test_both_parents_are_named_and_both_are_needed(version: str) -> None:
     assert inner[0]["period"]["start"] == "2026-03-01T13:00:00.000Z"
 
 
+def test_one_parent_sees_what_counts_but_not_what_the_other_answered() -> None:
+    mother = [spoken("r1", "granted", item, 0, party="p-1", role="parent") for item in ITEMS_ASKED]
+    father = [spoken("r2", "refused", item, 1, party="p-2", role="parent") for item in ITEMS_ASKED]
+    patient = Patient("k", "net", "catharina", [*mother, *father], needs=frozenset({"p-1", "p-2"}))
+    first, computed = fhir.consents(patient, at(2), party="p-1")
+    assert (first.id, computed.computed) == ("r1", True)
+    assert "refused" not in {item.state for item in (*first.items, *computed.items)}
+    assert not any(item.permits for item in computed.items)
+    assert {party for one in (first, computed) for party, _role in one.by} == {"p-1"}
+
+
 @BOTH
 def test_two_studies_do_not_touch(version: str) -> None:
     made = told(
