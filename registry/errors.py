@@ -58,6 +58,8 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "receipt_not_found": 404,
     "study_not_found": 404,
     "text_not_found": 404,
+    "head_not_found": 404,
+    "alarm_not_found": 404,
     **dict.fromkeys(
         (
             "unknown_item",
@@ -69,6 +71,8 @@ STATUS_OF_CODE: Mapping[str, int] = {
             "unknown_note",
             "bad_codebook",
             "requirement_set_empty",
+            "proof_not_possible",
+            "two_people_needed",
             "in_the_future",
             "before_last_step",
         ),
