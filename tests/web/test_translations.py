@@ -23,6 +23,7 @@ from registry.app import HubApp
 from registry.forms.query_form import LABELS
 from registry.pages.shell import NAVIGATION
 from registry.pages.warning_words import FIXED, PATTERNS
+from registry.receipts import words as receipt_words
 
 HOME = Path(registry.__file__).parent
 KEYWORDS = {"_": None, "translate_count": (1, 2), "ngettext": (1, 2)}
@@ -76,6 +77,10 @@ def elsewhere() -> Iterator[tuple[MessageId, str]]:
             yield text, "consent"
     for _role, label, _endpoint in NAVIGATION:
         yield label, "navigation"
+    for sentences in (receipt_words.NAMES, receipt_words.HOLDS, receipt_words.WHY):
+        for text in sentences.values():
+            yield text, "receipts"
+    yield receipt_words.OTHERWISE, "receipts"
     for text in (*LABELS.values(), *UNITS, *FIXED, *PATTERNS.values()):
         yield text, "tables"
 
