@@ -116,6 +116,8 @@ class AuditedSession(Session):
 
 @event.listens_for(AuditedSession, "before_commit")
 def _audit_before_commit(session: AuditedSession) -> None:
+    if session.in_nested_transaction():
+        return  # the end of a savepoint: what it changed and announced is judged with the rest
     session.flush()
     announced = list(session.info.get(_ANNOUNCED, ()))
     changed = set(session.connection().info.get(_CHANGED, ())) - UNAUDITED.keys()

@@ -17,6 +17,7 @@ from federation.protocol.keys import SigningKey, key_id
 from federation.protocol.messages import TYP_ACK, TYP_SNAPSHOT, sign, verify
 from federation.runs.coverage import keep_coverage
 from federation.runs.driver import HUB
+from federation.runs.site_messages import bodies_in, take_messages
 from studies.actor import Actor
 from studies.events import announce
 from studies.models import SiteNode
@@ -143,6 +144,7 @@ class Snapshots:
                 now=now,
             )
             keep_coverage(session, site, claims.get("coverage"), now)
+            take_messages(session, node, bodies_in(claims.get("messages")), now)
             self._note_seen(session, node, now)
             session.commit()
 

@@ -140,6 +140,19 @@ def test_what_a_rolled_back_savepoint_announced_is_not_audited(factory: SessionF
     assert [line.about for line in _lines(factory)] == ["network:oncozon"]
 
 
+def test_a_savepoint_is_judged_with_the_rest_of_its_transaction(factory: SessionFactory) -> None:
+    with unit_of_work(factory, ANNA) as session:
+        with session.begin_nested():
+            _by_orm(session)
+        announce(session, actor=ANNA, action="network.created", about="network:oncozon")
+    assert len(_lines(factory)) == 1
+    with pytest.raises(UnannouncedChange), unit_of_work(factory, ANNA) as session:
+        announce(session, actor=ANNA, action="network.created", about="network:x")
+        session.commit()
+        with session.begin_nested():
+            _by_update(session)
+
+
 def test_two_units_with_one_session_do_not_share_announcements(factory: SessionFactory) -> None:
     with factory() as session:
         _add(session, "a")
