@@ -37,7 +37,6 @@ CODES: Final[Mapping[str, str]] = {
     "idempotency_conflict": "The same form was sent before with other answers.",
     "receipt_not_found": "There is no receipt with this number.",
     "passkey_refused": "This passkey cannot be used here. Try again, or go on with your letter.",
-    "link_refused": "These two hospitals cannot be linked, or they are linked already.",
     "code_invalid": "The code is not right, or it can no longer be used.",
     "invitation_not_valid": "The invitation misses a part that it must have.",
     "unknown_site": "No hospital with this name sends its patients here.",

@@ -32,6 +32,8 @@ VARIABLES: Mapping[str, str] = {
     "default sites in ONCOKRING_DATA",
     "ONCOKRING_MAX_BODY": "largest accepted request body in bytes; default 10485760",
     "ONCOKRING_RATE_LIMIT": "requests that one person or address may make; default 900/minute",
+    "ONCOKRING_BROKERS": "TOML file with the hospitals' own sign-in for patients (OpenID Connect); "
+    "default none",
     "ONCOKRING_DEBUG": "1 only while developing on 127.0.0.1; default 0",
     "ONCOKRING_PROXIES": "number of reverse proxies in front that set X-Forwarded-*; default 0",
 }
@@ -68,6 +70,7 @@ class Settings:
     rate_limit: str = "900/minute"
     debug: bool = False
     proxies: int = 0
+    brokers: Path | None = None
     # Only the demo command fills this in; there is no variable for it.
     demo_people: tuple[DemoPerson, ...] = ()
 
@@ -137,6 +140,7 @@ def from_environ(environ: Mapping[str, str] | None = None) -> Settings:
         )
     data = Path(data_text)
     sites = env.get("ONCOKRING_SITES", "")
+    brokers = env.get("ONCOKRING_BROKERS", "")
     return Settings(
         secret_key=env.get("ONCOKRING_SECRET_KEY", ""),
         data=data,
@@ -149,6 +153,7 @@ def from_environ(environ: Mapping[str, str] | None = None) -> Settings:
         rate_limit=env.get("ONCOKRING_RATE_LIMIT", "") or "900/minute",
         debug=env.get("ONCOKRING_DEBUG", "0") == "1",
         proxies=_whole("ONCOKRING_PROXIES", env, 0),
+        brokers=Path(brokers) if brokers else None,
     )
 
 

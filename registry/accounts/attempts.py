@@ -170,6 +170,11 @@ def use_once(session: Session, what: str, now: datetime) -> bool:
     return True
 
 
+def same(one: str, other: str) -> bool:
+    """Whether two secrets are the same, in the same time for every difference."""
+    return hmac.compare_digest(one.encode(), other.encode())
+
+
 def sweep(session: Session, now: datetime) -> None:
     """Forget sessions, addresses and used challenges a day after their last try."""
     marks = [AccountAttempt.key.startswith(f"{mark}:") for mark in _SWEPT]

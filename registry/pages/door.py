@@ -10,10 +10,14 @@ from flask import Blueprint, Flask, g, redirect, render_template, request, url_f
 from werkzeug.wrappers import Response
 
 from consent.errors import ConsentError
+from consent.subjects import SECOND_LEVEL
 from registry.access import SignInNeeded, rule
-from registry.accounts import proving, visitor
+from registry.accounts import proving, signing, visitor
 from registry.accounts.errors import AccountError
+from registry.accounts.passkeys import PASSKEY_LEVEL
+from registry.pages.patient_person import my_hospital
 from registry.pages.shell import local
+from registry.transaction import current_session
 from registry.translate import translate as _
 
 blueprint = Blueprint("door", __name__, url_prefix="/mijn")
@@ -97,6 +101,20 @@ def more_time() -> Response:
     """Another twenty minutes, and back to the same page. As often as somebody needs it."""
     visitor.stay()
     return redirect(local(request.form.get("next")) or url_for("patient.choices"), 303)
+
+
+@blueprint.get("/zekerder")
+@rule(roles={"patient"})
+def step_up() -> str:
+    """A choice needs a safer way of signing in: which ones there are from here, answers kept."""
+    level = g.visit.level
+    return render_template(
+        "patient/step_up.html",
+        may_use_passkey=level in (SECOND_LEVEL, PASSKEY_LEVEL),
+        usable=signing.place().usable,
+        next=local(request.args.get("next")) or url_for("patient.choices"),
+        hospital=my_hospital(current_session()),
+    )
 
 
 def wrong_code() -> str:
