@@ -226,7 +226,7 @@ def publish(
 
     valid_from: now unless given. Raises ConsentError `draft_published`, `draft_objected`,
     `draft_changed` (an approval is of other words), `draft_not_approved`, `text_published_before`,
-    or what `publish_text` raises.
+    `text_misses_requirement`, or what `publish_text` raises.
     """
     if draft.published is not None:
         raise ConsentError("draft_published")
@@ -240,6 +240,9 @@ def publish(
         raise ConsentError("draft_not_approved")
     if session.get(TextVersion, content_id(draft.study, draft.content)) is not None:
         raise ConsentError("text_published_before")
+    # Whoever answered on such a text could never be counted.
+    if not set(session.get_one(Study, draft.study).requires) <= set(draft.content["items"]):
+        raise ConsentError("text_misses_requirement")
     text = publish_text(
         session,
         study=draft.study,

@@ -39,6 +39,9 @@ NAVIGATION: tuple[tuple[str, str, str], ...] = (
     ("researcher", "My questions", "researcher.overview"),
     ("committee", "Approvals", "committee.waiting"),
     ("coordinator", "Coordination", "coordinator.overview"),
+    ("coordinator", "Texts", "coordinator_consent.waiting"),
+    ("committee", "Texts", "coordinator_consent.waiting"),
+    ("board", "Texts", "coordinator_consent.waiting"),
     ("auditor", "Audit log", "auditor.log"),
 )
 
@@ -46,9 +49,9 @@ NAVIGATION: tuple[tuple[str, str, str], ...] = (
 def navigation() -> list[NavItem]:
     """The header for whoever is signed in."""
     items = []
-    for role, label, endpoint in NAVIGATION:
-        if role and role not in g.actor.roles:
-            continue
+    held = g.actor.roles
+    mine = {(label, at): None for role, label, at in NAVIGATION if not role or role in held}
+    for label, endpoint in mine:  # once, also for who holds several of its roles
         address = url_for(endpoint)
         below = request.path == address or request.path.startswith(address + "/")
         items.append(NavItem(label, address, below, request.path == address))

@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
 from sqlalchemy.orm import Session
 
-from consent import letters
+from consent import drafts, letters
 from consent import service as consent
 from federation.runs import service as runs
 from migrations import run as migrations
@@ -80,6 +80,7 @@ class World:
     patients: dict[str, str] = field(default_factory=dict)  # mine, theirs -> subject id
     codes: dict[str, str] = field(default_factory=dict)  # mine, theirs -> letter code
     receipts: dict[str, str] = field(default_factory=dict)  # mine, theirs -> receipt id
+    drafts: dict[str, str] = field(default_factory=dict)  # study -> draft of a text
 
 
 @pytest.fixture(scope="session")
@@ -104,6 +105,8 @@ def _written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, World]:
                 actor=SYSTEM,
                 now=NOW - timedelta(days=1),
             )
+            draft = drafts.start(session, study=study, actor=SYSTEM, now=NOW)
+            world.drafts[study] = draft.id
         _add_accounts(session, world)
         _add_patients(session, world)
         _add_runs(session, world)

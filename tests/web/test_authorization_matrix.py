@@ -27,8 +27,9 @@ GOLDEN = Path(__file__).parents[2] / "docs" / "reference" / "who-may-what.md"
 HEAD = """# Who may reach what
 
 Every address of the hub, made from its rules and compared with them in each test run. `own study`
-and `own query` mean: only of a study the role is held for; anybody else's is answered like one that
-does not exist (404). `fresh` means: password and one-time code of less than ten minutes ago.
+and `own query` mean: only of a study the role is held for; `own text` also for the board of a
+hospital that takes part. Anybody else's is answered like one that does not exist (404). `fresh`
+means: password and one-time code of less than ten minutes ago.
 
 | request | who |
 |---|---|
@@ -85,6 +86,11 @@ def arguments(route: Route, world: Any, which: str) -> dict[str, str]:
         "receipt": {**receipts, ABSENT: NOWHERE},
         "consent_id": {**receipts, ABSENT: NOWHERE},
         "form": dict.fromkeys((OWN, FOREIGN, ABSENT), "json"),
+        "draft": {
+            OWN: world.drafts["hormone-therapy"],
+            FOREIGN: world.drafts["other-study"],
+            ABSENT: NOWHERE,
+        },
         "n": dict.fromkeys((OWN, FOREIGN, ABSENT), "1"),
         "filename": dict.fromkeys((OWN, FOREIGN, ABSENT), "nothing.css"),
     }
@@ -170,7 +176,7 @@ def test_nobody_signed_in_reaches_only_public_routes(
         where = f"{method} {route.rule}"
         if method == "GET" and not wants_json(route):
             assert response.status_code == 303, where
-            assert "/sign-in" in response.location or response.location.endswith("/mijn"), where
+            assert re.match(r"/(sign-in|mijn)\?next=", response.location), where
         else:
             assert response.status_code == 401, where
 

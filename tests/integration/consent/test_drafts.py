@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from changed_texts import OLD, changed, with_item
+from changed_texts import OLD, changed, with_item, without_item
 from sqlalchemy import select, text
 
 from consent import drafts
@@ -263,4 +263,9 @@ def test_what_cannot_become_a_draft(hub: Hub) -> None:
     approve(hub, draft, ANNA)
     approve(hub, draft, BAS)
     with refused("text_published_before"):
+        drafts.publish(hub.session, draft, actor=WRITER, now=LATER)
+    draft = write(hub, without_item(), "narrower")
+    approve(hub, draft, ANNA)
+    approve(hub, draft, BAS)
+    with refused("text_misses_requirement"):
         drafts.publish(hub.session, draft, actor=WRITER, now=LATER)

@@ -1,0 +1,166 @@
+"""How many patients of each hospital said yes, no or nothing yet: rounded, once a week.
+
+Numbers below ten are never shown and the rest are rounded to ten, each for itself and without a
+total. They are those of the last Monday, so that nobody sees a number jump when one known patient
+has just answered. Only in a network's first week they are those of now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from consent.items import ITEMS, with_parents
+from consent.models import ConsentEvent, Invitation, Subject
+from consent.rule import ANY, Scope
+from consent.rule_sql import permitted
+from registry.pages.figure import Figure, both
+from registry.pictures.bars import Bar, BarGroup, BarWords, bars
+from registry.translate import day, number
+from registry.translate import translate as _
+from studies.models import Institution, Participation, Study
+
+ROUND_TO = 10
+LEAST = 10
+ZONE = ZoneInfo("Europe/Amsterdam")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One hospital. A number is a multiple of ten, or None for fewer than ten, also for none."""
+
+    hospital: str
+    yes: int | None
+    no: int | None
+    silent: int | None
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The hospitals of a study by name, and the moment the numbers are of."""
+
+    at: datetime
+    rows: tuple[Row, ...]
+
+
+def rounded(count: int) -> int | None:
+    """To the nearest ten, halves up; None below ten."""
+    return None if count < LEAST else (count + ROUND_TO // 2) // ROUND_TO * ROUND_TO
+
+
+def coverage(session: Session, study: Study, now: datetime) -> Coverage:
+    """The coverage of a study as its coordinator may see it now."""
+    at = _moment(session, study.network, now)
+    hospitals = session.execute(
+        select(Institution.slug, Institution.name)
+        .join(Participation, Participation.institution == Institution.slug)
+        .where(Participation.study == study.slug)
+        .order_by(Institution.name)
+    ).all()
+    rows = tuple(_row(session, study, slug, name, at) for slug, name in hospitals)
+    return Coverage(at, rows)
+
+
+def figure(found: Coverage) -> Figure | None:
+    """Bars per hospital; None when there is no hospital."""
+    if not found.rows:
+        return None
+    groups = [
+        BarGroup(row.hospital, tuple(Bar(label, count) for label, count in _cells(row)))
+        for row in found.rows
+    ]
+    words = BarWords(
+        title=_("Answers per hospital"),
+        description=_(
+            "Bars of patients who said yes, no or nothing yet. The table has the numbers."
+        ),
+        axis=_("Patients, rounded to ten"),
+        hidden=f"<{LEAST}",
+    )
+    drawn = both(lambda shape: bars(groups, words=words, shape=shape, writer=number))
+    caption = _(
+        "Numbers of %(day)s, rounded to ten. Fewer than ten is never shown.", day=day(found.at)
+    )
+    return Figure(words.title, caption, Markup(drawn))  # noqa: S704 - the drawings escape
+
+
+def shown(count: int | None) -> str:
+    """A number of the table."""
+    return f"<{LEAST}" if count is None else number(count)
+
+
+def _cells(row: Row) -> Iterable[tuple[str, int | None]]:
+    return ((_("Yes"), row.yes), (_("No"), row.no), (_("No answer yet"), row.silent))
+
+
+def _moment(session: Session, network: str, now: datetime) -> datetime:
+    local = now.astimezone(ZONE)
+    monday = datetime.combine(local.date() - timedelta(days=local.weekday()), time(), ZONE)
+    first = session.scalar(
+        select(func.min(ConsentEvent.recorded_at)).where(ConsentEvent.network == network)
+    )
+    return now if first is None or first >= monday else monday.astimezone(now.tzinfo)
+
+
+def _row(session: Session, study: Study, site: str, name: str, at: datetime) -> Row:
+    asked = _asked(session, study.slug, site, at)
+    yes = asked & _permitted(session, study, site, at)
+    # A no that no later yes took back.
+    no = (asked & _denied(session, study, site, at)) - yes
+    counts = (len(yes), len(no), len(asked - yes - no))
+    return Row(name, *(rounded(count) for count in counts))
+
+
+def _asked(session: Session, study: str, site: str, at: datetime) -> set[str]:
+    letters = session.execute(
+        select(Invitation.subject_id, Invitation.studies)
+        .join(Subject, Subject.id == Invitation.subject_id)
+        .where(Subject.site == site, Invitation.created_at <= at)
+    )
+    asked = {subject for subject, studies in letters if study in studies}
+    answered = session.scalars(
+        select(ConsentEvent.subject_id)
+        .where(
+            ConsentEvent.site.in_((site, ANY)),
+            ConsentEvent.study.in_((study, ANY)),
+            ConsentEvent.recorded_at <= at,
+        )
+        .join(Subject, Subject.id == ConsentEvent.subject_id)
+        .where(Subject.site == site)
+        .distinct()
+    )
+    return asked | set(answered)
+
+
+def _permitted(session: Session, study: Study, site: str, at: datetime) -> set[str]:
+    found: set[str] | None = None
+    for item in with_parents(study.requires):
+        request = Scope(study.network, site, item, study.slug, ITEMS[item].category)
+        these = cast("set[str]", set(session.scalars(permitted(request, at, at))))
+        found = these if found is None else found & these
+    return found or set()
+
+
+def _denied(session: Session, study: Study, site: str, at: datetime) -> set[str]:
+    event = ConsentEvent
+    return set(
+        session.scalars(
+            select(event.subject_id)
+            .join(Subject, Subject.id == event.subject_id)
+            .where(
+                Subject.site == site,
+                event.study.in_((study.slug, ANY)),
+                event.item.in_((*with_parents(study.requires), ANY)),
+                event.kind.in_(("refused", "withdrawn", "objected")),
+                event.recorded_at <= at,
+            )
+            .distinct()
+        )
+    )
