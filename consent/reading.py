@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -28,6 +28,9 @@ from consent.rule import ANY, Scope, decide
 from consent.standing import Standing
 from studies.models import Institution, Participation, Study
 
+#: A withdrawal of this ends the data window: nothing newer may be used. No study requires it.
+COLLECT_NEW: Final = "collect.new"
+
 ItemStateName = Literal[
     "not_asked", "deferred", "granted", "refused", "withdrawn", "expired", "suspended"
 ]
@@ -49,6 +52,8 @@ class StudyChoices:
     """All items of one study. `counts` is whether the patient is counted in it now.
 
     `open` is whether the study runs at this hospital; `receipt_id` the last receipt about it.
+    `nothing_new`: since when the patient wants nothing new to be used. Hospitals that cannot tell
+    old from new then count the patient not at all, so `counts` is False.
     """
 
     study: Study
@@ -57,6 +62,7 @@ class StudyChoices:
     answered: bool
     open: bool
     receipt_id: str | None
+    nothing_new: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -114,9 +120,16 @@ def choices(
     events = _events(session, subject)
     heard = [event for event in events if party in (None, event.party)]
     return tuple(
-        _study_choices(session, subject, study, part, said, heard, moment)
+        _study_choices(subject, study, part, said, heard, moment, _nothing_new(events, study.slug))
         for study, part in _studies(session, subject, events)
     )
+
+
+def _nothing_new(events: Sequence[ConsentEvent], study: str) -> datetime | None:
+    """Since when nothing new may be used in this study; None when it may."""
+    about = (event for event in reversed(events) if event.study in (study, ANY))
+    last = next((event for event in about if event.item == COLLECT_NEW), None)
+    return None if last is None or last.kind == "granted" else last.recorded_at
 
 
 def _events(session: Session, subject: Subject) -> Sequence[ConsentEvent]:
@@ -141,13 +154,13 @@ def _studies(
 
 
 def _study_choices(
-    session: Session,
     subject: Subject,
     study: Study,
     part: Participation,
     said: Standing,
     events: Sequence[ConsentEvent],
     moment: datetime,
+    nothing_new: datetime | None,
 ) -> StudyChoices:
     about = [event for event in events if event.study in (study.slug, ANY)]
     codes = with_parents(study.requires)
@@ -156,10 +169,11 @@ def _study_choices(
     return StudyChoices(
         study=study,
         items=states,
-        counts=runs and all(state.counts for state in states),
+        counts=runs and nothing_new is None and all(state.counts for state in states),
         answered=bool(about),
         open=runs,
         receipt_id=about[-1].receipt_id if about else None,
+        nothing_new=nothing_new,
     )
 
 

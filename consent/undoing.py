@@ -15,10 +15,11 @@ from consent.acts import Circumstances, Said
 from consent.errors import ConsentError
 from consent.items import ITEMS
 from consent.models import ConsentEvent, Receipt, Subject
+from consent.reading import COLLECT_NEW
 from consent.recording import say
 from consent.rule import ANY
 from consent.texts import text_for
-from consent.withdrawing import COLLECT_NEW, cancel_orders_of
+from consent.withdrawing import cancel_orders_of
 from studies.actor import Actor
 
 WITHIN: Final = timedelta(hours=24)

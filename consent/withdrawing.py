@@ -17,16 +17,15 @@ from consent.errors import ConsentError
 from consent.items import ITEMS, with_parents
 from consent.models import ConsentEvent, Receipt, Subject
 from consent.models_people import DestroyOrder
+from consent.reading import COLLECT_NEW as COLLECT_NEW
 from consent.recording import say
 from consent.rule import ANY
+from consent.texts import text_for
 from studies.actor import Actor
 from studies.events import announce
 
 LEVELS: Final = ("W1", "W2", "W3", "W4")
 GRACE: Final = timedelta(days=14)
-#: The item that ends the data window: from a withdrawal of it on, nothing newer may be used. No
-#: study requires it, so it closes nothing that was collected before.
-COLLECT_NEW: Final = "collect.new"
 NEW_SAMPLES: Final = ("bio.blood",)
 OBJECT_REUSE: Final = "object.reuse"
 DESTROYED: Final = ("data", "samples")
@@ -76,8 +75,8 @@ def withdraw_level(
         now=now,
         circumstances=_with(circumstances, {"level": level}),
     )
-    if level == "W4" and not _ordered(session, receipt):
-        _order(session, subject, about, receipt, actor, now)
+    if level == "W4":
+        order(session, subject, receipt, actor=actor, now=now)
     return receipt
 
 
@@ -112,6 +111,37 @@ def withdraw_item(
         actor=actor,
         now=now,
         circumstances=_with(circumstances, {"level": "W0"}),
+    )
+
+
+def allow_new(
+    session: Session,
+    *,
+    subject: Subject,
+    study: str,
+    language: str,
+    form_key: str,
+    actor: Actor,
+    now: datetime,
+    circumstances: Circumstances,
+) -> Receipt:
+    """Let new data and samples be used again in one study, after W2.
+
+    Raises ConsentError `text_not_found` without a text in force, and as `consent.recording.say`.
+    """
+    return say(
+        session,
+        subject=subject,
+        act="record",
+        study=study,
+        said=[Said("granted", COLLECT_NEW, study, ANY)],
+        form={"again": COLLECT_NEW, "study": study, "language": language},
+        language=language,
+        form_key=form_key,
+        actor=actor,
+        now=now,
+        text_version=text_for(session, study, now).id,
+        circumstances=circumstances,
     )
 
 
@@ -180,48 +210,50 @@ def take_back(
     """
     if actor.kind != "patient" or actor.id != subject.id:
         raise ConsentError("not_your_own")
-    order = session.get(DestroyOrder, order_id)
-    if order is None or order.subject_id != subject.id:
+    found = session.get(DestroyOrder, order_id)
+    if found is None or found.subject_id != subject.id:
         raise ConsentError("receipt_not_found")
-    if may_take_back(order, now):
-        _cancel(session, order, actor, now)
-    return order
+    if may_take_back(found, now):
+        _cancel(session, found, actor, now)
+    return found
 
 
-def may_take_back(order: DestroyOrder, now: datetime) -> bool:
+def may_take_back(ordered: DestroyOrder, now: datetime) -> bool:
     """Whether the patient may still take this order back."""
-    return order.cancelled_at is None and order.outcome is None and now < order.grace_until
+    return ordered.cancelled_at is None and ordered.outcome is None and now < ordered.grace_until
 
 
 def cancel_orders_of(session: Session, receipt: Receipt, *, actor: Actor, now: datetime) -> None:
     """Take back what was ordered in the act of this receipt, as far as that is possible."""
-    for order in session.scalars(select(DestroyOrder).where(DestroyOrder.receipt_id == receipt.id)):
-        if may_take_back(order, now):
-            _cancel(session, order, actor, now)
+    for found in session.scalars(select(DestroyOrder).where(DestroyOrder.receipt_id == receipt.id)):
+        if may_take_back(found, now):
+            _cancel(session, found, actor, now)
 
 
-def _cancel(session: Session, order: DestroyOrder, actor: Actor, now: datetime) -> None:
-    order.cancelled_at = now
+def _cancel(session: Session, ordered: DestroyOrder, actor: Actor, now: datetime) -> None:
+    ordered.cancelled_at = now
     session.flush()
-    about = f"receipt:{order.receipt_id}"
+    about = f"receipt:{ordered.receipt_id}"
     announce(session, actor=actor, action="consent.destroy_cancelled", about=about)
 
 
-def _ordered(session: Session, receipt: Receipt) -> bool:
-    found = session.scalar(
-        select(DestroyOrder.id).where(DestroyOrder.receipt_id == receipt.id).limit(1)
-    )
-    return found is not None
-
-
-def _order(
-    session: Session, subject: Subject, study: str, receipt: Receipt, actor: Actor, now: datetime
+def order(
+    session: Session, subject: Subject, receipt: Receipt, *, actor: Actor, now: datetime
 ) -> None:
+    """Order this subject's hospital to destroy what can be destroyed; once for each receipt.
+
+    Raises ConsentError `not_your_own`.
+    """
+    if actor.kind != "patient" or actor.id != subject.id or receipt.subject_id != subject.id:
+        raise ConsentError("not_your_own")
+    there = select(DestroyOrder.id).where(DestroyOrder.receipt_id == receipt.id).limit(1)
+    if session.scalar(there) is not None:
+        return
     session.add(
         DestroyOrder(
             subject_id=subject.id,
             receipt_id=receipt.id,
-            study=study,
+            study=receipt.study,
             what=list(DESTROYED),
             ordered_at=now,
             grace_until=now + GRACE,

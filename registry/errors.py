@@ -277,12 +277,13 @@ def _http(error: HTTPException) -> Problem:
 def _sign_in(_error: Exception) -> BaseResponse:
     if request.method in ("GET", "HEAD") and not _wants_json():
         here = request.full_path.rstrip("?")
-        door = "/mijn" if request.path.startswith("/mijn") else _sign_in_page(here)
-        return redirect(door, 303)
+        return redirect(_sign_in_page(here), 303)
     return answer(standard(401))
 
 
 def _sign_in_page(following: str) -> str:
+    if request.path.startswith("/mijn"):
+        return url_for("door.sign_in", next=following)
     if "accounts.sign_in" not in g.app_views:
         return "/sign-in"
     return url_for("accounts.sign_in", next=following)

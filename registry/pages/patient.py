@@ -21,8 +21,9 @@ from consent.speakers import Speaker
 from consent.uses import uses
 from federation.runs.models import Run
 from registry.access import rule
+from registry.pages.patient_carry import everywhere, orders_everywhere
 from registry.pages.patient_draft import speaker
-from registry.pages.patient_person import Arrival, arrivals, me, my_hospital
+from registry.pages.patient_person import Arrival, me, my_hospital
 from registry.pages.patient_text import asks_again
 from registry.transaction import current_session
 from registry.translate import language
@@ -61,7 +62,7 @@ def choices() -> str:
     return render_template(
         "patient/choices.html",
         cards=[_card(session, subject, each) for each in found],
-        orders=withdrawing.orders(session, subject),
+        orders=orders_everywhere(session, subject),
         may_take_back=lambda order: withdrawing.may_take_back(order, g.now),
         objected=withdrawing.has_objected(session, subject),
         titles=_titles(session),
@@ -96,7 +97,10 @@ def used() -> str:
     subject = me(session)
     found = uses(session, subject)
     numbers = [line.query_id for line in found]
-    asked = {run.id: run for run in session.scalars(select(Run).where(Run.id.in_(numbers)))}
+    asked = {
+        run.query_sha256: run
+        for run in session.scalars(select(Run).where(Run.query_sha256.in_(numbers)))
+    }
     names = {place.slug: place.name for place in session.scalars(select(Institution))}
     return render_template(
         "patient/uses.html", lines=found, asked=asked, names=names, hospital=my_hospital(session)
@@ -109,7 +113,7 @@ def _card(session: Session, subject: Subject, found: StudyChoices) -> Card:
     alone = [each.party for each in several] == [speaker()]
     return Card(
         found,
-        [] if receipt is None else arrivals(session, subject, receipt),
+        [] if receipt is None else everywhere(session, subject, receipt),
         asks_again(session, subject, found.study.slug, speaker()),
         receipt,
         _undo_until(session, subject, receipt),

@@ -21,9 +21,10 @@ from consent.acts import Circumstances
 from consent.errors import ConsentError
 from consent.proof import Prove
 from registry.access import rule
-from registry.accounts import proving
+from registry.accounts import proving, signing
 from registry.accounts.errors import AccountError
 from registry.forms import sections as asked
+from registry.pages.patient_carry import carry
 from registry.pages.patient_draft import Form, form_of, keep, page_sha256
 from registry.pages.patient_person import me, my_hospital
 from registry.pages.shell import whole
@@ -62,10 +63,10 @@ def check(study: str) -> str | Response:
 @rule(roles={"patient"})
 def record(study: str) -> Response | tuple[str, int]:
     """Write the answers down, once, and show the receipt."""
-    # First of all: trying a code has a transaction of its own.
-    prove, wrong = _letter()
+    prove, wrong = letter_proof()
     session = current_session()
     form = form_of(session, study)
+    prove = prove or signing.prover_of(request.form)
     typed = {item: request.form.get(f"said-{item}", "") for item in form.items}
     if any(answer not in asked.ANSWERS for answer in typed.values()):
         return redirect(url_for("patient_check.check", study=study), 303)
@@ -92,12 +93,16 @@ def record(study: str) -> Response | tuple[str, int]:
         )
     except ConsentError as error:
         return _refused(session, form, shown, error)
+    carry(session, receipt)
     keep(session, form, form.answers.recorded(receipt.id))
     return _to_receipt(study, receipt.id)
 
 
-def _letter() -> tuple[Prove | None, str]:
-    """The proof from a letter's code typed again, or why there is none."""
+def letter_proof() -> tuple[Prove | None, str]:
+    """The proof from a letter's code typed again, or why there is none.
+
+    Before anything else in a view: trying a code has a transaction of its own.
+    """
     typed = request.form.get("letter", "")
     if not typed.strip():
         return None, _("Fill in the code from your letter")
@@ -131,6 +136,9 @@ def _refused(
             "The text of this study has changed. Read the new text and answer again"
         ),
     }
+    if error.code == "proof_needed":
+        wrong = _("The signature does not fit these answers. Fill in the code from your letter")
+        return _check_page(session, form, shown, {"letter": wrong}), 422
     if error.code == "idempotency_conflict":
         shown = replace(shown, key=str(uuid4()))
     return _check_page(session, form, shown, {"": told.get(error.code, _(error.message))}), 409
@@ -166,7 +174,8 @@ def _to_receipt(study: str, receipt: str) -> Response:
 def _check_page(session: Session, form: Form, shown: Shown, errors: dict[str, str]) -> str:
     subject = me(session)
     now = {each.study.slug: each for each in consent.choices(session, subject, g.now)}
-    needs_code = asked.YES in shown.said.values() and proving.prover() is None
+    yes = tuple(item for item in form.items if shown.said[item] == asked.YES)
+    needs_code = bool(yes) and proving.prover() is None
     return render_template(
         "patient/check.html",
         form_of=form,
@@ -179,6 +188,13 @@ def _check_page(session: Session, form: Form, shown: Shown, errors: dict[str, st
         recorded={state.item: state for state in now[form.study.slug].items},
         based_on=consent.state_version(session, subject),
         needs_code=needs_code,
+        signing=signing.for_page(
+            subject,
+            study=form.study.slug,
+            text_version=form.version.id,
+            yes=yes,
+            form_key=shown.key,
+        ),
         hospital=my_hospital(session),
         errors=errors,
     )

@@ -12,11 +12,13 @@ from werkzeug.exceptions import NotFound
 from consent import service as consent
 from consent.items import GROUPS, ITEMS
 from consent.models import Receipt, Subject
+from consent.reading import COLLECT_NEW
 from consent.rule import ANY
-from consent.withdrawing import COLLECT_NEW
 from registry.pages.connections import Connection, connection_of
+from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
+from studies.models import Institution
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,15 @@ def init_app(app: Flask) -> None:
         group_label=lambda code: GROUPS[code].label(language()) if code in GROUPS else "",
         answer_state=answer_state,
         role_words=role_words,
+        hospital_name=hospital_name,
         level_words=level_words,
     )
+
+
+def hospital_name(site: str) -> str:
+    """What a hospital is called."""
+    found = current_session().get(Institution, site)
+    return site if found is None else found.name
 
 
 def item_label(code: str) -> str:
@@ -110,7 +119,10 @@ def level_words(level: str) -> tuple[str, str]:
         ),
         "W2": (
             _("Nothing new"),
-            _("Nothing new is collected or sent to you; what is there stays in use."),
+            _(
+                "Nothing new is used or sent to you. If your hospital cannot tell old data from "
+                "new, it does not count you at all."
+            ),
         ),
         "W3": (
             _("Use nothing"),

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
-from flask import Blueprint, Response, g, redirect, render_template, request, url_for
+from flask import Blueprint, g, redirect, render_template, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
-from werkzeug.wrappers import Response as BaseResponse
+from werkzeug.wrappers import Response
 
 from consent import service as consent
-from consent import undoing, withdrawing
+from consent import speakers, undoing, withdrawing
 from consent.errors import ConsentError
 from consent.items import ITEMS
 from consent.models import ConsentEvent, Receipt, TextVersion
@@ -23,8 +22,9 @@ from consent.rule import ANY
 from registry.access import rule
 from registry.accounts import proving
 from registry.forms import sections as asked
+from registry.pages.patient_carry import carried, everywhere, orders_everywhere
 from registry.pages.patient_draft import ANSWER_OF, form_of, keep
-from registry.pages.patient_person import answer_state, arrivals, item_label, me, my_hospital
+from registry.pages.patient_person import answer_state, item_label, me, my_hospital
 from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
@@ -55,7 +55,7 @@ def done(study: str, receipt: str) -> str:
 
 @blueprint.post("/<study>/klaar/<receipt>")
 @rule(roles={"patient"})
-def undo(study: str, receipt: str) -> BaseResponse | tuple[str, int]:
+def undo(study: str, receipt: str) -> Response | tuple[str, int]:
     """Take the act back: a new act, with a receipt of its own. Both stay in the history."""
     session = current_session()
     subject, found = me(session), _receipt(session, study, receipt)
@@ -82,19 +82,7 @@ def undo(study: str, receipt: str) -> BaseResponse | tuple[str, int]:
     return redirect(url_for("patient_receipt.done", study=study, receipt=new.id), 303)
 
 
-@blueprint.get("/<study>/klaar/<receipt>/bewijs.json")
-@rule(roles={"patient"})
-def receipt_file(study: str, receipt: str) -> Response:
-    """The receipt as a file that can be checked without this site."""
-    session = current_session()
-    found = _receipt(session, study, receipt)
-    body = json.dumps(consent.receipt_document(session, found), indent=2, ensure_ascii=False)
-    response = Response(body, mimetype="application/json")
-    response.headers["Content-Disposition"] = f'attachment; filename="keuzes-{found.id[:8]}.json"'
-    return response
-
-
-def _ask_for_letter(session: Session, study: str, found: Receipt) -> BaseResponse:
+def _ask_for_letter(session: Session, study: str, found: Receipt) -> Response:
     """A yes needs the letter: the check page asks for it, with the answers of before on it."""
     form = form_of(session, study)
     given = {
@@ -121,7 +109,8 @@ def _receipt(session: Session, study: str, receipt: str) -> Receipt:
 def mine(receipt: Receipt) -> bool:
     """Whether who is signed in may read what was said in this act."""
     speaker = proving.circumstances("").party
-    return receipt.party == speaker or (speaker == "self" and receipt.party == "site")
+    session = current_session()
+    return speakers.may_read(session, me(session), speaker, receipt.party, g.now)
 
 
 def _page(session: Session, study: str, receipt: str, errors: dict[str, str]) -> str:
@@ -141,10 +130,13 @@ def _page(session: Session, study: str, receipt: str, errors: dict[str, str]) ->
         undone=_undone_by(session, found),
         undoes=said[0].evidence.get("undoes", "") if said else "",
         orders=[
-            order for order in withdrawing.orders(session, subject) if order.receipt_id == found.id
+            (site, order)
+            for site, order in orders_everywhere(session, subject)
+            if order.receipt_id in {found.id, *(each.id for each in carried(session, found))}
         ],
+        may_take_back=lambda order: withdrawing.may_take_back(order, g.now),
         key=str(uuid4()),
-        arrivals=arrivals(session, subject, found),
+        arrivals=everywhere(session, subject, found),
         hospital=my_hospital(session),
         errors=errors,
     )

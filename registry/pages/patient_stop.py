@@ -15,6 +15,9 @@ from consent.errors import ConsentError
 from consent.models import Receipt
 from registry.access import rule
 from registry.accounts import proving
+from registry.pages.patient_carry import carry
+from registry.pages.patient_carry import take_back as withdraw_order
+from registry.pages.patient_check import letter_proof
 from registry.pages.patient_draft import study_of
 from registry.pages.patient_person import level_words, me, my_hospital
 from registry.pages.patient_receipt import ALL
@@ -50,7 +53,9 @@ def stop_post(study: str | None) -> Response | tuple[str, int]:
     found = None if study is None else study_of(session, me(session), study)
     item, level = request.form.get("item", ""), request.form.get("level", "")
     if item and found is not None:
-        return _to_receipt(_stop_item(session, found, item))
+        receipt = _stop_item(session, found, item)
+        carry(session, receipt)
+        return _to_receipt(receipt)
     if level not in withdrawing.LEVELS:
         return _page(session, found, "", {"level": _("Choose how you want to stop")}), 422
     receipt = withdrawing.withdraw_level(
@@ -63,6 +68,37 @@ def stop_post(study: str | None) -> Response | tuple[str, int]:
         actor=g.actor,
         now=g.now,
         circumstances=proving.circumstances(""),
+    )
+    carry(session, receipt, level)
+    return _to_receipt(receipt)
+
+
+@blueprint.get("/<study>/weer")
+@rule(roles={"patient"})
+def again(study: str) -> str:
+    """After "nothing new": letting new data be used again."""
+    return _again_page(current_session(), study, {})
+
+
+@blueprint.post("/<study>/weer")
+@rule(roles={"patient"})
+def again_post(study: str) -> Response | tuple[str, int]:
+    """Record that new data may be used again; like every yes it needs the letter's proof."""
+    prove, wrong = letter_proof()
+    session = current_session()
+    found = study_of(session, me(session), study)
+    made = proving.circumstances("", prove)
+    if made.prove is None:
+        return _again_page(session, study, {"letter": wrong}), 422
+    receipt = withdrawing.allow_new(
+        session,
+        subject=me(session),
+        study=found.slug,
+        language=language(),
+        form_key=_key(),
+        actor=g.actor,
+        now=g.now,
+        circumstances=made,
     )
     return _to_receipt(receipt)
 
@@ -92,6 +128,7 @@ def object_now() -> Response | tuple[str, int]:
         now=g.now,
         circumstances=proving.circumstances(""),
     )
+    carry(session, receipt)
     return _to_receipt(receipt)
 
 
@@ -101,9 +138,7 @@ def take_back() -> Response:
     """Take an order to destroy back, while that is possible; My choices then says how it stands."""
     session = current_session()
     try:
-        withdrawing.take_back(
-            session, me(session), request.form.get("order", ""), actor=g.actor, now=g.now
-        )
+        withdraw_order(session, me(session), request.form.get("order", ""))
     except ConsentError:
         raise NotFound from None
     return redirect(url_for("patient.choices"), 303)
@@ -150,6 +185,17 @@ def _page(session: Session, study: Study | None, item: str, errors: dict[str, st
         item=item,
         words=words,
         level_options=[(code, *level_words(code)) for code in withdrawing.LEVELS],
+        key=str(uuid4()),
+        hospital=my_hospital(session),
+        errors=errors,
+    )
+
+
+def _again_page(session: Session, study: str, errors: dict[str, str]) -> str:
+    return render_template(
+        "patient/again.html",
+        study=study_of(session, me(session), study),
+        needs_code=proving.prover() is None,
         key=str(uuid4()),
         hospital=my_hospital(session),
         errors=errors,

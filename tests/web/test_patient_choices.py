@@ -1,0 +1,349 @@
+"""My choices: change, stop at each level, take back, object, old and new texts, two parents."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from rich_text import rich_content
+from sqlalchemy import select
+
+from consent import service as consent
+from consent.models import Invitation, SnapshotRecord, Subject
+from consent.models_people import DestroyOrder, Party, Use
+from federation.runs.models import Run
+from registry.accounts.sessions import start
+from registry.app import HubApp
+from registry.database import SessionFactory
+from studies.actor import SYSTEM
+
+from .conftest import NOW, OWN, SITE, Clock
+from .patients import Patient, Token, events, hidden, receipt_of
+
+
+@pytest.fixture
+def patient(signed_in: Any, form_token: Token, world: Any, clock: Clock) -> Patient:
+    clock.now += timedelta(minutes=5)  # after the first choice of the test network
+    return Patient(signed_in("mine"), form_token, world.codes["mine"])
+
+
+def stop(patient: Patient, path: str, **sent: str) -> str:
+    return receipt_of(patient.post(path, **sent))
+
+
+@pytest.mark.parametrize(
+    ("level", "kinds", "takes_part"),
+    [
+        ("W1", {"contact.questionnaire", "contact.newstudy", "contact.results"}, True),
+        (
+            "W2",
+            {
+                *("contact.questionnaire", "contact.newstudy", "contact.results"),
+                *("bio.blood", "collect.new"),
+            },
+            False,
+        ),
+        ("W3", {"*"}, False),
+        ("W4", {"*"}, False),
+    ],
+)
+def test_each_level_of_stopping(
+    patient: Patient, factory: SessionFactory, level: str, kinds: set[str], takes_part: bool
+) -> None:
+    page = patient.get(f"{OWN}/stoppen").text
+    assert " checked" not in page
+    assert patient.post(f"{OWN}/stoppen").status_code == 422
+    receipt = stop(patient, f"{OWN}/stoppen", level=level)
+    said = events(factory, receipt)
+    assert (set(said), set(said.values())) == (kinds, {"withdrawn"})
+    page = patient.get("keuzes").text
+    assert ("u doet mee</span>" in page) == takes_part
+    assert ("Vernietigen wat kan" in page) == (level == "W4")
+
+
+def test_stopping_takes_fewer_clicks_than_saying_yes(patient: Patient) -> None:
+    """Counted from My choices, as a hand would: links and buttons pressed, answers chosen."""
+    giving = 1 + 1 + 2  # read and choose, to the questions, how to choose and go on
+    page = patient.page(patient.post(f"{OWN}/kiezen", way="each"))
+    while "said-" not in page.text:
+        names = set(re.findall(r'type="radio" id="[^"]*" name="([^"]*)"', page.text))
+        giving += len(names) + 1
+        path = page.request.path.removeprefix("/mijn/")
+        page = patient.page(patient.post(path, **dict.fromkeys(names, "yes")))
+    giving += 1
+    stopping_all, stopping_item = 1 + 1 + 1, 1 + 1
+    assert stopping_all < giving
+    # one item: change, answer, go on, record
+    assert stopping_item < 4
+    assert f"/mijn/{OWN}/stoppen?item=use.network" in patient.get("keuzes").text
+
+
+def test_stopping_one_item_closes_what_rests_on_it(
+    patient: Patient, factory: SessionFactory
+) -> None:
+    page = patient.get(f"{OWN}/stoppen?item=use.record").text
+    assert "Gegevens uit uw dossier" in page
+    said = events(factory, stop(patient, f"{OWN}/stoppen", **hidden_of(page)))
+    assert said == {"use.record": "withdrawn", "use.network": "withdrawn"}
+    assert patient.post(f"{OWN}/stoppen", item="no.such").status_code == 404
+    assert patient.post("other-study/stoppen", level="W3").status_code == 404
+
+
+def hidden_of(page: str) -> dict[str, str]:
+    found = dict(re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', page))
+    return {name: value for name, value in found.items() if name in ("key", "item")}
+
+
+def test_an_order_to_destroy_can_be_taken_back_for_fourteen_days(
+    patient: Patient, factory: SessionFactory, signed_in: Any, form_token: Token, clock: Clock
+) -> None:
+    stop(patient, "stoppen", level="W4", key="the-same-form")
+    stop(patient, "stoppen", level="W4", key="the-same-form")
+    with factory() as session:
+        [order] = session.scalars(select(DestroyOrder))
+        assert (order.study, order.what) == ("*", ["data", "samples"])
+        assert order.grace_until - order.ordered_at == timedelta(days=14)
+    clock.now += timedelta(days=13)
+    later = Patient(signed_in("mine"), form_token, "")
+    assert (
+        Patient(signed_in("theirs"), form_token, "").post("vernietigen", order=order.id).status_code
+        == 404
+    )
+    assert later.post("vernietigen", order=order.id).status_code == 303
+    assert "Er wordt niets vernietigd" in later.get("keuzes").text
+    stop(later, "stoppen", level="W4")
+    clock.now += timedelta(days=14)
+    too_late = Patient(signed_in("mine"), form_token, "")
+    with factory() as session:
+        newest = session.scalars(
+            select(DestroyOrder).where(DestroyOrder.cancelled_at.is_(None))
+        ).one()
+        too_late.post("vernietigen", order=newest.id)
+        session.refresh(newest)
+        assert newest.cancelled_at is None
+        newest.outcome, newest.reason, newest.reported_at = "partly", "law", clock.now
+        consent_announce(session)
+        session.commit()
+    page = too_late.get("keuzes").text
+    assert "Voor een deel" in page
+    assert "Volgens de wet" in page
+
+
+def consent_announce(session: Any) -> None:
+    from studies.events import announce
+
+    announce(session, actor=SYSTEM, action="consent.destroy_reported", about=f"institution:{SITE}")
+
+
+def test_taking_a_no_back_needs_the_letter_and_a_yes_does_not(
+    patient: Patient, factory: SessionFactory, clock: Clock
+) -> None:
+    receipt = stop(patient, f"{OWN}/stoppen", level="W3")
+    assert "u doet niet mee" in patient.get("keuzes").text  # a no is never held up
+    clock.now += timedelta(minutes=10)
+    page = patient.get(f"{OWN}/klaar/{receipt}")
+    assert "Heeft u zich vergist?" in page.text
+    # no proof is at hand: the check page comes with the answers of before, and asks for the letter
+    check = patient.page(patient.post(f"{OWN}/klaar/{receipt}", **hidden(page)))
+    assert 'name="letter"' in check.text
+    done = patient.record(check)
+    assert set(events(factory, receipt_of(done)).values()) == {"granted"}
+    assert "u doet mee" in patient.get("keuzes").text
+    # now the proof is there: stopping and taking back is one press
+    clock.now += timedelta(minutes=1)
+    stopped = stop(patient, f"{OWN}/stoppen", level="W4")
+    clock.now += timedelta(minutes=1)
+    page = patient.get(f"{OWN}/klaar/{stopped}")
+    undone = receipt_of(patient.post(f"{OWN}/klaar/{stopped}", **hidden(page)))
+    assert receipt_of(patient.post(f"{OWN}/klaar/{stopped}", **hidden(page))) == undone
+    assert set(events(factory, undone).values()) == {"granted"}
+    assert "maakt een eerdere keuze ongedaan" in patient.get(f"{OWN}/klaar/{undone}").text
+    assert "U maakte dit ongedaan op" in patient.get(f"{OWN}/klaar/{stopped}").text
+    assert "Er wordt niets vernietigd" in patient.get("keuzes").text
+    # only the last act, and only within a day
+    assert patient.post(f"{OWN}/klaar/{stopped}", key="another").status_code == 409
+
+
+def test_a_yes_is_taken_back_at_once_and_after_a_day_no_more(
+    patient: Patient, factory: SessionFactory, clock: Clock, signed_in: Any, form_token: Token
+) -> None:
+    done = receipt_of(patient.record(patient.answer_all("later")))
+    clock.now += timedelta(hours=25)
+    late = Patient(signed_in("mine"), form_token, "")
+    assert "Heeft u zich vergist" not in late.get(f"{OWN}/klaar/{done}").text
+    assert late.post(f"{OWN}/klaar/{done}").status_code in (303, 409)
+    first = Patient(signed_in("theirs"), form_token, "")
+    assert first.get(f"{OWN}/klaar/{done}").status_code == 404
+
+
+def test_allowing_new_data_again(patient: Patient, factory: SessionFactory, clock: Clock) -> None:
+    stop(patient, f"{OWN}/stoppen", level="W2")
+    clock.now += timedelta(minutes=1)
+    assert patient.post(f"{OWN}/weer").status_code == 422
+    page = patient.get(f"{OWN}/weer")
+    receipt = receipt_of(patient.post(f"{OWN}/weer", letter=patient.code, **hidden_of(page.text)))
+    assert events(factory, receipt) == {"collect.new": "granted"}
+    assert "u doet mee</span>" in patient.get("keuzes").text
+
+
+@pytest.mark.parametrize(("what", "item"), [("reuse", "object.reuse"), ("everything", "*")])
+def test_objecting(patient: Patient, factory: SessionFactory, what: str, item: str) -> None:
+    assert patient.post("bezwaar").status_code == 422
+    receipt = stop(patient, "bezwaar", what=what)
+    assert events(factory, receipt) == {item: "objected"}
+    page = patient.get("keuzes").text
+    assert "maakte u bezwaar" in page
+    assert ("u doet mee</span>" in page) == (what == "reuse")
+    assert patient.get(f"alles/klaar/{receipt}").status_code == 200
+
+
+def test_changing_one_item_begins_with_ones_own_answers(
+    patient: Patient, factory: SessionFactory
+) -> None:
+    response = patient.post(f"{OWN}/verander", item="study.join")
+    assert response.location.endswith("/vraag/3?back=check")
+    response = patient.post(f"{OWN}/vraag/3", **{"study.join": "no"})
+    said = events(factory, receipt_of(patient.record(patient.page(response))))
+    assert said == {"use.record": "granted", "use.network": "granted", "study.join": "refused"}
+    assert patient.post(f"{OWN}/verander", item="no.such").status_code == 404
+
+
+def test_a_wider_text_shows_old_and_new_and_asks_only_what_is_new(
+    patient: Patient, factory: SessionFactory, clock: Clock
+) -> None:
+    with factory() as session:
+        consent.publish_text(
+            session,
+            study=OWN,
+            content=rich_content(),
+            approved_by=["one", "two"],
+            actor=SYSTEM,
+            now=clock.now,
+            change_class="wider",
+            widened=["use.network"],
+            changes={"nl": "Er zijn nieuwe vragen.", "en": "There are new questions."},
+        )
+        session.commit()
+    page = patient.get(f"{OWN}/nieuwe-tekst").text
+    assert "Er zijn nieuwe vragen." in page
+    assert "Wij vragen u 9 vragen opnieuw" in page
+    assert "<ins>" in page
+    response = patient.post(f"{OWN}/verander")
+    assert response.location.endswith("/vraag/2")
+    page = patient.page(response).text
+    assert " checked" not in page
+    assert "Meetellen in het netwerk" in page or "totalen van alle ziekenhuizen" in page
+    old = patient.get(f"{OWN}/tekst/1")
+    assert "Dit is tekstversie 1" in old.text
+    assert patient.get(f"{OWN}/tekst/3").status_code == 404
+    assert patient.get("other-study/tekst/1").status_code == 404
+
+
+def test_history_uses_and_the_reminder(
+    patient: Patient, factory: SessionFactory, world: Any, clock: Clock, signed_in: Any
+) -> None:
+    stop(patient, f"{OWN}/stoppen", item="study.join")
+    page = patient.get("geschiedenis").text
+    assert page.count('<li class="stack-s">') == 4
+    assert f"/mijn/{OWN}/tekst/1" in page
+    assert "nog niet gebruikt" in patient.get("gebruik").text
+    with factory() as session:
+        run = session.get_one(Run, world.runs[OWN])
+        for seq, minutes in ((1, 1), (2, 10)):  # before and after the patient stopped
+            session.add(snapshot(seq, minutes))
+            session.add(
+                Use(
+                    site=SITE,
+                    query_id=run.query_sha256 if seq == 1 else "0" * 64,
+                    study=OWN,
+                    seq=seq,
+                    band="10-19",
+                    at=NOW + timedelta(minutes=minutes),
+                )
+            )
+        consent_announce(session)
+        session.commit()
+    page = patient.get("gebruik").text
+    assert page.count('<li class="stack-s">') == 1
+    assert run.title in page
+
+
+def snapshot(seq: int, minutes: int) -> SnapshotRecord:
+    at = NOW + timedelta(minutes=minutes)
+    return SnapshotRecord(
+        site=SITE,
+        seq=seq,
+        network="oncozon",
+        issued=at,
+        valid_until=at,
+        log_size=0,
+        log_root="0" * 64,
+        columns_sha256="0" * 64,
+        content_sha256="0" * 64,
+    )
+
+
+def test_after_two_years_the_choice_is_shown_again(
+    signed_in: Any, form_token: Token, clock: Clock
+) -> None:
+    clock.now += timedelta(days=729)
+    assert (
+        "Wilt u dit nog steeds?"
+        not in Patient(signed_in("mine"), form_token, "").get("keuzes").text
+    )
+    clock.now += timedelta(days=2)
+    assert "Wilt u dit nog steeds?" in Patient(signed_in("mine"), form_token, "").get("keuzes").text
+
+
+def test_a_second_parent_sees_that_the_first_answered_not_what(
+    app: HubApp, factory: SessionFactory, form_token: Token, world: Any, clock: Clock
+) -> None:
+    mine = world.patients["mine"]
+    with factory() as session:
+        for party, role in (("p-one", "parent"), ("p-two", "parent")):
+            session.add(
+                Party(subject_id=mine, party=party, role=role, valid_from=NOW, recorded_at=NOW)
+            )
+            session.add(letter_of(mine, party, role))
+        consent_announce(session)
+        session.commit()
+    parents = {}
+    for party in ("p-one", "p-two"):
+        with factory() as session:
+            number = start(session, now=clock.now, subject_id=mine, party=party)
+            session.commit()
+        client = app.test_client()
+        client.set_cookie("oncokring", number)
+        parents[party] = Patient(client, form_token, "")
+    one, two = parents["p-one"], parents["p-two"]
+    assert "U antwoordt voor de patiënt, als een ouder" in one.get(f"{OWN}/uitleg").text
+    done = receipt_of(one.record(one.answer_all("no")))
+    assert "Gegeven door: een ouder" in one.get(f"{OWN}/klaar/{done}").text
+    page = two.get("keuzes").text
+    assert "Een ouder: heeft geantwoord op" in page
+    assert "nog niet beantwoord" in page
+    assert "<strong>nee</strong>" not in page
+    history = two.get("geschiedenis").text
+    assert history.count("Iemand anders heeft geantwoord") == 2  # the patient, the other parent
+    assert ": nee" not in history
+    assert two.get(f"{OWN}/klaar/{done}").status_code == 404
+    with factory() as session:
+        subject = session.get_one(Subject, mine)
+        [found] = consent.choices(session, subject, clock.now)
+        assert not found.counts  # one said no, one nothing
+
+
+def letter_of(subject: str, party: str, role: str) -> Invitation:
+    return Invitation(
+        code_id=f"{party[-3:].upper()}000",
+        subject_id=subject,
+        party=party,
+        role=role,
+        verifier="$argon2id$v=19$",
+        studies=[OWN],
+        language="nl",
+        created_at=NOW,
+        expires_at=NOW + timedelta(days=90),
+    )
