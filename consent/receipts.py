@@ -136,11 +136,12 @@ def subject_reference(subject_id: str) -> str:
 
 
 def is_latest(session: Session, of: Receipt) -> bool:
-    """Whether nothing was said since about the same study, or about everything, by this patient."""
+    """Whether the same person said nothing since about the same study, or about everything."""
     later = session.scalar(
         select(Receipt.id)
         .where(
             Receipt.subject_id == of.subject_id,
+            Receipt.party == of.party,
             Receipt.first_leaf > of.first_leaf,
             Receipt.network == of.network,
             Receipt.study.in_((of.study, "*")) if of.study != "*" else Receipt.id.is_not(None),

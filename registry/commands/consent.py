@@ -1,17 +1,19 @@
-"""``oncokring consent``: the words patients read, and what hospitals send by file."""
+"""``oncokring consent``: words for patients, files from hospitals, erasing after the term."""
 
 from __future__ import annotations
 
 import click
 
+from registry.commands.consent_erase import erase
 from registry.commands.consent_import import import_messages
 from registry.commands.consent_text import text
 
 
 @click.group()
 def consent() -> None:
-    """The words patients read, and what hospitals send by file."""
+    """The words patients read, what hospitals send by file, evidence that may go."""
 
 
+consent.add_command(erase)
 consent.add_command(import_messages)
 consent.add_command(text)

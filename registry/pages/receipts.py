@@ -13,7 +13,9 @@ from consent import receipts
 from consent import service as consent
 from consent.errors import ConsentError
 from consent.models import Receipt, Subject
+from consent.speakers import may_read
 from registry.access import rule
+from registry.accounts import proving
 from registry.app import hub
 from registry.hub_keys import signers
 from registry.pages.connections import connection_of
@@ -38,6 +40,8 @@ def document_of(receipt_id: str) -> tuple[Session, Subject, Receipt, dict[str, A
         of = consent.receipt(session, subject, receipt_id)
     except ConsentError as error:
         raise NotFound from error
+    if not may_read(session, subject, proving.circumstances("").party, of.party, g.now):
+        raise NotFound  # what the other parent said is not for this one
     pen = signers(hub().settings, g.now)
     made = receipts.receipt_document(
         session, of, signers=pen, now=g.now, base=hub().settings.address.rstrip("/")

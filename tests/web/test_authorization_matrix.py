@@ -19,9 +19,11 @@ from flask.testing import FlaskClient
 from werkzeug.routing import Rule as Route
 from werkzeug.test import TestResponse
 
+from consent.texts import content_id
 from registry.access import ROLES, Rule, rule_of
 from registry.accounts.models import Account, AccountRole
 from registry.database import SessionFactory
+from studies.seeds.oncozon import HORMONE_THERAPY
 
 GOLDEN = Path(__file__).parents[2] / "docs" / "reference" / "who-may-what.md"
 HEAD = """# Who may reach what
@@ -53,6 +55,7 @@ OWN_IS_ABSENT = {
         ),
         "a hospital's own system reads with a token; a person's browser is shown nothing",
     ),
+    "/audit/alarms/<alarm>/seen": "nothing is wrong in the test network",
     "/r/query/new": "an empty form names no study",
     "/r/query/new/json": "an empty form names no study",
 }
@@ -76,6 +79,8 @@ def arguments(route: Route, world: Any, which: str) -> dict[str, str]:
     sites = {OWN: "catharina", FOREIGN: "zuyderland", ABSENT: "no-such-site"}
     runs = {OWN: world.runs["hormone-therapy"], FOREIGN: world.runs["other-study"]}
     receipts = {OWN: world.receipts["mine"], FOREIGN: world.receipts["theirs"]}
+    text = content_id("hormone-therapy", HORMONE_THERAPY.text)
+    texts = {OWN: text, FOREIGN: text, ABSENT: "0" * 64}
     known = {
         "slug": studies,
         "study": studies,
@@ -85,6 +90,9 @@ def arguments(route: Route, world: Any, which: str) -> dict[str, str]:
         "receipt_id": {**receipts, ABSENT: NOWHERE},
         "receipt": {**receipts, ABSENT: NOWHERE},
         "consent_id": {**receipts, ABSENT: NOWHERE},
+        "text": texts,
+        "other": texts,
+        "alarm": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
         "form": dict.fromkeys((OWN, FOREIGN, ABSENT), "json"),
         "draft": {
             OWN: world.drafts["hormone-therapy"],
