@@ -48,6 +48,7 @@ from federation.site.selection import Counted, count_sets, select
 from federation.site.slots import Slots
 from federation.site.step_message import StepMessage, read_step
 from federation.site.store import transaction
+from federation.site.uses import Uses
 from federation.site.withholding import Withholding
 
 # Refusals that are an answer in themselves: asked again, the same bytes. The others may pass
@@ -87,15 +88,14 @@ class Pipeline:
         self._leaving = Leaving(database, self._journal, directory.peers)
         self._ledger = SiteLedger(database)
         self._marking = Marking(database)
-        recognising = Recognising(database, self._marking)
-        self._history = History(
-            self._journal, self._ledger, self._marking, recognising, directory.policy.budget
-        )
+        seen, budget = Recognising(database, self._marking), directory.policy.budget
+        self._history = History(self._journal, self._ledger, self._marking, seen, budget)
         self._slots = Slots(database)
         self._replies = Replies(directory)
         self._answering = Answering(self._replies)
         self._own = OwnReleases(database)
         self._withholding = Withholding(database, self._slots)
+        self._uses = Uses(directory, database)
         self._stores = {
             name: DataStore(mapped, directory.handles)
             for name, mapped in directory.mappings.items()
@@ -316,14 +316,13 @@ class Pipeline:
         reply: bytes,
         now: datetime,
     ) -> None:
-        query = question.ask.query
         looked = step.name == LOOK
         with transaction(self._database):
             if state is not None and state.step.name == LOOK:
                 self._history.keep_marks(asked.run)
             if decision.charge and not looked:
                 self._ledger.record(
-                    query.question_sha256,
+                    question.ask.query.question_sha256,
                     counted.charged,
                     run=asked.run,
                     study=question.study.slug,
@@ -335,7 +334,7 @@ class Pipeline:
                 RunState(
                     run=asked.run,
                     study=question.study.slug,
-                    question_sha256=query.question_sha256,
+                    question_sha256=question.ask.query.question_sha256,
                     run_sha256=asked.run_sha256,
                     roster=tuple(sorted(asked.roster)),
                     sets_sha256=counted.sets_sha256,
@@ -349,6 +348,8 @@ class Pipeline:
                     answered=not looked,
                 )
             )
+            if not looked:
+                self._uses.note(question, asked, self._prepared[asked.run], now)
             self._leaving.keep(
                 question,
                 asked,

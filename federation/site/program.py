@@ -20,10 +20,12 @@ from federation.protocol.messages import TYP_SNAPSHOT
 from federation.site import audit
 from federation.site.consenting import Consenting
 from federation.site.coverage import Telling
+from federation.site.destroying import Orders
 from federation.site.directory import SiteDirectory
 from federation.site.errors import SetupError
 from federation.site.faults import point
 from federation.site.frames import read_frame, write_frame
+from federation.site.outbox import Outbox
 from federation.site.pipeline import Outgoing, Pipeline
 from federation.site.policy_log import note_policy
 from federation.site.replies import Replies
@@ -67,6 +69,10 @@ class SiteProgram:
         self._note_start()
         self._register = Register(self._database)
         self._replies = Replies(directory)
+        self._outbox = Outbox(
+            self._database, directory.sign, site=settings.slug, network=settings.network
+        )
+        self._orders = Orders(self._database, self._outbox)
         self._pipeline = Pipeline(directory, self._database, self._consenting)
         self._telling = Telling(directory, self._database, self._pipeline.stores)
 
@@ -98,8 +104,14 @@ class SiteProgram:
             if type(claims.get("seq")) is int and claims["seq"] >= 0:
                 seq = claims["seq"]
             snapshot = self._consenting.read(claims)
-            coverage = self._telling.due(snapshot, now)
-            reply = self._replies.acknowledgement(seq, None, now, now, coverage)
+            with transaction(self._database):
+                self._outbox.settle(claims, now)
+                self._orders.take(claims, now)
+                messages = self._outbox.waiting()
+                self._outbox.leaves(messages, now)
+            # What is told of patients goes first; how much is filled can wait for the next list.
+            coverage = None if messages else self._telling.due(snapshot, now)
+            reply = self._replies.acknowledgement(seq, None, now, now, coverage, messages)
             with transaction(self._database):
                 self._consenting.keep(snapshot, message, now)
                 self._note(seq, "APPLIED", reply, now)

@@ -1,7 +1,7 @@
 """What leaves the hospital: signed replies, built from an allow-list and checked once more."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -150,9 +150,11 @@ class Replies:
         applied_at: datetime | None,
         now: datetime,
         coverage: Mapping[str, Any] | None = None,
+        messages: Sequence[bytes] = (),
     ) -> bytes:
         """What became of a consent snapshot: applied, or refused with a code; with it, when it is
-        due, how much of the data is filled. Raises CoverageError for what may not be told."""
+        due, how much of the data is filled, and the signed messages that wait for the hub. Raises
+        CoverageError for what may not be told."""
         claims: dict[str, Any] = {
             "seq": seq,
             "status": "applied" if code is None else "refused",
@@ -162,6 +164,8 @@ class Replies:
         if coverage is not None:
             told = read_coverages(coverage)
             claims["coverage"] = {study: each.to_dict() for study, each in told.items()}
+        if messages:
+            claims["messages"] = [message.decode("ascii") for message in messages]
         return self._sign(claims, now, TYP_ACK)
 
     def _common(self, asked: StepMessage | None, snapshot: int) -> dict[str, Any]:

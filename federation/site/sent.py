@@ -20,7 +20,7 @@ from federation.site.step_message import StepMessage
 from federation.site.store import moment
 
 LOOKED, ANSWER, REPLAY, REFUSAL = "look", "answer", "replay", "refusal"
-ACKNOWLEDGEMENT, COVERAGE = "acknowledgement", "coverage"
+ACKNOWLEDGEMENT, COVERAGE, MESSAGES = "acknowledgement", "coverage", "messages"
 MAX_BODY = 64 * 1024 * 1024
 MAX_QUERY = 100_000
 """A longer query is no question of a researcher and is not kept."""
@@ -155,9 +155,13 @@ class Register:
         return [_sent(row) for row in rows]
 
     def acknowledgement_kind(self, reply: bytes) -> str:
-        """COVERAGE when an acknowledgement tells something else of the hospital's data than the
-        one before, ACKNOWLEDGEMENT otherwise."""
-        told = decoded(reply)["claims"].get("coverage")
+        """MESSAGES when an acknowledgement carries what the hospital says of its own patients,
+        COVERAGE when it tells something else of its data than the one before, ACKNOWLEDGEMENT
+        otherwise."""
+        claims = decoded(reply)["claims"]
+        if claims.get("messages"):
+            return MESSAGES
+        told = claims.get("coverage")
         if told is None:
             return ACKNOWLEDGEMENT
         row = self._database.execute(

@@ -17,6 +17,7 @@ from federation.site.sent import (
     ANSWER,
     COVERAGE,
     LOOKED,
+    MESSAGES,
     REFUSAL,
     REPLAY,
     Sent,
@@ -34,6 +35,7 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             REFUSAL: "weigering",
             ACKNOWLEDGEMENT: "ontvangstbevestiging van een keuzelijst",
             COVERAGE: "overzicht van wat is ingevuld",
+            MESSAGES: "berichten over keuzes van onze patiënten",
             "looked": "Vooraf kijken: alleen aantallen, onder een masker. Nog geen sommen.",
             "masked": "{n} getallen onder een masker: voor niemand leesbaar, ook niet voor de hub. "
             "Alleen het totaal over alle ziekenhuizen van deze vraag is te lezen.",
@@ -53,6 +55,8 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             "not_applied": "Keuzelijst {seq} is niet aangenomen ({code}).",
             "told": "Het overzicht per variabele van wat er is ingevuld: afgerond, en kleine "
             "aantallen weggelaten.",
+            "messages": "{n} berichten over uitnodigingen, papieren keuzes en wie mag beslissen. "
+            "Over patiënten staat er alleen een codenaam in die buiten het ziekenhuis niets zegt.",
             "told_before": "Met hetzelfde overzicht van wat er is ingevuld als eerder.",
             "other": "Het bericht heeft ook delen die deze versie niet kent: {names}.",
             "unread": "De bytes van dit bericht zijn hier niet bewaard of zijn beschadigd.",
@@ -69,6 +73,7 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             REFUSAL: "refusal",
             ACKNOWLEDGEMENT: "receipt of a consent list",
             COVERAGE: "overview of what is filled",
+            MESSAGES: "messages about choices of our patients",
             "looked": "A look first: counts only, under a mask. No sums yet.",
             "masked": "{n} numbers under a mask: unreadable for anyone, the hub included. Only the "
             "total over all hospitals of this question can be read.",
@@ -87,6 +92,8 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             "not_applied": "Consent list {seq} was not accepted ({code}).",
             "told": "The overview per variable of what is filled: rounded, and small counts "
             "left out.",
+            "messages": "{n} messages about invitations, choices on paper and who may decide. Of "
+            "patients they hold only a code name that says nothing outside the hospital.",
             "told_before": "With the same overview of what is filled as before.",
             "other": "The message also has parts that this version does not know: {names}.",
             "unread": "The bytes of this message were not kept here, or are damaged.",
@@ -130,9 +137,11 @@ _SAID = frozenset(
         "terms_named",
         "seq",
         "coverage",
+        "messages",
     }
 )
 _ACK = frozenset({"applied_at"})
+_ACKS = (ACKNOWLEDGEMENT, COVERAGE, MESSAGES)
 _MOST_PARTS = 2_000
 
 
@@ -181,11 +190,14 @@ def contents(message: Sent) -> Contents:
 
 
 def _of_claims(claims: Mapping[str, Any], kind: str) -> Contents:
-    known = _ALWAYS | _SAID | (_ACK if kind in (ACKNOWLEDGEMENT, COVERAGE) else frozenset())
+    known = _ALWAYS | _SAID | (_ACK if kind in _ACKS else frozenset())
     other = tuple(sorted(name for name in claims if name not in known))
     if kind == COVERAGE:
         readable = _first(claims["coverage"])
         return Contents("released", len(readable), readable=readable, other=other)
+    if kind == MESSAGES:
+        told = [_message(text) for text in claims["messages"]]
+        return Contents("released", len(told), readable=_first(told), other=other)
     if "masked" in claims:
         parts = tuple(
             (str(name), tuple(int(size) for size in shape)) for name, shape, _ in claims["layout"]
@@ -202,6 +214,12 @@ def _of_claims(claims: Mapping[str, Any], kind: str) -> Contents:
         readable = _first(claims.get("inside", {}))
         return Contents("sealed", len(readable), readable=readable, other=other)
     return Contents("none", other=other)
+
+
+def _message(text: str) -> dict[str, Any]:
+    """What a signed message in an acknowledgement says: its number, kind and content."""
+    claims = decoded(text.encode("ascii"))["claims"]
+    return {name: claims[name] for name in ("seq", "kind", "content")}
 
 
 def _plain(arrays: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -254,12 +272,14 @@ def _words_of(message: Sent, claims: Mapping[str, Any], say: Texts, lang: str) -
         return [say["replayed"].format(as_of=claims["replay_of"]["as_of"])]
     if message.kind == REFUSAL:
         return _refused(message, claims, say, lang)
-    if message.kind not in (ACKNOWLEDGEMENT, COVERAGE):
+    if message.kind not in _ACKS:
         return []
     key = "applied" if claims["status"] == "applied" else "not_applied"
     lines = [say[key].format(seq=claims["seq"], code=claims["code"])]
     if claims.get("coverage") is not None:
         lines.append(say["told" if message.kind == COVERAGE else "told_before"])
+    if message.kind == MESSAGES:
+        lines.append(say["messages"].format(n=number(len(claims["messages"]), lang)))
     return lines
 
 
