@@ -112,6 +112,8 @@ def pin(directory: Path, peers: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def check(directory: Path, codebook: Path | None, as_json: bool) -> None:
     """Show how well the data in DIRECTORY fit the codebook. Stays on this machine."""
+    from federation.site.choices_state import to_do
+    from federation.site.directory import DATABASE_FILE
     from federation.site.report import sentence
     from federation.site.tables import show_report
 
@@ -124,6 +126,8 @@ def check(directory: Path, codebook: Path | None, as_json: bool) -> None:
     else:
         for report in reports:
             show_report(report)
+        for line in or_stop(lambda: to_do(directory / DATABASE_FILE)):
+            click.echo(line, err=True)
     sys.exit(OK if all(report.usable for report in reports) else FAILED)
 
 

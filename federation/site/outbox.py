@@ -22,7 +22,8 @@ from federation.site.store import milliseconds, moment
 
 MAX_MESSAGE = 8_000
 MAX_AT_ONCE = 100
-MAX_BYTES_AT_ONCE = 100_000
+MAX_BYTES_AT_ONCE = 60_000
+"""So that with the coverage of the data it stays a message of ordinary size."""
 LOST = "lost"
 """Stands for numbers that the hub has and that this database, put back from an older copy, does
 not remember."""

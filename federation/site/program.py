@@ -109,8 +109,7 @@ class SiteProgram:
                 self._orders.take(claims, now)
                 messages = self._outbox.waiting()
                 self._outbox.leaves(messages, now)
-            # What is told of patients goes first; how much is filled can wait for the next list.
-            coverage = None if messages else self._telling.due(snapshot, now)
+            coverage = self._telling.due(snapshot, now)
             reply = self._replies.acknowledgement(seq, None, now, now, coverage, messages)
             with transaction(self._database):
                 self._consenting.keep(snapshot, message, now)

@@ -155,20 +155,19 @@ class Register:
         return [_sent(row) for row in rows]
 
     def acknowledgement_kind(self, reply: bytes) -> str:
-        """MESSAGES when an acknowledgement carries what the hospital says of its own patients,
-        COVERAGE when it tells something else of its data than the one before, ACKNOWLEDGEMENT
-        otherwise."""
+        """COVERAGE when an acknowledgement tells something else of the hospital's data than the
+        one before, MESSAGES when it carries what the hospital says of its own patients,
+        ACKNOWLEDGEMENT otherwise."""
         claims = decoded(reply)["claims"]
-        if claims.get("messages"):
-            return MESSAGES
         told = claims.get("coverage")
+        otherwise = MESSAGES if claims.get("messages") else ACKNOWLEDGEMENT
         if told is None:
-            return ACKNOWLEDGEMENT
+            return otherwise
         row = self._database.execute(
             "SELECT body FROM sent WHERE kind = ? ORDER BY line DESC LIMIT 1", (COVERAGE,)
         ).fetchone()
         same = row is not None and decoded(row[0])["claims"].get("coverage") == told
-        return ACKNOWLEDGEMENT if same else COVERAGE
+        return otherwise if same else COVERAGE
 
     def message(self, line: int) -> Sent | None:
         """The message of one audit line."""

@@ -192,12 +192,12 @@ def contents(message: Sent) -> Contents:
 def _of_claims(claims: Mapping[str, Any], kind: str) -> Contents:
     known = _ALWAYS | _SAID | (_ACK if kind in _ACKS else frozenset())
     other = tuple(sorted(name for name in claims if name not in known))
-    if kind == COVERAGE:
-        readable = _first(claims["coverage"])
+    if kind in (COVERAGE, MESSAGES):
+        told = {} if kind == MESSAGES else dict(claims["coverage"])
+        if claims.get("messages"):
+            told["messages"] = [_message(text) for text in claims["messages"]]
+        readable = _first(told)
         return Contents("released", len(readable), readable=readable, other=other)
-    if kind == MESSAGES:
-        told = [_message(text) for text in claims["messages"]]
-        return Contents("released", len(told), readable=_first(told), other=other)
     if "masked" in claims:
         parts = tuple(
             (str(name), tuple(int(size) for size in shape)) for name, shape, _ in claims["layout"]
@@ -278,7 +278,7 @@ def _words_of(message: Sent, claims: Mapping[str, Any], say: Texts, lang: str) -
     lines = [say[key].format(seq=claims["seq"], code=claims["code"])]
     if claims.get("coverage") is not None:
         lines.append(say["told" if message.kind == COVERAGE else "told_before"])
-    if message.kind == MESSAGES:
+    if claims.get("messages"):
         lines.append(say["messages"].format(n=number(len(claims["messages"]), lang)))
     return lines
 

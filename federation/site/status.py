@@ -9,6 +9,7 @@ from consent.errors import ConsentError
 from consent.snapshot import Snapshot
 from federation.protocol.errors import ProtocolError
 from federation.site import audit
+from federation.site.choices_state import choices_state
 from federation.site.consenting import Consenting
 from federation.site.directory import SiteDirectory
 from federation.site.errors import SetupError
@@ -50,6 +51,7 @@ def state(overview: Overview, now: datetime) -> dict[str, Any]:
             "snapshot_fresh": _fresh(snapshot, now, policy.consent_max_age_min),
             "answers": {str(code): int(n) for code, n in codes},
             "sent": register.counts(),
+            "choices": dict(choices_state(database)),
             "ledger_entries": _count(database, "SELECT count(*) FROM ledger_entry"),
             "waiting_for_approval": len(Journal(database).waiting()),
             "refused_here": _count(database, "SELECT count(*) FROM refused_here"),
