@@ -76,6 +76,8 @@ def go(site: str) -> Response | tuple[str, int]:
 @rule("public")
 def back() -> Response | tuple[str, int]:
     """Back from the hospital's sign-in: a session, or one sentence."""
+    if "state" not in request.args:
+        return redirect(url_for("door_hospital.choose"), 303)  # nobody comes back like this
     kept = sealing.opened(_key(), cookies.read(COOKIE, proving.settings()), COOKIE)
     cookies.drop(COOKIE)
     try:

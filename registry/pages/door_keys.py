@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, g, jsonify, redirect, render_template, request, url_for
+from werkzeug.exceptions import UnprocessableEntity
 from werkzeug.wrappers import Response
 
 from consent.errors import ConsentError
@@ -22,6 +23,7 @@ from registry.pages.door import too_many, wrong_code
 from registry.pages.patient_person import me, my_hospital
 from registry.pages.shell import local
 from registry.transaction import current_session
+from registry.translate import translate as _
 
 blueprint = Blueprint("door_keys", __name__, url_prefix="/mijn")
 
@@ -40,8 +42,11 @@ def ways() -> str:
 @rule(roles={"patient"})
 def letter() -> Response | tuple[str, int]:
     """The letter's code again: a passkey is added only by somebody who has the letter."""
+    typed = request.form.get("letter", "")
+    if not typed.strip():
+        return _page({"letter": _("Fill in the code from your letter")}), 422
     try:
-        proving.proof_from_typed(request.form.get("letter", ""))
+        proving.proof_from_typed(typed)
     except ConsentError:
         return _page({"letter": wrong_code()}), 401
     except AccountError as error:
@@ -103,10 +108,13 @@ def ask_options() -> Any:
 @rule("public")
 def sign_in() -> Any:
     """Come in with a passkey; every kind of wrong gives the same answer."""
+    sent = _sent()
+    if not sent:
+        raise UnprocessableEntity  # nothing was tried
     visitor.arrive(
         passkeys.sign_in(
             g.factory,
-            credential=_sent(),
+            credential=sent,
             challenge=_challenge("sign-in"),
             place=signing.place(),
             trier=proving.trier(),
