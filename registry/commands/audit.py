@@ -6,7 +6,8 @@ import json
 
 import click
 
-from consent.verifying import LogBroken, verify_log
+from consent.alarms import alarms
+from consent.verifying import LogBroken, look_whole
 from registry import audit as log
 from registry.commands.opening import open_hub_database, operator
 from registry.transaction import reading
@@ -22,10 +23,19 @@ def audit() -> None:
 @audit.command()
 @click.option("--known", metavar="SEQ:HASH", help="A head kept elsewhere; the log must contain it.")
 def verify(known: str | None) -> None:
-    """Check the audit log and the log of choices; exit code 1 when one of them is broken."""
+    """Check the audit log and the log of choices; exit code 1 when one of them is broken.
+
+    The log of choices is also held against every head that was signed or that a hospital saw.
+    Alarms that nobody has seen end with exit code 1 too; the auditor sees them at /audit/alarms.
+    """
     with reading(open_hub_database()) as session:
         found = log.verify(session, None if known is None else _head(known))
-        choices = {each.slug: verify_log(session, each.slug) for each in list_networks(session)}
+        choices = {each.slug: look_whole(session, each.slug)[0] for each in list_networks(session)}
+        waiting = [
+            f"{each.raised_at.isoformat(timespec='seconds')} {each.network} {each.kind} "
+            f"{json.dumps(each.facts, sort_keys=True)}"
+            for each in alarms(session, open_only=True)
+        ]
     if isinstance(found, log.Broken):
         raise click.ClickException(f"The audit log does not hold at line {found.seq}: {found.why}.")
     for network, kept in choices.items():
@@ -35,6 +45,12 @@ def verify(known: str | None) -> None:
                 f"The log of choices of {network} does not hold at {at}: {kept.why}. Stop the "
                 "worker, keep the database as it is and tell the network office."
             )
+    if waiting:
+        for line in waiting:
+            click.echo(line, err=True)
+        raise click.ClickException(
+            f"{len(waiting)} alarms that nobody has seen; the auditor can look at /audit/alarms."
+        )
     click.echo(f"{found.seq}:{found.hash}")
     click.echo(
         f"All {found.seq} lines hold. Keep the printed head elsewhere and give it as --known next "

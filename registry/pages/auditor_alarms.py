@@ -99,3 +99,7 @@ def _shown(alarm: Alarm) -> Shown:
         alarm.seen_by if by is None else by.display_name,
         alarm.seen_at,
     )
+
+
+def _fact(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -28,6 +28,7 @@ def available() -> bool:
 def make(html: str) -> bytes:
     """The page as PDF, with tags, language and title. It can fetch our own static files only."""
     import weasyprint
+    from weasyprint.text.fonts import FontConfiguration
     from weasyprint.urls import URLFetcher
 
     class OurFiles(URLFetcher):  # type: ignore[misc]
@@ -38,6 +39,7 @@ def make(html: str) -> bytes:
 
     fetcher = OurFiles(allowed_protocols={"file"}, allow_redirects=False)
     page = weasyprint.HTML(string=html, base_url=SHEET.as_uri(), url_fetcher=fetcher)
-    sheet = weasyprint.CSS(filename=str(SHEET), url_fetcher=fetcher)
-    made: bytes = page.write_pdf(stylesheets=[sheet], pdf_variant="pdf/ua-1")
+    fonts = FontConfiguration()
+    sheet = weasyprint.CSS(filename=str(SHEET), url_fetcher=fetcher, font_config=fonts)
+    made: bytes = page.write_pdf(stylesheets=[sheet], font_config=fonts, pdf_variant="pdf/ua-1")
     return made
