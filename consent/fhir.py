@@ -39,6 +39,8 @@ State = Literal[
 ]
 WRONG_PERSON: Final = "wrong_person"
 OLDER_DATA: Final = "use.past"
+#: Said when a patient wants nothing new to be used (withdrawal level W2), and when again.
+NOTHING_NEW: Final = "collect.new"
 
 
 @dataclass(frozen=True)
@@ -151,10 +153,22 @@ class Patient:
         return max([*said, *(at for one in self.spoken for *_, at in one.marks)], default=None)
 
     def permits(self, study: str, item: str, now: datetime) -> bool:
-        """Whether the rule permits `item` of `study` now, and everything it rests on."""
-        if item not in ITEMS or study == ANY:
+        """Whether `item` of `study` counts now: the rule permits it and everything it rests on.
+
+        Who wants nothing new used is not counted while a hospital cannot tell old data from new.
+        """
+        if item not in ITEMS or study == ANY or self._wants_nothing_new(study, now):
             return False
         return all(self._permits_alone(study, code, now) for code in with_parents([item]))
+
+    def _wants_nothing_new(self, study: str, now: datetime) -> bool:
+        said = [
+            one.choice
+            for one in self.spoken
+            if one.item == NOTHING_NEW and one.study in (study, ANY) and _moment(one) <= now
+        ]
+        last = max(said, key=lambda choice: choice.recorded_at, default=None)
+        return last is not None and last.kind != "grant"
 
     def _permits_alone(self, study: str, item: str, now: datetime) -> bool:
         choices = [one.choice for one in self.spoken]

@@ -16,10 +16,16 @@ from consent.texts import text_for
 from studies.models import Institution, Network, Participation, Study
 
 
-def patient(session: Session, subject: Subject, now: datetime) -> Patient:
-    """Everything this patient said and was asked, as seen at `now`."""
-    said = standing.of_subjects(session, [subject.id], now).get(subject.id, Standing())
-    marks = _marks(session, subject)
+def patient(
+    session: Session, subject: Subject, now: datetime, known_at: datetime | None = None
+) -> Patient:
+    """Everything this patient said and was asked, for judging it at `now`.
+
+    known_at: with what was written down until then; None for everything.
+    """
+    found = standing.of_subjects(session, [subject.id], now, known_at)
+    said = found.get(subject.id, Standing())
+    marks = _marks(session, subject, known_at)
     events = session.scalars(
         select(ConsentEvent)
         .where(ConsentEvent.subject_id == subject.id)
@@ -38,6 +44,7 @@ def patient(session: Session, subject: Subject, now: datetime) -> Patient:
             marks=tuple(marks.get(event.id, ())),
         )
         for event in events
+        if known_at is None or event.recorded_at <= known_at
     ]
     return Patient(
         key=subject.id,
@@ -67,18 +74,26 @@ def surroundings(
     )
 
 
-def _marks(session: Session, subject: Subject) -> dict[str, list[tuple[str, str, datetime]]]:
+def _marks(
+    session: Session, subject: Subject, known_at: datetime | None
+) -> dict[str, list[tuple[str, str, datetime]]]:
     own = select(ConsentEvent.id).where(ConsentEvent.subject_id == subject.id)
     found: dict[str, list[tuple[str, str, datetime]]] = {}
     for mark in session.scalars(
         select(ConsentMark).where(ConsentMark.event_id.in_(own)).order_by(ConsentMark.leaf)
     ):
-        found.setdefault(mark.event_id, []).append((mark.kind, mark.reason, mark.recorded_at))
+        if known_at is None or mark.recorded_at <= known_at:
+            told = (mark.kind, mark.reason, mark.recorded_at)
+            found.setdefault(mark.event_id, []).append(told)
     return found
 
 
 def _asked(session: Session, subject: Subject, now: datetime) -> dict[str, Asked]:
-    letters = session.scalars(select(Invitation.studies).where(Invitation.subject_id == subject.id))
+    letters = session.scalars(
+        select(Invitation.studies).where(
+            Invitation.subject_id == subject.id, Invitation.created_at <= now
+        )
+    )
     here = session.scalars(
         select(Participation.study).where(Participation.institution == subject.site)
     )

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotAcceptable, NotFound
 from werkzeug.http import parse_options_header
 
-from consent import fhir, fhir_log, fhir_r4, fhir_r5
+from consent import fhir, fhir_log, fhir_r4, fhir_r5, speakers
 from consent.fhir import ConsentNow
 from consent.fhir_codes import Json, Surroundings, handle_system
 from consent.models import Receipt, Subject
@@ -141,7 +141,7 @@ def owner_of_receipt(receipt_id: str) -> tuple[Receipt, Subject]:
     subject = None if receipt is None else session.get(Subject, receipt.subject_id)
     if receipt is None or subject is None or not _may_read(subject):
         raise NotFound
-    if _party() not in (None, receipt.party):
+    if _party(subject) not in (None, receipt.party):
         raise NotFound
     _audit(subject)
     return receipt, subject
@@ -192,9 +192,13 @@ def _sites() -> frozenset[str]:
     return access.reach(g.actor, "steward", "site") or frozenset()
 
 
-def _party() -> str | None:
-    """Of whom the answers are shown: who is signed in for a patient sees no other's."""
-    return g.visit.party if g.actor.kind == "patient" else None
+def _party(subject: Subject) -> str | None:
+    """Of whom the answers are shown; None for all. Of two parents neither sees the other's."""
+    if g.actor.kind != "patient":
+        return None
+    reader: str = g.visit.party
+    session = current_session()
+    return None if speakers.may_read(session, subject, reader, "another", g.now) else reader
 
 
 def _may_read(subject: Subject) -> bool:
@@ -225,7 +229,7 @@ def _export(subject: Subject, version: str) -> _Export:
     _audit(subject)
     moment = as_of(session, subject.network, g.now)
     patient = fhir_log.patient(session, subject, moment)
-    told = fhir.consents(patient, moment, party=_party())
+    told = fhir.consents(patient, moment, party=_party(subject))
     pen = signers(settings(), g.now)
     documents = {
         receipt.id: receipt_document(

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, g, render_template
 from sqlalchemy import func, select
 from werkzeug.exceptions import NotFound
 
+from consent import duo
 from consent.errors import ConsentError
 from consent.texts import text_for
 from federation.query.codebook import Codebook, Variable
@@ -67,6 +68,7 @@ def study(slug: str) -> str:
     )
     asked = session.scalar(select(func.count()).select_from(Run).where(Run.study == slug))
     lead = session.get(Institution, found.lead) if found.lead else None
+    conditions = duo.label(found.requires)
     terms = thresholds(session, slug)
     return render_template(
         "public/study.html",
@@ -78,6 +80,7 @@ def study(slug: str) -> str:
         asked=asked or 0,
         rules=rules_of(terms),
         by_hospital=by_hospital(found, terms),
+        conditions=[(term, term.label(language())) for term in conditions.terms],
     )
 
 

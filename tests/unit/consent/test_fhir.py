@@ -279,6 +279,18 @@ def test_one_parent_sees_what_counts_but_not_what_the_other_answered() -> None:
 
 
 @BOTH
+@pytest.mark.parametrize("study", [STUDY, ANY])
+def test_nothing_new_closes_until_it_is_allowed_again(version: str, study: str) -> None:
+    stop = spoken("r2", "withdrawn", "collect.new", 1, study=study)
+    made = told([*YES_TO_TWO, stop], version)
+    assert believed(made, version) == set()
+    assert [one["status"] for one in made] == ["inactive", "active", "active"]
+    again = spoken("r3", "granted", "collect.new", 2)
+    made = told([*YES_TO_TWO, stop, again], version)
+    assert believed(made, version) == {(STUDY, "use.record"), (STUDY, "use.network")}
+
+
+@BOTH
 def test_two_studies_do_not_touch(version: str) -> None:
     made = told(
         [
