@@ -125,8 +125,8 @@ def _event(one: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any
         "@type": "dpv:ExplicitlyExpressedConsent",
         "dpv:hasConsentStatus": STATES.get(one["answer"], "dpv:ConsentUnknown"),
         "dct:date": _time(one["effective_at"]),
-        # Open-ended is discouraged: the hub asks again, see `renewal` in the text and the settings.
-        "dct:valid": None,
+        # Open-ended is discouraged: until the day on which the hub asks again.
+        "dct:valid": document["ask_again"] if one["answer"] == "granted" else None,
         "dpv:isIndicatedBy": document["actor_role"],
         "dpv:hasIndicationMethod": "form",
         "dct:relation": f"urn:uuid:{document['receipt']}#process-{one['number']}",

@@ -4,7 +4,7 @@ The document can be checked by anyone with the hub's public key and nothing of t
 (consent/receipt_check.py). It holds no name, no handle, no date of birth.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -25,6 +25,7 @@ from studies.base import canonical_json
 from studies.models import Institution, Network, Study
 
 RIGHTS: Final = ("eu-gdpr:A7-3", "eu-gdpr:A13", "eu-gdpr:A15", "eu-gdpr:A16", "eu-gdpr:A17")
+RENEWAL_YEARS: Final = 5
 LEGAL_BASIS: Final = "eu-gdpr:A9-2-a"
 
 #: Gets the claims of a receipt, gives the signed message (JWS, Ed25519, `consent-receipt+jws`).
@@ -84,6 +85,7 @@ def receipt_document(
         "language": of.language,
         "recorded_at": of.recorded_at.isoformat(timespec="milliseconds"),
         "legal_basis": LEGAL_BASIS,
+        "ask_again": _ask_again(of, network, events.values()),
         "said": [
             _said(session, of, number, size, events.get(number), text)
             for number in range(of.first_leaf, of.first_leaf + of.leaves)
@@ -121,12 +123,17 @@ def qr_text(document: Mapping[str, Any]) -> str:
 
 
 def document_sha256(document: Mapping[str, Any]) -> str:
-    """SHA-256 over what the receipt says, whatever head of the log it came with."""
-    changing = ("log", "said", "key", "signature")
-    lasting = {name: value for name, value in document.items() if name not in changing}
-    lasting["said"] = [
-        {name: value for name, value in one.items() if name != "path"} for one in document["said"]
-    ]
+    """The fingerprint of a receipt: SHA-256 over its number, moment and leaves.
+
+    The leaves stand for all that was said, so it is the same for each copy of the receipt, with
+    whatever head of the log it came, also after content was erased.
+    """
+    lasting = {
+        "receipt": document["receipt"],
+        "network": document["network"]["slug"],
+        "recorded_at": document["recorded_at"],
+        "leaves": [[one["number"], one["leaf"]] for one in document["said"]],
+    }
     return sha256(canonical_json(lasting).encode("utf-8")).hexdigest()
 
 
@@ -160,7 +167,18 @@ def _head(session: Session, of: Receipt, signers: Signers, now: datetime) -> tup
     return of.tree_size, of.tree_root, signers.head(claims).decode("ascii")
 
 
-def _text(session: Session, events: Any) -> TextVersion | None:
+def _ask_again(of: Receipt, network: Network, events: Iterable[ConsentEvent]) -> str | None:
+    """The day from which a yes is asked again, so that it is not open-ended."""
+    if all(event.kind != "granted" for event in events):
+        return None
+    years = network.consent.get("renewal_years", RENEWAL_YEARS)
+    day = of.recorded_at.date()
+    if (day.month, day.day) == (2, 29):
+        day = day.replace(day=28)
+    return day.replace(year=day.year + int(years)).isoformat()
+
+
+def _text(session: Session, events: Iterable[ConsentEvent]) -> TextVersion | None:
     named = {event.text_version for event in events if event.text_version is not None}
     # One act is about one text: the form shows one, and a stop shows none.
     return session.get(TextVersion, named.pop()) if len(named) == 1 else None

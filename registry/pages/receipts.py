@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, Response, g, redirect, render_template, url_for
@@ -91,6 +92,7 @@ def _shown(template: str, receipt_id: str) -> str:
         receipt=of,
         reference=receipts.reference(of.id),
         lines=[_line(one) for one in made["said"]],
+        ask_again=date.fromisoformat(made["ask_again"]) if made["ask_again"] else None,
         fingerprint=receipts.document_sha256(made),
         qr=qr_svg(receipts.qr_text(made), _("QR code with the number of this receipt")),
         latest=receipts.is_latest(session, of),

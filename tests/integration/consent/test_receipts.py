@@ -213,6 +213,8 @@ def test_the_record_of_ts_27560(hub, given_receipt) -> None:
     assert record["dpv:hasConsentControl"]["@type"] == "dpv:WithdrawConsent"
     states = {event["dpv:hasConsentStatus"] for event in record["dct:hasPart"]}
     assert states == {"dpv:ConsentGiven", "dpv:ConsentRefused"}
+    valid = {event["dct:valid"] for event in record["dct:hasPart"]}
+    assert valid == {"2031-11-22", None}
     for process in record["dpv:hasProcess"]:
         assert process["dpv:hasLegalBasis"] == "eu-gdpr:A9-2-a"
         assert process["dct:title"]

@@ -74,6 +74,7 @@ def test_content_goes_and_the_log_and_other_receipts_hold(hub) -> None:
     told = check(as_file(after), KEYS)
     assert told.holds
     assert told.erased == mine.leaves
+    assert receipts.document_sha256(after) == receipts.document_sha256(before)
     assert check(as_file(before), KEYS).holds, "the patient's own copy still says everything"
     assert check(as_file(document(hub, stop_all)), KEYS).holds
     assert hub.session.get_one(Receipt, mine.id).form_sha256 == "0" * 64
