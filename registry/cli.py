@@ -27,7 +27,7 @@ COMMANDS: Mapping[str, tuple[str, str, str, str]] = {
     "network": (
         "registry.commands.network",
         "network",
-        "Networks, the keys of their sites, letters to patients.",
+        "Networks and the keys of their sites.",
         "hub",
     ),
     "study": (

@@ -1,4 +1,4 @@
-"""``oncokring network``: set up a network, accept its sites' keys, take in letters for patients."""
+"""``oncokring network``: set up a network and accept its sites' keys."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from typing import Any
 import click
 
 from consent import service as consent
-from consent.errors import ConsentError
-from consent.subjects import handle_bytes
 from federation.disclosure.policy import PolicyError, load_policy
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import key_id
@@ -30,7 +28,7 @@ _MAX_BYTES = 1_000_000
 
 @click.group()
 def network() -> None:
-    """Networks, the keys of their sites, letters to patients."""
+    """Networks and the keys of their sites."""
 
 
 @network.command()
@@ -115,39 +113,6 @@ def peers() -> None:
             for slug, node in studies.list_nodes(session).items()
         }
     click.echo(json.dumps(found, indent=1))
-
-
-@network.command()
-@click.argument("letter", type=_FILE)
-def invite(letter: Path) -> None:
-    """Take in a letter: LETTER holds the part `hub` of what `oncokring site invite` printed."""
-    given = _object(letter)
-    # The whole output is accepted by mistake only as far as its hub part; the code is not read.
-    given = given.get("hub", given)
-    wanted = {"site", "handle", "code_id", "verifier", "studies", "language"}
-    if not isinstance(given, dict) or set(given) != wanted:
-        raise click.UsageError(f"{letter.name} is not the hub's part of a letter; make it anew.")
-    by = operator()
-    try:
-        with unit_of_work(open_hub_database(), by) as session:
-            consent.invite(
-                session,
-                site=str(given["site"]),
-                handle=handle_bytes(str(given["handle"])),
-                code_id=str(given["code_id"]),
-                verifier=str(given["verifier"]),
-                studies=[str(study) for study in given["studies"]],
-                language=str(given["language"]),
-                actor=by,
-                now=now(),
-            )
-    except (ConsentError, ValueError) as error:
-        why = getattr(error, "code", "not_valid")
-        raise click.ClickException(
-            f"The letter was not taken in ({why}); nothing was changed. Check that the hospital "
-            "takes part in the study, and make a new letter with: oncokring site invite"
-        ) from error
-    click.echo("taken in")
 
 
 def _identities(path: Path) -> dict[str, dict[str, str]]:

@@ -74,9 +74,11 @@ def test_from_nothing_to_an_invited_patient(hub, identity, tmp_path):
     made = run(
         *("site", "invite", tmp_path / "site", "--number", "VIE1", "--study", "hormone-therapy")
     )
-    letter = tmp_path / "letter.json"
-    letter.write_text(json.dumps(json.loads(made.stdout)["hub"]))
-    assert run("network", "invite", letter).stdout == "taken in\n"
+    assert made.exit_code == 0, made.stderr
+    sent = tmp_path / "outbox.json"
+    sent.write_text(run("site", "outbox", tmp_path / "site", "--json").stdout)
+    assert json.loads(run("consent", "import", sent).stdout) == {"taken": 1}
+    assert json.loads(run("consent", "import", sent).stdout) == {"again": 1}
     with hub() as session:
         assert session.query(Invitation).count() == 1
         assert session.query(Subject).one().site == HOSPITAL
@@ -112,19 +114,34 @@ def test_a_broken_policy_is_refused_by_name_of_its_key(hub, identity, tmp_path):
     assert "t_cell" in done.stderr
 
 
-@pytest.mark.parametrize(
-    "change", [{"studies": ["nothing"]}, {"handle": "short"}, {"verifier": "plain"}, {"site": "x"}]
-)
-def test_a_wrong_letter_changes_nothing(hub, identity, tmp_path, change):
+def test_a_file_that_is_not_the_hospitals_own_changes_nothing(hub, identity, tmp_path):
     run("network", "load", "oncozon")
-    made = run(
-        *("site", "invite", tmp_path / "site", "--number", "VIE1", "--study", "hormone-therapy")
-    )
-    letter = tmp_path / "letter.json"
-    letter.write_text(json.dumps({**json.loads(made.stdout)["hub"], **change}))
-    done = run("network", "invite", letter)
-    assert done.exit_code == 1
-    assert "Traceback" not in done.stderr
-    assert done.stderr
+    policy = tmp_path / "site" / "policy.yaml"
+    file = tmp_path / "outbox.json"
+    run("site", "invite", tmp_path / "site", "--number", "VIE1", "--study", "hormone-therapy")
+    text = run("site", "outbox", tmp_path / "site", "--json").stdout
+    made = json.loads(text)
+
+    file.write_text(text)
+    assert "oncokring network sites" in run("consent", "import", file).stderr  # not accepted yet
+    run("network", "enrol", identity, "--policy", policy)
+    header, payload, signature = made["messages"][0].split(".")
+    wrong = [
+        ({"messages": [f"{header}.{payload}.{signature[::-1]}"]}, 1),
+        ({"messages": ["x"]}, 1),
+        ({"site": "zuyderland"}, 1),
+        ({"messages": "x"}, 2),
+        ({"site": 3}, 2),
+        ({"more": 1}, 2),
+    ]
+    for change, code in wrong:
+        file.write_text(json.dumps({**made, **change}))
+        done = run("consent", "import", file)
+        assert done.exit_code == code, change
+        assert "Traceback" not in done.stderr
+        assert done.stderr
+    for odd in ("", "[]", "{", "\x00"):
+        file.write_text(odd)
+        assert run("consent", "import", file).exit_code == 2
     with hub() as session:
         assert session.query(Invitation).count() == 0
