@@ -49,7 +49,7 @@ class ItemState:
 
 @dataclass(frozen=True)
 class StudyChoices:
-    """All items of one study. `counts` is whether the patient is counted in it now.
+    """What the study needs, then what else was answered. `counts`: is the patient counted now.
 
     `open` is whether the study runs at this hospital; `receipt_id` the last receipt about it.
     `nothing_new`: since when the patient wants nothing new to be used. Hospitals that cannot tell
@@ -163,13 +163,17 @@ def _study_choices(
     nothing_new: datetime | None,
 ) -> StudyChoices:
     about = [event for event in events if event.study in (study.slug, ANY)]
-    codes = with_parents(study.requires)
+    needed = with_parents(study.requires)
+    further = {event.item for event in about if event.item in ITEMS} - {*needed, "object.reuse"}
+    codes = (*needed, *(code for code in ITEMS if code in further))
     states = tuple(_item_state(subject, study.slug, code, said, about, moment) for code in codes)
     runs = study.state == "open" and part.state == "open"
     return StudyChoices(
         study=study,
         items=states,
-        counts=runs and nothing_new is None and all(state.counts for state in states),
+        counts=runs
+        and nothing_new is None
+        and all(state.counts for state in states[: len(needed)]),
         answered=bool(about),
         open=runs,
         receipt_id=about[-1].receipt_id if about else None,

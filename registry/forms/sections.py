@@ -86,6 +86,18 @@ def not_asked(items: Sequence[str], given: Mapping[str, str]) -> frozenset[str]:
     )
 
 
+def left_out_by(item: str, kinds: Mapping[str, str]) -> str | None:
+    """The item because of which this one was not asked in the same act; None when it was asked.
+
+    kinds: what was written down for each item ("granted", "refused", "deferred" and so on).
+    """
+    if item not in ITEMS or kinds.get(item) != "deferred":
+        return None
+    given = {code: YES if kind == "granted" else NO for code, kind in kinds.items()}
+    parent = closed_by(item, given)
+    return parent if parent in kinds else None
+
+
 def basic(items: Sequence[str], requires: Iterable[str]) -> tuple[str, ...]:
     """What "yes to the basic questions" answers: what the study cannot do without, but never an
     item with a screen of its own."""

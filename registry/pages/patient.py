@@ -5,7 +5,7 @@ Choosing is in patient_form.py, stopping in patient_stop.py, signing in is the d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,7 +36,7 @@ REMIND_YEARS = 2
 
 @dataclass(frozen=True)
 class Card:
-    """One study on the page.
+    """One study on the page. kinds: by item what was said last.
 
     again: what a newer text asks again. receipt: of the last act; undo_until: until when that can
     be taken back. speakers: who must say yes, when that is not the patient alone. remind: since
@@ -44,12 +44,22 @@ class Card:
     """
 
     choices: StudyChoices
+    kinds: Mapping[str, str]
     arrivals: Sequence[Arrival]
     again: Sequence[str]
     receipt: Receipt | None
     undo_until: datetime | None
     speakers: Sequence[Speaker]
     remind: datetime | None
+
+
+@dataclass(frozen=True)
+class Said:
+    """One act in the history. lines: what was said; empty when it is somebody else's word."""
+
+    head: HistoryLine
+    lines: Sequence[HistoryLine]
+    kinds: Mapping[str, str]
 
 
 @blueprint.get("/keuzes")
@@ -77,13 +87,9 @@ def history() -> str:
     """Everything that was ever chosen, newest first. Of others only that they answered."""
     session = current_session()
     subject = me(session)
-    lines = [
-        (line, speakers.may_read(session, subject, speaker(), line.party, g.now))
-        for line in consent.history(session, subject)
-    ]
     return render_template(
         "patient/history.html",
-        lines=_others_once(lines),
+        acts=_acts(session, subject),
         titles=_titles(session),
         hospital=my_hospital(session),
     )
@@ -113,6 +119,7 @@ def _card(session: Session, subject: Subject, found: StudyChoices) -> Card:
     alone = [each.party for each in several] == [speaker()]
     return Card(
         found,
+        {state.item: state.state for state in found.items},
         [] if receipt is None else everywhere(session, subject, receipt),
         asks_again(session, subject, found.study.slug, speaker()),
         receipt,
@@ -155,13 +162,18 @@ def _titles(session: Session) -> dict[str, str]:
     return {study.slug: study.title(language()) for study in session.scalars(select(Study))}
 
 
-def _others_once(lines: Sequence[tuple[HistoryLine, bool]]) -> list[tuple[HistoryLine, bool]]:
-    """Somebody else's act is one line: that there was an answer is told, not how many."""
-    shown: list[tuple[HistoryLine, bool]] = []
-    told: set[str] = set()
-    for line, readable in lines:
-        if not readable and line.receipt_id in told:
-            continue
-        told.add(line.receipt_id)
-        shown.append((line, readable))
-    return shown
+def _acts(session: Session, subject: Subject) -> list[Said]:
+    """Every act, newest first, with what was said where the reader may see that."""
+    acts: dict[str, list[HistoryLine]] = {}
+    for line in consent.history(session, subject):
+        acts.setdefault(line.receipt_id, []).append(line)
+    return [
+        Said(
+            lines[0],
+            tuple(reversed(lines))
+            if speakers.may_read(session, subject, speaker(), lines[0].party, g.now)
+            else (),
+            {line.item: line.kind for line in lines},
+        )
+        for lines in acts.values()
+    ]

@@ -19,7 +19,7 @@ from registry.accounts import proving
 from registry.app import hub
 from registry.forms import sections as asked
 from registry.pages.patient_draft import Form, form_of, keep, recorded_answers
-from registry.pages.patient_person import my_hospital
+from registry.pages.patient_person import item_label, my_hospital
 from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
@@ -168,7 +168,7 @@ def _missing_words(form: Form, item: str, *, alone: bool) -> str:
     )
     if alone:
         return choose
-    return _("%(question)s Choose an answer", question=form.words["questions"][item]["legend"])
+    return _("Choose an answer at “%(item)s”", item=item_label(item))
 
 
 def _question_page(
@@ -199,15 +199,15 @@ def _page_before(form: Form, number: int) -> int | None:
     )
 
 
-def _closed_before(form: Form, number: int) -> list[tuple[str, str]]:
-    """What is left out here: (item, the item whose answer leaves it out)."""
-    left_out = []
+def _closed_before(form: Form, number: int) -> dict[str, list[str]]:
+    """What is left out here, by the item whose answer leaves it out."""
+    left_out: dict[str, list[str]] = {}
     given = form.answers.given
     for page in form.pages[_page_before(form, number) or 0 : number]:
         for item in page.items:
             parent = asked.closed_by(item, given)
             if parent is not None and given.get(parent) in (asked.NO, asked.LATER):
-                left_out.append((item, parent))
+                left_out.setdefault(parent, []).append(item)
     return left_out
 
 

@@ -14,6 +14,7 @@ from consent.items import GROUPS, ITEMS
 from consent.models import Receipt, Subject
 from consent.reading import COLLECT_NEW
 from consent.rule import ANY
+from registry.forms.sections import left_out_by
 from registry.pages.connections import Connection, connection_of
 from registry.transaction import current_session
 from registry.translate import language
@@ -64,6 +65,7 @@ def init_app(app: Flask) -> None:
         answer_state=answer_state,
         role_words=role_words,
         hospital_name=hospital_name,
+        left_out_by=left_out_by,
         level_words=level_words,
     )
 

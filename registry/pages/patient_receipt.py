@@ -16,7 +16,6 @@ from werkzeug.wrappers import Response
 from consent import service as consent
 from consent import speakers, undoing, withdrawing
 from consent.errors import ConsentError
-from consent.items import ITEMS
 from consent.models import ConsentEvent, Receipt, TextVersion
 from consent.rule import ANY
 from registry.access import rule
@@ -145,21 +144,13 @@ def _page(session: Session, study: str, receipt: str, errors: dict[str, str]) ->
 def _lines(session: Session, said: Sequence[ConsentEvent]) -> list[Line]:
     words = _words(session, said)
     answers = {event.item: event.kind for event in said}
-    given = {item: asked.YES if kind == "granted" else asked.NO for item, kind in answers.items()}
     lines = []
     for event in said:
         question = item_label(event.item)
         if words is not None and event.item in words["questions"]:
             question = words["questions"][event.item]["legend"]
-        parent = asked.closed_by(event.item, given) if event.item in ITEMS else None
-        left_out = event.kind == "deferred" and parent in answers
-        lines.append(
-            Line(
-                question,
-                answer_state(event.kind),
-                item_label(parent) if left_out and parent else "",
-            )
-        )
+        because = asked.left_out_by(event.item, answers)
+        lines.append(Line(question, answer_state(event.kind), item_label(because or "")))
     return lines
 
 

@@ -246,7 +246,8 @@ def test_history_uses_and_the_reminder(
 ) -> None:
     stop(patient, f"{OWN}/stoppen", item="study.join")
     page = patient.get("geschiedenis").text
-    assert page.count('<li class="stack-s">') == 4
+    assert page.count('<section class="card') == 2
+    assert "<li>Meedoen aan deze studie: <strong>gestopt</strong></li>" in page
     assert f"/mijn/{OWN}/tekst/1" in page
     assert "nog niet gebruikt" in patient.get("gebruik").text
     with factory() as session:

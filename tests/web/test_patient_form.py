@@ -71,7 +71,8 @@ def test_a_no_is_not_asked_further_and_says_so(
     response = patient.post(f"{OWN}/vraag/1", **{"use.record": "no"})
     assert response.location.endswith("/vraag/3")
     page = patient.page(response)
-    assert "Wij vragen niet naar “Meetellen in het netwerk”" in page.text
+    assert "U zei geen ja tegen “Gegevens uit uw dossier”" in page.text
+    assert "<li>Meetellen in het netwerk</li>" in page.text
     skipped = patient.get(f"{OWN}/vraag/2")
     assert skipped.status_code == 303
     response = patient.post(
