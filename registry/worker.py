@@ -24,6 +24,7 @@ from federation.runs import service as runs
 from federation.runs.worker import Worker
 from registry.accounts.sign_in import sweep
 from registry.database import SessionFactory, utc_now
+from registry.forms.answers import forget_old
 from registry.health import Heartbeat, beat
 from registry.settings import Settings, SettingsError
 from registry.transaction import reading, unit_of_work
@@ -96,10 +97,11 @@ def run(
 
 
 def tidy(factory: SessionFactory, now: datetime) -> None:
-    """End questions nobody decided on, forget sessions that are over; once a day check the log."""
+    """End questions nobody decided on, forget old sessions and drafts; once a day check the log."""
     with factory() as session:
         runs.expire_undecided(session, now)
         sweep(session, now)
+        forget_old(session, now)
         session.commit()
         last = session.get(Heartbeat, LOG_CHECK)
     if last is None or now - last.at >= CHECK_LOG_EVERY:

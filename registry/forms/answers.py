@@ -87,13 +87,18 @@ def get(session: Session, place: Place, text: str, now: datetime) -> Answers:
 
 def keep(session: Session, place: Place, answers: Answers, now: datetime) -> None:
     """Store the draft, and forget every draft that has had its seven days."""
-    session.execute(delete(Row).where(Row.updated_at < now - KEPT))
+    forget_old(session, now)
     row = session.get(Row, (place.subject, place.party, place.study))
     if row is None:
         row = Row(subject_id=place.subject, party=place.party, study=place.study)
         session.add(row)
     row.sealed, row.updated_at = _sealed(place, answers), now
     session.flush()
+
+
+def forget_old(session: Session, now: datetime) -> None:
+    """Delete the drafts that have had their seven days; the worker does it too."""
+    session.execute(delete(Row).where(Row.updated_at < now - KEPT))
 
 
 def _sealed(place: Place, answers: Answers) -> bytes:

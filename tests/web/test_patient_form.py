@@ -14,6 +14,7 @@ from consent import service as consent
 from consent.models import ConsentEvent
 from consent.models_people import Draft
 from registry.database import SessionFactory
+from registry.worker import tidy
 from studies.actor import SYSTEM
 
 from .conftest import NOW, OWN, Clock
@@ -169,6 +170,9 @@ def test_a_draft_is_sealed_survives_the_session_and_is_forgotten(
     with factory() as session:
         [row] = session.scalars(select(Draft))
         assert row.updated_at == clock.now
+    tidy(factory, clock.now + timedelta(days=7, minutes=1))
+    with factory() as session:
+        assert session.scalars(select(Draft)).all() == []
 
 
 def test_two_windows_with_different_answers(patient: Patient, factory: SessionFactory) -> None:
