@@ -2,27 +2,26 @@
 
 Numbers below ten are never shown and the rest are rounded to ten, each for itself and without a
 total. They are those of the last Monday, so that nobody sees a number jump when one known patient
-has just answered. Only in a network's first week they are those of now.
+has just answered. Only in a network's first two weeks they are those of now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from typing import cast
 from zoneinfo import ZoneInfo
 
+from flask import current_app
 from markupsafe import Markup
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from consent.items import ITEMS, with_parents
 from consent.models import ConsentEvent, Invitation, Subject
-from consent.rule import ANY, Scope
-from consent.rule_sql import permitted
+from consent.rule import ANY, Scope, decide
+from consent.standing import at_site
 from registry.pages.figure import Figure, both
-from registry.pictures.bars import Bar, BarGroup, BarWords, bars
+from registry.pictures.answers import AnswerLine, AnswerWords, answers
 from registry.translate import day, number
 from registry.translate import translate as _
 from studies.models import Institution, Participation, Study
@@ -56,8 +55,19 @@ def rounded(count: int) -> int | None:
 
 
 def coverage(session: Session, study: Study, now: datetime) -> Coverage:
-    """The coverage of a study as its coordinator may see it now."""
+    """The coverage of a study as its coordinator may see it now.
+
+    What is of a Monday is worked out once by each process: it does not change any more.
+    """
     at = _moment(session, study.network, now)
+    kept: dict[str, Coverage] = current_app.extensions.setdefault("oncokring_answers", {})
+    there = kept.get(study.slug)
+    if there is None or there.at != at:
+        there = kept[study.slug] = _worked_out(session, study, at)
+    return there
+
+
+def _worked_out(session: Session, study: Study, at: datetime) -> Coverage:
     hospitals = session.execute(
         select(Institution.slug, Institution.name)
         .join(Participation, Participation.institution == Institution.slug)
@@ -72,19 +82,16 @@ def figure(found: Coverage) -> Figure | None:
     """Bars per hospital; None when there is no hospital."""
     if not found.rows:
         return None
-    groups = [
-        BarGroup(row.hospital, tuple(Bar(label, count) for label, count in _cells(row)))
-        for row in found.rows
-    ]
-    words = BarWords(
+    lines = [AnswerLine(row.hospital, (row.yes, row.no, row.silent)) for row in found.rows]
+    words = AnswerWords(
         title=_("Answers per hospital"),
         description=_(
             "Bars of patients who said yes, no or nothing yet. The table has the numbers."
         ),
-        axis=_("Patients, rounded to ten"),
+        heads=(_("Yes"), _("No"), _("No answer")),
         hidden=f"<{LEAST}",
     )
-    drawn = both(lambda shape: bars(groups, words=words, shape=shape, writer=number))
+    drawn = both(lambda shape: answers(lines, words=words, shape=shape, writer=number))
     caption = _(
         "Numbers of %(day)s, rounded to ten. Fewer than ten is never shown.", day=day(found.at)
     )
@@ -96,17 +103,14 @@ def shown(count: int | None) -> str:
     return f"<{LEAST}" if count is None else number(count)
 
 
-def _cells(row: Row) -> Iterable[tuple[str, int | None]]:
-    return ((_("Yes"), row.yes), (_("No"), row.no), (_("No answer yet"), row.silent))
-
-
 def _moment(session: Session, network: str, now: datetime) -> datetime:
     local = now.astimezone(ZONE)
     monday = datetime.combine(local.date() - timedelta(days=local.weekday()), time(), ZONE)
     first = session.scalar(
         select(func.min(ConsentEvent.recorded_at)).where(ConsentEvent.network == network)
     )
-    return now if first is None or first >= monday else monday.astimezone(now.tzinfo)
+    young = first is None or first > monday - timedelta(days=7)
+    return now if young else monday.astimezone(now.tzinfo)
 
 
 def _row(session: Session, study: Study, site: str, name: str, at: datetime) -> Row:
@@ -140,12 +144,18 @@ def _asked(session: Session, study: str, site: str, at: datetime) -> set[str]:
 
 
 def _permitted(session: Session, study: Study, site: str, at: datetime) -> set[str]:
-    found: set[str] | None = None
-    for item in with_parents(study.requires):
-        request = Scope(study.network, site, item, study.slug, ITEMS[item].category)
-        these = cast("set[str]", set(session.scalars(permitted(request, at, at))))
-        found = these if found is None else found & these
-    return found or set()
+    requests = [
+        Scope(study.network, site, item, study.slug, ITEMS[item].category)
+        for item in with_parents(study.requires)
+    ]
+    return {
+        subject
+        for subject, standing in at_site(session, site, at, at).items()
+        if all(
+            decide(request, standing.choices, at, known_at=at, needs=standing.needs).permit
+            for request in requests
+        )
+    }
 
 
 def _denied(session: Session, study: Study, site: str, at: datetime) -> set[str]:

@@ -49,7 +49,9 @@ def init_app(app: Any) -> None:
         class_label=text_words.class_label,
         class_meaning=text_words.class_meaning,
         part_label=text_words.part_label,
-        kind_words=text_words.kind_words,
+        difference_words=text_words.difference_words,
+        language_name=text_words.language_name,
+        answer_label=text_words.answer_label,
         item_labels=text_words.item_labels,
     )
 

@@ -75,7 +75,8 @@ def save(slug: str, draft: Any) -> Answer:
         requires=study.requires,
     )
     errors = {
-        field: mistake_words(code, entered.lacking) for field, code in entered.mistakes.items()
+        field: mistake_words(field, code, entered.lacking)
+        for field, code in entered.mistakes.items()
     }
     if sent["seen"] != drafts.draft_sha256(found):
         errors[""] = _("Somebody changed this draft while you were writing. Open it anew.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from consent.items import ITEMS
+from consent.items import ITEMS, LANGUAGES
 from consent.models import CHANGE_CLASSES
 from registry.translate import language
 from registry.translate import translate as _
@@ -74,7 +74,7 @@ def part_label(code: str) -> str:
     }[code]
 
 
-def kind_words(kind: str) -> str:
+def difference_words(kind: str) -> str:
     """What happened to a part or a sentence."""
     return {
         "same": _("the same"),
@@ -89,9 +89,10 @@ def item_labels(codes: Sequence[str]) -> str:
     return ", ".join(ITEMS[code].label(language()) if code in ITEMS else code for code in codes)
 
 
-def mistake_words(code: str, lacking: Sequence[str] = ()) -> str:
-    """What to do about a field of the form (codes of registry.forms.text_form)."""
-    return {
+def mistake_words(field: str, code: str, lacking: Sequence[str] = ()) -> str:
+    """What to do about a field of the form (codes of registry.forms.text_form), with its name: a
+    form with forty fields says which one."""
+    said = {
         "empty": _("Fill in this text"),
         "too_long": _("Write less: at most 20,000 letters"),
         "story": _("Start each block with a heading, and put at least one sentence below it"),
@@ -99,3 +100,35 @@ def mistake_words(code: str, lacking: Sequence[str] = ()) -> str:
         "no_items": _("Choose at least one subject to ask about"),
         "required": _("This study needs an answer on: %(items)s", items=item_labels(lacking)),
     }[code]
+    name = field_label(field)
+    return f"{name}: {said}" if name else said
+
+
+def field_label(field: str) -> str:
+    """The name of a text field of the form with its language; "" for one that needs none."""
+    language_code, _dash, rest = field.partition("-")
+    if language_code not in LANGUAGES:
+        return ""
+    kind, _dash, item = rest.partition("-")
+    if kind == "answer":
+        name = answer_label(item)
+    elif item:
+        asked = _("Question") if kind == "legend" else _("Explanation")
+        name = f"{part_label(item)}, {asked.lower()}"
+    else:
+        name = part_label(kind)
+    return f"{name} ({language_name(language_code)})"
+
+
+def answer_label(code: str) -> str:
+    """Which of the three answers a field is about."""
+    return {
+        "yes": _("The answer yes"),
+        "no": _("The answer no"),
+        "later": _("The answer “I do not know yet”"),
+    }[code]
+
+
+def language_name(code: str) -> str:
+    """A language, in the reader's own."""
+    return {"nl": _("Dutch"), "en": _("English")}[code]

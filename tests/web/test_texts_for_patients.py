@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from html import unescape
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from consent import service as consent
 from consent.items import ITEMS
 from consent.models import TextVersion
+from consent.proof import letter_prover
 from registry.database import SessionFactory
 from registry.forms import text_form
-from registry.pages.consent_coverage import Row, coverage, figure, rounded
+from registry.pages.consent_coverage import coverage, figure, rounded
 from registry.transaction import unit_of_work
 from studies.actor import SYSTEM
 from studies.models import Study
@@ -188,7 +191,10 @@ def test_what_the_editor_refuses(person: Callable[..., Person]) -> None:
     page = save(writer, edit, items=["use.record"], **{"nl-title": " "}).text
     assert "This study needs an answer on: Count in the network, Join this study" in page
     assert 'href="#nl-title"' in page
-    assert "Fill in this text" in page
+    assert page.count("Title (Dutch): Fill in this text") == 2, "in the summary and at the field"
+    page = save(writer, edit, **{"en-explain-use.record": "", "nl-answer-later": ""}).text
+    assert "Data from your record, explanation (English): Fill in this text" in page
+    assert "The answer “I do not know yet” (Dutch): Fill in this text" in page
     for changes, said in (
         ({"nl-story": "Only a heading"}, "put at least one sentence below it"),
         ({"nl-stop": "One.\nTwo.\nThree."}, "as many blocks and lines"),
@@ -282,21 +288,62 @@ def test_a_form_reads_back_what_it_shows() -> None:
     assert not entered.mistakes
 
 
-def test_coverage_is_rounded_and_small_numbers_are_hidden(
-    factory: SessionFactory, clock: Any
+def say(session: Any, number: int, answer: str, at: datetime) -> None:
+    """A patient of the test's hospital answers every question alike."""
+    subject = consent.add_subject(
+        session, site="catharina", handle=number.to_bytes(20, "big"), network="oncozon", now=at
+    )
+    text = consent.text_for(session, STUDY, at)
+    consent.record(
+        session,
+        subject=subject,
+        study=STUDY,
+        answers=dict.fromkeys(text.content["items"], answer),
+        text_version=text.id,
+        language="nl",
+        form_key=f"answer-{number}",
+        actor=consent.patient(subject),
+        now=at,
+        circumstances=consent.Circumstances(prove=letter_prover("ABC123", b"k" * 32)),
+    )
+
+
+def test_answers_are_rounded_and_small_numbers_are_hidden(
+    app: Flask, factory: SessionFactory, clock: Any
 ) -> None:
     assert [rounded(n) for n in (0, 9, 10, 14, 15, 24, 25, 1234)] == [
         *(None, None, 10, 10, 20, 20, 30, 1230)
     ]
-    with factory() as session:
+    given = ["yes"] * 14 + ["no"] * 16 + ["later"] * 9
+    with unit_of_work(factory, SYSTEM) as session:
+        for number, answer in enumerate(given, start=1):
+            say(session, number, answer, clock.now)
+    with app.test_request_context(), factory() as session:
         study = session.get_one(Study, STUDY)
-        found = coverage(session, study, clock.now)
+        # The network is young, so the answers are those of now.
+        found = coverage(session, study, clock.now + timedelta(hours=1))
         assert len(found.rows) == 10
-        assert {(row.yes, row.no, row.silent) for row in found.rows} == {(None, None, None)}
+        here = next(row for row in found.rows if row.hospital.startswith("Catharina"))
+        assert (here.yes, here.no, here.silent) in ((20, 20, None), (10, 20, None))
+        others = {(row.yes, row.no, row.silent) for row in found.rows if row is not here}
+        assert others == {(None, None, None)}
         drawn = figure(found)
-    assert drawn is not None
-    assert "&lt;10" in drawn.drawings
-    assert Row("a", 10, None, 20).no is None
+        assert drawn is not None
+        assert "&lt;10" in drawn.drawings
+        # Weeks later it is Monday's state, whatever was said since.
+        later = clock.now + timedelta(days=30)
+        monday = coverage(session, study, later)
+        assert (monday.at.isoformat(), monday.rows) == ("2026-03-29T22:00:00+00:00", found.rows)
+    with unit_of_work(factory, SYSTEM) as session:
+        for number in range(100, 120):
+            say(session, number, "yes", later)
+    with app.test_request_context(), factory() as session:
+        study = session.get_one(Study, STUDY)
+        app.extensions["oncokring_answers"].clear()
+        assert coverage(session, study, later + timedelta(hours=1)) == monday
+        next_week = coverage(session, study, later + timedelta(days=7))
+        here = next(row for row in next_week.rows if row.hospital.startswith("Catharina"))
+        assert here.yes in (30, 40)
 
 
 def test_a_study_without_a_text(person: Callable[..., Person], factory: SessionFactory) -> None:

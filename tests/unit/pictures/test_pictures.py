@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from registry.pictures.answers import AnswerLine, AnswerWords, answers
 from registry.pictures.bars import Bar, BarGroup, BarWords, bars
 from registry.pictures.canvas import PHONE, SHAPES, WIDE, Shape
 from registry.pictures.forest import Estimate, ForestWords, forest
@@ -23,6 +24,7 @@ from registry.pictures.kaplan_meier import (
 from registry.pictures.network import Hospital, network
 
 SVG = "{http://www.w3.org/2000/svg}"
+ANSWERS = AnswerWords("Antwoorden", "Uitleg", ("Ja", "Nee", "Nog geen"), "<10")
 SURVIVAL = SurvivalWords(
     "Overleving",
     "Uitleg",
@@ -99,8 +101,14 @@ def funnel_of_three(shape: Shape) -> str:
     return funnel(marks, LIMITS, words=FUNNEL, shape=shape)
 
 
+def answers_given(shape: Shape) -> str:
+    lines = [AnswerLine("Maasoever", (120, 10, None)), AnswerLine("De Aa", (None, None, None))]
+    return answers(lines, words=ANSWERS, shape=shape)
+
+
 PICTURES: list[Callable[[Shape], str]] = [
     survival, ratios, counts, hospitals, incidence, differences, bars_of_ages, funnel_of_three,
+    answers_given,
 ]  # fmt: skip
 
 
@@ -286,3 +294,14 @@ def test_only_hospitals_outside_the_limits_are_named() -> None:
 def test_a_funnel_needs_a_hospital() -> None:
     with pytest.raises(ValueError, match="no released ratio"):
         funnel([], LIMITS, words=FUNNEL, shape=WIDE)
+
+
+def test_hidden_answers_are_stubs_of_one_width() -> None:
+    for shape in (WIDE, PHONE):
+        svg = answers_given(shape)
+        assert words_in(svg).count("<10") == 4
+        widths = [rect.get("width") for rect in root_of(svg).iter(f"{SVG}rect")]
+        assert widths.count("14") == 4
+        assert len(set(widths)) == 3
+    with pytest.raises(ValueError, match="no hospital"):
+        answers([], words=ANSWERS, shape=WIDE)
