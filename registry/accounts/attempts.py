@@ -9,8 +9,8 @@ Counted are a name or a letter's digits, the session, the network address and al
   letter and guesses finds them with a chance of 20 in a million. A new letter has new digits.
 - a session or a browser half signed in: after 5 wrong tries 15 minutes.
 - an address: after every 30 wrong tries 15 minutes. An IPv6 address counts as its network (/64).
-- everything together: after every 600 wrong tries in an hour half a minute, so that a guesser with
-  many addresses is slow, and a patient who must wait does not wait long.
+- everything together: after every 600 wrong tries in an hour ten seconds, so that a guesser with
+  many addresses leaves room for others. It is short on purpose: it also keeps patients waiting.
 
 No address is kept: its key is a keyed hash that changes every day (`address_of`), and what is not a
 lock for good is forgotten a day later (`sweep`).
@@ -71,7 +71,7 @@ NAME = Limit(FREE_PER_NAME, timedelta(minutes=1), LONGEST, MAX_PER_NAME, every=F
 DIGITS = Limit(5, LONGEST, LONGEST, 20, window=None)
 SESSION = Limit(5, ADDRESS_LOCK, ADDRESS_LOCK)
 ADDRESS = Limit(FREE_PER_ADDRESS, ADDRESS_LOCK, ADDRESS_LOCK)
-EVERYTHING = Limit(600, timedelta(seconds=30), timedelta(seconds=30), window=timedelta(hours=1))
+EVERYTHING = Limit(600, timedelta(seconds=10), timedelta(seconds=10), window=timedelta(hours=1))
 
 # Keys of names have no mark (they are older than the others); the marks say what may be swept.
 _MARKS: Mapping[str, Limit] = {"d": DIGITS, "s": SESSION, "a": ADDRESS, "o": EVERYTHING}

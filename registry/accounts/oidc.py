@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from time import monotonic
 from typing import Any
 
 import requests
@@ -23,10 +24,12 @@ from joserfc.jwk import KeySet
 from registry.accounts.brokers import Broker, is_safe
 
 ALGORITHMS = ["RS256", "PS256", "ES256"]
-TIMEOUT_S = 10
+TIMEOUT_S = 5
+KNOWN_FOR_S, AWAY_FOR_S = 300, 15
 LEEWAY_S = 60
 MAX_ANSWER = 256_000
 _HEADERS = frozenset({"alg", "kid", "typ"})
+_KNOWN: dict[str, tuple[float, dict[str, str] | None]] = {}
 
 
 class BrokerError(Exception):
@@ -140,7 +143,27 @@ def _claims(
 
 
 def _discovered(broker: Broker) -> dict[str, str]:
-    """The broker's own description of itself; its addresses are as safe as its issuer's."""
+    """The broker's description of itself, asked for once in five minutes.
+
+    A broker that does not answer is left alone for fifteen seconds: waiting for it would take the
+    hub's threads from patients who come in with a letter.
+    """
+    kept = _KNOWN.get(broker.issuer)
+    if kept is not None and monotonic() < kept[0]:
+        if kept[1] is None:
+            raise BrokerError("broker_away")
+        return kept[1]
+    try:
+        made = _described(broker)
+    except BrokerError:
+        _KNOWN[broker.issuer] = (monotonic() + AWAY_FOR_S, None)
+        raise
+    _KNOWN[broker.issuer] = (monotonic() + KNOWN_FOR_S, made)
+    return made
+
+
+def _described(broker: Broker) -> dict[str, str]:
+    """What the broker says of itself; its addresses are as safe as its issuer's."""
     found = _get(f"{broker.issuer}/.well-known/openid-configuration")
     names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
     if str(found.get("issuer", "")).rstrip("/") != broker.issuer:

@@ -35,7 +35,7 @@ from webauthn.helpers.structs import (
 from consent import passkeys as statements
 from consent.catalogue import LOGIN_LEVELS
 from consent.errors import ConsentError
-from consent.models import Subject
+from consent.models import Invitation, Subject
 from consent.models_people import Passkey
 from consent.subjects import LETTER_LEVEL, SECOND_LEVEL, patient
 from registry.access import ANONYMOUS
@@ -154,7 +154,7 @@ def enrolment_of(subject: Subject, key: Passkey) -> statements.Enrolment:
 
 
 def keys_of(session: Session, subject: Subject, party: str) -> list[Passkey]:
-    """The passkeys of this person about this patient, oldest first, without the removed ones."""
+    """The passkeys that this person may use about this patient, oldest first."""
     query = (
         select(Passkey)
         .where(
@@ -164,7 +164,22 @@ def keys_of(session: Session, subject: Subject, party: str) -> list[Passkey]:
         )
         .order_by(Passkey.created_at, Passkey.credential_id)
     )
-    return list(session.scalars(query))
+    return [key for key in session.scalars(query) if is_good(session, key)]
+
+
+def is_good(session: Session, key: Passkey) -> bool:
+    """Whether a passkey may still be used.
+
+    Not when it was removed, nor when the letter that vouched for it was replaced while it was good:
+    then the letter may have been in other hands, and so may what was made with it. A letter that
+    merely came to its end leaves its passkeys alone.
+    """
+    if key.removed_at is not None:
+        return False
+    letter = session.get(Invitation, str(key.enrolled.get("by", "")))
+    if letter is None:
+        return False
+    return letter.replaced_at is None or letter.replaced_at >= letter.expires_at
 
 
 def remove(
@@ -233,6 +248,11 @@ def sign_in(
     return Arrived(made, actor, None)
 
 
+def raised(level: str, key: Passkey) -> str:
+    """The level of a session at `level` whose owner also showed this passkey: never a lower one."""
+    return max(level, level_of(key), key=LOGIN_LEVELS.index)
+
+
 def level_of(key: Passkey) -> str:
     """How sure a sign-in with this passkey is: no surer than the letter that vouched for it."""
     level = str(key.enrolled.get("level", LETTER_LEVEL))
@@ -252,7 +272,7 @@ def _asserted(
     if challenge is None or not attempts.use_once(session, challenge.hex(), now):
         return None
     key = session.get(Passkey, str(credential.get("id", ""))[:400])
-    if key is None or key.removed_at is not None or key.enrolled.get("rp_id") != place.rp_id:
+    if key is None or not is_good(session, key) or key.enrolled.get("rp_id") != place.rp_id:
         return None
     try:
         checked = webauthn.verify_authentication_response(

@@ -91,7 +91,7 @@ def prover_of(form: Mapping[str, str]) -> Prove | None:
         return None
     session = current_session()
     key = session.get(Passkey, str(answer.get("id", ""))[:400])
-    if key is None or key.removed_at is not None:
+    if key is None or not passkeys.is_good(session, key):
         return None
     if (key.subject_id, key.party) != (g.actor.id, g.visit.party):
         return None

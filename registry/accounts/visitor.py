@@ -54,7 +54,9 @@ def load(settings: Settings) -> None:
     if visit.stale_touch:
         with g.factory() as session:
             sessions.touch(session, session_id, g.now)
+            fresh = sessions.visit_of_cookie(session, session_id, g.now)
             session.commit()
+        g.visit = fresh or visit  # the page says until when, counted from now
 
 
 def _load_token(token: str | None) -> None:

@@ -84,7 +84,7 @@ def enrol() -> Any:
         place=signing.place(),
         now=g.now,
     )
-    visitor.raise_level(passkeys.level_of(key))
+    visitor.raise_level(passkeys.raised(g.visit.level, key))
     return jsonify({"next": url_for("door_keys.ways")})
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import select
 
 from consent.models import Subject
 from registry import audit
-from registry.accounts import brokers
+from registry.accounts import brokers, oidc
 from registry.accounts.models import AccountSession
 from registry.app import HubApp, create_app
 from registry.database import SessionFactory
@@ -47,6 +47,11 @@ def provider() -> Iterator[str]:
     process.terminate()
     process.wait(10)
     process.stdout.close()
+
+
+@pytest.fixture(autouse=True)
+def _as_after_a_start() -> None:
+    oidc._KNOWN.clear()
 
 
 @pytest.fixture
@@ -243,6 +248,10 @@ def test_a_broker_that_is_away_or_describes_another(
     file.write_text(file.read_text().replace(provider, "http://127.0.0.1:9"))
     app = create_app(replace(settings, brokers=file), factory=factory, clock=clock)
     assert app.test_client().get(f"/mijn/ziekenhuis/{SITE}").status_code == 503
+    person(provider)  # it is right again, and left alone for a moment all the same
+    assert hub.test_client().get(f"/mijn/ziekenhuis/{SITE}").status_code == 503
+    oidc._KNOWN.clear()
+    assert hub.test_client().get(f"/mijn/ziekenhuis/{SITE}").status_code == 303
     assert app.test_client().get("/mijn/ziekenhuis/nowhere").status_code == 404
 
 

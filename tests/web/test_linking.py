@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,7 +114,7 @@ def events(factory: SessionFactory, letter: Letter) -> list[ConsentEvent]:
 
 
 def test_a_yes_is_taken_along_with_the_letter_of_the_other_hospital(
-    browsers: Any, post: Any, factory: SessionFactory, clock: Any
+    browsers: Any, post: Any, factory: SessionFactory, clock: Any, tmp_path: Path
 ) -> None:
     (here, mine), (there, theirs) = browsers(HERE), browsers(THERE)
     answer(factory, mine, "yes", clock)
@@ -149,6 +150,12 @@ def test_a_yes_is_taken_along_with_the_letter_of_the_other_hospital(
     assert statement.proved_by(mac, proof_key(theirs.code_id, theirs.secret))
     assert not statement.proved_by(mac, proof_key(mine.code_id, mine.secret))
     assert here.get(path).status_code == 404  # nothing is left to take along
+    stored = b"".join(kept.read_bytes() for kept in tmp_path.glob("hub.sqlite*"))
+    for letter in (mine, theirs):
+        key = proof_key(letter.code_id, letter.secret)
+        for secret in (key, key.hex().encode(), letter.secret.encode()):
+            assert secret not in stored
+    assert mac.hex().encode() in stored  # what was made with it is
 
 
 def test_a_no_needs_no_letter_of_the_other_hospital(

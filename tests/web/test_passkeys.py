@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -252,6 +253,38 @@ def test_nobody_removes_the_passkey_of_another(
     other.post("/mijn/inloggen/weg", data={"key": number, "csrf_token": form_token(other)})
     with factory() as session:
         assert session.scalars(select(Passkey)).one().removed_at is None
+
+
+def test_a_new_letter_ends_the_passkeys_of_the_one_it_replaces(
+    app: HubApp, enter: Any, form_token: FormToken, factory: SessionFactory, clock: Any
+) -> None:
+    client, _made = enter()
+    device = Authenticator()
+    enrol(client, device, form_token(client))
+    clock.now += timedelta(days=91)  # the letter came to its end: nothing is wrong with it
+    phone = app.test_client()
+    assert come_in(phone, device, form_token(phone)).status_code == 200
+    letter_for(factory, clock, b"patient-of-the-tests")
+    phone = app.test_client()
+    assert come_in(phone, device, form_token(phone)).status_code == 200
+
+    client, _made = enter(b"robbed-patient-00001")
+    thief = Authenticator()
+    enrol(client, thief, form_token(client))
+    letter_for(factory, clock, b"robbed-patient-00001")  # stolen: the hospital sends another
+    phone = app.test_client()
+    assert come_in(phone, thief, form_token(phone)).status_code == 401
+
+
+def test_a_session_is_never_made_less_sure_by_a_passkey(
+    app: HubApp, enter: Any, form_token: FormToken, factory: SessionFactory
+) -> None:
+    client, _made = enter()
+    with factory() as session:
+        session.scalars(select(AccountSession)).one().level = "site-broker-substantial"
+        session.commit()
+    enrol(client, Authenticator(), form_token(client))
+    assert level(factory) == ["site-broker-substantial"]
 
 
 def test_tries_are_limited(app: HubApp, form_token: FormToken) -> None:
