@@ -55,6 +55,7 @@ OWN_IS_ABSENT = {
         ),
         "a hospital's own system reads with a token; a person's browser is shown nothing",
     ),
+    "/mijn/koppelen/<site>/<study>": "no hospital is linked",
     "/audit/alarms/<alarm>/seen": "nothing is wrong in the test network",
     "/r/query/new": "an empty form names no study",
     "/r/query/new/json": "an empty form names no study",
