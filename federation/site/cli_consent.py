@@ -220,7 +220,7 @@ def outbox(directory: Path, as_json: bool) -> None:
     with at_desk(directory, "site") as desk:
         if as_json:
             with desk.act():
-                messages = desk.outbox.waiting(most=100_000, most_bytes=50_000_000)
+                messages = desk.outbox.waiting(most=20_000, most_bytes=40_000_000)
                 desk.outbox.leaves(messages, now)
             click.echo(
                 json.dumps(

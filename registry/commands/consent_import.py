@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,13 @@ from registry.transaction import unit_of_work
 from studies.models import SiteNode
 
 MAX_BYTES = 50_000_000
+AT_ONCE = 100
+
+
+def batched(bodies: Sequence[bytes], size: int) -> Iterator[Sequence[bytes]]:
+    """The messages in parts of at most `size`, in their order."""
+    for first in range(0, len(bodies), size):
+        yield bodies[first : first + size]
 
 
 @click.command("import")
@@ -25,15 +34,20 @@ def import_messages(file: Path) -> None:
     Each is checked as if it had come by itself; what came before does nothing.
     """
     given = _read(file)
-    with unit_of_work(open_hub_database(), operator()) as session:
-        node = session.get(SiteNode, given["site"])
-        if node is None:
-            raise click.ClickException(
-                "No program of this hospital is accepted here; see: oncokring network sites"
-            )
-        found = take_messages(session, node, bodies_in(given["messages"], MAX_IN_FILE), now())
-    click.echo(json.dumps(dict(sorted(found.items()))))
-    if found.get("foreign") or found.get("conflict") or found.get("gap"):
+    factory, by, found = open_hub_database(), operator(), Counter[str]()
+    for bodies in batched(bodies_in(given["messages"], MAX_IN_FILE), AT_ONCE):
+        # In parts, so that patients do not wait behind a long file.
+        with unit_of_work(factory, by) as session:
+            node = session.get(SiteNode, given["site"])
+            if node is None:
+                raise click.ClickException(
+                    "No program of this hospital is accepted here; see: oncokring network sites"
+                )
+            found.update(take_messages(session, node, bodies, now()))
+        if found["gap"]:
+            break
+    click.echo(json.dumps({name: n for name, n in sorted(found.items()) if n}))
+    if found["foreign"] or found["conflict"] or found["gap"]:
         raise click.ClickException(
             "Some messages were not taken in: they are not signed by this hospital's program, "
             "another one came under their number, or one before them is missing. Ask the hospital "
