@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from consent import service as consent
 from consent.models import Invitation, SnapshotRecord, Subject
-from consent.models_people import DestroyOrder, Party, Use
+from consent.models_people import DestroyOrder, Link, Party, Use
 from federation.runs.models import Run
 from registry.accounts.sessions import start
 from registry.app import HubApp
@@ -348,3 +348,29 @@ def letter_of(subject: str, party: str, role: str) -> Invitation:
         created_at=NOW,
         expires_at=NOW + timedelta(days=90),
     )
+
+
+def test_a_linked_hospital_is_told_to_stop_and_to_destroy_too(
+    patient: Patient, factory: SessionFactory, world: Any, signed_in: Any, form_token: Token
+) -> None:
+    with factory() as session:
+        for name in ("mine", "theirs"):
+            session.add(Link(link="one", subject_id=world.patients[name], linked_at=NOW))
+        consent_announce(session)
+        session.commit()
+    receipt = stop(patient, "stoppen", level="W4")
+    page = patient.get(f"alles/klaar/{receipt}").text
+    assert "Catharina Ziekenhuis heeft uw keuze nog niet" in page
+    assert "Zuyderland heeft uw keuze nog niet" in page
+    with factory() as session:
+        orders = {order.subject_id: order for order in session.scalars(select(DestroyOrder))}
+    assert orders.keys() == {world.patients["mine"], world.patients["theirs"]}
+    there = Patient(signed_in("theirs"), form_token, "")
+    assert "u doet niet mee" in there.get("keuzes").text
+    # taken back from here, at the other hospital only
+    patient.post("vernietigen", order=orders[world.patients["theirs"]].id)
+    with factory() as session:
+        cancelled = {order.subject_id for order in session.scalars(
+            select(DestroyOrder).where(DestroyOrder.cancelled_at.is_not(None))
+        )}  # fmt: skip
+    assert cancelled == {world.patients["theirs"]}
