@@ -101,9 +101,10 @@ def change(
 ) -> None:
     """Replace what the draft says; whoever approved it before has to look again.
 
-    Whoever changes a draft is one of its writers from then on. Raises ConsentError `draft_published`, or what
-    `check_content` raises.
+    Whoever changes a draft is one of its writers from then on. Raises ConsentError
+    `draft_published`, or what `check_content` raises.
     """
+    _lock(session, draft)
     if draft.published is not None:
         raise ConsentError("draft_published")
     check_content(content)
@@ -117,10 +118,14 @@ def change(
     _announce(session, draft, actor, "consent.draft_changed")
 
 
-def draft_sha256(draft: TextDraft) -> str:
-    """The hash of all that an approver approves: words, class, widened items, what is new."""
+def draft_sha256(session: Session, draft: TextDraft) -> str:
+    """The hash of all that an approver approves: words, class, widened items, what is new, and the
+    text it was compared with. A class says something about two texts, so when another text is
+    published in between, the draft must be judged again."""
+    newest = newest_text(session, draft.study)
     said = {
         "study": draft.study,
+        "after": None if newest is None else newest.id,
         "content": draft.content,
         "change_class": draft.change_class,
         "widened": draft.widened,
@@ -160,11 +165,12 @@ def approve(
     that the actor may approve at all.
     Raises ConsentError `draft_published`, `own_draft`, `draft_changed`, `change_class_wrong`.
     """
+    _lock(session, draft)
     if draft.published is not None:
         raise ConsentError("draft_published")
     if actor.id in writers(draft):
         raise ConsentError("own_draft")
-    if seen_sha256 != draft_sha256(draft):
+    if seen_sha256 != draft_sha256(session, draft):
         raise ConsentError("draft_changed")
     agrees = judged_class == draft.change_class
     if agrees and class_problems(session, draft):
@@ -195,10 +201,10 @@ def judgements(draft: TextDraft) -> tuple[dict[str, Any], ...]:
     return tuple(each for each in draft.approvals if not each.get("wrote"))
 
 
-def agreed(draft: TextDraft) -> tuple[dict[str, Any], ...]:
+def agreed(session: Session, draft: TextDraft) -> tuple[dict[str, Any], ...]:
     """The approvals that are of the draft as it is now, with its class, by others than its
     writers, one for each person."""
-    current, wrote = draft_sha256(draft), writers(draft)
+    current, wrote = draft_sha256(session, draft), writers(draft)
     found = {
         each["by"]: each
         for each in judgements(draft)
@@ -228,14 +234,15 @@ def publish(
     `draft_changed` (an approval is of other words), `draft_not_approved`, `text_published_before`,
     `text_misses_requirement`, or what `publish_text` raises.
     """
+    _lock(session, draft)
     if draft.published is not None:
         raise ConsentError("draft_published")
     if objections(draft):
         raise ConsentError("draft_objected")
-    current = draft_sha256(draft)
+    current = draft_sha256(session, draft)
     if any(each["sha256"] != current for each in judgements(draft)):
         raise ConsentError("draft_changed")
-    approved = agreed(draft)
+    approved = agreed(session, draft)
     if len(approved) < APPROVALS:
         raise ConsentError("draft_not_approved")
     if session.get(TextVersion, content_id(draft.study, draft.content)) is not None:
@@ -261,6 +268,11 @@ def publish(
     return text
 
 
+def _lock(session: Session, draft: TextDraft) -> None:
+    # Two approvers at the same moment: the second sees what the first wrote down.
+    session.refresh(draft, with_for_update=True)
+
+
 def _announce(
     session: Session, draft: TextDraft, actor: Actor, action: str, **facts: str | int | None
 ) -> None:
@@ -272,7 +284,7 @@ def _announce(
         facts={
             "draft": draft.id,
             "change_class": draft.change_class,
-            "content": draft_sha256(draft),
+            "content": draft_sha256(session, draft),
             **facts,
         },
     )

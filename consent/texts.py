@@ -100,7 +100,8 @@ def publish_text(
     Raises ConsentError: `study_not_found`, or what `check_content` raises, or `text_not_valid`
     without two approvals, `change_class_wrong` (consent.change_classes), `text_begins_too_early`.
     """
-    if session.get(Study, study) is None:
+    # Locked, so that two texts of one study get their numbers one after the other.
+    if session.get(Study, study, with_for_update=True) is None:
         raise ConsentError("study_not_found")
     check_content(content)
     if len(set(approved_by)) < 2 or not all(approved_by):

@@ -153,7 +153,7 @@ def approve(draft_id: str, name: str, change_class: str) -> None:
     factory = open_hub_database()
     with reading(factory) as session:
         found = drafts.find(session, draft_id)
-        study, seen = found.study, drafts.draft_sha256(found)
+        study, seen = found.study, drafts.draft_sha256(session, found)
         _say_differences(session, study, found.content)
         click.echo(f"study {study}, class {found.change_class}, sha256 {seen}", err=True)
     by = _prove(factory, name)
@@ -167,7 +167,7 @@ def approve(draft_id: str, name: str, change_class: str) -> None:
             session, found, seen_sha256=seen, judged_class=change_class, actor=by, now=now()
         )
         done = "approved" if change_class == found.change_class else "objected"
-        click.echo(f"{done}: {len(drafts.agreed(found))} of {drafts.APPROVALS} approvals")
+        click.echo(f"{done}: {len(drafts.agreed(session, found))} of {drafts.APPROVALS} approvals")
 
 
 @text.command()
@@ -289,8 +289,8 @@ def _draft_row(session: Session, found: Any) -> dict[str, Any]:
         "draft": found.id,
         "class": found.change_class,
         "widened": found.widened,
-        "sha256": drafts.draft_sha256(found),
-        "approved_by": [each["name"] for each in drafts.agreed(found)],
+        "sha256": drafts.draft_sha256(session, found),
+        "approved_by": [each["name"] for each in drafts.agreed(session, found)],
         "objections": [each["name"] for each in drafts.objections(found)],
     }
 

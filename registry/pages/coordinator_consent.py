@@ -74,7 +74,7 @@ def waiting() -> str:
     ]
     return render_template(
         "coordinator/consent_waiting.html",
-        lines=[(draft, study, len(drafts.agreed(draft))) for draft, study in mine],
+        lines=[(draft, study, len(drafts.agreed(session, draft))) for draft, study in mine],
         studies=[
             study
             for study in session.scalars(select(Study).order_by(Study.title_nl))
@@ -98,7 +98,9 @@ def overview(slug: str) -> str:
         versions=found[::-1],
         in_force=_in_force(found),
         names=names_of(session, people),
-        drafts=[(each, len(drafts.agreed(each))) for each in drafts.drafts_of(session, slug)],
+        drafts=[
+            (each, len(drafts.agreed(session, each))) for each in drafts.drafts_of(session, slug)
+        ],
         needed=drafts.APPROVALS,
         readings=readings(found[-1].content) if found else {},
         coverage=covered,

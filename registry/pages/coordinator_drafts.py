@@ -78,7 +78,7 @@ def save(slug: str, draft: Any) -> Answer:
         field: mistake_words(field, code, entered.lacking)
         for field, code in entered.mistakes.items()
     }
-    if sent["seen"] != drafts.draft_sha256(found):
+    if sent["seen"] != drafts.draft_sha256(current_session(), found):
         errors[""] = _("Somebody changed this draft while you were writing. Open it anew.")
     if sent.get("change_class") not in CHANGE_CLASSES:
         errors["change_class"] = problem_words("class_unknown")
@@ -168,7 +168,7 @@ def _editor(
         "coordinator/consent_editor.html",
         study=session.get_one(Study, draft.study),
         draft=draft,
-        seen=drafts.draft_sha256(draft),
+        seen=drafts.draft_sha256(session, draft),
         values=values,
         items=items,
         choosable=[(code, ITEMS[code]) for code in text_form.choosable()],
@@ -202,9 +202,9 @@ def _review(draft: TextDraft, errors: Mapping[str, str]) -> str:
         problems=[problem_words(code) for code in drafts.class_problems(session, draft)]
         if not published
         else [],
-        seen=drafts.draft_sha256(draft),
+        seen=drafts.draft_sha256(session, draft),
         writers=list(names_of(session, wrote).values()),
-        agreed=drafts.agreed(draft),
+        agreed=drafts.agreed(session, draft),
         objections=drafts.objections(draft),
         needed=drafts.APPROVALS,
         classes=classes(newest is None),
