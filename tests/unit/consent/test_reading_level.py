@@ -11,6 +11,7 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 import registry
+from consent.errors import CODES
 from consent.items import GROUPS, ITEMS
 from consent.reading_level import (
     AIM_WORDS,
@@ -21,10 +22,36 @@ from consent.reading_level import (
     too_hard,
     words_of,
 )
+from registry.receipts.words import HOLDS, WHY
 from studies.seeds.oncozon import ONCOZON
 
 HOME = Path(registry.__file__).parent
-PATIENT_PAGES = ("patient*", "door*", "receipt*")
+PATIENT_PAGES = ("patient*", "door*", "linking*", "receipt*", "verify*")
+#: Refusals that only staff, commands and machines meet.
+FOR_STAFF = (
+    "snapshot_",
+    "ack_",
+    "clock_",
+    "consent_state",
+    "unknown_site",
+    "invitation_",
+    "text_",
+    "draft_",
+    "own_draft",
+    "change_class",
+    "log_",
+    "proof_not",
+    "alarm_",
+    "head_",
+    "two_people",
+    "study_not_ended",
+    "keeping_",
+    "message_",
+    "route_",
+    "destroy_",
+    "order_",
+    "party_",
+)
 LONG = "Wij " + "en " * 17 + "gaan."
 
 
@@ -96,11 +123,19 @@ def messages() -> Iterator[str]:
                     yield str(found[0] if isinstance(found, tuple) else found)
 
 
+def refusals() -> Iterator[str]:
+    """What a patient reads when something is not possible, or does not fit."""
+    for code, sentence in CODES.items():
+        if not code.startswith(FOR_STAFF):
+            yield sentence
+    yield from (*HOLDS.values(), *WHY.values())
+
+
 def pages() -> list[str]:
     with (HOME / "translations" / "nl.po").open("rb") as source:
         dutch = read_po(source, locale="nl")
     texts: list[str] = []
-    for message in sorted(set(messages())):
+    for message in sorted({*messages(), *refusals()}):
         there = dutch.get(message)
         if there is not None:
             texts += there.string if isinstance(there.string, tuple | list) else [there.string]
