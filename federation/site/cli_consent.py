@@ -112,6 +112,23 @@ def person(directory: Path, number: str, by: str, any_number: bool, **given: Any
         print_json(person_report(desk.database, handle, now))
 
 
+@click.command()
+@_DIRECTORY
+@click.option("--months", type=click.IntRange(0, 24), default=3, show_default=True)
+def due(directory: Path, months: int) -> None:
+    """List the patients who turn 12 or 16 soon and have no letter of their own yet."""
+    from federation.site.handles import numbers_of
+    from federation.site.parties import coming_of_age
+
+    until = datetime.now(UTC) + timedelta(days=30 * months)
+    with at_desk(directory, "site") as desk:
+        found = coming_of_age(desk.database, until)
+        numbers = numbers_of(desk.directory, {handle for handle, _ in found}) if found else {}
+        print_json(
+            [{"number": numbers.get(handle), "from_month": month} for handle, month in found]
+        )
+
+
 @click.group()
 def paper() -> None:
     """Enter what patients signed on paper, and confirm what a colleague entered."""
@@ -280,4 +297,4 @@ destroy.add_command(_answering("done", "Everything of ORDER was destroyed."))
 destroy.add_command(_answering("partly", "A part of ORDER was destroyed."))
 destroy.add_command(_answering("impossible", "Nothing of ORDER can be destroyed."))
 
-COMMANDS = (invite, person, paper, outbox, destroy)
+COMMANDS = (invite, person, due, paper, outbox, destroy)

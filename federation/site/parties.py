@@ -21,6 +21,7 @@ from consent.parties import (
     Span,
     Speaker,
     check_age,
+    month_start,
     spans,
 )
 from federation.site import audit
@@ -86,6 +87,23 @@ def needs(database: sqlite3.Connection, at: datetime) -> Mapping[bytes, frozense
         if start <= now and (end is None or now < end):
             own.add(party)
     return {handle: frozenset(own) for handle, own in found.items()}
+
+
+def coming_of_age(database: sqlite3.Connection, until: datetime) -> list[tuple[bytes, str]]:
+    """Patients who get a voice of their own, or the only one, before `until`, and have no letter
+    of their own yet; each with the month in which it begins, the first one first."""
+    handles = database.execute(
+        "SELECT DISTINCT handle FROM fact WHERE kind = ? AND handle NOT IN"
+        " (SELECT handle FROM letter WHERE party = ? AND ended_at IS NULL)",
+        (AGE, SELF),
+    )
+    found = []
+    for (handle,) in handles.fetchall():
+        known = person(database, handle)
+        month = None if known.age is None else known.age.month
+        if month is not None and not known.died and month_start(month) <= until:
+            found.append((handle, month))
+    return sorted(found, key=lambda each: (each[1], each[0]))
 
 
 class People:

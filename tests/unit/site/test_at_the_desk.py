@@ -231,6 +231,19 @@ def test_parents_children_and_the_hub_hear_the_same(site, database):
     assert run("person", site, "--number", "P2", "--died").exit_code == 2  # nobody says so
 
 
+def test_who_turns_sixteen_soon_is_listed_until_there_is_a_letter(site):
+    soon = (NOW + timedelta(days=40)).date()
+    late = (NOW + timedelta(days=400)).date()
+    for number, day in (("P1", soon), ("P2", late)):
+        month = f"{day.year - 16}-{day.month:02d}"
+        done("person", site, "--number", number, "--born", month, "--by", "Anna")
+    month = f"{soon.year}-{soon.month:02d}"
+    assert done("due", site) == [{"number": "P1", "from_month": month}]
+    assert len(done("due", site, "--months", "18")) == 2
+    done("invite", site, "--number", "P1", "--study", "onco")
+    assert done("due", site) == []
+
+
 def test_a_mentor_takes_over_and_an_end_in_the_past_leaves_nobody(site):
     yesterday = (NOW - timedelta(days=1)).date().isoformat()
     made = done(
