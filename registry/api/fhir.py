@@ -24,7 +24,7 @@ from consent import fhir, fhir_log, fhir_r4, fhir_r5, speakers
 from consent.fhir import ConsentNow
 from consent.fhir_codes import Json, Surroundings, handle_system
 from consent.models import Receipt, Subject
-from consent.receipts import document_sha256, receipt_document, receipt_jws
+from consent.receipts import Signers, document_sha256, receipt_document, receipt_jws
 from consent.recording import as_of
 from registry import access
 from registry.access import rule
@@ -59,7 +59,8 @@ class _Export:
     version: str
     told: tuple[ConsentNow, ...]
     around: Surroundings
-    signed: Mapping[str, str]
+    documents: Mapping[str, Json]
+    pen: Signers
     changed: datetime
 
     def consents(self) -> list[Json]:
@@ -67,8 +68,9 @@ class _Export:
 
     def provenances(self) -> list[Json]:
         writer = WRITERS[self.version]
+        jws = {number: receipt_jws(each, self.pen) for number, each in self.documents.items()}
         return [
-            writer.provenance(one, self.around, jws=self.signed.get(one.id))
+            writer.provenance(one, self.around, jws=jws.get(one.id))
             for one in self.told
             if not one.computed
         ]
@@ -238,10 +240,10 @@ def _export(subject: Subject, version: str) -> _Export:
         for receipt in _receipts(session, told)
     }
     hashes = {number: document_sha256(document) for number, document in documents.items()}
-    signed = {number: receipt_jws(document, pen) for number, document in documents.items()}
     around = fhir_log.surroundings(session, subject, request.url_root, hashes)
     # Not the moment of asking: what did not change is told in the same words.
-    return _Export(version, told, around, signed, patient.changed or subject.created_at)
+    changed = patient.changed or subject.created_at
+    return _Export(version, told, around, documents, pen, changed)
 
 
 def _receipts(session: Session, told: Iterable[ConsentNow]) -> Iterable[Receipt]:
