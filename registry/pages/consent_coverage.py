@@ -57,7 +57,7 @@ def rounded(count: int) -> int | None:
 def coverage(session: Session, study: Study, now: datetime) -> Coverage:
     """The coverage of a study as its coordinator may see it now.
 
-    What is of a Monday is worked out once by each process: it does not change any more.
+    What is of a moment that has passed is worked out once by each process: it does not change.
     """
     at = _moment(session, study.network, now)
     kept: dict[str, Coverage] = current_app.extensions.setdefault("oncokring_answers", {})
@@ -109,8 +109,10 @@ def _moment(session: Session, network: str, now: datetime) -> datetime:
     first = session.scalar(
         select(func.min(ConsentEvent.recorded_at)).where(ConsentEvent.network == network)
     )
-    young = first is None or first > monday - timedelta(days=7)
-    return now if young else monday.astimezone(now.tzinfo)
+    if first is not None and first <= monday - timedelta(days=7):
+        return monday.astimezone(now.tzinfo)
+    # Worked out at most six times an hour: it reads every answer of the study.
+    return now.replace(minute=now.minute // 10 * 10, second=0, microsecond=0)
 
 
 def _row(session: Session, study: Study, site: str, name: str, at: datetime) -> Row:
