@@ -11,8 +11,11 @@ from rich_text import rich_content
 from sqlalchemy import select
 
 from consent import service as consent
+from consent.errors import ConsentError
 from consent.models import ConsentEvent
 from consent.models_people import Draft
+from registry.accounts.sessions import start
+from registry.app import HubApp
 from registry.database import SessionFactory
 from registry.worker import tidy
 from studies.actor import SYSTEM
@@ -43,9 +46,23 @@ def rich(factory: SessionFactory) -> None:
         session.commit()
 
 
+@pytest.fixture
+def sure(app: HubApp, factory: SessionFactory, form_token: Token, world: Any) -> Patient:
+    """The patient, signed in so safely that every subject may have a yes."""
+    with factory() as session:
+        number = start(
+            session, now=NOW, subject_id=world.patients["mine"], level="site-broker-substantial"
+        )
+        session.commit()
+    client = app.test_client()
+    client.set_cookie("oncokring", number)
+    return Patient(client, form_token, world.codes["mine"])
+
+
 def test_the_whole_form_with_several_subjects(
-    patient: Patient, rich: None, factory: SessionFactory
+    sure: Patient, rich: None, factory: SessionFactory
 ) -> None:
+    patient = sure
     assert "nieuwe-tekst" in patient.get("keuzes").text
     page = patient.get(f"{OWN}/uitleg")
     assert page.text.count('<li class="card stack-s"><h2>') >= 4
@@ -216,6 +233,20 @@ def test_a_yes_needs_the_letter_and_a_no_does_not(
     patient.post(f"{OWN}/kiezen", way="none")
     done = patient.record(patient.get(f"{OWN}/controleer"), letter="")
     assert set(events(factory, receipt_of(done)).values()) == {"refused"}
+
+
+def test_a_yes_that_needs_a_safer_sign_in_leads_there_and_keeps_the_answers(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise ConsentError("login_level_too_low")
+
+    check = patient.answer_all("yes")
+    monkeypatch.setattr("registry.pages.patient_check.consent.record", refuse)
+    sent = patient.record(check)
+    assert sent.status_code == 303
+    assert sent.location == f"/mijn/zekerder?next=/mijn/{OWN}/controleer"
+    assert hidden(patient.get(f"{OWN}/controleer"))["said-study.join"] == "yes"
 
 
 def test_what_was_sent_is_what_was_shown(patient: Patient, factory: SessionFactory) -> None:
