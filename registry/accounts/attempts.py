@@ -25,6 +25,7 @@ from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from sqlalchemy import delete, or_
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from registry.accounts.errors import AccountError
@@ -161,13 +162,11 @@ def clear(session: Session, key: str) -> None:
 
 
 def use_once(session: Session, what: str, now: datetime) -> bool:
-    """Whether this is the first use of a challenge or state; later uses within a day say no."""
-    key = _key("u", what)
-    if session.get(AccountAttempt, key) is not None:
-        return False
-    session.add(AccountAttempt(key=key, failures=0, last_at=now))
-    session.flush()
-    return True
+    """Whether this is the first use of a challenge or state; later uses within a day say no.
+
+    Of two uses at the same moment one is the first.
+    """
+    return _inserted(session, _key("u", what), now)
 
 
 def same(one: str, other: str) -> bool:
@@ -191,8 +190,18 @@ def _limit(key: str) -> Limit:
 
 
 def _row(session: Session, key: str, now: datetime) -> AccountAttempt:
-    row = session.get(AccountAttempt, key)
+    """The row of a key, locked until the commit and read afresh: tries at once all count."""
+    row = session.get(AccountAttempt, key, with_for_update=True, populate_existing=True)
     if row is None:
-        row = AccountAttempt(key=key, failures=0, last_at=now)
-        session.add(row)
+        _inserted(session, key, now)
+        row = session.get_one(AccountAttempt, key, with_for_update=True, populate_existing=True)
     return row
+
+
+def _inserted(session: Session, key: str, now: datetime) -> bool:
+    """Whether this transaction made the row; false when it was there or another just made it."""
+    postgres = session.get_bind().dialect.name == "postgresql"
+    insert = (postgresql if postgres else sqlite).insert(AccountAttempt)
+    row = insert.values(key=key, failures=0, last_at=now).on_conflict_do_nothing()
+    made = session.execute(row.returning(AccountAttempt.key)).first()
+    return made is not None
