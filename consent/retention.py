@@ -85,7 +85,7 @@ def due(session: Session, study: str, now: datetime, last_result: datetime | Non
         select(ConsentEvent).where(ConsentEvent.study == study).order_by(ConsentEvent.leaf)
     ).all()
     broad = _with_broad_yes(session, found.network)
-    going = [event for event in events if _may_go(event, broad)]
+    going = [event for event in events if may_go(event.kind, event.subject_id in broad)]
     marks = _marks_of(session, [event.id for event in going])
     leaves = sorted([event.leaf for event in going] + [mark.leaf for mark in marks])
     return Due(study, found.network, kind, until, tuple(leaves), len(events) - len(going))
@@ -151,14 +151,15 @@ def _parts(leaves: Sequence[int]) -> Iterator[Sequence[int]]:
         yield leaves[start : start + _SOME]
 
 
-def _may_go(event: ConsentEvent, broad: set[str]) -> bool:
-    """Whether nothing is held back by this event any more once the study is over.
+def may_go(kind: str, has_broad_yes: bool) -> bool:
+    """Whether something said about a study that is over holds nothing back any more.
 
-    A yes may always go: that only closes. A no may go when no broader yes of this patient stays.
+    A yes may always go: that only closes. A no, also "I don't know yet", may go when no broader yes
+    of this patient stays.
     """
-    if event.kind in ("granted", "deferred"):
+    if kind == "granted":
         return True
-    return event.kind not in _ALWAYS_OBEYED and event.subject_id not in broad
+    return kind not in _ALWAYS_OBEYED and not has_broad_yes
 
 
 def _with_broad_yes(session: Session, network: str) -> set[str]:

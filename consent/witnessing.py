@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from consent.alarms import raise_alarm
@@ -38,8 +38,9 @@ def note_witness(
 ) -> Witness:
     """Keep the head that `site` (authenticated by its signature) saw with snapshot `seq`.
 
-    root: hex. body: the site's signed confirmation, as it came. The first word about each snapshot
-    is kept. Raises an alarm when the head does not agree with another hospital's or with our log.
+    root: hex. body: the site's own signed word about the head, as it came; it is shown to others,
+    so it says nothing else. The first word about each snapshot is kept. Raises an alarm when the
+    head does not agree with another hospital's or with our log.
     Raises ConsentError `snapshot_never_sent`.
     """
     snapshot = session.get(SnapshotRecord, (site, seq))
@@ -173,3 +174,18 @@ def seen_by_others(
         if len(newest) == count:
             break
     return tuple(newest.values())
+
+
+def newest_words(session: Session, network: str) -> Sequence[Witness]:
+    """The newest head that each hospital confirmed, by hospital."""
+    newest = (
+        select(Witness.site, func.max(Witness.seq).label("seq"))
+        .where(Witness.network == network)
+        .group_by(Witness.site)
+        .subquery()
+    )
+    return session.scalars(
+        select(Witness)
+        .join(newest, (Witness.site == newest.c.site) & (Witness.seq == newest.c.seq))
+        .order_by(Witness.site)
+    ).all()

@@ -59,7 +59,7 @@ def published_keys(settings: Settings, now: datetime) -> tuple[PublishedKey, ...
     listed = _read(path)
     if any(each.kid == key.kid and each.until is None for each in listed):
         return listed
-    since = now if listed else _made(settings.keys_directory / KEY_FILE, now)
+    since = _made(settings.keys_directory / KEY_FILE, now)
     closed = [PublishedKey(each.kid, each.public, each.since, each.until or now) for each in listed]
     made = (*closed, PublishedKey(key.kid, key.public, since))
     _write(path, keys_document(made))

@@ -16,6 +16,7 @@ from federation.protocol.messages import sign, verify
 
 TYP_HEAD: Final = "consent-head+jws"
 TYP_RECEIPT: Final = "consent-receipt+jws"
+TYP_WITNESS: Final = "consent-witness+jws"
 HUB: Final = "hub"
 PUBLIC: Final = "public"
 FOR_EVER: Final = timedelta(days=36_500)
@@ -90,6 +91,35 @@ def _signer(typ: str, key: SigningKey, now: datetime) -> SignClaims:
         return sign(typ, claims, key, issuer=HUB, audience=PUBLIC, now=now, lifetime=FOR_EVER)
 
     return signed
+
+
+def sign_witness(
+    key: SigningKey, site: str, now: datetime, *, network: str, seq: int, size: int, root: str
+) -> bytes:
+    """A hospital's own word, for everybody: this head came with my consent list `seq`.
+
+    A message of its own, because a confirmation also says things that are for the hub alone.
+    """
+    claims = {"network": network, "seq": seq, "size": size, "root": root}
+    return sign(TYP_WITNESS, claims, key, issuer=site, audience=PUBLIC, now=now, lifetime=FOR_EVER)
+
+
+def open_witness(body: bytes, site: str, public: str) -> dict[str, Any]:
+    """The claims of a hospital's word about a head: network, seq, size, root.
+
+    public: the hospital's signing key. Raises ProtocolError for anything else, also `BAD_CLAIMS`.
+    """
+    keys = {key_id(public): public}
+    claims = verify(TYP_WITNESS, body, keys.get, audience=PUBLIC, now=None)
+    if claims["iss"] != site:
+        raise ProtocolError("UNKNOWN_KEY")
+    counts = (claims.get("seq"), claims.get("size"))
+    words = (claims.get("network"), claims.get("root"))
+    if not all(type(count) is int and 0 <= count < 1 << 53 for count in counts):
+        raise ProtocolError("BAD_CLAIMS")
+    if not all(isinstance(word, str) and len(word) <= 64 for word in words):
+        raise ProtocolError("BAD_CLAIMS")
+    return claims
 
 
 def open_head(body: bytes, keys: Sequence[PublishedKey]) -> dict[str, Any]:

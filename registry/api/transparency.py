@@ -18,6 +18,7 @@ from consent.items import CATALOGUE, LANGUAGES
 from consent.models import LogHead, TextVersion
 from consent.receipts import document_sha256
 from consent.tree_heads import latest_head
+from consent.witnessing import newest_words
 from registry.access import rule
 from registry.api import transparency_schemas as schemas
 from registry.api.part import Part
@@ -26,7 +27,7 @@ from registry.hub_keys import keys_document, published_keys
 from registry.receipts.looking import look
 from registry.receipts.words import sentence
 from registry.transaction import current_session
-from studies.models import Network
+from studies.models import Network, SiteNode
 
 _ID = re.compile(r"[0-9a-f]{64}")
 blueprint = Part("api-transparency", __name__, description="What anyone may check")
@@ -116,6 +117,29 @@ def log_head(query: Mapping[str, Any]) -> Mapping[str, Any]:
         "at": head.at,
         "signed": head.body.decode("ascii"),
     }
+
+
+@blueprint.get("/log/witnesses")
+@rule("public")
+@blueprint.takes(schemas.OfNetwork, location="query")
+@blueprint.also(404)
+@blueprint.gives(200, schemas.Seen(many=True))
+def log_witnesses(query: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The newest head that each hospital saw, in the hospital's own signed words."""
+    session = current_session()
+    nodes = {node.institution: node.sign_pub for node in session.scalars(select(SiteNode))}
+    return [
+        {
+            "site": each.site,
+            "seq": each.seq,
+            "size": each.size,
+            "root": each.root,
+            "at": each.at,
+            "signed": each.body.decode("ascii", "replace"),
+            "key": nodes.get(each.site),
+        }
+        for each in newest_words(session, _network(session, query["network"]))
+    ]
 
 
 @blueprint.get("/log/proof/inclusion")

@@ -70,6 +70,18 @@ class Head(Schema):
     signed = fields.String(required=True)
 
 
+class Seen(Schema):
+    """A head as a hospital saw it: `signed` is its JWS (typ consent-witness+jws), `key` its key."""
+
+    site = fields.String(required=True)
+    seq = fields.Integer(required=True)
+    size = fields.Integer(required=True)
+    root = fields.String(required=True)
+    at = fields.AwareDateTime(required=True)
+    signed = fields.String(required=True)
+    key = fields.String(required=True, allow_none=True)
+
+
 class InclusionProof(Schema):
     """The hashes beside the way up, as hex."""
 

@@ -11,7 +11,8 @@ import click
 from registry import settings
 from registry import worker as program
 from registry.commands.opening import open_hub_database
-from registry.hub_keys import hub_key
+from registry.database import utc_now
+from registry.hub_keys import hub_key, published_keys
 
 
 @click.command()
@@ -23,6 +24,7 @@ def worker(public_key: bool) -> None:
     if public_key:
         click.echo(key.public)
         return
+    published_keys(chosen, utc_now())
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     factory = open_hub_database()

@@ -137,6 +137,7 @@ def test_the_transparency_api(
     keys = keys_from(browser.get("/api/v1/keys").json)
     said = open_head(head["signed"].encode(), keys)
     assert (said["size"], said["root"]) == (head["size"], head["root"])
+    assert browser.get("/api/v1/log/witnesses").json == []
     size, root = head["size"], bytes.fromhex(head["root"])
     for number in range(size):
         found = browser.get(f"/api/v1/log/proof/inclusion?number={number}&size={size}").json

@@ -15,9 +15,16 @@ from consent.models_trust import Alarm, TreeHead
 from consent.tree import root_at
 from consent.tree_heads import latest_head, sign_head
 from consent.verifying import LogBroken, LogHolds, verify_log, verify_whole
-from consent.witnessing import note_witness, seen_by_others
+from consent.witnessing import newest_words, note_witness, seen_by_others
+from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import SigningKey
-from federation.protocol.transparency import PublishedKey, head_signer, open_head
+from federation.protocol.transparency import (
+    PublishedKey,
+    head_signer,
+    open_head,
+    open_witness,
+    sign_witness,
+)
 from studies.actor import SYSTEM, Actor
 from studies.base import to_ms
 from studies.seeds.oncozon import ONCOZON
@@ -96,6 +103,26 @@ def test_hospitals_that_saw_the_same_raise_nothing(told) -> None:
     assert sorted(each.site for each in others) == sorted(SITES[1:])
     assert not seen_by_others(told.session, SITES[0], NETWORK, NOW + timedelta(hours=24))
     assert verify_whole(told.session, NETWORK, NOW) == LogHolds(size, root)
+
+
+def test_a_hospital_signs_what_others_may_read(told) -> None:
+    size, root = head(told)
+    body = sign_witness(KEY, SITES[0], NOW, network=NETWORK, seq=1, size=size, root=root)
+    said = open_witness(body, SITES[0], KEY.public)
+    assert (said["network"], said["seq"], said["size"], said["root"]) == (NETWORK, 1, size, root)
+    note_witness(told.session, site=SITES[0], seq=1, size=size, root=root, body=body, now=NOW)
+    (word,) = newest_words(told.session, NETWORK)
+    assert (word.site, word.body) == (SITES[0], body)
+    with pytest.raises(ProtocolError, match="UNKNOWN_KEY"):
+        open_witness(body, SITES[1], KEY.public)
+    with pytest.raises(ProtocolError, match="UNKNOWN_KEY"):
+        open_witness(body, SITES[0], SigningKey(bytes(32)).public)
+    with pytest.raises(ProtocolError, match="BAD_CLAIMS"):
+        open_witness(
+            sign_witness(KEY, SITES[0], NOW, network=NETWORK, seq=-1, size=size, root=root),
+            SITES[0],
+            KEY.public,
+        )
 
 
 def test_two_hospitals_with_different_logs_of_equal_size_are_found(told) -> None:
