@@ -15,10 +15,10 @@ HOME = "/c/study/hormone-therapy/consent"
 
 
 def at_each_width(page: Page, seen: Seen, name: str) -> None:
-    """Both widths with axe, and no sideways scroll on the narrowest phone."""
+    """Three widths without sideways scroll; axe on one, because the elements are the same."""
     for width in (1280, 390, 320):
         page.set_viewport_size({"width": width, "height": 844})
-        seen(page, f"{name}-{width}", with_axe=width != 320)
+        seen(page, f"{name}-{width}", with_axe=width == 390)
 
 
 def test_a_coordinator_writes_a_text_and_looks_at_it(visit: Visit, seen: Seen) -> None:
