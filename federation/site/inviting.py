@@ -88,23 +88,31 @@ def run_batch(
 def _make(
     desk: Desk, batch: Batch, sender: Sender | None, number: str, now: datetime
 ) -> dict[str, Any]:
-    handle = desk.directory.handles.handle(number)
-    with desk.act():
-        letter = desk.letters.make(
-            handle,
-            batch.studies,
-            now,
-            language=batch.language,
-            party=batch.party,
-            second=batch.second,
-            valid_for=batch.valid_for,
-        )
-        # Inside: a letter that could not be written to its file was never made.
-        if batch.out is None or sender is None:
-            return _told(letter) | {"letter": letter.printed, "digits": letter.digits or None}
+    prepared = desk.letters.prepare(
+        desk.directory.handles.handle(number),
+        batch.studies,
+        now,
+        language=batch.language,
+        party=batch.party,
+        second=batch.second,
+        valid_for=batch.valid_for,
+    )
+    letter, file = prepared.letter, None
+    # The file first: a letter that could not be written to its file was never made, and the
+    # serving program does not wait while a page is drawn.
+    if batch.out is not None and sender is not None:
         file = _write(batch.out, letter, sender)
         if letter.digits:
             _add_digits(batch.out / DIGITS_FILE, number, letter)
+    try:
+        with desk.act():
+            desk.letters.keep(prepared, now)
+    except BaseException:
+        if file is not None:
+            file.unlink(missing_ok=True)
+        raise
+    if file is None:
+        return _told(letter) | {"letter": letter.printed, "digits": letter.digits or None}
     return _told(letter) | {"file": file.name}
 
 

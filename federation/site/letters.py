@@ -7,10 +7,10 @@ keeps the key that proves a yes made with it.
 import os
 import secrets
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
@@ -45,14 +45,24 @@ class Letter:
     expires: datetime
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A letter that is not out yet. `key` proves a yes made with it; `told`: what the hub gets."""
+
+    letter: Letter
+    handle: bytes
+    key: bytes
+    told: Mapping[str, Any]
+
+
 class Letters:
-    """Makes letters of one site. Call inside one transaction."""
+    """Makes letters of one site."""
 
     def __init__(self, database: sqlite3.Connection, outbox: Outbox) -> None:
         self._database = database
         self._outbox = outbox
 
-    def make(
+    def prepare(
         self,
         handle: bytes,
         studies: Sequence[str],
@@ -62,12 +72,46 @@ class Letters:
         party: str = SELF,
         second: bool = True,
         valid_for: timedelta = VALID_FOR,
-    ) -> Letter:
-        """A letter with a fresh code (80 secret bits), and the message that tells the hub of it.
+    ) -> Prepared:
+        """A letter with a fresh code (80 secret bits); nothing is written down yet.
 
-        An earlier letter to the same person about this patient ends. SetupError for a person who
-        does not speak for this patient, and for a patient who has died.
+        SetupError for a person who does not speak for this patient, and for a patient who has
+        died.
         """
+        role = self._role(handle, party, now, valid_for)
+        code_id, secret = _random_code(ID_LENGTH), _random_code(SECRET_LENGTH)
+        key = proof_key(code_id, secret)
+        digits = new_digits() if second else ""
+        groups = [secret[at : at + 4] for at in range(0, SECRET_LENGTH, 4)]
+        expires = now + valid_for
+        told = {
+            "handle": handle_text(handle),
+            "code_id": code_id,
+            "verifier": _verifier(login_key(code_id, secret)),
+            "second_verifier": _verifier(second_key(key, digits)) if second else None,
+            "studies": sorted(set(studies)),
+            "language": language,
+            "party": party,
+            "role": role,
+            "expires": milliseconds(expires),
+        }
+        printed = "-".join([code_id, *groups])
+        letter = Letter(code_id, printed, digits, language, party, role, expires)
+        return Prepared(letter, handle, key, told)
+
+    def keep(self, prepared: Prepared, now: datetime) -> Letter:
+        """Write the letter down and tell the hub; an earlier one to the same person about this
+        patient ends. Call inside a transaction."""
+        letter = prepared.letter
+        self._keep(letter.code_id, prepared.handle, letter.party, letter.role, prepared.key, now)
+        self._outbox.add("invitation", prepared.told, now)
+        return letter
+
+    def make(self, handle: bytes, studies: Sequence[str], now: datetime, **more: Any) -> Letter:
+        """`prepare` and `keep` at once. Call inside a transaction."""
+        return self.keep(self.prepare(handle, studies, now, **more), now)
+
+    def _role(self, handle: bytes, party: str, now: datetime, valid_for: timedelta) -> str:
         known = person(self._database, handle)
         if known.died:
             raise SetupError("this patient has died; no letter is made.")
@@ -79,36 +123,7 @@ class Letters:
             raise SetupError(
                 "the yes of this person is not needed now; see whose is with: site person."
             )
-        code_id, secret = _random_code(ID_LENGTH), _random_code(SECRET_LENGTH)
-        key = proof_key(code_id, secret)
-        digits = new_digits() if second else ""
-        self._keep(code_id, handle, party, roles[party], key, now)
-        expires = now + valid_for
-        self._outbox.add(
-            "invitation",
-            {
-                "handle": handle_text(handle),
-                "code_id": code_id,
-                "verifier": _verifier(login_key(code_id, secret)),
-                "second_verifier": _verifier(second_key(key, digits)) if second else None,
-                "studies": sorted(set(studies)),
-                "language": language,
-                "party": party,
-                "role": roles[party],
-                "expires": milliseconds(expires),
-            },
-            now,
-        )
-        groups = [secret[at : at + 4] for at in range(0, SECRET_LENGTH, 4)]
-        return Letter(
-            code_id=code_id,
-            printed="-".join([code_id, *groups]),
-            digits=digits,
-            language=language,
-            party=party,
-            role=roles[party],
-            expires=expires,
-        )
+        return roles[party]
 
     def _keep(
         self, code_id: str, handle: bytes, party: str, role: str, key: bytes, now: datetime
