@@ -71,6 +71,25 @@ def invited(place: Place) -> Callable[[], str]:
     return make
 
 
+def publish_a_wider_text(place: Place) -> None:
+    """A second version that means more in one question."""
+    content = rich_content()
+    for language, words in (("nl", "Ook scans van vroeger."), ("en", "Older scans too.")):
+        content[language]["questions"]["use.images"]["explain"] += " " + words
+    with unit_of_work(place.running.network.factory, SYSTEM) as session:
+        consent.publish_text(
+            session,
+            study=STUDY,
+            content=content,
+            approved_by=("one", "two"),
+            actor=SYSTEM,
+            now=datetime.now(UTC),
+            change_class="wider",
+            widened=["use.images"],
+            changes={"nl": "Wij vragen nu ook oudere scans.", "en": "We now ask older scans too."},
+        )
+
+
 def enter(visit: Visit, code: str, **how: Any) -> Page:
     page: Page = visit("/mijn", **how)
     page.fill("#code", code)
@@ -177,8 +196,17 @@ def test_on_a_phone(visit: Visit, place: Place, invited: Callable[[], str], seen
     expect(page.locator("main button").first).not_to_be_visible()
     page.emulate_media(media="screen")
 
+    publish_a_wider_text(place)
     page.click("text=Naar mijn keuzes")
     seen(page, "form-mijn-keuzes-390")
+    page.click("text=Bekijk wat er is veranderd")
+    seen(page, "form-nieuwe-tekst-390")
+    page.set_viewport_size({"width": 1280, "height": 844})
+    seen(page, "form-nieuwe-tekst-1280")
+    page.goto(place.address + "/studies/hormone-therapy/paper")
+    seen(page, "form-papier-1280")
+    page.set_viewport_size({"width": 390, "height": 844})
+    seen(page, "form-papier-390", with_axe=False)
     for path in (f"{AT}/stoppen?item=use.record", f"{AT}/stoppen", "/mijn/bezwaar", "/mijn/gebruik",
                  "/mijn/geschiedenis", f"{AT}/tekst/1", "/mijn/stoppen"):  # fmt: skip
         page.goto(place.address + path)
