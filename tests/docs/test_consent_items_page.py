@@ -20,18 +20,19 @@ PAGE = ROOT / "docs" / "reference" / "consent-items.md"
 EXAMPLE = ROOT / "docs" / "examples" / "text-for-patients.yaml"
 HEAD = """# What a patient can say yes or no to
 
-Made from `consent/catalogue.yaml`, version {version} (SHA-256 `{sha256}`), and compared with it in each
-test run. A changed word needs a new version number.
+Made from `consent/catalogue.yaml`, version {version} (SHA-256 `{sha256}`),
+and compared with it in each test run. A changed word needs a new version number.
 
-- **regime** `consent`: only a yes opens. `objection`: a denial that closes the route without asking.
-  `pointer`: explains where to go; this registry does not carry it out. `optout_mirror`: a copy of a
-  national choice, read only. A text for patients asks about items of the regime `consent` only.
+- **regime** `consent`: only a yes opens. `objection`: a denial that closes the route without
+  asking. `pointer`: explains where to go; this registry does not carry it out. `optout_mirror`: a
+  copy of a national choice, read only. A text for patients asks about items of the regime `consent`
+  only.
 - **rests on**: a withdrawn item closes everything that rests on it.
 - **own screen**: asked alone, and never filled in by “yes to the basic questions”.
 - **message**: allows messages only, never the use of data.
 - **sign-in**: the lowest way of signing in for a yes; a network may ask for more.
-- **DUO**: label of a data set when it was granted (`+`), when it was not (`-`), and the label that a
-  granted one takes the place of (`instead of`). Never per patient.
+- **DUO**: label of a data set when it was granted (`+`), when it was not (`-`), and the label that
+  a granted one takes the place of (`instead of`). Never per patient.
 - **DPV**: purposes of the Data Privacy Vocabulary.
 """
 
