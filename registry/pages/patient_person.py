@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -68,6 +70,11 @@ def init_app(app: Flask) -> None:
         left_out_by=left_out_by,
         level_words=level_words,
     )
+
+
+def shown_sha256(*words: str) -> str:
+    """Fingerprint of the words that somebody had before them when they pressed the button."""
+    return hashlib.sha256(json.dumps([language(), *words], ensure_ascii=False).encode()).hexdigest()
 
 
 def hospital_name(site: str) -> str:

@@ -23,7 +23,13 @@ from registry.accounts import proving
 from registry.forms import sections as asked
 from registry.pages.patient_carry import carried, everywhere, orders_everywhere
 from registry.pages.patient_draft import ANSWER_OF, form_of, keep
-from registry.pages.patient_person import answer_state, item_label, me, my_hospital
+from registry.pages.patient_person import (
+    answer_state,
+    item_label,
+    me,
+    my_hospital,
+    shown_sha256,
+)
 from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
@@ -58,8 +64,9 @@ def undo(study: str, receipt: str) -> Response | tuple[str, int]:
     """Take the act back: a new act, with a receipt of its own. Both stay in the history."""
     session = current_session()
     subject, found = me(session), _receipt(session, study, receipt)
-    made = proving.circumstances("")
-    opens = any(said.kind == "granted" for said in undoing.undoing(session, found))
+    before = undoing.undoing(session, found)
+    made = proving.circumstances(shown_sha256(*(f"{said.item} {said.kind}" for said in before)))
+    opens = any(said.kind == "granted" for said in before)
     if opens and made.prove is None:
         return _ask_for_letter(session, study, found)
     try:

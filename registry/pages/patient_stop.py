@@ -19,7 +19,13 @@ from registry.pages.patient_carry import carry
 from registry.pages.patient_carry import take_back as withdraw_order
 from registry.pages.patient_check import letter_proof
 from registry.pages.patient_draft import study_of
-from registry.pages.patient_person import level_words, me, my_hospital
+from registry.pages.patient_person import (
+    item_label,
+    level_words,
+    me,
+    my_hospital,
+    shown_sha256,
+)
 from registry.pages.patient_receipt import ALL
 from registry.transaction import current_session
 from registry.translate import language
@@ -67,7 +73,7 @@ def stop_post(study: str | None) -> Response | tuple[str, int]:
         form_key=_key(),
         actor=g.actor,
         now=g.now,
-        circumstances=proving.circumstances(""),
+        circumstances=proving.circumstances(shown_sha256(*level_words(level))),
     )
     carry(session, receipt, level)
     return _to_receipt(receipt)
@@ -87,7 +93,7 @@ def again_post(study: str) -> Response | tuple[str, int]:
     prove, wrong = letter_proof()
     session = current_session()
     found = study_of(session, me(session), study)
-    made = proving.circumstances("", prove)
+    made = proving.circumstances(shown_sha256(found.title(language())), prove)
     if made.prove is None:
         return _again_page(session, study, {"letter": wrong}), 422
     receipt = withdrawing.allow_new(
@@ -126,7 +132,7 @@ def object_now() -> Response | tuple[str, int]:
         form_key=_key(),
         actor=g.actor,
         now=g.now,
-        circumstances=proving.circumstances(""),
+        circumstances=proving.circumstances(shown_sha256(what)),
     )
     carry(session, receipt)
     return _to_receipt(receipt)
@@ -155,7 +161,7 @@ def _stop_item(session: Session, study: Study, item: str) -> Receipt:
             form_key=_key(),
             actor=g.actor,
             now=g.now,
-            circumstances=proving.circumstances(""),
+            circumstances=proving.circumstances(shown_sha256(item_label(item))),
         )
     except ConsentError as error:
         if error.code == "unknown_item":
