@@ -4,9 +4,12 @@ import copy
 
 import pytest
 from changed_texts import OLD, changed, with_item, without_item
+from hypothesis import given
+from hypothesis import strategies as st
 
 from consent.change_classes import problems
 from consent.differences import changed_items, compare
+from consent.reading_level import sentences
 
 TYPING_ERROR = changed(nl__summary="Komt borstkanker minder vaak terug na hormoon-therapie?")
 NEGATED = changed(nl__stop__0="U mag niet altijd stoppen. U hoeft niet te zeggen waarom.")
@@ -107,3 +110,23 @@ def test_items_that_came_and_went() -> None:
 
 def test_a_first_text_is_all_new() -> None:
     assert {part.kind for part in compare(None, OLD, "nl")} == {"added"}
+
+
+WORDS = st.lists(st.sampled_from("Wij vragen u niet anders. U kiest.".split()), max_size=6)
+LINES = st.lists(WORDS.map(lambda words: " ".join(["Zin", *words])), min_size=1, max_size=6)
+
+
+@given(old=LINES, new=LINES)
+def test_nothing_is_lost_between_old_and_new(old: list[str], new: list[str]) -> None:
+    parts = compare(changed(nl__stop=old), changed(nl__stop=new), "nl")
+    part = next(part for part in parts if part.code == "stop")
+
+    def split(texts: list[str]) -> list[str]:
+        return [sentence for text in texts for sentence in sentences(text)]
+
+    assert [line.old_text for line in part.lines if line.old] == split(old)
+    assert [line.new_text for line in part.lines if line.new] == split(new)
+    for line in part.lines:
+        assert (line.kind == "same") == (line.old_text == line.new_text)
+        assert not any(piece.new for piece in (*line.old, *line.new)) or line.kind != "same"
+    assert (part.kind == "same") == (split(old) == split(new))
