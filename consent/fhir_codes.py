@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from consent.fhir import ConsentNow, ItemNow
+from consent.fhir_model import ConsentNow, ItemNow
 from consent.items import ITEMS
 from consent.rule import ANY, SELF
 

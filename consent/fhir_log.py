@@ -8,8 +8,8 @@ from sqlalchemy.orm import Session
 
 from consent import standing
 from consent.errors import ConsentError
-from consent.fhir import Asked, Patient, Spoken
 from consent.fhir_codes import Surroundings
+from consent.fhir_model import Asked, Patient, Spoken
 from consent.models import ConsentEvent, ConsentMark, Invitation, Subject
 from consent.standing import Standing
 from consent.texts import text_for

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from consent import fhir_codes as codes
-from consent.fhir import Checked, ConsentNow
 from consent.fhir_codes import Json, Surroundings
+from consent.fhir_model import Checked, ConsentNow
 
 VERSION: Final = "4.0"
 

@@ -6,8 +6,8 @@ from typing import Final
 
 from consent import fhir_codes as codes
 from consent import fhir_r4
-from consent.fhir import Checked, ConsentNow, Status
 from consent.fhir_codes import Json, Surroundings
+from consent.fhir_model import Checked, ConsentNow, Status
 
 VERSION: Final = "5.0"
 # R5 has no `rejected`: an active deny says it.

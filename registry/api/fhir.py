@@ -21,8 +21,8 @@ from werkzeug.exceptions import NotAcceptable, NotFound
 from werkzeug.http import parse_options_header
 
 from consent import fhir, fhir_log, fhir_r4, fhir_r5, speakers
-from consent.fhir import ConsentNow
 from consent.fhir_codes import Json, Surroundings, handle_system
+from consent.fhir_model import ConsentNow
 from consent.models import Receipt, Subject
 from consent.receipts import Signers, document_sha256, receipt_document, receipt_jws
 from consent.recording import as_of

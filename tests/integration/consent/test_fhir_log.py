@@ -14,7 +14,7 @@ from sqlalchemy import select
 from consent import fhir, fhir_log, fhir_r4, fhir_r5, rule_sql, withdrawing
 from consent import service as consent
 from consent.acts import Circumstances
-from consent.fhir import ConsentNow
+from consent.fhir_model import ConsentNow
 from consent.items import with_parents
 from consent.models import ConsentEvent, Invitation, Receipt, Subject
 from consent.proof import letter_prover

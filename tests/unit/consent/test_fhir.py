@@ -10,8 +10,8 @@ import pytest
 from fhir_reading import believed, check, states
 
 from consent import fhir, fhir_r4, fhir_r5
-from consent.fhir import Asked, Patient, Spoken
 from consent.fhir_codes import Surroundings
+from consent.fhir_model import Asked, Patient, Spoken
 from consent.items import ITEMS
 from consent.rule import ANY, Choice, Scope
 

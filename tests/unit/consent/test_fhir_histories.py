@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent import fhir, fhir_r4, fhir_r5
-from consent.fhir import Asked, Patient, Spoken
 from consent.fhir_codes import Surroundings
+from consent.fhir_model import Asked, Patient, Spoken
 from consent.items import ITEMS, with_parents
 from consent.rule import ANY, Choice, Scope, decide
 

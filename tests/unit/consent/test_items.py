@@ -161,8 +161,13 @@ def test_a_wrong_catalogue_is_refused_at_load(name: str) -> None:
 
 def test_every_code_that_is_raised_has_a_sentence_and_every_sentence_is_used() -> None:
     raised: set[str] = set()
-    folder = Path(next(iter(consent.__path__)))
-    for path in folder.glob("*.py"):
+    root = Path(next(iter(consent.__path__))).parent
+    sources = [
+        path
+        for name in ("consent", "federation", "registry")
+        for path in (root / name).rglob("*.py")
+    ]
+    for path in sources:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if (
                 isinstance(node, ast.Call)
