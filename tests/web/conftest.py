@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
+from patients_door import CountedArgon2, Inviting
 from sqlalchemy.orm import Session
 
 from consent import drafts, letters
@@ -260,3 +261,27 @@ def actor_named(factory: SessionFactory, world: World, name: str, now: datetime)
     """The account as an actor, for calling services directly."""
     with factory() as session:
         return service.actor_of(session.get_one(Account, world.accounts[name]), now)
+
+
+@pytest.fixture
+def argon2(monkeypatch: pytest.MonkeyPatch) -> CountedArgon2:
+    """Quick hashing of letters' codes, and how often it was done."""
+    counted = CountedArgon2()
+    monkeypatch.setattr(letters, "_HASHER", counted)
+    return counted
+
+
+@pytest.fixture
+def invite(argon2: CountedArgon2, factory: SessionFactory, clock: Clock) -> Inviting:
+    return Inviting(factory, clock)
+
+
+@pytest.fixture
+def post(browser: FlaskClient, form_token: Callable[[FlaskClient], str]) -> Callable[..., object]:
+    """``post(path, field="value")``: a form of ours, from `browser` or the client given."""
+
+    def send(path: str, client: FlaskClient | None = None, **form: str) -> object:
+        into = client or browser
+        return into.post(path, data={**form, "csrf_token": form_token(into)})
+
+    return send

@@ -1,108 +1,40 @@
-"""The patients' door: letter, six digits, one limiter, and a proof key only the browser holds."""
+"""The patients' door: the letter, its six digits, one limiter, twenty minutes."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from flask import g
 from flask.testing import FlaskClient
+from patients_door import (
+    DIGITS,
+    CountedArgon2,
+    Inviting,
+    cookie,
+    database_bytes,
+    error_of,
+)
 from sqlalchemy import select
 
 from consent import letters
-from consent import service as consent
 from consent.letters import Letter
-from consent.models import Invitation, Subject
-from consent.proof import Statement, proof_key
-from registry import audit
+from consent.models import Invitation
 from registry.accounts import attempts, proving
+from registry.accounts.errors import AccountError
 from registry.accounts.models import AccountAttempt, AccountSession
-from registry.accounts.proving import COOKIE, HALF_WAY
-from registry.app import HubApp, create_app
+from registry.app import HubApp
 from registry.database import SessionFactory
-from registry.settings import Settings
 from registry.transaction import unit_of_work
 from studies.actor import SYSTEM
 
-STUDY, SITE = "hormone-therapy", "catharina"
-DIGITS = "604117"
-FormToken = Callable[[FlaskClient], str]
-Invite = Callable[..., Letter]
-
-
-@pytest.fixture(autouse=True)
-def argon2(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Argon2id, quick; and the list of its runs: work is counted, seconds are not."""
-    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    runs: list[str] = []
-
-    class Counted:
-        hash = staticmethod(quick.hash)
-
-        @staticmethod
-        def verify(stored: str, text: str) -> bool:
-            runs.append(stored)
-            return quick.verify(stored, text)
-
-    monkeypatch.setattr(letters, "_HASHER", Counted)
-    return runs
-
-
-@pytest.fixture
-def invite(factory: SessionFactory, clock: Any) -> Invite:
-    def make(
-        handle: bytes = b"patient-of-the-tests", *, digits: str | None = DIGITS, **more: Any
-    ) -> Letter:
-        made = letters.new_letter()
-        with unit_of_work(factory, SYSTEM) as session:
-            second = (
-                None
-                if digits is None
-                else letters.second_verifier(made.code_id, made.secret, digits)
-            )
-            consent.invite(
-                session,
-                site=SITE,
-                handle=handle,
-                code_id=made.code_id,
-                verifier=letters.verifier(made.code_id, made.secret),
-                second_verifier=second,
-                studies=[STUDY],
-                language="nl",
-                actor=SYSTEM,
-                now=clock.now,
-                **more,
-            )
-        return made
-
-    return make
-
+pytestmark = pytest.mark.usefixtures("argon2")
 
 Post = Callable[..., Any]
-
-
-@pytest.fixture
-def post(browser: FlaskClient, form_token: FormToken) -> Iterator[Post]:
-    def send(path: str, client: FlaskClient | None = None, **form: str) -> Any:
-        into = client or browser
-        return into.post(path, data={**form, "csrf_token": form_token(into)})
-
-    return send
-
-
-def sentence(response: Any) -> str:
-    found = re.search(r'-error">(.*?)</p>', response.get_data(as_text=True), re.DOTALL)
-    return found[1] if found else ""
-
-
-def cookie(client: FlaskClient, name: str) -> str | None:
-    found = client.get_cookie(name)
-    return None if found is None else found.value
+FormToken = Callable[[FlaskClient], str]
 
 
 def enter(post: Post, made: Letter, client: FlaskClient | None = None) -> None:
@@ -111,7 +43,7 @@ def enter(post: Post, made: Letter, client: FlaskClient | None = None) -> None:
 
 
 def test_nobody_is_signed_in_by_the_letter_before_its_digits(
-    browser: FlaskClient, post: Post, invite: Invite, factory: SessionFactory
+    browser: FlaskClient, post: Post, invite: Inviting, factory: SessionFactory
 ) -> None:
     made = invite()
     response = post("/mijn", code=made.printed)
@@ -128,7 +60,7 @@ def test_nobody_is_signed_in_by_the_letter_before_its_digits(
 
 
 def test_a_letter_without_digits_opens_alone_at_a_lower_level(
-    post: Post, invite: Invite, factory: SessionFactory
+    post: Post, invite: Inviting, factory: SessionFactory
 ) -> None:
     assert post("/mijn", code=invite(digits=None).printed).location == "/mijn/keuzes"
     with factory() as session:
@@ -136,7 +68,7 @@ def test_a_letter_without_digits_opens_alone_at_a_lower_level(
 
 
 def test_the_session_is_of_the_representative_whose_letter_it_is(
-    post: Post, invite: Invite, factory: SessionFactory
+    post: Post, invite: Inviting, factory: SessionFactory
 ) -> None:
     own = invite(digits=None)
     parent = invite(digits=None, party="p-moeder", role="parent")
@@ -148,7 +80,7 @@ def test_the_session_is_of_the_representative_whose_letter_it_is(
 
 
 def test_every_wrong_letter_gets_the_same_answer_after_the_same_work(
-    app: HubApp, post: Post, invite: Invite, clock: Any, argon2: list[str]
+    app: HubApp, post: Post, invite: Inviting, clock: Any, argon2: CountedArgon2
 ) -> None:
     expired = invite(b"expired-patient-0001", valid_for=timedelta(days=1))
     clock.now += timedelta(days=2)
@@ -168,24 +100,24 @@ def test_every_wrong_letter_gets_the_same_answer_after_the_same_work(
     }
     answers = {}
     for name, typed in tries.items():
-        argon2.clear()
+        argon2.runs.clear()
         response = post("/mijn", app.test_client(), code=typed)
-        answers[name] = (response.status_code, sentence(response), len(argon2))
+        answers[name] = (response.status_code, error_of(response), len(argon2.runs))
     assert set(answers.values()) == {answers["wrong"]}, answers
     assert answers["wrong"][0] == 401
     assert answers["wrong"][2] == 1
 
 
 def test_every_wrong_set_of_digits_gets_the_same_answer_after_the_same_work(
-    app: HubApp, post: Post, invite: Invite, clock: Any, argon2: list[str]
+    app: HubApp, post: Post, invite: Inviting, clock: Any, argon2: CountedArgon2
 ) -> None:
     def try_digits(made: Letter, typed: str, between: Callable[[], object] = int) -> Any:
         client = app.test_client()
         assert post("/mijn", client, code=made.printed).status_code == 303
         between()
-        argon2.clear()
+        argon2.runs.clear()
         response = post("/mijn/cijfers", client, digits=typed)
-        return response.status_code, sentence(response), len(argon2)
+        return response.status_code, error_of(response), len(argon2.runs)
 
     normal, other, third = (invite(name.encode().ljust(20, b"0")) for name in ("a", "b", "c"))
     answers = {
@@ -206,7 +138,7 @@ def post_wrong(app: HubApp, post: Post, made: Letter) -> None:
 
 
 def test_twenty_wrong_digits_end_them_for_good_and_a_right_letter_does_not_help(
-    app: HubApp, post: Post, invite: Invite, clock: Any, argon2: list[str]
+    app: HubApp, post: Post, invite: Inviting, clock: Any, argon2: CountedArgon2
 ) -> None:
     made = invite()
     for number in range(20):
@@ -217,14 +149,19 @@ def test_twenty_wrong_digits_end_them_for_good_and_a_right_letter_does_not_help(
     clock.now += timedelta(days=3)
     client = app.test_client()
     post("/mijn", client, code=made.printed)
-    argon2.clear()
+    argon2.runs.clear()
     assert post("/mijn/cijfers", client, digits=DIGITS).status_code == 401
-    assert len(argon2) == 1
+    assert len(argon2.runs) == 1
     enter(post, invite(), app.test_client())  # a new letter has new digits
 
 
 def test_ten_thousand_guesses_meet_the_limit_and_leave_others_alone(
-    app: HubApp, post: Post, invite: Invite, factory: SessionFactory, clock: Any, argon2: list[str]
+    app: HubApp,
+    post: Post,
+    invite: Inviting,
+    factory: SessionFactory,
+    clock: Any,
+    argon2: CountedArgon2,
 ) -> None:
     made = invite()
     statuses = [
@@ -233,14 +170,14 @@ def test_ten_thousand_guesses_meet_the_limit_and_leave_others_alone(
     ]
     assert statuses[:30] == [401] * 30
     assert statuses[30:] == [429] * 30
-    assert len(argon2) == 30  # who is locked out costs the hub nothing
+    assert len(argon2.runs) == 30  # who is locked out costs the hub nothing
     with unit_of_work(factory, SYSTEM) as session:
         for number in range(10_000):
             address = proving_address(app, f"10.{number % 250}.{number % 7}.1", clock)
             keys = (attempts.address_key(address), attempts.overall_key())
             try:
                 attempts.check(session, keys, clock.now)
-            except attempts.AccountError:
+            except AccountError:
                 continue
             attempts.count(session, keys, clock.now)
         row = session.get_one(AccountAttempt, attempts.overall_key())
@@ -277,100 +214,8 @@ def test_no_address_is_kept_and_tomorrow_its_hash_is_another(
     assert b"127.0.0.1" not in database_bytes(tmp_path)
 
 
-def database_bytes(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in sorted(folder.glob("hub.sqlite*")))
-
-
-def test_the_proof_key_is_in_the_browser_only(
-    browser: FlaskClient,
-    post: Post,
-    invite: Invite,
-    factory: SessionFactory,
-    tmp_path: Path,
-) -> None:
-    made = invite()
-    enter(post, made)
-    key = proof_key(made.code_id, made.secret)
-    sealed = cookie(browser, COOKIE)
-    assert sealed is not None
-    assert made.code_id not in sealed
-    assert key.hex() not in sealed
-    kept = database_bytes(tmp_path)
-    for secret in (key, key.hex().encode(), made.secret.encode(), DIGITS.encode()):
-        assert secret not in kept
-    with factory() as session:
-        lines = repr([(line.action, line.about, line.facts) for line in audit.lines(session)])
-    assert made.secret not in lines
-    assert made.code_id not in lines
-    with browser:
-        browser.get("/mijn/inloggen")
-        assert (g.proof_key, g.letter) == (key, made.code_id)
-
-
-def test_the_proof_cookie_is_strict_http_only_and_bound_to_the_host(
-    settings: Settings, factory: SessionFactory, clock: Any, invite: Invite
-) -> None:
-    from dataclasses import replace
-
-    app = create_app(replace(settings, address="https://hub.example"), factory=factory, clock=clock)
-    here = "https://hub.example"
-    client = app.test_client()
-    page = client.get("/mijn", base_url=here).get_data(as_text=True)
-    token = re.findall(r'name="csrf_token" value="([^"]+)"', page)[0]
-    form = {"code": invite(digits=None).printed, "csrf_token": token}
-    response = client.post("/mijn", data=form, base_url=here)
-    assert response.status_code == 303
-    lines = response.headers.getlist("Set-Cookie")
-    made = next(line for line in lines if line.startswith(f"__Host-{COOKIE}="))
-    for flag in ("Secure", "HttpOnly", "SameSite=Strict", "Path=/"):
-        assert flag in made
-    assert "Domain" not in made  # a subdomain can neither read nor plant it
-    planted = app.test_client()
-    planted.set_cookie(COOKIE, "planted", domain="hub.example")
-    planted.set_cookie("oncokring", "planted", domain="hub.example")
-    answer = planted.get("/mijn/inloggen", base_url="https://hub.example")
-    assert answer.location.startswith("/mijn?next=")  # only the names with __Host- are read
-
-
-def test_a_proof_cookie_of_one_patient_proves_nothing_in_the_session_of_another(
-    app: HubApp, post: Post, invite: Invite
-) -> None:
-    one, other = app.test_client(), app.test_client()
-    enter(post, invite(b"first-patient-000001"), one)
-    enter(post, invite(b"other-patient-000001"), other)
-    stolen = cookie(one, COOKIE)
-    assert stolen is not None
-    other.set_cookie(COOKIE, stolen)
-    with other:
-        assert other.get("/mijn/inloggen").status_code == 200
-        assert g.proof_key is None
-    for broken in (stolen[:-2], stolen[:-1] + ("A" if stolen[-1] != "A" else "B"), "", "x" * 3500):
-        one.set_cookie(COOKIE, broken)
-        with one:
-            one.get("/mijn/inloggen")
-            assert g.proof_key is None
-
-
-def test_a_half_way_cookie_is_good_for_ten_minutes_and_signs_nobody_in(
-    app: HubApp, browser: FlaskClient, post: Post, invite: Invite, clock: Any
-) -> None:
-    made = invite()
-    post("/mijn", code=made.printed)
-    half = cookie(browser, HALF_WAY)
-    assert half is not None
-    thief = app.test_client()
-    thief.set_cookie(COOKIE, half)  # as if it were a proof
-    with thief:
-        assert thief.get("/mijn/inloggen").status_code == 303
-    clock.now += timedelta(minutes=10, seconds=1)
-    late = post("/mijn/cijfers", digits=DIGITS)
-    assert late.status_code == 401
-    assert cookie(browser, "oncokring") is None
-    assert browser.get("/mijn/cijfers").location == "/mijn"
-
-
 def test_signing_in_gives_a_new_session_and_ends_the_old_one(
-    app: HubApp, browser: FlaskClient, post: Post, invite: Invite
+    app: HubApp, browser: FlaskClient, post: Post, invite: Inviting
 ) -> None:
     browser.set_cookie("oncokring", "a-session-id-that-an-attacker-chose")
     made = invite()
@@ -385,7 +230,7 @@ def test_signing_in_gives_a_new_session_and_ends_the_old_one(
 
 
 def test_forms_of_the_door_need_a_token_and_come_from_here(
-    app: HubApp, post: Post, invite: Invite, form_token: FormToken
+    app: HubApp, post: Post, invite: Inviting, form_token: FormToken
 ) -> None:
     client = app.test_client()
     enter(post, invite(), client)
@@ -400,7 +245,7 @@ def test_forms_of_the_door_need_a_token_and_come_from_here(
 
 
 def test_twenty_minutes_and_more_time_at_least_ten_times(
-    browser: FlaskClient, post: Post, invite: Invite, clock: Any
+    browser: FlaskClient, post: Post, invite: Inviting, clock: Any
 ) -> None:
     enter(post, invite())
     for _ in range(12):
@@ -417,73 +262,15 @@ def test_twenty_minutes_and_more_time_at_least_ten_times(
     assert browser.get("/mijn/inloggen").location.startswith("/mijn?")
 
 
-def test_more_time_leads_nowhere_else(post: Post, invite: Invite) -> None:
+def test_more_time_leads_nowhere_else(post: Post, invite: Inviting) -> None:
     enter(post, invite())
     for elsewhere in ("https://evil.example/", "//evil.example", "/\\evil.example"):
         assert post("/mijn/meer-tijd", next=elsewhere).location == "/mijn/keuzes"
         assert post("/mijn", code="x", next=elsewhere).status_code == 401
 
 
-def test_signing_out_takes_the_proof_along(
-    browser: FlaskClient, post: Post, invite: Invite
-) -> None:
-    enter(post, invite())
-    response = post("/sign-out")
-    assert response.headers["Clear-Site-Data"] == '"cache", "storage"'
-    assert cookie(browser, COOKIE) is None
-    assert cookie(browser, "oncokring") is None
-    assert browser.get("/mijn").headers["Cache-Control"] == "no-store"
-
-
-def statement(subject: Subject) -> Statement:
-    from datetime import UTC, datetime
-
-    at = datetime(2026, 3, 2, tzinfo=UTC)
-    who = (subject.network, subject.site, subject.handle, "self")
-    return Statement(*who, STUDY, "t" * 64, ("use.record",), at, "0" * 32)
-
-
-def test_a_yes_is_proved_from_the_cookie_or_from_the_letter_typed_again(
-    app: HubApp, post: Post, invite: Invite, factory: SessionFactory, clock: Any
-) -> None:
-    made, other = invite(), invite(b"other-patient-000001", digits=None)
-    client = app.test_client()
-    enter(post, made, client)
-    with factory() as session:
-        said = statement(
-            session.scalars(
-                select(Subject).join(Invitation).where(Invitation.code_id == made.code_id)
-            ).one()
-        )
-    right = said.mac(proof_key(made.code_id, made.secret)).hex()
-    with in_session(app, client, factory, clock):
-        prove = proving.prover()
-        assert prove is not None
-        assert prove(said) == {"kind": "letter", "by": made.code_id, "mac": right}
-    client.delete_cookie(COOKIE)
-    with in_session(app, client, factory, clock):
-        assert proving.prover() is None
-        again = proving.prover_of_letter(made.printed)(said)
-        assert again == {"kind": "letter", "by": made.code_id, "mac": right}
-        for wrong in (other.printed, made.code_id + "0" * 16, "", letters.new_letter().printed):
-            with pytest.raises(consent_error()) as failure:
-                proving.prover_of_letter(wrong)
-            assert failure.value.code == "code_invalid"
-
-
-def test_a_replaced_letter_proves_nothing_any_more(
-    app: HubApp, post: Post, invite: Invite, factory: SessionFactory, clock: Any
-) -> None:
-    client = app.test_client()
-    enter(post, invite(), client)
-    invite()
-    with in_session(app, client, factory, clock):
-        assert g.proof_key is not None
-        assert proving.prover() is None
-
-
 def test_tries_of_a_session_are_limited(
-    app: HubApp, post: Post, invite: Invite, factory: SessionFactory, clock: Any
+    app: HubApp, post: Post, invite: Inviting, factory: SessionFactory, clock: Any
 ) -> None:
     client = app.test_client()
     made = invite()
@@ -496,33 +283,3 @@ def test_tries_of_a_session_are_limited(
     assert post("/mijn/inloggen/brief", client, letter=made.printed).status_code == 429
     clock.now += timedelta(minutes=16)
     assert post("/mijn/inloggen/brief", client, letter=made.printed).status_code == 303
-
-
-def consent_error() -> type[Exception]:
-    from consent.errors import ConsentError
-
-    return ConsentError
-
-
-def in_session(app: HubApp, client: FlaskClient, factory: SessionFactory, clock: Any) -> Any:
-    """A request of this browser, with a session as in a POST view."""
-    from contextlib import contextmanager
-
-    from registry.accounts import visitor
-    from registry.transaction import request_unit
-
-    @contextmanager
-    def opened() -> Iterator[None]:
-        sent = "; ".join(
-            f"{name}={value}"
-            for name in ("oncokring", COOKIE)
-            if (value := cookie(client, name)) is not None
-        )
-        with app.test_request_context("/mijn/x", method="GET", headers={"Cookie": sent}):
-            app.preprocess_request()
-            g.factory, g.now = factory, clock.now
-            visitor.load(app.extensions["oncokring"].settings)
-            with request_unit(factory):
-                yield
-
-    return opened()

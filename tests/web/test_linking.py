@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from flask.testing import FlaskClient
+from patients_door import STUDY, Inviting, database_bytes
 from sqlalchemy import select
 
-from consent import letters
 from consent import service as consent
 from consent.letters import Letter
 from consent.models import ConsentEvent, Invitation, Subject
@@ -22,40 +21,22 @@ from consent.proof import Statement, act_of, letter_prover, proof_key
 from registry.app import HubApp
 from registry.database import SessionFactory
 from registry.transaction import unit_of_work
-from studies.actor import SYSTEM
 
-STUDY, HERE, THERE = "hormone-therapy", "catharina", "zuyderland"
+HERE, THERE = "catharina", "zuyderland"
 FormToken = Callable[[FlaskClient], str]
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        letters, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    )
+pytestmark = pytest.mark.usefixtures("argon2")
 
 
 @pytest.fixture
 def browsers(
-    app: HubApp, factory: SessionFactory, clock: Any, form_token: FormToken
+    app: HubApp, invite: Inviting, form_token: FormToken
 ) -> Callable[..., tuple[FlaskClient, Letter]]:
     """A browser signed in with a fresh letter of a hospital."""
 
     def make(site: str, name: str = "one", **more: Any) -> tuple[FlaskClient, Letter]:
-        made = letters.new_letter()
-        with unit_of_work(factory, SYSTEM) as session:
-            consent.invite(
-                session,
-                site=site,
-                handle=name.encode().ljust(20, b"-"),
-                code_id=made.code_id,
-                verifier=letters.verifier(made.code_id, made.secret),
-                studies=[STUDY],
-                language="nl",
-                actor=SYSTEM,
-                now=clock.now,
-                **more,
-            )
+        made = invite(name.encode().ljust(20, b"-"), digits=None, site=site, **more)
         client = app.test_client()
         form = {"code": made.printed, "csrf_token": form_token(client)}
         assert client.post("/mijn", data=form).location == "/mijn/keuzes"
@@ -64,16 +45,8 @@ def browsers(
     return make
 
 
-@pytest.fixture
-def post(form_token: FormToken) -> Callable[..., Any]:
-    def send(client: FlaskClient, path: str, **form: str) -> Any:
-        return client.post(path, data={**form, "csrf_token": form_token(client)})
-
-    return send
-
-
 def code_shown(post: Callable[..., Any], client: FlaskClient) -> str:
-    page = post(client, "/mijn/koppelen/code").get_data(as_text=True)
+    page = post("/mijn/koppelen/code", client).get_data(as_text=True)
     found = re.search(r'class="code">([0-9A-Z]{5}-[0-9A-Z]{5})<', page)
     assert found is not None
     return found[1]
@@ -119,15 +92,15 @@ def test_a_yes_is_taken_along_with_the_letter_of_the_other_hospital(
     (here, mine), (there, theirs) = browsers(HERE), browsers(THERE)
     answer(factory, mine, "yes", clock)
     assert here.get(f"/mijn/koppelen/{THERE}/{STUDY}").status_code == 404  # not linked yet
-    assert post(here, "/mijn/koppelen", link_code=code_shown(post, there)).status_code == 303
+    assert post("/mijn/koppelen", here, link_code=code_shown(post, there)).status_code == 303
     path = f"/mijn/koppelen/{THERE}/{STUDY}"
     page = here.get(path).get_data(as_text=True)
     key = re.findall(r'name="key" value="([^"]+)"', page)[0]
-    assert post(here, path, key=key, letter="").status_code == 401
-    assert post(here, path, key=key, letter=mine.printed).status_code == 401
+    assert post(path, here, key=key, letter="").status_code == 401
+    assert post(path, here, key=key, letter=mine.printed).status_code == 401
     assert events(factory, theirs) == []
     clock.now += timedelta(minutes=1)
-    assert post(here, path, key=key, letter=theirs.printed).status_code == 303
+    assert post(path, here, key=key, letter=theirs.printed).status_code == 303
     said = events(factory, theirs)
     assert {event.kind for event in said} == {"granted"}
     assert {event.channel for event in said} == {"link"}
@@ -150,7 +123,7 @@ def test_a_yes_is_taken_along_with_the_letter_of_the_other_hospital(
     assert statement.proved_by(mac, proof_key(theirs.code_id, theirs.secret))
     assert not statement.proved_by(mac, proof_key(mine.code_id, mine.secret))
     assert here.get(path).status_code == 404  # nothing is left to take along
-    stored = b"".join(kept.read_bytes() for kept in tmp_path.glob("hub.sqlite*"))
+    stored = database_bytes(tmp_path)
     for letter in (mine, theirs):
         key = proof_key(letter.code_id, letter.secret)
         for secret in (key, key.hex().encode(), letter.secret.encode()):
@@ -164,9 +137,9 @@ def test_a_no_needs_no_letter_of_the_other_hospital(
     (here, mine), (there, theirs) = browsers(HERE), browsers(THERE)
     answer(factory, theirs, "yes", clock)
     answer(factory, mine, "no", clock)
-    post(here, "/mijn/koppelen", link_code=code_shown(post, there))
+    post("/mijn/koppelen", here, link_code=code_shown(post, there))
     clock.now += timedelta(minutes=1)
-    assert post(here, f"/mijn/koppelen/{THERE}/{STUDY}", key="k1").status_code == 303
+    assert post(f"/mijn/koppelen/{THERE}/{STUDY}", here, key="k1").status_code == 303
     assert {event.kind for event in events(factory, theirs)[-3:]} == {"refused"}
 
 
@@ -176,12 +149,12 @@ def test_stopping_at_one_hospital_stops_at_both(
     (here, mine), (there, theirs) = browsers(HERE), browsers(THERE)
     for letter in (mine, theirs):
         answer(factory, letter, "yes", clock)
-    post(here, "/mijn/koppelen", link_code=code_shown(post, there))
+    post("/mijn/koppelen", here, link_code=code_shown(post, there))
     clock.now += timedelta(minutes=1)
     with factory() as session:
         subject = subject_of(factory, theirs)
         assert any(each.counts for each in consent.choices(session, subject, clock.now))
-    stopped = post(here, f"/mijn/{STUDY}/stoppen", key="stop-1", level="W3")
+    stopped = post(f"/mijn/{STUDY}/stoppen", here, key="stop-1", level="W3")
     assert stopped.status_code == 303
     with factory() as session:
         subject = subject_of(factory, theirs)
@@ -197,19 +170,19 @@ def test_reuse_and_guessing_by_another_patient_are_refused_alike(
     with factory() as session:
         kept = session.scalars(select(LinkCode)).one()
     assert shown.replace("-", "") not in f"{kept.lookup}{kept.subject_id}"
-    guesses = [post(thief, "/mijn/koppelen", link_code=f"0000{n}-00000") for n in range(7)]
+    guesses = [post("/mijn/koppelen", thief, link_code=f"0000{n}-00000") for n in range(7)]
     assert [each.status_code for each in guesses] == [401] * 5 + [429] * 2
     # The thief is locked out; the patient is not.
-    assert post(here, "/mijn/koppelen", link_code=shown).status_code == 303
+    assert post("/mijn/koppelen", here, link_code=shown).status_code == 303
     late = browsers(HERE, "late")[0]
-    reused = post(late, "/mijn/koppelen", link_code=shown)
-    wrong = post(late, "/mijn/koppelen", link_code="ZZZZZ-ZZZZZ")
+    reused = post("/mijn/koppelen", late, link_code=shown)
+    wrong = post("/mijn/koppelen", late, link_code="ZZZZZ-ZZZZZ")
     assert reused.status_code == wrong.status_code == 401
     strip = re.compile(r'name="csrf_token" value="[^"]*"')
     assert strip.sub("", reused.text) == strip.sub("", wrong.text)
     old = code_shown(post, there)
     clock.now += timedelta(minutes=15)
-    assert post(late, "/mijn/koppelen", link_code=old).status_code == 401
+    assert post("/mijn/koppelen", late, link_code=old).status_code == 401
 
 
 def test_unlinking_ends_what_the_other_session_may_see(
@@ -217,14 +190,14 @@ def test_unlinking_ends_what_the_other_session_may_see(
 ) -> None:
     (here, mine), (there, _theirs) = browsers(HERE), browsers(THERE)
     answer(factory, mine, "no", clock)
-    post(here, "/mijn/koppelen", link_code=code_shown(post, there))
+    post("/mijn/koppelen", here, link_code=code_shown(post, there))
     assert here.get(f"/mijn/koppelen/{THERE}/{STUDY}").status_code == 200
-    assert post(there, "/mijn/koppelen/los").status_code == 303
+    assert post("/mijn/koppelen/los", there).status_code == 303
     assert here.get(f"/mijn/koppelen/{THERE}/{STUDY}").status_code == 404
-    assert post(here, f"/mijn/koppelen/{THERE}/{STUDY}", key="k").status_code == 404
+    assert post(f"/mijn/koppelen/{THERE}/{STUDY}", here, key="k").status_code == 404
 
 
 def test_a_representative_links_nothing(browsers: Any, post: Any) -> None:
     parent = browsers(HERE, party="p-moeder", role="parent")[0]
     for path in ("/mijn/koppelen/code", "/mijn/koppelen", "/mijn/koppelen/los"):
-        assert post(parent, path, link_code="ZZZZZ-ZZZZZ").status_code == 403
+        assert post(path, parent, link_code="ZZZZZ-ZZZZZ").status_code == 403

@@ -8,70 +8,39 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from argon2 import PasswordHasher
 from authenticator import PRESENT, Authenticator
 from flask import g
 from flask.testing import FlaskClient
+from patients_door import DIGITS, STUDY, Inviting, in_request_of
 from sqlalchemy import select
 
-from consent import letters
-from consent import service as consent
 from consent.errors import ConsentError
 from consent.letters import Letter
 from consent.models import Subject
 from consent.models_people import Passkey
 from consent.proof import Statement, act_of, proof_key
-from registry.accounts import passkeys, signing, visitor
+from registry.accounts import passkeys, signing
 from registry.accounts.models import AccountSession
 from registry.app import HubApp
 from registry.database import SessionFactory
-from registry.transaction import request_unit, unit_of_work
-from studies.actor import SYSTEM
+from registry.transaction import current_session
 
-HOST = "http://localhost"
-STUDY, DIGITS = "hormone-therapy", "604117"
 FormToken = Callable[[FlaskClient], str]
 
 
-@pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr(letters, "_HASHER", quick)
-
-
-def letter_for(
-    factory: SessionFactory, clock: Any, handle: bytes, digits: str | None = DIGITS
-) -> Letter:
-    made = letters.new_letter()
-    with unit_of_work(factory, SYSTEM) as session:
-        second = (
-            None if digits is None else letters.second_verifier(made.code_id, made.secret, digits)
-        )
-        consent.invite(
-            session,
-            site="catharina",
-            handle=handle,
-            code_id=made.code_id,
-            verifier=letters.verifier(made.code_id, made.secret),
-            second_verifier=second,
-            studies=[STUDY],
-            language="nl",
-            actor=SYSTEM,
-            now=clock.now,
-        )
-    return made
+pytestmark = pytest.mark.usefixtures("argon2")
 
 
 @pytest.fixture
 def enter(
-    app: HubApp, factory: SessionFactory, clock: Any, form_token: FormToken
+    app: HubApp, invite: Inviting, form_token: FormToken
 ) -> Callable[..., tuple[FlaskClient, Letter]]:
     """A browser that came in with a letter of its own."""
 
     def make(
         handle: bytes = b"patient-of-the-tests", digits: str | None = DIGITS
     ) -> tuple[FlaskClient, Letter]:
-        made = letter_for(factory, clock, handle, digits)
+        made = invite(handle, digits=digits)
         client = app.test_client()
         token = form_token(client)
         client.post("/mijn", data={"code": made.printed, "csrf_token": token})
@@ -256,7 +225,7 @@ def test_nobody_removes_the_passkey_of_another(
 
 
 def test_a_new_letter_ends_the_passkeys_of_the_one_it_replaces(
-    app: HubApp, enter: Any, form_token: FormToken, factory: SessionFactory, clock: Any
+    app: HubApp, enter: Any, form_token: FormToken, invite: Inviting, clock: Any
 ) -> None:
     client, _made = enter()
     device = Authenticator()
@@ -264,14 +233,14 @@ def test_a_new_letter_ends_the_passkeys_of_the_one_it_replaces(
     clock.now += timedelta(days=91)  # the letter came to its end: nothing is wrong with it
     phone = app.test_client()
     assert come_in(phone, device, form_token(phone)).status_code == 200
-    letter_for(factory, clock, b"patient-of-the-tests")
+    invite()
     phone = app.test_client()
     assert come_in(phone, device, form_token(phone)).status_code == 200
 
     client, _made = enter(b"robbed-patient-00001")
     thief = Authenticator()
     enrol(client, thief, form_token(client))
-    letter_for(factory, clock, b"robbed-patient-00001")  # stolen: the hospital sends another
+    invite(b"robbed-patient-00001")  # stolen: the hospital sends another
     phone = app.test_client()
     assert come_in(phone, thief, form_token(phone)).status_code == 401
 
@@ -303,9 +272,7 @@ def test_a_choice_is_signed_on_the_page_and_proved_as_it_was_shown(
     client, _made = enter()
     device = Authenticator()
     enrol(client, device, form_token(client))
-    with at_work(app, client, factory, clock):
-        from registry.transaction import current_session
-
+    with in_request_of(app, client, factory):
         subject = current_session().get_one(Subject, g.actor.id)
         page = signing.for_page(
             subject, study=STUDY, text_version="t" * 64, yes=YES, form_key="form-1"
@@ -334,23 +301,5 @@ def test_a_choice_is_signed_on_the_page_and_proved_as_it_was_shown(
         assert signing.prover_of({**form, "signed_statement": "x"}) is None
         assert signing.prover_of({**form, "signed_answer": "[]"}) is None
     other_client, _letter = enter(b"other-patient-000001")
-    with at_work(app, other_client, factory, clock):
+    with in_request_of(app, other_client, factory):
         assert signing.prover_of(form) is None  # sealed for somebody else
-
-
-def at_work(app: HubApp, client: FlaskClient, factory: SessionFactory, clock: Any) -> Any:
-    from collections.abc import Iterator
-    from contextlib import contextmanager
-
-    @contextmanager
-    def opened() -> Iterator[None]:
-        cookie = client.get_cookie("oncokring")
-        assert cookie is not None
-        headers = {"Cookie": f"oncokring={cookie.value}"}
-        with app.test_request_context("/mijn/x", base_url=HOST, headers=headers):
-            app.preprocess_request()
-            visitor.load(app.extensions["oncokring"].settings)
-            with request_unit(factory):
-                yield
-
-    return opened()
