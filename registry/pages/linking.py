@@ -25,6 +25,7 @@ from registry.pages.patient_person import me, my_hospital
 from registry.transaction import current_session, reading, unit_of_work
 from registry.translate import language
 from registry.translate import translate as _
+from studies.events import announce
 from studies.models import Study
 
 blueprint = Blueprint("linking", __name__, url_prefix="/mijn/koppelen")
@@ -190,6 +191,8 @@ def _carry_page(session: Session, site: str, study: str, errors: dict[str, str])
 
 
 def _carried(session: Session, subject: Subject, other: Subject) -> list[Carried]:
+    # The choices of the other hospital are looked at too: a line in the audit for each look.
+    announce(session, actor=g.actor, action="consent.read", about=f"subject:{other.id}")
     return [
         Carried(slug, session.get_one(Study, slug).title(language()), answers)
         for slug, answers in links.to_carry(session, subject, other, g.now).items()

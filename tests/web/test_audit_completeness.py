@@ -40,6 +40,8 @@ def test_each_look_at_choices_is_one_line(
         rule = rule_of(app, route.endpoint, "GET")
         if "GET" not in (route.methods or set()) or rule is None or rule.roles != {"patient"}:
             continue
+        if "site" in route.arguments:
+            continue  # nobody is linked here: test_linking.py
         known = {"study": "hormone-therapy", "n": "1"}
         receipts = dict.fromkeys(("receipt", "receipt_id"), world.receipts["mine"])
         values = {name: {**known, **receipts}[name] for name in route.arguments}

@@ -18,6 +18,7 @@ from consent.letters import Letter
 from consent.models import ConsentEvent, Invitation, Subject
 from consent.models_people import LinkCode
 from consent.proof import Statement, act_of, letter_prover, proof_key
+from registry import audit
 from registry.app import HubApp
 from registry.database import SessionFactory
 from registry.transaction import unit_of_work
@@ -188,10 +189,13 @@ def test_reuse_and_guessing_by_another_patient_are_refused_alike(
 def test_unlinking_ends_what_the_other_session_may_see(
     browsers: Any, post: Any, factory: SessionFactory, clock: Any
 ) -> None:
-    (here, mine), (there, _theirs) = browsers(HERE), browsers(THERE)
+    (here, mine), (there, theirs) = browsers(HERE), browsers(THERE)
     answer(factory, mine, "no", clock)
     post("/mijn/koppelen", here, link_code=code_shown(post, there))
     assert here.get(f"/mijn/koppelen/{THERE}/{STUDY}").status_code == 200
+    with factory() as session:  # the look at the other hospital's choices is a line of its own
+        read = [line.about for line in audit.lines(session) if line.action == "consent.read"]
+    assert f"subject:{subject_of(factory, theirs).id}" in read
     assert post("/mijn/koppelen/los", there).status_code == 303
     assert here.get(f"/mijn/koppelen/{THERE}/{STUDY}").status_code == 404
     assert post(f"/mijn/koppelen/{THERE}/{STUDY}", here, key="k").status_code == 404
