@@ -136,6 +136,11 @@ def get_provenance(consent_id: str) -> Response:
     return _resource(_named(found, consent_id), version)
 
 
+def address() -> str:
+    """The hub's address as receipts name it, so that their hashes are the printed ones."""
+    return settings().address.rstrip("/")
+
+
 def owner_of_receipt(receipt_id: str) -> tuple[Receipt, Subject]:
     """A receipt that whoever asks may read, and whose it is; NotFound otherwise. Audited."""
     session = current_session()
@@ -234,13 +239,11 @@ def _export(subject: Subject, version: str) -> _Export:
     told = fhir.consents(patient, moment, party=_party(subject))
     pen = signers(settings(), g.now)
     documents = {
-        receipt.id: receipt_document(
-            session, receipt, signers=pen, now=g.now, base=request.url_root.rstrip("/")
-        )
+        receipt.id: receipt_document(session, receipt, signers=pen, now=g.now, base=address())
         for receipt in _receipts(session, told)
     }
     hashes = {number: document_sha256(document) for number, document in documents.items()}
-    around = fhir_log.surroundings(session, subject, request.url_root, hashes)
+    around = fhir_log.surroundings(session, subject, f"{address()}/", hashes)
     # Not the moment of asking: what did not change is told in the same words.
     changed = patient.changed or subject.created_at
     return _Export(version, told, around, documents, pen, changed)
@@ -259,7 +262,7 @@ def _named(found: Iterable[Json], consent_id: str) -> Json:
 
 
 def _bundle(found: list[Json], version: str) -> Response:
-    base = f"{request.url_root}api/v1/fhir"
+    base = f"{address()}/api/v1/fhir"
     return _resource(
         {
             "resourceType": "Bundle",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Response, g, json, request
+from flask import Response, g, json
 
 from consent import duo
 from consent.dpv import dpv_record
@@ -14,7 +14,7 @@ from registry.access import rule
 from registry.accounts.proving import settings
 from registry.api import schemas_fhir as schemas
 from registry.api.etags import etagged
-from registry.api.fhir import READERS, owner_of_receipt
+from registry.api.fhir import READERS, address, owner_of_receipt
 from registry.api.part import Part
 from registry.api.studies import find
 from registry.hub_keys import signers
@@ -36,7 +36,7 @@ def dpv(receipt_id: str) -> Response:
     For the patient whose receipt it is, and for the hospital's own system with a token.
     """
     receipt, _subject = owner_of_receipt(receipt_id)
-    base = request.url_root.rstrip("/")
+    base = address()
     document = receipt_document(
         current_session(), receipt, signers=signers(settings(), g.now), now=g.now, base=base
     )

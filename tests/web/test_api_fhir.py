@@ -13,12 +13,14 @@ from fhir_reading import believed, check, states
 from flask.testing import FlaskClient
 
 from consent import service as consent
-from consent.models import Subject
+from consent.models import Receipt, Subject
+from consent.receipts import document_sha256, receipt_document
 from registry import audit
 from registry.accounts import service
 from registry.accounts.models import Account
 from registry.app import HubApp
 from registry.database import SessionFactory
+from registry.hub_keys import signers
 from registry.transaction import unit_of_work
 from studies.actor import SYSTEM
 
@@ -287,6 +289,22 @@ def _prefixes(value: Any) -> set[str]:
     own = {name.partition(":")[0] for name in value if not name.startswith("@")}
     inner = [_prefixes(one) for name, one in value.items() if name != "@context"]
     return own.union(*inner)
+
+
+def test_the_hash_is_the_one_on_the_receipt(
+    app: HubApp, signed_in: SignedIn, factory: SessionFactory, world: Any, settings: Any, clock: Any
+) -> None:
+    one = signed_in("mine").get(f"{CONSENTS}/{world.receipts['mine']}").get_json()
+    (told,) = (e["valueString"] for e in one["extension"] if e["url"].endswith("receipt-sha256"))
+    with factory() as session:
+        document = receipt_document(
+            session,
+            session.get_one(Receipt, world.receipts["mine"]),
+            signers=signers(settings, clock.now),
+            now=clock.now,
+            base=settings.address.rstrip("/"),
+        )
+    assert told == document_sha256(document)
 
 
 def test_the_conditions_of_use_of_a_study(browser: FlaskClient, signed_in: SignedIn) -> None:
