@@ -3,21 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from consent import standing
-from consent.acts import event_content
 from consent.errors import ConsentError
 from consent.items import ITEMS, with_parents
-from consent.log import inclusion_path
 from consent.models import (
     Ack,
     ConsentEvent,
     Invitation,
-    LogLeaf,
     Receipt,
     SnapshotRecord,
     Subject,
@@ -256,49 +253,6 @@ def said_in(session: Session, of: Receipt) -> tuple[ConsentEvent, ...]:
             select(ConsentEvent).where(ConsentEvent.receipt_id == of.id).order_by(ConsentEvent.leaf)
         )
     )
-
-
-def receipt_document(session: Session, of: Receipt) -> dict[str, Any]:
-    """A receipt as JSON that can be checked without this hub (consent.log.verify_inclusion).
-
-    Per thing said: its canonical text, the salt, the leaf, its number and the path to the root of
-    the tree as it was right after the act. It holds no name and no handle.
-    """
-    leaves = list(
-        session.scalars(
-            select(LogLeaf.hash)
-            .where(LogLeaf.network == of.network, LogLeaf.number < of.tree_size)
-            .order_by(LogLeaf.number)
-        )
-    )
-    return {
-        "receipt": of.id,
-        "version": 1,
-        "network": of.network,
-        "act": of.act,
-        "study": of.study,
-        "language": of.language,
-        "recorded_at": of.recorded_at.isoformat(),
-        "tree_size": of.tree_size,
-        "tree_root": of.tree_root,
-        "said": [
-            {
-                "item": event.item,
-                "answer": event.kind,
-                "text_version": event.text_version,
-                "content": event_content(_columns(event)),
-                "salt": event.salt.hex(),
-                "leaf": leaves[event.leaf].hex(),
-                "number": event.leaf,
-                "path": [beside.hex() for beside in inclusion_path(leaves, event.leaf)],
-            }
-            for event in said_in(session, of)
-        ],
-    }
-
-
-def _columns(event: ConsentEvent) -> dict[str, Any]:
-    return {column.key: getattr(event, column.key) for column in ConsentEvent.__table__.columns}
 
 
 def deliveries(session: Session, subject: Subject, of: Receipt) -> tuple[Delivery, ...]:

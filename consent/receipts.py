@@ -62,7 +62,7 @@ def receipt_document(
     site = session.get_one(Institution, subject.site)
     network = session.get_one(Network, of.network)
     study = session.get(Study, of.study)
-    size, root, head = _head(session, of, signers, now)
+    size, root, head = _head(session, of, signers)
     events = {
         event.leaf: event
         for event in session.scalars(
@@ -158,12 +158,12 @@ def is_latest(session: Session, of: Receipt) -> bool:
     return later is None
 
 
-def _head(session: Session, of: Receipt, signers: Signers, now: datetime) -> tuple[int, str, str]:
+def _head(session: Session, of: Receipt, signers: Signers) -> tuple[int, str, str]:
     """A signed head that covers this act: a published one, or one of the moment of the act."""
     published = latest_head(session, of.network, at_least=of.first_leaf + of.leaves)
     if published is not None:
         return published.size, published.root, published.body.decode("ascii")
-    claims = head_claims(of.network, of.tree_size, of.tree_root, now)
+    claims = head_claims(of.network, of.tree_size, of.tree_root, of.recorded_at)
     return of.tree_size, of.tree_root, signers.head(claims).decode("ascii")
 
 

@@ -21,7 +21,6 @@ from consent.reading import (
     deliveries,
     history,
     receipt,
-    receipt_document,
     said_in,
 )
 from consent.recording import mark, record, say, state_version, withdraw
@@ -48,7 +47,6 @@ __all__ = [
     "publish_snapshots",
     "publish_text",
     "receipt",
-    "receipt_document",
     "record",
     "required_seq",
     "said_in",

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import json
 import os
+from collections import OrderedDict
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from consent.receipts import Signers
-from federation.protocol.encoding import parse_json
+from federation.protocol.encoding import canonical, parse_json
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import SigningKey
 from federation.protocol.transparency import (
     PublishedKey,
+    SignClaims,
     head_signer,
     keys_from,
     receipt_signer,
@@ -28,6 +33,10 @@ from registry.settings import Settings, SettingsError
 
 KEY_FILE = "hub.key"
 HISTORY_FILE = "history.json"
+#: Signed receipts and heads that are remembered in this process, some 40 kB each.
+REMEMBERED = 200
+_SIGNED: OrderedDict[tuple[str, str, bytes], bytes] = OrderedDict()
+_LOCK = Lock()
 
 
 def hub_key(settings: Settings) -> SigningKey:
@@ -45,7 +54,27 @@ def signers(settings: Settings, now: datetime) -> Signers:
     """What signs heads and receipts at this moment."""
     key = hub_key(settings)
     published_keys(settings, now)
-    return Signers(head_signer(key, now), receipt_signer(key, now), key.kid)
+    head, receipt = head_signer(key, now), receipt_signer(key, now)
+    return Signers(_once(key.kid, "head", head), _once(key.kid, "receipt", receipt), key.kid)
+
+
+def _once(kid: str, kind: str, sign: SignClaims) -> SignClaims:
+    """Signs the same claims once, so that the same receipt asked for again is the same file."""
+
+    def signed(claims: Mapping[str, Any]) -> bytes:
+        name = (kid, kind, sha256(canonical(claims)).digest())
+        with _LOCK:
+            if name in _SIGNED:
+                _SIGNED.move_to_end(name)
+                return _SIGNED[name]
+        made = sign(claims)
+        with _LOCK:
+            kept = _SIGNED.setdefault(name, made)
+            while len(_SIGNED) > REMEMBERED:
+                _SIGNED.popitem(last=False)
+        return kept
+
+    return signed
 
 
 def published_keys(settings: Settings, now: datetime) -> tuple[PublishedKey, ...]:

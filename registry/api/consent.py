@@ -22,6 +22,8 @@ from registry.access import SignInNeeded, rule
 from registry.api import schemas, schemas_consent
 from registry.api.etags import etagged
 from registry.api.part import Part
+from registry.app import hub
+from registry.hub_keys import signers
 from registry.transaction import current_session
 
 blueprint = Part("api-consent", __name__, description="A patient's own choices")
@@ -204,11 +206,15 @@ def me() -> tuple[Session, Subject]:
 
 
 def shown(session: Session, subject: Subject, made: Receipt) -> Mapping[str, Any]:
-    """A receipt as the API gives it."""
+    """A receipt as the API gives it; `document` is the file that can be checked anywhere."""
+    pen = signers(hub().settings, g.now)
+    document = receipts.receipt_document(
+        session, made, signers=pen, now=g.now, base=hub().settings.address.rstrip("/")
+    )
     return {
         "receipt": made.id,
         "recorded_at": made.recorded_at,
-        "document": service.receipt_document(session, made),
+        "document": receipts.signed_document(document, pen),
         "deliveries": service.deliveries(session, subject, made),
     }
 

@@ -1,6 +1,5 @@
 """A choice becomes event, leaf and receipt at once, and stays as it was said."""
 
-import json
 import sys
 import threading
 import time
@@ -16,7 +15,7 @@ from consent import append_only
 from consent import service as consent
 from consent.acts import Circumstances
 from consent.errors import ConsentError
-from consent.log import leaf_hash, root, verify_inclusion
+from consent.log import root
 from consent.models import ConsentEvent, LogHead, LogLeaf, Receipt
 from registry.database import SessionFactory
 from studies.actor import Actor
@@ -60,29 +59,6 @@ def test_three_answers_are_three_events_three_leaves_and_one_receipt(hub: Hub) -
     leaves = hub.session.scalars(select(LogLeaf.hash).order_by(LogLeaf.number)).all()
     assert (receipt.first_leaf, receipt.leaves, receipt.tree_size) == (0, 3, 3)
     assert receipt.tree_root == root(leaves).hex()
-
-
-def test_the_receipt_document_checks_without_the_hub(hub: Hub) -> None:
-    for _ in range(5):
-        hub.answer(hub.subject())
-    subject = hub.subject()
-    receipt = hub.answer(subject, use_network="no")
-    hub.answer(hub.subject())
-    hub.session.commit()
-    document = json.loads(json.dumps(consent.receipt_document(hub.session, receipt)))
-    assert [said["answer"] for said in document["said"]] == ["granted", "refused", "granted"]
-    for said in document["said"]:
-        leaf = leaf_hash(bytes.fromhex(said["salt"]), said["content"].encode())
-        assert leaf.hex() == said["leaf"]
-        assert json.loads(said["content"])["kind"] == said["answer"]
-        assert verify_inclusion(
-            leaf,
-            said["number"],
-            document["tree_size"],
-            [bytes.fromhex(beside) for beside in said["path"]],
-            bytes.fromhex(document["tree_root"]),
-        )
-    assert subject.handle not in json.dumps(document)
 
 
 def test_the_same_form_again_is_the_same_act(hub: Hub) -> None:
