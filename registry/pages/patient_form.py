@@ -1,4 +1,4 @@
-"""Choosing: the story, two questions that help, how to choose, and one subject per page.
+"""Choosing: for whom, the story, two questions that help, how to choose, and one subject per page.
 
 No answer is ever chosen beforehand. What is answered is kept as a sealed draft until it is recorded
 (patient_check.py), whatever becomes of the session. Every form on these pages carries the answers
@@ -29,6 +29,20 @@ blueprint = Blueprint("patient_form", __name__, url_prefix="/mijn")
 WAYS = ("each", "basic", "none")
 #: The two questions that help to understand, with the right answer.
 HELP = {"who": "totals", "no": "nothing"}
+
+
+@blueprint.get("/<study>/wie")
+@rule(roles={"patient"})
+def who(study: str) -> str | Response:
+    """For whom somebody answers, when the letter is a representative's."""
+    session = current_session()
+    form = form_of(session, study)
+    role = proving.circumstances("").role
+    if role == "self":
+        return redirect(url_for("patient_form.explanation", study=study), 303)
+    return render_template(
+        "patient/who.html", form_of=form, role=role, hospital=my_hospital(session)
+    )
 
 
 @blueprint.get("/<study>/uitleg")

@@ -319,7 +319,9 @@ def test_a_second_parent_sees_that_the_first_answered_not_what(
         client.set_cookie("oncokring", number)
         parents[party] = Patient(client, form_token, "")
     one, two = parents["p-one"], parents["p-two"]
-    assert "U antwoordt voor de patiënt, als een ouder" in one.get(f"{OWN}/uitleg").text
+    assert f"/mijn/{OWN}/wie" in one.get("keuzes").text
+    for path in (f"{OWN}/wie", f"{OWN}/uitleg"):
+        assert "U antwoordt voor de patiënt, als een ouder" in one.get(path).text
     done = receipt_of(one.record(one.answer_all("no")))
     assert "Gegeven door: een ouder" in one.get(f"{OWN}/klaar/{done}").text
     page = two.get("keuzes").text
@@ -334,6 +336,11 @@ def test_a_second_parent_sees_that_the_first_answered_not_what(
         subject = session.get_one(Subject, mine)
         [found] = consent.choices(session, subject, clock.now)
         assert not found.counts  # one said no, one nothing
+
+
+def test_who_answers_for_oneself_is_not_asked_for_whom(patient: Patient) -> None:
+    assert patient.get(f"{OWN}/wie").location.endswith(f"{OWN}/uitleg")
+    assert f"/mijn/{OWN}/wie" not in patient.get("keuzes").text
 
 
 def letter_of(subject: str, party: str, role: str) -> Invitation:

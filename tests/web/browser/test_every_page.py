@@ -48,6 +48,7 @@ SIGNED_IN = (
 PATIENT = (
     "/mijn/keuzes",
     f"/mijn/{STUDY}/uitleg",
+    f"/mijn/{STUDY}/kiezen",
     f"/mijn/{STUDY}/vraag/1",
     f"/mijn/{STUDY}/stoppen",
     "/mijn/stoppen",
