@@ -26,14 +26,13 @@ Seen = Callable[..., Any]
 STUDY, DIGITS = "hormone-therapy", "604117"
 
 
-@pytest.fixture
-def letter(place: Any) -> letters.Letter:
-    """A letter with digits for a patient whose hospital has no answer yet."""
+def letter_of(place: Any, site: str) -> letters.Letter:
+    """A letter with digits for a patient of a hospital who has not answered yet."""
     made = letters.new_letter()
     with unit_of_work(place.running.network.factory, SYSTEM) as session:
         consent.invite(
             session,
-            site="catharina",
+            site=site,
             handle=made.secret.encode().ljust(20, b"0"),
             code_id=made.code_id,
             verifier=letters.verifier(made.code_id, made.secret),
@@ -44,6 +43,11 @@ def letter(place: Any) -> letters.Letter:
             now=datetime.now(UTC),
         )
     return made
+
+
+@pytest.fixture
+def letter(place: Any) -> letters.Letter:
+    return letter_of(place, "catharina")
 
 
 @pytest.fixture
@@ -115,17 +119,23 @@ def test_a_passkey_from_the_letter_to_a_signed_choice(
 
 def sign_everything(phone: Page, place: Any) -> None:
     """Answer yes to all of the study's questions and sign them: the letter is not at hand."""
-    phone.goto(at(place, f"/mijn/{STUDY}/vraag/1"))
-    for _ in range(12):
-        if "/controleer" in phone.url:
-            break
-        for radio in phone.locator('input[type="radio"][value="yes"]').all():
-            radio.check()
-        phone.click("text=Ga verder")
-        phone.wait_for_load_state()
+    answer_yes(phone, place)
     expect(phone.locator("#letter")).to_be_visible()  # the other way, always there
     phone.click("[data-passkey-sign] [data-act]")
     phone.wait_for_url(re.compile("/klaar/|/bewijs/"))
+
+
+def answer_yes(page: Page, place: Any) -> None:
+    """Say yes to every question, up to the check page."""
+    start = place.address if place.address in page.url else at(place, "")
+    page.goto(f"{start}/mijn/{STUDY}/vraag/1")
+    for _ in range(12):
+        if "/controleer" in page.url:
+            break
+        for radio in page.locator('input[type="radio"][value="yes"]').all():
+            radio.check()
+        page.click("text=Ga verder")
+        page.wait_for_load_state()
 
 
 def check_proof(session: Any) -> None:
@@ -193,3 +203,37 @@ def test_pages_of_the_door(
         for width in (320, 390, 1280):
             page.set_viewport_size({"width": width, "height": 844})
             seen(page, f"deur-{path}-{language}-{width}", with_axe=width != 320)
+
+
+def come_in(page: Page, letter: letters.Letter) -> None:
+    page.fill("#code", letter.printed)
+    page.click("text=Ga verder")
+    page.fill("#digits", DIGITS)
+    page.click("text=Ga verder")
+    page.wait_for_url("**/mijn/keuzes")
+
+
+def test_a_choice_is_taken_along_to_a_linked_hospital(
+    visit: Callable[..., Page], place: Any, letter: letters.Letter, seen: Seen
+) -> None:
+    theirs = letter_of(place, "zuyderland")
+    there, here = visit("/mijn"), visit("/mijn", width=390)
+    come_in(there, theirs)
+    come_in(here, letter)
+    answer_yes(here, place)
+    here.click("main button.button-large")
+    here.wait_for_url(re.compile("/klaar/|/bewijs/"))
+    there.goto(place.address + "/mijn/koppelen")
+    there.click("text=Toon een code")
+    code = there.inner_text("strong.code")
+    here.goto(place.address + "/mijn/koppelen")
+    here.fill("#link_code", code)
+    here.click("form[action$='/koppelen'] button")
+    here.click("text=Mijn keuze meenemen")
+    seen(here, "meenemen")
+    here.fill("#letter", theirs.printed)
+    here.click("text=Dit daar ook vastleggen")
+    expect(here.locator("main")).to_contain_text("Er is niets om mee te nemen")
+    seen(here, "gekoppeld")
+    there.goto(place.address + "/mijn/keuzes")
+    expect(there.locator("main .tag").first).not_to_have_text("nog niet beantwoord")
