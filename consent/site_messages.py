@@ -140,7 +140,7 @@ def _keep(told: Told, kind: str, body: bytes, code: str | None) -> None:
 def _number(claims: Mapping[str, Any]) -> int:
     seq, after = claims.get("seq"), claims.get("after")
     if type(seq) is not int or type(after) is not int or not 0 <= after < seq <= _MAX_SEQ:
-        raise ConsentError(MALFORMED)
+        raise ConsentError("message_malformed")
     return seq
 
 
