@@ -6,7 +6,6 @@ The document can be checked by anyone with the hub's public key and nothing of t
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
@@ -52,7 +51,7 @@ def file_name(receipt_id: str, ending: str) -> str:
 
 
 def receipt_document(
-    session: Session, of: Receipt, *, signers: Signers, now: datetime, base: str = ""
+    session: Session, of: Receipt, *, signers: Signers, base: str = ""
 ) -> dict[str, Any]:
     """The whole receipt as JSON, without its signature. base: address of the hub, for links.
 

@@ -209,7 +209,7 @@ def shown(session: Session, subject: Subject, made: Receipt) -> Mapping[str, Any
     """A receipt as the API gives it; `document` is the file that can be checked anywhere."""
     pen = signers(hub().settings, g.now)
     document = receipts.receipt_document(
-        session, made, signers=pen, now=g.now, base=hub().settings.address.rstrip("/")
+        session, made, signers=pen, base=hub().settings.address.rstrip("/")
     )
     return {
         "receipt": made.id,

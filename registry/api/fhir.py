@@ -239,7 +239,7 @@ def _export(subject: Subject, version: str) -> _Export:
     told = fhir.consents(patient, moment, party=_party(subject))
     pen = signers(settings(), g.now)
     documents = {
-        receipt.id: receipt_document(session, receipt, signers=pen, now=g.now, base=address())
+        receipt.id: receipt_document(session, receipt, signers=pen, base=address())
         for receipt in _receipts(session, told)
     }
     hashes = {number: document_sha256(document) for number, document in documents.items()}

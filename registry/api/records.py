@@ -38,7 +38,7 @@ def dpv(receipt_id: str) -> Response:
     receipt, _subject = owner_of_receipt(receipt_id)
     base = address()
     document = receipt_document(
-        current_session(), receipt, signers=signers(settings(), g.now), now=g.now, base=base
+        current_session(), receipt, signers=signers(settings(), g.now), base=base
     )
     return Response(json.dumps(dpv_record(document, base)), content_type=JSON_LD)
 

@@ -45,7 +45,7 @@ def document_of(receipt_id: str) -> tuple[Session, Subject, Receipt, dict[str, A
         raise NotFound  # what the other parent said is not for this one
     pen = signers(hub().settings, g.now)
     made = receipts.receipt_document(
-        session, of, signers=pen, now=g.now, base=hub().settings.address.rstrip("/")
+        session, of, signers=pen, base=hub().settings.address.rstrip("/")
     )
     return session, subject, of, receipts.signed_document(made, pen)
 

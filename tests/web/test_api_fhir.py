@@ -301,7 +301,6 @@ def test_the_hash_is_the_one_on_the_receipt(
             session,
             session.get_one(Receipt, world.receipts["mine"]),
             signers=signers(settings, clock.now),
-            now=clock.now,
             base=settings.address.rstrip("/"),
         )
     assert told == document_sha256(document)

@@ -33,9 +33,7 @@ def pen(key: SigningKey = KEY, now: datetime = NOW) -> receipts.Signers:
 
 def document(hub, of: Receipt, signers: receipts.Signers | None = None) -> dict:
     signers = signers or pen()
-    made = receipts.receipt_document(
-        hub.session, of, signers=signers, now=NOW, base="https://hub.example"
-    )
+    made = receipts.receipt_document(hub.session, of, signers=signers, base="https://hub.example")
     return receipts.signed_document(made, signers)
 
 

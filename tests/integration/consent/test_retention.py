@@ -45,7 +45,7 @@ def end(hub, **consent: object) -> None:
 
 def document(hub, of: Receipt, at: datetime = NOW) -> dict:
     pen = receipts.Signers(head_signer(KEY, at), receipt_signer(KEY, at), KEY.kid)
-    made = receipts.receipt_document(hub.session, of, signers=pen, now=at)
+    made = receipts.receipt_document(hub.session, of, signers=pen)
     return receipts.signed_document(made, pen)
 
 
