@@ -16,9 +16,12 @@ from consent.differences import compare
 from consent.errors import ConsentError
 from consent.items import CATALOGUE, LANGUAGES
 from consent.models import LogHead, TextVersion
+from consent.models_trust import Witness
 from consent.receipts import document_sha256
 from consent.tree_heads import latest_head
 from consent.witnessing import newest_words
+from federation.protocol.errors import ProtocolError
+from federation.protocol.transparency import open_witness
 from registry.access import rule
 from registry.api import transparency_schemas as schemas
 from registry.api.part import Part
@@ -135,7 +138,7 @@ def log_witnesses(query: Mapping[str, Any]) -> list[Mapping[str, Any]]:
             "size": each.size,
             "root": each.root,
             "at": each.at,
-            "signed": each.body.decode("ascii", "replace"),
+            "signed": _for_everybody(each, nodes.get(each.site)),
             "key": nodes.get(each.site),
         }
         for each in newest_words(session, _network(session, query["network"]))
@@ -202,6 +205,18 @@ def verify_receipt(sent: Mapping[str, Any]) -> Mapping[str, Any]:
             for each in looked.checked.checks
         ],
     }
+
+
+def _for_everybody(seen: Witness, public: str | None) -> str | None:
+    """The hospital's word, only if it is one that was meant for everybody: a confirmation as a
+    whole also tells the hub of patients."""
+    if public is None:
+        return None
+    try:
+        open_witness(seen.body, seen.site, public)
+    except ProtocolError:
+        return None
+    return seen.body.decode("ascii")
 
 
 def _text(session: Session, text_id: str) -> TextVersion:

@@ -71,14 +71,14 @@ class Head(Schema):
 
 
 class Seen(Schema):
-    """A head as a hospital saw it: `signed` is its JWS (typ consent-witness+jws), `key` its key."""
+    """A head as a hospital saw it. `signed`: its JWS (typ consent-witness+jws), `key` its key."""
 
     site = fields.String(required=True)
     seq = fields.Integer(required=True)
     size = fields.Integer(required=True)
     root = fields.String(required=True)
     at = fields.AwareDateTime(required=True)
-    signed = fields.String(required=True)
+    signed = fields.String(required=True, allow_none=True)
     key = fields.String(required=True, allow_none=True)
 
 

@@ -13,11 +13,14 @@ import pytest
 from flask.testing import FlaskClient
 
 from consent import log, receipts
+from consent import service as consent
 from consent.alarms import raise_alarm
 from consent.texts import text_for
 from consent.tree_heads import sign_head
+from consent.witnessing import note_witness
 from federation.protocol.encoding import parse_json
-from federation.protocol.transparency import keys_from, open_head
+from federation.protocol.keys import SigningKey
+from federation.protocol.transparency import keys_from, open_head, sign_witness
 from registry import hub_keys
 from registry.database import SessionFactory
 from registry.receipts import pdf
@@ -25,6 +28,8 @@ from registry.receipts.checking import check
 from registry.settings import Settings
 from registry.transaction import unit_of_work
 from studies.actor import SYSTEM
+from studies.events import announce
+from studies.models import SiteNode
 
 SignedIn = Callable[..., FlaskClient]
 NETWORK = "oncozon"
@@ -138,6 +143,11 @@ def test_the_transparency_api(
     said = open_head(head["signed"].encode(), keys)
     assert (said["size"], said["root"]) == (head["size"], head["root"])
     assert browser.get("/api/v1/log/witnesses").json == []
+    said = _witnessed(factory, clock)
+    words = {each["site"]: each for each in browser.get("/api/v1/log/witnesses").json}
+    assert words["catharina"]["signed"] == said
+    # A whole confirmation tells the hub of patients: it is kept, and shown to nobody.
+    assert words["zuyderland"]["signed"] is None
     size, root = head["size"], bytes.fromhex(head["root"])
     for number in range(size):
         found = browser.get(f"/api/v1/log/proof/inclusion?number={number}&size={size}").json
@@ -168,6 +178,46 @@ def test_the_transparency_api(
     assert answer["sha256"] == receipts.document_sha256(json.loads(receipt))
     bad = browser.post("/api/v1/receipts/verify", json={"receipt": receipt[:-9]}).json
     assert (bad["holds"], bad["checks"][0]["why"]) == (False, "not_a_receipt")
+
+
+def _witnessed(factory: SessionFactory, clock: Any) -> str:
+    """Two hospitals saw the head: one in words for everybody, one in a confirmation only."""
+    key = SigningKey(bytes(range(32)))
+    with unit_of_work(factory, SYSTEM) as session:
+        made = consent.publish_snapshots(
+            session, lambda *_: b"{}", ("catharina", "zuyderland"), now=clock.now
+        )
+        for one in made:
+            session.add(
+                SiteNode(
+                    institution=one.site,
+                    sign_pub=key.public,
+                    box_pub=key.public,
+                    enrolled_at=clock.now,
+                )
+            )
+            said = sign_witness(
+                key,
+                one.site,
+                clock.now,
+                network=NETWORK,
+                seq=one.seq,
+                size=one.log_size,
+                root=one.log_root,
+            )
+            note_witness(
+                session,
+                site=one.site,
+                seq=one.seq,
+                size=one.log_size,
+                root=one.log_root,
+                body=said if one.site == "catharina" else b"handles of patients",
+                now=clock.now,
+            )
+            if one.site == "catharina":
+                shown = said.decode()
+        announce(session, actor=SYSTEM, action="site.enrolled", about="network:oncozon")
+    return shown
 
 
 def test_an_auditor_sees_an_alarm_and_says_so(
