@@ -20,6 +20,7 @@ PASSKEY: Final = "passkey"
 SITE: Final = "site"
 KINDS: Final = (LETTER, PASSKEY, SITE)
 KEY_BYTES: Final = 32
+MAC_BYTES: Final = 16
 ACT_BYTES: Final = 16
 _TITLE: Final = "oncokring/v1/yes"
 
@@ -94,8 +95,8 @@ class Statement:
         return sha256(self.canonical).digest()
 
     def mac(self, key: bytes) -> bytes:
-        """HMAC-SHA-256 of the statement under a letter's proof key."""
-        return hmac.digest(key, self.canonical, "sha256")
+        """HMAC-SHA-256-128 (RFC 4868) of the statement under a letter's proof key."""
+        return hmac.digest(key, self.canonical, "sha256")[:MAC_BYTES]
 
     def proved_by(self, mac: bytes, key: bytes) -> bool:
         """Whether `mac` is this statement's under `key`, in the same time for every wrong one."""

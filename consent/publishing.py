@@ -2,24 +2,31 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
-import numpy as np
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from consent import standing
 from consent.errors import ConsentError
-from consent.items import ITEMS, with_parents
+from consent.further import further_claims
+from consent.grounds import Column, state_of
+from consent.items import with_parents
 from consent.log import EMPTY_ROOT
-from consent.models import Ack, ConsentEvent, LogHead, SnapshotRecord, Subject, TextVersion
+from consent.models import (
+    Ack,
+    ConsentEvent,
+    ConsentMark,
+    LogHead,
+    SnapshotRecord,
+    Subject,
+    TextEnd,
+    TextVersion,
+)
 from consent.recording import as_of
-from consent.rule import Scope, decide
+from consent.site_messages import processed
 from consent.snapshot import build_claims
-from consent.subjects import handle_bytes
 from studies.actor import SYSTEM, Actor
 from studies.base import canonical_json
 from studies.events import announce
@@ -27,19 +34,10 @@ from studies.models import Membership, Participation, Study
 
 VALID_FOR: Final = timedelta(minutes=60)
 REFRESH: Final = timedelta(minutes=5)
+AFTER_DEATH: Final = "after.death"
 ACK_STATUSES: Final = ("applied", "refused")
 
 Sign = Callable[[str, dict[str, Any]], bytes]
-Column = tuple[str, str]
-
-
-@dataclass(frozen=True)
-class _State:
-    """What a site's snapshot says, without number and dates."""
-
-    columns: tuple[Column, ...]
-    handles: Sequence[bytes]
-    granted: Sequence[np.ndarray[Any, np.dtype[np.bool_]]]
 
 
 def publish_snapshots(
@@ -111,6 +109,7 @@ def store_ack(
     code: str | None,
     applied_at: datetime | None,
     now: datetime,
+    unproven: object = None,
     actor: Actor | None = None,
 ) -> Ack:
     """Keep what `site` (as authenticated by its signature) says about snapshot `seq`.
@@ -130,6 +129,7 @@ def store_ack(
         ack = Ack(site=site, seq=seq)
         session.add(ack)
     ack.status, ack.code, ack.applied_at, ack.received_at = status, code, applied_at, now
+    ack.unproven = unproven if isinstance(unproven, str) and len(unproven) <= 20 else None
     session.flush()
     announce(
         session,
@@ -171,7 +171,14 @@ def _has_changed(session: Session, site: str, network: str, last: SnapshotRecord
     suspended = session.scalar(
         select(TextVersion.id).where(TextVersion.suspended_at >= last.issued).limit(1)
     )
-    return suspended is not None or _has_newer_choices(session, site, last)
+    if suspended is not None or last.facts != processed(session, site):
+        return True
+    return _text_ended(session, last) or _has_newer_choices(session, site, last)
+
+
+def _text_ended(session: Session, last: SnapshotRecord) -> bool:
+    ended = select(TextEnd.item).where(TextEnd.at >= last.issued).limit(1)
+    return session.scalar(ended) is not None
 
 
 def _has_newer_choices(session: Session, site: str, last: SnapshotRecord) -> bool:
@@ -180,7 +187,15 @@ def _has_newer_choices(session: Session, site: str, last: SnapshotRecord) -> boo
         .join(Subject, Subject.id == ConsentEvent.subject_id)
         .where(Subject.site == site)
     )
-    return newest is not None and newest >= last.log_size
+    if newest is not None and newest >= last.log_size:
+        return True
+    mark = session.scalar(
+        select(ConsentMark.leaf)
+        .join(ConsentEvent, ConsentEvent.id == ConsentMark.event_id)
+        .where(ConsentEvent.site == site, ConsentMark.leaf >= last.log_size)
+        .limit(1)
+    )
+    return mark is not None
 
 
 def _columns(session: Session, site: str, network: str) -> tuple[Column, ...]:
@@ -198,8 +213,15 @@ def _columns(session: Session, site: str, network: str) -> tuple[Column, ...]:
     return tuple(
         (study, item)
         for study, requires in sorted((slug, tuple(items)) for slug, items in open_here)
-        for item in with_parents(requires)
+        for item in with_parents([*requires, *_asked_too(session, study)])
     )
+
+
+def _asked_too(session: Session, study: str) -> list[str]:
+    # A hospital needs this one to judge about patients who died; no study can require it.
+    texts = session.scalars(select(TextVersion.content).where(TextVersion.study == study))
+    asked = any(AFTER_DEATH in content.get("items", ()) for content in texts)
+    return [AFTER_DEATH] if asked else []
 
 
 def _columns_sha256(columns: Sequence[Column]) -> str:
@@ -222,7 +244,7 @@ def _publish(
     columns = _columns(session, site, network)
     valid_until = now + valid_for
     moment = as_of(session, network, now)
-    state = _state(session, site, network, columns, moment, max(moment, valid_until))
+    state = state_of(session, site, network, columns, moment, max(moment, valid_until))
     seq = 1 if last is None else last.seq + 1
     claims = build_claims(
         network=network,
@@ -232,6 +254,8 @@ def _publish(
         columns=state.columns,
         handles=state.handles,
         granted=state.granted,
+        evidence=state.evidence,
+        further=further_claims(session, site, network, head, now),
     )
     record = SnapshotRecord(
         site=site,
@@ -243,6 +267,7 @@ def _publish(
         log_root=EMPTY_ROOT.hex() if head is None else head.root,
         columns_sha256=_columns_sha256(columns),
         content_sha256=_content_sha256(claims),
+        facts=processed(session, site),
         body=sign(site, claims),
     )
     session.add(record)
@@ -271,49 +296,3 @@ def _publish(
 def _content_sha256(claims: Mapping[str, Any]) -> str:
     told = {name: claims[name] for name in ("columns", "handles", "granted")}
     return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-
-
-def _state(
-    session: Session,
-    site: str,
-    network: str,
-    columns: tuple[Column, ...],
-    moment: datetime,
-    sure_until: datetime,
-) -> _State:
-    said = standing.at_site(session, site, moment)
-    rows_of_site = session.execute(select(Subject.id, Subject.handle).where(Subject.site == site))
-    handle_of = {subject: handle for subject, handle in rows_of_site}
-    requests = {
-        (study, item): Scope(network, site, item, study, ITEMS[item].category)
-        for study, item in columns
-    }
-    # A closed parent closes its children, also where a study forgets to require the parent.
-    needs = {
-        (study, item): [(study, code) for code in with_parents([item])] for study, item in columns
-    }
-    handles: list[bytes] = []
-    rows: list[list[bool]] = []
-    for subject, own in said.items():
-        row = _row(requests, needs, own, moment, sure_until)
-        # Whoever is granted nothing is left out: not named means not permitted.
-        if any(row):
-            handles.append(handle_bytes(handle_of[subject]))
-            rows.append(row)
-    granted = np.array(rows, dtype=np.bool_).reshape(len(rows), len(columns))
-    return _State(columns, handles, [granted[:, number] for number in range(len(columns))])
-
-
-def _row(
-    requests: Mapping[Column, Scope],
-    needs: Mapping[Column, Sequence[Column]],
-    own: standing.Standing,
-    moment: datetime,
-    sure_until: datetime,
-) -> list[bool]:
-    alone: dict[Column, bool] = {}
-    for column, request in requests.items():
-        decision = decide(request, own.choices, moment, needs=own.needs)
-        lasts = decision.until is None or decision.until >= sure_until
-        alone[column] = decision.permit and lasts
-    return [all(alone[each] for each in needs[column]) for column in requests]

@@ -56,6 +56,7 @@ class Choice:
     complete:     for a grant whether all it needs is there (valid text version, both parents,
                   paper checked, not suspended). Ignored for a denial, which works at once.
     party:        who said it: "self" or a representative.
+    act:          the receipt it belongs to; the rule does not look at it.
     """
 
     kind: Kind
@@ -65,6 +66,7 @@ class Choice:
     until: datetime | None = None
     complete: bool = True
     party: str = SELF
+    act: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,12 +74,13 @@ class Decision:
     """Whether the request is permitted now, and for how long that is sure without a new choice.
 
     `until` is None when no choice that is already recorded ends it; else nothing is promised from
-    that moment on.
+    that moment on. `grounds`: per person whose yes is needed the newest grant that stands.
     """
 
     permit: bool
     reason: Reason
     until: datetime | None = None
+    grounds: tuple[Choice, ...] = ()
 
 
 def decide(
@@ -123,17 +126,22 @@ def decide(
         return Decision(permit=False, reason="no_grant")
     standing = [grant for grant in grants if all(_yields(denial, grant) for denial in denials)]
     ends: list[datetime] = []
-    for party in needs:
+    grounds: list[Choice] = []
+    for party in sorted(needs):
         own = [grant for grant in standing if grant.party == party]
         if not own:
             return Decision(permit=False, reason="denied")
+        grounds.append(max(own, key=_said_at))
         limits = [grant.until for grant in own if grant.until is not None]
         if len(limits) == len(own):
             ends.append(max(limits))
-    return Decision(permit=True, reason="granted", until=min([*ends, *coming], default=None))
+    return Decision(True, "granted", min([*ends, *coming], default=None), tuple(grounds))
 
 
 def _yields(denial: Choice, grant: Choice) -> bool:
-    return denial.scope.covers(grant.scope) and max(denial.effective_at, denial.recorded_at) < min(
-        grant.effective_at, grant.recorded_at
-    )
+    denied_at = max(denial.effective_at, denial.recorded_at)
+    return denial.scope.covers(grant.scope) and denied_at < _said_at(grant)
+
+
+def _said_at(grant: Choice) -> datetime:
+    return min(grant.effective_at, grant.recorded_at)

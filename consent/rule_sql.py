@@ -158,6 +158,7 @@ def _without_doubt(now: datetime, known_at: datetime | None) -> list[ColumnEleme
         Fact.recorded_at <= (now if known_at is None else min(now, known_at)),
     )
     return [
+        event.proof.is_not(None),
         TextVersion.id.is_not(None),
         TextVersion.suspended_at.is_(None),
         ~marked("invalidated"),

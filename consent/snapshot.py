@@ -1,13 +1,14 @@
 """The state of consent that the hub gives one site: whole, numbered, dated. Pure; numpy only.
 
-Per (study, item) one bit per handle. The hub builds the claims, a message signs them, the site
-parses them and asks `permits`. What is not in a snapshot is not permitted.
+Per (study, item) one bit per handle, and the evidence on which the bits rest (consent/evidence.py).
+The hub builds the claims, a message signs them; the site parses them, checks the evidence, and asks
+`permits` of what is left. What is not in a snapshot is not permitted.
 """
 
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consent.errors import ConsentError
+from consent.evidence import NOTHING, Evidence, Packed, pack, unpack
 
 HANDLE_BYTES = 20
 MAX_HANDLES = 5_000_000
@@ -22,6 +24,7 @@ MAX_COLUMNS = 10_000
 CLOCK_SKEW = timedelta(minutes=5)
 _HANDLE = np.dtype(f"S{HANDLE_BYTES}")
 _KEYS = frozenset({"network", "seq", "issued", "valid_until", "columns", "handles", "granted"})
+_FURTHER = ("log", "witnesses", "site_seq", "site_refused", "site_sha256", "destroy")
 
 Handles = Sequence[bytes] | NDArray[np.bytes_]
 Mask = NDArray[np.bool_]
@@ -32,7 +35,9 @@ class Snapshot:
     """The state of consent at one site.
 
     handles: sorted, without repeats. columns: (study, item). granted: one mask per column, over
-    `handles`. Times are UTC, whole seconds.
+    `handles`. Times are UTC, whole seconds. evidence: what the bits rest on; without it a site
+    counts nobody. further: what else the hub tells this site, unchecked (the log's head, the
+    site's own messages that arrived, orders to destroy).
     """
 
     network: str
@@ -42,6 +47,8 @@ class Snapshot:
     columns: tuple[tuple[str, str], ...]
     handles: NDArray[np.bytes_]
     granted: tuple[Mask, ...]
+    evidence: Packed = NOTHING
+    further: Mapping[str, Any] = field(default_factory=dict)
 
     def check_fresh(self, now: datetime, max_age: timedelta) -> None:
         """Raise ConsentError `consent_state_too_old` past the end or the age, or `clock_skew`.
@@ -95,10 +102,13 @@ def build_claims(
     columns: Sequence[tuple[str, str]],
     handles: Handles,
     granted: Sequence[NDArray[np.bool_]],
+    evidence: Evidence | None = None,
+    further: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The claims of a snapshot message; the message adds sender, audience and signature.
 
-    granted: one mask per column, over `handles` in the order given; they are sorted here.
+    granted: one mask per column, over `handles` in the order given; they are sorted here, and so
+    are the places in `evidence`. further: other claims of `Snapshot.further`.
     Raises ValueError for repeated handles or columns and for masks of another length.
     """
     asked = as_handles(handles)
@@ -110,7 +120,10 @@ def build_claims(
         raise ValueError("a snapshot has one mask per column and each column once")
     if any(mask.shape != ordered.shape for mask in granted):
         raise ValueError("a mask is as long as the handles")
+    told = Evidence() if evidence is None else _reordered(evidence, order)
     return {
+        **({} if further is None else further),
+        "evidence": pack(told),
         "network": network,
         "seq": seq,
         "issued": int(issued.timestamp()),
@@ -121,6 +134,13 @@ def build_claims(
             _b64(np.packbits(mask[order], bitorder="little").tobytes()) for mask in granted
         ],
     }
+
+
+def _reordered(evidence: Evidence, order: NDArray[np.intp]) -> Evidence:
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    at = place.tolist()
+    return replace(evidence, acts=[replace(act, handle=at[act.handle]) for act in evidence.acts])
 
 
 def parse_claims(
@@ -171,6 +191,10 @@ def _parse(claims: Mapping[str, Any]) -> Snapshot:
         columns=columns,
         handles=handles,
         granted=tuple(_mask(text, len(handles)) for text in packed),
+        evidence=NOTHING
+        if "evidence" not in claims
+        else unpack(claims["evidence"], handles=len(handles)),
+        further={name: claims[name] for name in _FURTHER if name in claims},
     )
 
 

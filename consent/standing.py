@@ -73,6 +73,8 @@ def _standing(
             event.text_version,
             TextVersion.id,
             TextVersion.suspended_at,
+            event.receipt_id,
+            event.proof.is_not(None),
         )
         .join(TextVersion, TextVersion.id == event.text_version, isouter=True)
         .where(which)
@@ -96,8 +98,9 @@ def _standing(
                 effective_at=row[8],
                 recorded_at=row[9],
                 until=row[10],
-                complete=not grants or (bool(row[11]) and doubts.clear(row)),
+                complete=not grants or (bool(row[11]) and bool(row[18]) and doubts.clear(row)),
                 party=row[13],
+                act=row[17],
             )
         )
     for subject, needs in needs_of(session, subjects, now, known_at).items():

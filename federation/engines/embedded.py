@@ -41,7 +41,7 @@ BACK_OFF = 0.05
 #: Seconds a site may work on one message (security.md 4.2) before it is killed.
 ANSWER_SECONDS = 600.0
 #: A longer frame than this from a site is not read.
-MAX_FRAME = 64 * 1024 * 1024
+MAX_FRAME = 128 * 1024 * 1024
 SITE_TIMEOUT = "SITE_TIMEOUT"
 
 _HEADER = struct.Struct(">I")

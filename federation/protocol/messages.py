@@ -34,7 +34,7 @@ _ALGORITHMS = ["Ed25519"]
 class _Registry(JWSRegistry):
     """joserfc's own limit is 128,000 bytes; ours is checked per kind of message."""
 
-    max_payload_length = 64 * 1024 * 1024
+    max_payload_length = 128 * 1024 * 1024
 
 
 _REGISTRY = _Registry(algorithms=_ALGORITHMS)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from consent import service as consent
 from consent.errors import ConsentError
 from consent.models import Ack
+from consent.witnessing import note_witness
 from federation.engines.interface import Engine, EngineError, Reply
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import SigningKey, key_id
@@ -142,11 +143,23 @@ class Snapshots:
                 code=code if isinstance(code, str) else None,
                 applied_at=_moment(applied) if status == "applied" else None,
                 now=now,
+                unproven=claims.get("unproven"),
             )
+            self._witness(session, site, seq, claims.get("head"), body, now)
             keep_coverage(session, site, claims.get("coverage"), now)
             take_messages(session, node, bodies_in(claims.get("messages")), now)
             self._note_seen(session, node, now)
             session.commit()
+
+    def _witness(
+        self, session: Session, site: str, seq: int, head: object, body: bytes, now: datetime
+    ) -> None:
+        """Keep which head of the log this hospital knows, in its own signed words."""
+        claims = head if isinstance(head, Mapping) else {}
+        size, root = claims.get("size"), claims.get("root")
+        if type(size) is not int or not isinstance(root, str) or len(root) != 64:
+            return
+        note_witness(session, site=site, seq=seq, size=size, root=root, body=body, now=now)
 
     def _note_seen(self, session: Session, node: SiteNode, now: datetime) -> None:
         """Keep, about once an hour, that the site was heard from; each confirmation says so too."""

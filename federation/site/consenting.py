@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,12 @@ from federation.protocol.keys import key_id
 from federation.protocol.messages import TYP_SNAPSHOT, verify
 from federation.query.refusals import Refused
 from federation.site.data import Table
+from federation.site.log_watch import check_head, keep_head
+from federation.site.proving import Proving
 from federation.site.step_message import HUB
 from federation.site.store import milliseconds
 
-MAX_SNAPSHOT_BYTES = 64 * 1024 * 1024
+MAX_SNAPSHOT_BYTES = 128 * 1024 * 1024
 
 
 class Consenting:
@@ -31,6 +33,8 @@ class Consenting:
         self._slug = slug
         self._network = network
         self._keys = {key_id(hub_public): hub_public}
+        self._proving = Proving(database, network=network, slug=slug)
+        self._told: Snapshot | None = None
         self._current: Snapshot | None = None
         self._masks: dict[tuple[str, str, tuple[str, ...]], NDArray[np.bool_]] = {}
         self._restore()
@@ -42,14 +46,15 @@ class Consenting:
 
     @property
     def snapshot(self) -> Snapshot | None:
-        """The snapshot in use, fresh or not."""
+        """The snapshot in use, fresh or not, with only what this hospital could prove."""
         return self._current
 
     def _restore(self) -> None:
         row = self._database.execute("SELECT message FROM snapshot").fetchone()
         if row is not None:
             claims = self._claims(row[0], now=None)
-            self._current = parse_claims(claims, audience=self._slug, network=self._network)
+            told = parse_claims(claims, audience=self._slug, network=self._network)
+            self.use(told, self._proving.proven(told, datetime.now(UTC)))
 
     def _claims(self, message: bytes, now: datetime | None) -> dict[str, Any]:
         return verify(
@@ -75,25 +80,45 @@ class Consenting:
         snapshot = parse_claims(
             claims, audience=self._slug, network=self._network, last_seq=self.seq
         )
-        now_used = self._current
+        now_used = self._told
         if now_used is not None and snapshot.seq == now_used.seq:
             # Two states under one number: one is a lie. The same state again may only get newer.
             if not _equal(snapshot, now_used) or snapshot.issued < now_used.issued:
                 raise ConsentError("snapshot_rollback")
+        check_head(self._database, snapshot.further.get("log"))
         return snapshot
 
-    def keep(self, snapshot: Snapshot, message: bytes, now: datetime) -> None:
-        """Store the snapshot; call inside a transaction, and `use` after it."""
+    def remember(self, told: Snapshot) -> None:
+        """Keep every "no" in a snapshot, for ever. Call inside a transaction."""
+        self._proving.remember(told)
+
+    def proven(self, told: Snapshot, now: datetime) -> Snapshot:
+        """The snapshot with only what this hospital can prove."""
+        return self._proving.proven(told, now)
+
+    def count_unproven(self, told: Snapshot, proven: Snapshot) -> int:
+        """Of how many patients a yes was told that cannot be proved."""
+        return self._proving.count_unproven(told, proven)
+
+    def keep(self, told: Snapshot, message: bytes, now: datetime, unproven: int) -> None:
+        """Store the snapshot and the head of the log it tells of; call inside a transaction, and
+        `use` after it."""
+        keep_head(self._database, told.further.get("log"), now)
+        self._database.execute(
+            "INSERT INTO unproven (one, seq, patients, at) VALUES (1, ?, ?, ?) ON CONFLICT (one)"
+            " DO UPDATE SET seq = excluded.seq, patients = excluded.patients, at = excluded.at",
+            (told.seq, unproven, milliseconds(now)),
+        )
         self._database.execute(
             "INSERT INTO snapshot (one, seq, message, applied_at) VALUES (1, ?, ?, ?)"
             " ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, message = excluded.message,"
             " applied_at = excluded.applied_at",
-            (snapshot.seq, message, milliseconds(now)),
+            (told.seq, message, milliseconds(now)),
         )
 
-    def use(self, snapshot: Snapshot) -> None:
-        """Count by this snapshot from now on."""
-        self._current = snapshot
+    def use(self, told: Snapshot, proven: Snapshot) -> None:
+        """Count from now on by what of a snapshot is proved."""
+        self._told, self._current = told, proven
         self._masks.clear()
 
     def check(self, minimum: int, now: datetime, max_age: timedelta) -> None:

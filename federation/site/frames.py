@@ -3,7 +3,7 @@
 import struct
 from typing import BinaryIO
 
-MAX_FRAME_BYTES = 64 * 1024 * 1024
+MAX_FRAME_BYTES = 128 * 1024 * 1024
 _HEADER = struct.Struct(">I")
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
+from consent.bands import band
 from consent.errors import ConsentError
 from federation.protocol.encoding import unb64
 from federation.protocol.errors import ProtocolError
@@ -25,6 +26,7 @@ from federation.site.directory import SiteDirectory
 from federation.site.errors import SetupError
 from federation.site.faults import point
 from federation.site.frames import read_frame, write_frame
+from federation.site.log_watch import head_seen, head_told
 from federation.site.outbox import Outbox
 from federation.site.pipeline import Outgoing, Pipeline
 from federation.site.policy_log import note_policy
@@ -103,26 +105,38 @@ class SiteProgram:
             claims = self._consenting.verified(message, now)
             if type(claims.get("seq")) is int and claims["seq"] >= 0:
                 seq = claims["seq"]
-            snapshot = self._consenting.read(claims)
+            told = self._consenting.read(claims)
             with transaction(self._database):
+                self._consenting.remember(told)
                 self._outbox.settle(claims, now)
                 self._orders.take(claims, now)
                 messages = self._outbox.waiting()
                 self._outbox.leaves(messages, now)
+            snapshot = self._consenting.proven(told, now)
+            unproven = self._consenting.count_unproven(told, snapshot)
             coverage = self._telling.due(snapshot, now)
-            reply = self._replies.acknowledgement(seq, None, now, now, coverage, messages)
+            reply = self._replies.acknowledgement(
+                seq,
+                None,
+                now,
+                now,
+                coverage,
+                messages,
+                head=head_told(told),
+                unproven=band(unproven) if unproven else None,
+            )
             with transaction(self._database):
-                self._consenting.keep(snapshot, message, now)
+                self._consenting.keep(told, message, now, unproven)
                 self._note(seq, "APPLIED", reply, now)
                 if coverage is not None:
                     self._telling.told(now)
-            self._consenting.use(snapshot)
+            self._consenting.use(told, snapshot)
             return Outgoing(reply, "APPLIED")
         except (ProtocolError, ConsentError) as error:
             code = error.code
         except Exception:
             code = "INTERNAL_REFUSED"
-        reply = self._replies.acknowledgement(seq, code, None, now)
+        reply = self._replies.acknowledgement(seq, code, None, now, head=head_seen(self._database))
         try:
             with transaction(self._database):
                 self._note(seq, code, reply, now)

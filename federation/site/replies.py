@@ -151,16 +151,24 @@ class Replies:
         now: datetime,
         coverage: Mapping[str, Any] | None = None,
         messages: Sequence[bytes] = (),
+        *,
+        head: tuple[int, str] | None = None,
+        unproven: str | None = None,
     ) -> bytes:
-        """What became of a consent snapshot: applied, or refused with a code; with it, when it is
-        due, how much of the data is filled, and the signed messages that wait for the hub. Raises
-        CoverageError for what may not be told."""
+        """What became of a consent snapshot: applied, or refused with a code. With it go the head
+        of the hub's log as it is known here, of how many patients a yes could not be verified (a
+        band), when it is due how much of the data is filled, and the signed messages that wait for
+        the hub. Raises CoverageError for what may not be told."""
         claims: dict[str, Any] = {
             "seq": seq,
             "status": "applied" if code is None else "refused",
             "code": code,
             "applied_at": None if applied_at is None else int(applied_at.timestamp()),
         }
+        if head is not None:
+            claims["head"] = {"size": head[0], "root": head[1]}
+        if unproven is not None:
+            claims["unproven"] = unproven
         if coverage is not None:
             told = read_coverages(coverage)
             claims["coverage"] = {study: each.to_dict() for study, each in told.items()}

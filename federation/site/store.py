@@ -12,9 +12,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from federation.site.errors import SetupError
-from federation.site.store_consent import VERSION_7
+from federation.site.store_consent import VERSION_7, VERSION_8
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 BUSY_SECONDS = 5.0
 
 _VERSION_1 = """
@@ -217,7 +217,16 @@ CREATE INDEX run_by_step_name ON run (step_name);
 _VERSION_6 = """
 ALTER TABLE sent ADD COLUMN inside BLOB;
 """
-_CHANGES = (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4, _VERSION_5, _VERSION_6, VERSION_7)
+_CHANGES = (
+    _VERSION_1,
+    _VERSION_2,
+    _VERSION_3,
+    _VERSION_4,
+    _VERSION_5,
+    _VERSION_6,
+    VERSION_7,
+    VERSION_8,
+)
 """What each version adds to the one before it; a new database gets all of them."""
 
 

@@ -119,3 +119,12 @@ CREATE TABLE unproven (
     at INTEGER NOT NULL
 ) STRICT;
 """
+# log_seen: the head of the hub's log of choices that was shown last; the next must continue it.
+VERSION_8 = """
+CREATE TABLE log_seen (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    size INTEGER NOT NULL,
+    root TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+"""

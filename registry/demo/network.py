@@ -10,12 +10,15 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from consent import letters
 from consent import service as consent
 from consent.models import Subject
+from consent.proof import Prove
 from federation.disclosure.policy import Policy
 from federation.protocol.keys import SigningKey
 from federation.query.codebook import Codebook
+from federation.runs.site_messages import take_messages
+from federation.site.agreeing import letters_for, prover
+from federation.site.desk import opened
 from federation.site.directory import SiteDirectory, init_site, pin_peers
 from registry.accounts import secrets as account_secrets
 from registry.accounts import service as accounts
@@ -26,6 +29,7 @@ from registry.transaction import unit_of_work
 from studies import service as studies
 from studies.actor import SYSTEM
 from studies.loading import shipped_codebook
+from studies.models import SiteNode
 from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
 
 STUDY = HORMONE_THERAPY.slug
@@ -203,41 +207,46 @@ def _record_choices(
     subjects: dict[int, str] = {}
     codes: list[LetterCode] = []
     wanted = {"yes": 1, "no answer": 2}  # letters to hand out, so that both can be tried
+    when = now - timedelta(days=7)
     for slug, mine in patients.items():
+        site = sites[slug]
+        handles = {p.number: site.handles.handle(local_number(slug, p)) for p in mine}
+        keys = letters_for(site.path, handles.values(), when)
         with unit_of_work(factory, SYSTEM) as session:
             text = consent.text_for(session, STUDY, now)
             for patient in mine:
-                handle = sites[slug].handles.handle(local_number(slug, patient))
-                answer = answers[patient.number]
+                handle, answer = handles[patient.number], answers[patient.number]
                 if wanted.get(answer, 0):
                     wanted[answer] -= 1
-                    codes.append(_invite(session, slug, handle, answer, now))
+                    codes.append(_invite(session, site, handle, answer, now))
                 subject = consent.add_subject(
                     session, site=slug, handle=handle, network=ONCOZON.slug, now=now
                 )
                 subjects[patient.number] = subject.id
-                _answer(session, subject, answer, text.id, now - timedelta(days=7))
+                _answer(session, subject, answer, text.id, when, prover(keys, handle))
     return subjects, codes
 
 
-def _invite(session: Session, slug: str, handle: bytes, answer: str, now: datetime) -> LetterCode:
-    letter = letters.new_letter()
-    consent.invite(
-        session,
-        site=slug,
-        handle=handle,
-        code_id=letter.code_id,
-        verifier=letters.verifier(letter.code_id, letter.secret),
-        studies=[STUDY],
-        language="nl",
-        actor=SYSTEM,
-        now=now,
-    )
-    return LetterCode(slug, letter.printed, answer)
+def _invite(
+    session: Session, site: SiteDirectory, handle: bytes, answer: str, now: datetime
+) -> LetterCode:
+    """A letter as the hospital makes it, and what the hub is told of it."""
+    with opened(site.path, "demo", now) as desk:
+        with desk.act():
+            letter = desk.letters.make(handle, [STUDY], now, second=False)
+        told = desk.outbox.waiting()
+    node = session.get_one(SiteNode, site.slug)
+    take_messages(session, node, told, now)
+    return LetterCode(site.slug, letter.printed, answer)
 
 
 def _answer(
-    session: Session, subject: Subject, answer: str, text_version: str, when: datetime
+    session: Session,
+    subject: Subject,
+    answer: str,
+    text_version: str,
+    when: datetime,
+    prove: Prove,
 ) -> None:
     if answer == "no answer":
         return
@@ -252,6 +261,7 @@ def _answer(
         form_key=secrets.token_hex(16),
         actor=consent.patient(subject),
         now=when,
+        circumstances=consent.Circumstances(prove=prove),
     )
     if answer == "withdrew":
         withdraw(session, subject, when + timedelta(days=2))

@@ -29,6 +29,7 @@ from federation.runs import envelope
 from federation.runs.direct import drive
 from federation.runs.driver import HUB, Outcome, RunPlan
 from federation.runs.lanes import driver_for
+from federation.site.agreeing import all_agree
 from federation.site.directory import SiteDirectory, init_site, pin_peers
 from federation.site.handles import list_handles
 from registry.trial.files import WrongUse
@@ -190,6 +191,15 @@ class TrialNetwork:
             columns=columns,
             handles=handles,
             granted=[everyone] * len(columns),
+            evidence=all_agree(
+                site.path,
+                network=NETWORK,
+                slug=site.slug,
+                handles=handles,
+                columns=columns,
+                granted=everyone,
+                at=now,
+            ),
         )
         return sign(
             TYP_SNAPSHOT, claims, self._key, issuer=HUB, audience=site.slug, now=now, lifetime=VALID

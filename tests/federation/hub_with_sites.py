@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from consent import service as consent
+from consent.further import further_claims
+from consent.models import LogHead
 from federation.disclosure.policy import Policy
 from federation.engines.embedded import EmbeddedEngine, Environment
 from federation.protocol.keys import SigningKey
 from federation.query.codebook import Codebook
 from federation.runs import service
 from federation.runs.models import Run
+from federation.site.agreeing import Keys, letters_for, prover
 from federation.site.directory import SiteDirectory, init_site, pin_peers
 from federation.site.handles import list_handles
 from migrations import run as migrations
@@ -82,6 +85,15 @@ class HubWithSites:
         with self.factory() as session:
             return service.get_run(session, run_id)
 
+    def log_told(self, site: str) -> dict[str, Any]:
+        """The head of the log as the next snapshot of a site would tell it."""
+        with self.factory() as session:
+            head = session.get(LogHead, ONCOZON.slug)
+            told: dict[str, Any] = further_claims(
+                session, site, ONCOZON.slug, head, datetime.now(UTC)
+            )["log"]
+            return told
+
     def close(self) -> None:
         engine_of(self.factory).dispose()
 
@@ -134,8 +146,10 @@ def build(
         for site in made:
             pin_peers(site.path, {other.slug: other.identity for other in made})
             _enrol(session, site, policy, now)
-            for handle in list_handles(site)[:, None]:  # rows keep their trailing zero bytes
-                _consent(session, site.slug, handle, text.id, now)
+            handles = list_handles(site)[:, None]  # rows keep their trailing zero bytes
+            keys = letters_for(site.path, [handle.tobytes() for handle in handles], now)
+            for handle in handles:
+                _consent(session, site.slug, handle, text.id, now, keys)
         session.commit()
     engine_of(factory).dispose()
 
@@ -219,7 +233,7 @@ def _enrol(session: Any, site: SiteDirectory, policy: Policy, now: datetime) -> 
     )
 
 
-def _consent(session: Any, site: str, handle: Any, text: str, now: datetime) -> None:
+def _consent(session: Any, site: str, handle: Any, text: str, now: datetime, keys: Keys) -> None:
     subject = consent.add_subject(
         session, site=site, handle=handle.tobytes(), network=ONCOZON.slug, now=now
     )
@@ -233,4 +247,5 @@ def _consent(session: Any, site: str, handle: Any, text: str, now: datetime) -> 
         form_key=secrets.token_hex(8),
         actor=consent.patient(subject),
         now=now,
+        circumstances=consent.Circumstances(prove=prover(keys, handle.tobytes())),
     )

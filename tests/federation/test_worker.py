@@ -15,6 +15,7 @@ from federation.protocol.messages import TYP_SNAPSHOT, sign
 from federation.runs import service
 from federation.runs.coverage import coverage_of
 from federation.runs.errors import RunError
+from federation.site.agreeing import all_agree
 from federation.site.directory import SiteDirectory
 from federation.site.handles import list_handles
 from studies.actor import Actor
@@ -161,6 +162,16 @@ def age_snapshots(bench: Any) -> None:
             columns=columns,
             handles=handles,
             granted=[np.ones(len(handles), np.bool_)] * len(columns),
+            evidence=all_agree(
+                path,
+                network=NETWORK,
+                slug=site,
+                handles=handles,
+                columns=columns,
+                granted=np.ones(len(handles), np.bool_),
+                at=issued,
+            ),
+            further={"log": bench.hub.log_told(site)},
         )
         message = sign(
             TYP_SNAPSHOT,

@@ -25,6 +25,7 @@ from federation.query.codebook import Codebook, load_codebook
 from federation.query.model import Query
 from federation.runs.driver import HUB, Driver, Outcome, RunPlan
 from federation.runs.lanes import Drives, driver_for
+from federation.site.agreeing import all_agree
 from federation.site.directory import SiteDirectory, init_site, pin_peers
 from federation.site.handles import list_handles
 from federation.site.program import SiteProgram
@@ -209,6 +210,15 @@ class Net:
             columns=columns,
             handles=handles,
             granted=[granted] * len(columns),
+            evidence=all_agree(
+                site.path,
+                network=NETWORK,
+                slug=slug,
+                handles=handles,
+                columns=columns,
+                granted=granted,
+                at=self.now,
+            ),
         )
         return sign(
             TYP_SNAPSHOT,

@@ -34,6 +34,7 @@ from federation.query.errors import QueryError
 from federation.query.model import Query
 from federation.runs.direct import drive
 from federation.runs.driver import HUB, Driver, Outcome, RunPlan
+from federation.site.agreeing import all_agree
 from federation.site.directory import SiteDirectory, init_site, pin_peers
 from federation.site.handles import list_handles
 
@@ -276,6 +277,15 @@ class Net10:
                 columns=columns,
                 handles=handles,
                 granted=[granted] * len(columns),
+                evidence=all_agree(
+                    self.folder / slug,
+                    network="net10",
+                    slug=slug,
+                    handles=handles,
+                    columns=columns,
+                    granted=granted,
+                    at=at,
+                ),
             )
             message = sign(
                 TYP_SNAPSHOT,

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from consent import drafts, letters
 from consent import service as consent
+from consent.proof import letter_prover, proof_key
 from federation.runs import service as runs
 from migrations import run as migrations
 from registry.access import PROFESSIONAL
@@ -161,6 +162,9 @@ def _add_patients(session: Session, world: World) -> None:
             form_key=f"first-form-{name}",
             actor=consent.patient(found.subject),
             now=NOW,
+            circumstances=consent.Circumstances(
+                prove=letter_prover(letter.code_id, proof_key(letter.code_id, letter.secret))
+            ),
         )
         world.patients[name], world.codes[name] = found.subject.id, letter.printed
         world.receipts[name] = receipt.id

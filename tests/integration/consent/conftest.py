@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from consent import service as consent
 from consent.models import Receipt, Subject
+from consent.proof import letter_prover
 from registry.database import SessionFactory
 from studies import service as studies
 from studies.actor import SYSTEM
@@ -51,6 +52,7 @@ class Hub:
             form_key=key or secrets.token_hex(8),
             actor=consent.patient(subject),
             now=at,
+            circumstances=consent.Circumstances(prove=letter_prover("TEST01", b"k" * 32)),
         )
 
     def stop(self, subject: Subject, at: datetime, study: str | None = STUDY) -> Receipt:

@@ -54,6 +54,7 @@ def history(chance: random.Random, texts: list[str | None]) -> list[dict[str, ob
                 "text_version": chance.choice(texts),
                 "party": chance.choice(["self", "self", "p-1", "p-2"]),
                 "channel": chance.choice(["portal", "portal", "portal", "paper"]),
+                "proof": {"kind": "letter"} if chance.random() < 0.9 else None,
             }
         )
     return said

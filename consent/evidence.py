@@ -1,0 +1,274 @@
+"""What a snapshot carries so that a hospital need not believe it: acts with proofs, and denials.
+
+Pure; numpy only. The hub packs what stands in its log; the hospital checks every act it counts on
+(federation/site/proving.py). Arrays are little-endian bytes in base64url, so that 50,000 patients
+are read in a fraction of a second.
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+HANDLE_BYTES: Final = 20
+MOST_ITEMS: Final = 63
+MOST_ACTS: Final = 10_000_000
+ANY: Final = "*"
+KINDS: Final = ("letter", "passkey", "site")
+_EVERY: Final = 0xFFFF  # the place of "*" in a denial
+_ACT: Final = np.dtype(
+    [
+        ("handle", "<u4"),
+        ("study", "<u2"),
+        ("text", "<u2"),
+        ("party", "<u2"),
+        ("kind", "u1"),
+        ("items", "<u8"),
+        ("at", "<i8"),
+        ("act", "S16"),
+        ("by", "S6"),
+        ("mac", "S16"),
+    ]
+)
+_DENIAL: Final = np.dtype([("handle", "S20"), ("study", "<u2"), ("item", "<u2"), ("at", "<i8")])
+_REST: Final = np.dtype([("column", "<u2"), ("handle", "<u4"), ("act", "<u4")])
+_KEYS: Final = frozenset({"studies", "texts", "items", "parties", "acts", "denied", "more"})
+
+
+@dataclass(frozen=True)
+class Act:
+    """One act of agreeing: the fields of its statement (consent/proof.py) and its proof.
+
+    handle: place in the snapshot's handles. at: milliseconds. act: 32 hex digits. by: the letter's
+    code. mac: 16 bytes, or nothing. more: what another kind of proof needs, as JSON.
+    """
+
+    handle: int
+    study: str
+    text: str
+    party: str
+    kind: str
+    yes: tuple[str, ...]
+    at: int
+    act: str
+    by: str = ""
+    mac: bytes = b""
+    more: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Denial:
+    """The newest "no" of a patient about an item of a study; "*" for all. at: milliseconds."""
+
+    handle: bytes
+    study: str
+    item: str
+    at: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The acts on which the bits of a snapshot rest, and denials.
+
+    A bit may need several acts, one for each person whose yes is needed. passkeys: enrolments of
+    passkeys (consent/passkeys.py), each vouched for by a letter.
+    """
+
+    acts: Sequence[Act] = ()
+    denied: Sequence[Denial] = ()
+    passkeys: Sequence[Mapping[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class Packed:
+    """Evidence as a hospital reads it: arrays, and the names that their numbers stand for."""
+
+    studies: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
+    parties: tuple[str, ...] = ()
+    acts: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, _ACT))
+    denied: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, _DENIAL))
+    more: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    passkeys: tuple[Mapping[str, Any], ...] = ()
+
+
+NOTHING: Final = Packed()
+
+
+def pack(evidence: Evidence) -> dict[str, Any]:
+    """The claims of `evidence`. Raises ValueError for more than 63 items or 65,535 names."""
+    denied = evidence.denied
+    studies = _names([each.study for each in evidence.acts], [each.study for each in denied])
+    items = _names([item for each in evidence.acts for item in each.yes], [d.item for d in denied])
+    texts, parties = (
+        _names([each.text for each in evidence.acts]),
+        _names([each.party for each in evidence.acts]),
+    )
+    if len(items) > MOST_ITEMS:
+        raise ValueError("a snapshot tells of at most 63 items")
+    bit = {item: 1 << place for place, item in enumerate(items)}
+    study_at, text_at, party_at = _places(studies), _places(texts), _places(parties)
+    item_at = _places(items)
+    acts = np.array(
+        [
+            (
+                each.handle,
+                study_at[each.study],
+                text_at[each.text],
+                party_at[each.party],
+                KINDS.index(each.kind),
+                sum(bit[item] for item in each.yes),
+                each.at,
+                bytes.fromhex(each.act),
+                each.by.encode("ascii"),
+                each.mac,
+            )
+            for each in evidence.acts
+        ],
+        _ACT,
+    )
+    rows = [
+        (d.handle, study_at.get(d.study, _EVERY), item_at.get(d.item, _EVERY), d.at) for d in denied
+    ]
+    return {
+        "studies": list(studies),
+        "texts": list(texts),
+        "items": list(items),
+        "parties": list(parties),
+        "acts": _b64(acts.tobytes()),
+        "denied": _b64(np.array(rows, _DENIAL).tobytes()),
+        "more": {str(n): dict(a.more) for n, a in enumerate(evidence.acts) if a.more is not None},
+        "passkeys": [dict(each) for each in evidence.passkeys],
+    }
+
+
+def unpack(claims: object, *, handles: int) -> Packed:
+    """Evidence from claims that came with a snapshot of so many handles.
+
+    Raises ValueError or TypeError for anything that is not what `pack` makes.
+    """
+    if not isinstance(claims, Mapping) or not claims.keys() >= _KEYS:
+        raise ValueError("evidence misses a part")
+    names = {key: _read_names(claims[key]) for key in ("studies", "texts", "items", "parties")}
+    if len(names["items"]) > MOST_ITEMS:
+        raise ValueError("a snapshot tells of at most 63 items")
+    acts = _rows(claims["acts"], _ACT)
+    denied = _rows(claims["denied"], _DENIAL)
+    for array, column, end in (
+        (acts, "handle", handles),
+        (acts, "study", len(names["studies"])),
+        (acts, "text", len(names["texts"])),
+        (acts, "party", len(names["parties"])),
+        (acts, "kind", len(KINDS)),
+        (acts, "items", 1 << len(names["items"])),
+    ):
+        if len(array) and int(array[column].max()) >= end:
+            raise ValueError("a number in the evidence stands for nothing")
+    for column, end in (("study", len(names["studies"])), ("item", len(names["items"]))):
+        if np.any((denied[column] >= end) & (denied[column] != _EVERY)):
+            raise ValueError("a number in the evidence stands for nothing")
+    return Packed(
+        studies=names["studies"],
+        texts=names["texts"],
+        items=names["items"],
+        parties=names["parties"],
+        acts=acts,
+        denied=denied,
+        more=_read_more(claims["more"], len(acts)),
+        passkeys=_read_passkeys(claims.get("passkeys", [])),
+    )
+
+
+def denials_of(packed: Packed) -> list[tuple[bytes, str, str, int]]:
+    """The denials as (handle, study, item, milliseconds), with "*" for all."""
+    studies = {**dict(enumerate(packed.studies)), _EVERY: ANY}
+    items = {**dict(enumerate(packed.items)), _EVERY: ANY}
+    handles = packed.denied["handle"]
+    return [
+        (_whole(handle), studies[study], items[item], at)
+        for handle, study, item, at in zip(
+            handles.tolist(),
+            packed.denied["study"].tolist(),
+            packed.denied["item"].tolist(),
+            packed.denied["at"].tolist(),
+            strict=True,
+        )
+    ]
+
+
+def yes_of(packed: Packed, bits: int) -> tuple[str, ...]:
+    """The item codes of a bit mask."""
+    return tuple(item for place, item in enumerate(packed.items) if bits >> place & 1)
+
+
+def moment_ms(at: datetime) -> int:
+    """Milliseconds since 1970, as acts and denials count time."""
+    return round(at.timestamp() * 1000)
+
+
+def _whole(handle: bytes) -> bytes:
+    # numpy drops trailing zero bytes when it gives one element.
+    return handle.ljust(HANDLE_BYTES, b"\0")
+
+
+def _names(*lists: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted({name for names in lists for name in names} - {ANY}))
+
+
+def _places(names: Sequence[str]) -> dict[str, int]:
+    if len(names) >= _EVERY:
+        raise ValueError("a snapshot tells of fewer than 65,535 names")
+    return {name: place for place, name in enumerate(names)}
+
+
+def _read_names(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) >= _EVERY:
+        raise ValueError("names are a list")
+    if not all(isinstance(name, str) and 0 < len(name) <= 64 for name in value):
+        raise TypeError("a name is text")
+    if len(set(value)) != len(value) or ANY in value:
+        raise ValueError("a name stands twice")
+    return tuple(value)
+
+
+def _rows(text: object, dtype: np.dtype[np.void]) -> NDArray[np.void]:
+    if not isinstance(text, str) or len(text) > MOST_ACTS * dtype.itemsize:
+        raise ValueError("base64url text of a limited length")
+    try:
+        data = base64.b64decode(
+            text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True
+        )
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise ValueError("not base64url") from error
+    if len(data) % dtype.itemsize:
+        raise ValueError("not whole rows")
+    return np.frombuffer(data, dtype) if data else np.zeros(0, dtype)
+
+
+def _read_more(value: object, acts: int) -> dict[int, Mapping[str, Any]]:
+    if not isinstance(value, Mapping):
+        raise TypeError("further proof is a table")
+    found = {}
+    for place, proof in value.items():
+        if not isinstance(place, str) or not place.isdecimal() or not isinstance(proof, Mapping):
+            raise TypeError("further proof belongs to an act")
+        if int(place) >= acts:
+            raise ValueError("further proof belongs to an act")
+        found[int(place)] = proof
+    return found
+
+
+def _read_passkeys(value: object) -> tuple[Mapping[str, Any], ...]:
+    if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
+        raise TypeError("passkeys are a list of tables")
+    return tuple(value)
+
+
+def _b64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

@@ -1,0 +1,123 @@
+"""Invented patients who agree: for a network on one machine that tries a question out.
+
+A letter is made for each and used at once, by whoever holds the site's own directory. A real
+patient's yes comes from a letter that only the patient has (federation/site/letters.py).
+"""
+
+import hmac
+import os
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from consent.evidence import Act, Evidence, moment_ms
+from consent.proof import LETTER, Prove, Statement, letter_prover
+from consent.rule import SELF
+from federation.site.directory import DATABASE_FILE
+from federation.site.pseudonyms import Handles, handle_text
+from federation.site.store import milliseconds, open_store, transaction
+
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+INVENTED_TEXT = "0" * 64
+
+Keys = Mapping[bytes, tuple[str, bytes]]
+"""By handle: the code of a letter and its proof key."""
+
+
+def letters_for(site: Path, handles: Iterable[bytes], now: datetime) -> Keys:
+    """Letters of this site directory for all these patients, who speak for themselves."""
+    with closing(open_store(site / DATABASE_FILE)) as database:
+        return _letters(database, list(handles), now)
+
+
+def _letters(database: sqlite3.Connection, handles: Sequence[bytes], now: datetime) -> Keys:
+    known = {
+        handle: (code, key)
+        for code, handle, key in database.execute(
+            "SELECT code_id, handle, proof_key FROM letter WHERE ended_at IS NULL AND party = ?",
+            (SELF,),
+        )
+    }
+    (count,) = database.execute("SELECT count(*) FROM letter").fetchone()
+    secret = os.urandom(32)
+    fresh = {
+        handle: (_code(count + place), hmac.digest(secret, handle, "sha256"))
+        for place, handle in enumerate(h for h in dict.fromkeys(handles) if h not in known)
+    }
+    with transaction(database):
+        database.executemany(
+            "INSERT INTO letter (code_id, handle, party, role, proof_key, made_at)"
+            " VALUES (?, ?, 'self', 'self', ?, ?)",
+            [(code, handle, key, milliseconds(now)) for handle, (code, key) in fresh.items()],
+        )
+    return {handle: known.get(handle) or fresh[handle] for handle in handles}
+
+
+def _code(number: int) -> str:
+    digits = []
+    for _ in range(6):
+        number, rest = divmod(number, len(_ALPHABET))
+        digits.append(_ALPHABET[rest])
+    return "".join(reversed(digits))
+
+
+def prover(keys: Keys, handle: bytes) -> Prove:
+    """What proves a yes of this patient."""
+    code, key = keys[handle]
+    return letter_prover(code, key)
+
+
+def all_agree(
+    site: Path,
+    *,
+    network: str,
+    slug: str,
+    handles: Handles,
+    columns: Sequence[tuple[str, str]],
+    granted: NDArray[np.bool_],
+    at: datetime,
+) -> Evidence:
+    """The evidence of a snapshot in which the patients of `granted` agree to every column.
+
+    handles, granted: (n,), in the same order; one act per patient and study.
+    """
+    raw = [handle.tobytes() for handle in handles.reshape(-1, 1)]
+    keys = letters_for(site, raw, at)
+    items: dict[str, list[str]] = {}
+    for study, item in columns:
+        items.setdefault(study, []).append(item)
+    acts: list[Act] = []
+    for place in np.flatnonzero(granted).tolist():
+        code, key = keys[raw[place]]
+        for number, (study, yes) in enumerate(items.items()):
+            statement = Statement(
+                network=network,
+                site=slug,
+                handle=handle_text(raw[place]),
+                party=SELF,
+                study=study,
+                text_version=INVENTED_TEXT,
+                yes=tuple(sorted(yes)),
+                at=at,
+                act=f"{place:024x}{number:08x}",
+            )
+            acts.append(
+                Act(
+                    handle=place,
+                    study=study,
+                    text=INVENTED_TEXT,
+                    party=SELF,
+                    kind=LETTER,
+                    yes=statement.yes,
+                    at=moment_ms(at),
+                    act=statement.act,
+                    by=code,
+                    mac=statement.mac(key),
+                )
+            )
+    return Evidence(acts)

@@ -1,0 +1,65 @@
+"""The hub's log of choices as this hospital saw it: it may only ever grow.
+
+With each consent list the hub tells the head of its log and shows that it continues the head told
+before (RFC 9162, 2.1.4). A hub that rewrites history, or shows two hospitals different ones, is
+found out: here, or by comparing what hospitals confirm.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from consent.errors import ConsentError
+from consent.log import EMPTY_ROOT, verify_consistency
+from consent.snapshot import Snapshot
+from federation.site.store import milliseconds
+
+
+def head_seen(database: sqlite3.Connection) -> tuple[int, str]:
+    """Size and root (hex) of the log as it was last shown; the empty log before that."""
+    row = database.execute("SELECT size, root FROM log_seen").fetchone()
+    return (0, EMPTY_ROOT.hex()) if row is None else (row[0], row[1])
+
+
+def check_head(database: sqlite3.Connection, told: object) -> None:
+    """Raise ConsentError `log_inconsistent` unless what is told continues what was seen.
+
+    A list that tells of no log at all is refused once any was seen.
+    """
+    size, root = head_seen(database)
+    if told is None and size == 0:
+        return
+    claims = told if isinstance(told, Mapping) else {}
+    new_size, new_root, since = claims.get("size"), claims.get("root"), claims.get("from")
+    if type(new_size) is not int or not isinstance(new_root, str) or new_size < size:
+        raise ConsentError("log_inconsistent")
+    if size == 0 or (new_size == size and new_root == root):
+        return
+    try:
+        path = [bytes.fromhex(beside) for beside in claims.get("consistency", [])]
+        holds = since == size and verify_consistency(
+            size, bytes.fromhex(root), new_size, bytes.fromhex(new_root), path
+        )
+    except (TypeError, ValueError, AttributeError):
+        holds = False
+    if not holds:
+        raise ConsentError("log_inconsistent")
+
+
+def keep_head(database: sqlite3.Connection, told: object, now: datetime) -> None:
+    """Remember the head that was told; inside a transaction, after `check_head`."""
+    if not isinstance(told, Mapping):
+        return
+    values: tuple[Any, ...] = (told["size"], told["root"], milliseconds(now))
+    database.execute(
+        "INSERT INTO log_seen (one, size, root, at) VALUES (1, ?, ?, ?) ON CONFLICT (one)"
+        " DO UPDATE SET size = excluded.size, root = excluded.root, at = excluded.at",
+        values,
+    )
+
+
+def head_told(snapshot: Snapshot) -> tuple[int, str] | None:
+    """The head that a snapshot tells of, after `check_head`; None when it tells of none."""
+    told = snapshot.further.get("log")
+    return (told["size"], told["root"]) if isinstance(told, Mapping) else None
