@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from consent import levels
 from consent.acts import (
     AS_USUAL,
     Act,
@@ -77,7 +78,8 @@ def record(
 
     Raises ConsentError: `not_your_own`, `unknown_language`, `study_not_found`,
     `text_version_not_current`, `text_not_found`, `unknown_item`, `unknown_answer`,
-    `answer_missing`, `idempotency_conflict`, `choices_changed`, `closed`.
+    `answer_missing`, `idempotency_conflict`, `choices_changed`, `closed`,
+    `login_level_too_low`.
     """
     _check_own(actor, subject, circumstances)
     head = locked_head(session, subject.network, now)
@@ -102,8 +104,8 @@ def record(
         Said(KIND_OF_ANSWER[answers[item]], item, study, ITEMS[item].category)
         for item in text.content["items"]
     ]
-    if "yes" in answers.values():
-        _check_open(session, subject, now)
+    yes = [item for item in text.content["items"] if answers[item] == "yes"]
+    _check_yes(session, subject, circumstances, yes, now)
     act = Act("record", study, form_key, form, text.id, language, circumstances, evidence)
     return write(session, subject, actor, head, act, said, now)
 
@@ -162,7 +164,7 @@ def say(
     what was sent, to tell a repeat of the same form (which gives the first receipt) from another.
     A yes must name the `text_version` it was given on.
     Raises ConsentError: `not_your_own`, `unknown_language`, `study_not_found`, `closed`,
-    `text_version_not_current`, `idempotency_conflict`.
+    `login_level_too_low`, `text_version_not_current`, `idempotency_conflict`.
     """
     _check_own(actor, subject, circumstances)
     if language not in LANGUAGES:
@@ -174,8 +176,9 @@ def say(
         return earlier
     if study is not None:
         _check_takes_part(session, subject, study)
-    if any(one.kind == "granted" for one in said):
-        _check_open(session, subject, now)
+    yes = [one.item for one in said if one.kind == "granted"]
+    if yes:
+        _check_yes(session, subject, circumstances, yes, now)
         if study is None or text_version != text_for(session, study, now).id:
             raise ConsentError("text_version_not_current")
     evidence = {"page_sha256": circumstances.page_sha256}
@@ -213,7 +216,16 @@ def _check_own(actor: Actor, subject: Subject, circumstances: Circumstances) -> 
         raise ConsentError("not_your_own")
 
 
-def _check_open(session: Session, subject: Subject, now: datetime) -> None:
+def _check_yes(
+    session: Session,
+    subject: Subject,
+    circumstances: Circumstances,
+    yes: Sequence[str],
+    now: datetime,
+) -> None:
+    """Whether a yes to these items may be given now, and by someone who came in like this."""
+    if not yes:
+        return
     closed = session.scalar(
         select(Fact.id)
         .where(Fact.subject_id == subject.id, Fact.kind == "closed", Fact.effective_at <= now)
@@ -221,6 +233,8 @@ def _check_open(session: Session, subject: Subject, now: datetime) -> None:
     )
     if closed is not None:
         raise ConsentError("closed")
+    known = [item for item in yes if item in ITEMS]
+    levels.check(session, subject.network, circumstances.login_level, circumstances.channel, known)
 
 
 def _check_takes_part(session: Session, subject: Subject, study: str) -> None:

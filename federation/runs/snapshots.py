@@ -10,12 +10,14 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from consent import service as consent
 from consent.errors import ConsentError
-from consent.models import Ack
+from consent.models import Ack, LogHead
+from consent.tree_heads import sign_head
 from consent.witnessing import note_witness
 from federation.engines.interface import Engine, EngineError, Reply
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import SigningKey, key_id
 from federation.protocol.messages import TYP_ACK, TYP_SNAPSHOT, sign, verify
+from federation.protocol.transparency import head_signer
 from federation.runs.coverage import keep_coverage
 from federation.runs.driver import HUB
 from federation.runs.site_messages import bodies_in, take_messages
@@ -86,6 +88,8 @@ class Snapshots:
                 # A node without a network has no patients whose choices could be told.
                 with suppress(ConsentError):
                     consent.publish_snapshots(session, signing, [site], now=now, refresh=age)
+            for network in session.scalars(select(LogHead.network)).all():
+                sign_head(session, head_signer(self._key, now), network, now)
             unconfirmed = [
                 (site, record.seq, record.body)
                 for site in sorted(nodes)
