@@ -21,9 +21,10 @@ from federation.site.step_message import StepMessage
 
 @dataclass(frozen=True)
 class Prepared:
-    """The rows of a run, kept between its steps. Valid for one snapshot and version of the data."""
+    """The rows of a run, kept between its steps. Valid for one state of consent (Consenting.state)
+    and version of the data."""
 
-    snapshot: int
+    consent: tuple[int, int]
     version: str
     selection: Selection
     counted: Counted
@@ -50,7 +51,7 @@ class Answering:
 
         Raises Refused as the method, the gate and the allow-list do.
         """
-        ask, seq = question.ask, prepared.snapshot
+        ask, seq = question.ask, prepared.consent[0]
         if is_own(step) and ask.query.output == "by_site":
             answer = self._alone(question, step, prepared, votes)
             return self._replies.own(asked, ask, question.study, answer, snapshot=seq, now=now)

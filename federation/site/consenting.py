@@ -14,6 +14,7 @@ from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import key_id
 from federation.protocol.messages import TYP_SNAPSHOT, verify
 from federation.query.refusals import Refused
+from federation.site.books import Books
 from federation.site.data import Table
 from federation.site.log_watch import check_head, keep_head
 from federation.site.proving import Proving
@@ -34,6 +35,8 @@ class Consenting:
         self._network = network
         self._keys = {key_id(hub_public): hub_public}
         self._proving = Proving(database, network=network, slug=slug)
+        self._books = Books(database)
+        self._times_used = 0
         self._told: Snapshot | None = None
         self._current: Snapshot | None = None
         self._masks: dict[tuple[str, str, tuple[str, ...]], NDArray[np.bool_]] = {}
@@ -45,6 +48,11 @@ class Consenting:
         return 0 if self._current is None else self._current.seq
 
     @property
+    def state(self) -> tuple[int, int]:
+        """Changes whenever somebody may count now who did not before, or the other way round."""
+        return self.seq, self._times_used
+
+    @property
     def snapshot(self) -> Snapshot | None:
         """The snapshot in use, fresh or not, with only what this hospital could prove."""
         return self._current
@@ -54,7 +62,7 @@ class Consenting:
         if row is not None:
             claims = self._claims(row[0], now=None)
             told = parse_claims(claims, audience=self._slug, network=self._network)
-            self.use(told, self._proving.proven(told, datetime.now(UTC)))
+            self.use(told, self.proven(told, datetime.now(UTC)))
 
     def _claims(self, message: bytes, now: datetime | None) -> dict[str, Any]:
         return verify(
@@ -93,7 +101,8 @@ class Consenting:
         self._proving.remember(told)
 
     def proven(self, told: Snapshot, now: datetime) -> Snapshot:
-        """The snapshot with only what this hospital can prove."""
+        """The snapshot with only what this hospital can prove, by its books as they are now."""
+        self._books.read(now)
         return self._proving.proven(told, now)
 
     def count_unproven(self, told: Snapshot, proven: Snapshot) -> int:
@@ -119,17 +128,29 @@ class Consenting:
     def use(self, told: Snapshot, proven: Snapshot) -> None:
         """Count from now on by what of a snapshot is proved."""
         self._told, self._current = told, proven
+        self._times_used += 1
         self._masks.clear()
 
     def check(self, minimum: int, now: datetime, max_age: timedelta) -> None:
         """Raise Refused CONSENT_UNAVAILABLE without a fresh snapshot numbered `minimum` or
-        higher. A site that cannot know counts nobody, and says so."""
+        higher. A site that cannot know counts nobody, and says so.
+
+        A "no" at the desk, a confirmed form or a birthday since the last look works from here on.
+        """
+        if self._told is not None and self._books.changed(now):
+            self.use(self._told, self.proven(self._told, now))
         if self._current is None or self._current.seq < minimum:
             raise Refused("CONSENT_UNAVAILABLE")
         try:
             self._current.check_fresh(now, max_age)
         except ConsentError:
             raise Refused("CONSENT_UNAVAILABLE") from None
+
+    def check_still(self, state: tuple[int, int], now: datetime) -> None:
+        """Raise Refused CONSENT_UNAVAILABLE when somebody stopped since `state` was counted by.
+        Call inside the transaction in which an answer is written down: nobody can write then."""
+        if state != self.state or self._books.changed(now):
+            raise Refused("CONSENT_UNAVAILABLE")
 
     def mask(self, table: Table, study: str, requires: Sequence[str]) -> NDArray[np.bool_]:
         """Which rows of `table` may be counted for `study`, bool (n,). Worked out once per

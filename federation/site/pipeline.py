@@ -200,10 +200,9 @@ class Pipeline:
         return Outgoing(reply, "OK")
 
     def _check_withheld(self, question: Question, asked: StepMessage, now: datetime) -> None:
-        ask = question.ask
-        if ask.strict and self._directory.policy.after_withdrawal == "withhold":
-            selection = self._prepare(question, asked).selection
-            self._withholding.check(question.study.slug, selection, ask.terms.diff.t_diff, now)
+        if question.ask.strict and self._directory.policy.after_withdrawal == "withhold":
+            selection, slug = self._prepare(question, asked).selection, question.study.slug
+            self._withholding.check(slug, selection, question.ask.terms.diff.t_diff, now)
 
     def _check_approval(self, question: Question, asked: StepMessage, now: datetime) -> None:
         here = self._journal.approved_here(asked.query_sha256)
@@ -236,14 +235,14 @@ class Pipeline:
 
     def _prepare(self, question: Question, asked: StepMessage) -> Prepared:
         """The rows and sets of this run: as they were, unless consent or data changed."""
-        store = self._stores[question.study.mapping]
+        store, state = self._stores[question.study.mapping], self._consenting.state
         known = self._prepared.get(asked.run)
         version = store.table(question.ask.codebook).version
-        if known is not None and (known.snapshot, known.version) == (self._consenting.seq, version):
+        if known is not None and (known.consent, known.version) == (state, version):
             return known
         selection = select(question, store, self._consenting)
         counted = count_sets(question, selection, self._slots)
-        prepared = Prepared(self._consenting.seq, version, selection, counted)
+        prepared = Prepared(state, version, selection, counted)
         self._prepared.pop(asked.run, None)
         while len(self._prepared) >= _RUNS_IN_MEMORY:
             self._prepared.popitem(last=False)
@@ -289,8 +288,7 @@ class Pipeline:
             if asked.again and earlier is not None and earlier.votes is not None:
                 return earlier.votes
             return Votes.none(len(set_labels(question.method, question.ask)) + 1)
-        terms = question.ask.terms
-        most = cap(terms.diff.t_diff)
+        most = cap(question.ask.terms.diff.t_diff)
         return Votes(
             judged.flagged,
             tuple(min(least, most) for least in judged.bound),
@@ -298,7 +296,7 @@ class Pipeline:
             tuple(self._marking.part(bitmap) for _, bitmap in counted.named)
             or ((0,) * WORDS,) * len(judged.told),
             judged.complement_flagged,
-            min(judged.complement_bound, cap(terms.t_complement)),
+            min(judged.complement_bound, cap(question.ask.terms.t_complement)),
             counted.population.bit_count(),
             judged.rank,
             self._history.entries,
@@ -318,6 +316,7 @@ class Pipeline:
     ) -> None:
         looked = step.name == LOOK
         with transaction(self._database):
+            self._consenting.check_still(self._prepared[asked.run].consent, now)
             if state is not None and state.step.name == LOOK:
                 self._history.keep_marks(asked.run)
             if decision.charge and not looked:

@@ -56,7 +56,7 @@ class Uses:
         content = {
             "study": study,
             "query_id": asked.query_sha256,
-            "snapshot": prepared.snapshot,
+            "snapshot": prepared.consent[0],
             "band": band(n),
         }
         self._outbox.add("use", content, now)
