@@ -4,6 +4,8 @@ Each confirmation of a hospital names the head that came with its snapshot and i
 hospital, so the hub cannot take it back. Every head is held against all others and our own leaves.
 """
 
+import base64
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +25,8 @@ from studies.events import announce
 #: A head that others saw is shown to a hospital only when it was seen this recently.
 SEEN_WITHIN: Final = timedelta(hours=24)
 OTHERS: Final = 2
+#: The kind of message in which a hospital says to everybody which head it saw.
+WORD_FOR_ALL: Final = "consent-witness+jws"
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,8 @@ def seen_by_others(
 ) -> Sequence[Witness]:
     """The newest heads that other hospitals confirmed within a day, one per hospital.
 
-    They travel in a snapshot, so that each hospital can see that others were told the same.
+    They travel in a snapshot, so that each hospital can see that others were told the same. Only
+    words that were signed for everybody: a confirmation as a whole also tells the hub of patients.
     """
     rows = session.scalars(
         select(Witness)
@@ -170,10 +175,21 @@ def seen_by_others(
     )
     newest: dict[str, Witness] = {}
     for row in rows:
-        newest.setdefault(row.site, row)
+        if is_for_everybody(row.body):
+            newest.setdefault(row.site, row)
         if len(newest) == count:
             break
     return tuple(newest.values())
+
+
+def is_for_everybody(body: bytes) -> bool:
+    """Whether a hospital's signed words are of the kind that others may read, by their header."""
+    head = body.partition(b".")[0]
+    try:
+        header = json.loads(base64.urlsafe_b64decode(head + b"=" * (-len(head) % 4)))
+    except ValueError:
+        return False
+    return isinstance(header, dict) and header.get("typ") == WORD_FOR_ALL
 
 
 def newest_words(session: Session, network: str) -> Sequence[Witness]:
