@@ -9,7 +9,7 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +19,7 @@ HANDLE_BYTES: Final = 20
 MOST_ITEMS: Final = 63
 MOST_ACTS: Final = 10_000_000
 ANY: Final = "*"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 KINDS: Final = ("letter", "passkey", "site")
 _EVERY: Final = 0xFFFF  # the place of "*" in a denial
 _ACT: Final = np.dtype(
@@ -208,8 +209,8 @@ def yes_of(packed: Packed, bits: int) -> tuple[str, ...]:
 
 
 def moment_ms(at: datetime) -> int:
-    """Milliseconds since 1970, as acts and denials count time."""
-    return round(at.timestamp() * 1000)
+    """Milliseconds since 1970, rounded down: as acts, denials and statements count time."""
+    return (at - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _whole(handle: bytes) -> bytes:

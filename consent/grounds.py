@@ -15,6 +15,7 @@ from consent.evidence import Act, Denial, Evidence, moment_ms
 from consent.items import ITEMS, with_parents
 from consent.models import ConsentEvent, Subject
 from consent.models_people import Passkey
+from consent.passkeys import encoded
 from consent.rule import ANY, Choice, Decision, Scope, decide
 from consent.standing import Standing
 from consent.subjects import handle_bytes
@@ -223,8 +224,27 @@ def _act(handle: int, row: Any) -> Act:
 
 
 def _passkeys(session: Session, keys: Iterable[str]) -> list[Mapping[str, Any]]:
+    """The enrolments of these passkeys, each with the code of the letter that vouches for it."""
     wanted = sorted(keys)
     if not wanted:
         return []
-    rows = session.scalars(select(Passkey.enrolled).where(Passkey.credential_id.in_(wanted)))
-    return list(rows)
+    rows = session.execute(
+        select(Passkey, Subject)
+        .join(Subject, Subject.id == Passkey.subject_id)
+        .where(Passkey.credential_id.in_(wanted))
+    )
+    return [
+        {
+            "network": subject.network,
+            "site": subject.site,
+            "handle": subject.handle,
+            "party": key.party,
+            "credential_id": key.credential_id,
+            "public_key": encoded(key.public_key),
+            "rp_id": key.enrolled["rp_id"],
+            "at": moment_ms(key.created_at),
+            "by": key.enrolled["by"],
+            "mac": key.enrolled["mac"],
+        }
+        for key, subject in rows
+    ]

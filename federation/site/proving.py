@@ -115,23 +115,22 @@ class Proving:
         handle: bytes,
         mac: bytes,
         more: Mapping[str, Any],
-        passkeys: Mapping[str, Enrolment],
+        passkeys: Mapping[str, tuple[Enrolment, _Letter]],
     ) -> bool:
         if kind == LETTER:
             return (
                 letter is not None
                 and letter.handle == handle
                 and letter.party == statement.party
-                and (letter.ended_at is None or milliseconds(statement.at) <= letter.ended_at)
+                and _in_time(letter, statement.at)
                 and statement.proved_by(mac, letter.key)
             )
         if kind == PASSKEY:
-            enrolment = passkeys.get(str(more.get("by")))
+            enrolled = passkeys.get(str(more.get("by")))
             return (
-                enrolment is not None
-                and enrolment.handle == statement.handle
-                and enrolment.party == statement.party
-                and proves(statement, more, enrolment)
+                enrolled is not None
+                and _in_time(enrolled[1], statement.at)
+                and proves(statement, more, enrolled[0])
             )
         own = vouched(self._database, statement.act)
         return (
@@ -146,8 +145,8 @@ class Proving:
 
     def _passkeys(
         self, evidence: Packed, letters: Mapping[str, _Letter]
-    ) -> Mapping[str, Enrolment]:
-        """Passkeys that one of this hospital's letters vouches for."""
+    ) -> Mapping[str, tuple[Enrolment, _Letter]]:
+        """Passkeys, each with the letter of this hospital that vouches for it."""
         found = {}
         for claims in evidence.passkeys:
             enrolment = _enrolment(claims)
@@ -156,9 +155,8 @@ class Proving:
                 continue
             own = (self._network, self._slug, handle_text(letter.handle), letter.party)
             said = (enrolment.network, enrolment.site, enrolment.handle, enrolment.party)
-            ended = letter.ended_at is not None and milliseconds(enrolment.at) > letter.ended_at
-            if own == said and not ended and enrolment.proved_by(_mac(claims), letter.key):
-                found[enrolment.credential_id] = enrolment
+            if own == said and enrolment.proved_by(_mac(claims), letter.key):
+                found[enrolment.credential_id] = (enrolment, letter)
         return found
 
     def _denied(self) -> dict[tuple[bytes, str, str], int]:
@@ -244,6 +242,11 @@ class Proving:
             bits & (~gone | agreed.get(study, nobody))
             for bits, (study, _) in zip(granted, snapshot.columns, strict=True)
         )
+
+
+def _in_time(letter: _Letter, at: datetime) -> bool:
+    """Whether a letter, or a passkey it vouches for, could still say yes at this moment."""
+    return letter.ended_at is None or milliseconds(at) <= letter.ended_at
 
 
 def _party(evidence: Packed, party: str) -> int:

@@ -1,0 +1,129 @@
+"""Evidence of a snapshot: what is packed is what is read, and nothing else is taken."""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consent.evidence import Act, Denial, Evidence, denials_of, moment_ms, pack, unpack, yes_of
+
+ITEMS = [f"item.{n}" for n in range(30)]
+names = st.sampled_from(["study-a", "study-b", "*"])
+acts = st.builds(
+    Act,
+    handle=st.integers(0, 9),
+    study=st.sampled_from(["study-a", "study-b"]),
+    text=st.sampled_from(["1" * 64, "2" * 64]),
+    party=st.sampled_from(["self", "p-1"]),
+    kind=st.sampled_from(["letter", "passkey", "site"]),
+    yes=st.lists(st.sampled_from(ITEMS), unique=True).map(lambda x: tuple(sorted(x))),
+    at=st.integers(0, 2**45),
+    act=st.binary(min_size=16, max_size=16).map(bytes.hex),
+    by=st.sampled_from(["ABC123", ""]),
+    mac=st.binary(min_size=16, max_size=16),
+    more=st.sampled_from([None, {"by": "x", "at": 3}]),
+)
+denials = st.builds(
+    Denial,
+    handle=st.binary(min_size=20, max_size=20),
+    study=names,
+    item=st.sampled_from([*ITEMS[:3], "*"]),
+    at=st.integers(0, 2**45),
+)
+
+
+@given(st.lists(acts, max_size=8), st.lists(denials, max_size=8))
+def test_what_is_packed_is_read(said: list[Act], denied: list[Denial]) -> None:
+    packed = unpack(pack(Evidence(said, denied)), handles=10)
+
+    read = [
+        (
+            row["handle"],
+            packed.studies[row["study"]],
+            packed.texts[row["text"]],
+            packed.parties[row["party"]],
+            tuple(sorted(yes_of(packed, int(row["items"])))),
+            row["at"],
+            row["act"].ljust(16, b"\0").hex(),
+            row["by"].decode(),
+            row["mac"].ljust(16, b"\0"),
+            packed.more.get(place),
+        )
+        for place, row in enumerate(packed.acts)
+    ]
+    assert read == [
+        (a.handle, a.study, a.text, a.party, a.yes, a.at, a.act, a.by, a.mac, a.more) for a in said
+    ]
+    assert denials_of(packed) == [(d.handle, d.study, d.item, d.at) for d in denied]
+
+
+def good() -> dict[str, Any]:
+    act = Act(1, "s", "t" * 64, "self", "letter", ("a", "b"), 5, "0" * 32, "ABC123", b"m" * 16)
+    return pack(Evidence([act], [Denial(b"h" * 20, "s", "*", 7)]))
+
+
+def cut(text: str) -> str:
+    return base64.urlsafe_b64encode(base64.urlsafe_b64decode(text + "==")[:-1]).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    ("changes", "handles"),
+    [
+        ({}, 1),  # an act of a handle that is not there
+        ({"studies": []}, 2),
+        ({"texts": []}, 2),
+        ({"parties": []}, 2),
+        ({"items": ["a"]}, 2),  # a bit without an item
+        ({"items": [f"i{n}" for n in range(64)]}, 2),
+        ({"studies": ["s", "s"]}, 2),
+        ({"studies": ["*"]}, 2),
+        ({"studies": [1]}, 2),
+        ({"studies": "s"}, 2),
+        ({"studies": ["x" * 65]}, 2),
+        ({"acts": 1}, 2),
+        ({"acts": "not base64 !"}, 2),
+        ({"acts": cut(good()["acts"])}, 2),
+        ({"denied": cut(good()["denied"])}, 2),
+        ({"more": []}, 2),
+        ({"more": {"1": {}}}, 2),
+        ({"more": {"x": {}}}, 2),
+        ({"more": {"0": 1}}, 2),
+        ({"passkeys": {}}, 2),
+        ({"passkeys": [1]}, 2),
+    ],
+)
+def test_anything_else_is_refused(changes: dict[str, Any], handles: int) -> None:
+    assert len(unpack(good(), handles=2).acts) == 1
+    with pytest.raises((ValueError, TypeError)):
+        unpack({**good(), **changes}, handles=handles)
+
+
+@pytest.mark.parametrize("part", ["acts", "denied", "studies", "more"])
+def test_a_part_that_is_missing_is_refused(part: str) -> None:
+    claims = good()
+    del claims[part]
+    with pytest.raises(ValueError, match="part"):
+        unpack(claims, handles=2)
+    with pytest.raises(ValueError, match="part"):
+        unpack("nothing", handles=2)
+
+
+def test_a_denial_about_what_no_act_names_keeps_its_names() -> None:
+    packed = unpack(pack(Evidence([], [Denial(b"h" * 20, "s", "collect.new", 1)])), handles=0)
+    assert denials_of(packed) == [(b"h" * 20, "s", "collect.new", 1)]
+
+
+def test_too_many_items_do_not_fit() -> None:
+    act = Act(0, "s", "t", "self", "letter", tuple(f"i{n}" for n in range(64)), 5, "0" * 32)
+    with pytest.raises(ValueError, match="63"):
+        pack(Evidence([act]))
+
+
+def test_moments_are_rounded_down() -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(microseconds=999)
+    assert moment_ms(at) == moment_ms(datetime(2026, 1, 1, tzinfo=UTC))
