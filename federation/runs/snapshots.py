@@ -1,5 +1,6 @@
 """Carrying snapshots of consent to sites, and what the sites say about them to the store."""
 
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from federation.engines.interface import Engine, EngineError, Reply
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import SigningKey, key_id
 from federation.protocol.messages import TYP_ACK, TYP_SNAPSHOT, sign, verify
-from federation.protocol.transparency import head_signer
+from federation.protocol.transparency import head_signer, open_witness
 from federation.runs.coverage import keep_coverage
 from federation.runs.driver import HUB
 from federation.runs.site_messages import bodies_in, take_messages
@@ -33,6 +34,7 @@ VALID = timedelta(minutes=60)
 LOOK = timedelta(seconds=2)
 RESEND = timedelta(minutes=2)
 SEEN_EVERY = timedelta(hours=1)
+_ROOT = re.compile(r"[0-9a-f]{64}")
 
 
 class Snapshots:
@@ -149,21 +151,32 @@ class Snapshots:
                 now=now,
                 unproven=claims.get("unproven"),
             )
-            self._witness(session, site, seq, claims.get("head"), body, now)
+            self._witness(session, node, claims.get("witness"), now)
             keep_coverage(session, site, claims.get("coverage"), now)
             take_messages(session, node, bodies_in(claims.get("messages")), now)
             self._note_seen(session, node, now)
             session.commit()
 
-    def _witness(
-        self, session: Session, site: str, seq: int, head: object, body: bytes, now: datetime
-    ) -> None:
-        """Keep which head of the log this hospital knows, in its own signed words."""
-        claims = head if isinstance(head, Mapping) else {}
-        size, root = claims.get("size"), claims.get("root")
-        if type(size) is not int or not isinstance(root, str) or len(root) != 64:
+    def _witness(self, session: Session, node: SiteNode, said: object, now: datetime) -> None:
+        """Keep which head of the log this hospital knows, in its own word that is for everybody.
+
+        What cannot be read changes nothing: the rest of the confirmation counts all the same.
+        """
+        if not isinstance(said, str) or not said.isascii():
             return
-        note_witness(session, site=site, seq=seq, size=size, root=root, body=body, now=now)
+        body = said.encode("ascii")
+        with suppress(ProtocolError, ConsentError):
+            head = open_witness(body, node.institution, node.sign_pub)
+            if _ROOT.fullmatch(head["root"]):
+                note_witness(
+                    session,
+                    site=node.institution,
+                    seq=head["seq"],
+                    size=head["size"],
+                    root=head["root"],
+                    body=body,
+                    now=now,
+                )
 
     def _note_seen(self, session: Session, node: SiteNode, now: datetime) -> None:
         """Keep, about once an hour, that the site was heard from; each confirmation says so too."""

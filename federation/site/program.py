@@ -122,7 +122,7 @@ class SiteProgram:
                 now,
                 coverage,
                 messages,
-                head=head_told(told),
+                head=_with(seq, head_told(told)),
                 unproven=band(unproven) if unproven else None,
             )
             with transaction(self._database):
@@ -136,7 +136,9 @@ class SiteProgram:
             code = error.code
         except Exception:
             code = "INTERNAL_REFUSED"
-        reply = self._replies.acknowledgement(seq, code, None, now, head=head_seen(self._database))
+        # The list in use and its head stay as they were: where the hub lost count, it learns them.
+        kept = _with(self._consenting.seq, head_seen(self._database))
+        reply = self._replies.acknowledgement(seq, code, None, now, head=kept)
         try:
             with transaction(self._database):
                 self._note(seq, code, reply, now)
@@ -186,6 +188,11 @@ def serve(
 def _until_tick(arrived: float, now: float, bucket: float) -> float:
     """Seconds until the next whole number of buckets, at least one, after `arrived`."""
     return arrived + max(1, math.ceil((now - arrived) / bucket)) * bucket - now
+
+
+def _with(seq: int, head: tuple[int, str] | None) -> tuple[int, tuple[int, str]] | None:
+    """The head together with the list that told of it; None without a list or a head."""
+    return None if head is None or seq == 0 else (seq, head)
 
 
 def _kind(message: bytes) -> str:

@@ -15,6 +15,7 @@ from federation.protocol.messages import TYP_ACK, TYP_REPLY, TYP_RESULT, sign
 from federation.protocol.pooling import CONTRIBUTION
 from federation.protocol.sealing import seal
 from federation.protocol.sums import flatten
+from federation.protocol.transparency import sign_witness
 from federation.query.coverage import read_coverages
 from federation.query.refusals import Refused
 from federation.query.terms import Terms
@@ -152,11 +153,12 @@ class Replies:
         coverage: Mapping[str, Any] | None = None,
         messages: Sequence[bytes] = (),
         *,
-        head: tuple[int, str] | None = None,
+        head: tuple[int, tuple[int, str]] | None = None,
         unproven: str | None = None,
     ) -> bytes:
-        """What became of a consent snapshot: applied, or refused with a code. With it go the head
-        of the hub's log as it is known here, of how many patients a yes could not be verified (a
+        """What became of a consent snapshot: applied, or refused with a code. With it go, signed by
+        itself because it is for everybody, the number of the list in use here and the `head` of the
+        hub's log that it told of; of how many patients a yes could not be verified (a
         band), when it is due how much of the data is filled, and the signed messages that wait for
         the hub. Raises CoverageError for what may not be told."""
         claims: dict[str, Any] = {
@@ -166,7 +168,7 @@ class Replies:
             "applied_at": None if applied_at is None else int(applied_at.timestamp()),
         }
         if head is not None:
-            claims["head"] = {"size": head[0], "root": head[1]}
+            claims["witness"] = self._witness(*head, now)
         if unproven is not None:
             claims["unproven"] = unproven
         if coverage is not None:
@@ -175,6 +177,14 @@ class Replies:
         if messages:
             claims["messages"] = [message.decode("ascii") for message in messages]
         return self._sign(claims, now, TYP_ACK)
+
+    def _witness(self, seq: int, head: tuple[int, str], now: datetime) -> str:
+        key, settings = self._directory.sign, self._directory.settings
+        size, root = head
+        said = sign_witness(
+            key, settings.slug, now, network=settings.network, seq=seq, size=size, root=root
+        )
+        return said.decode("ascii")
 
     def _common(self, asked: StepMessage | None, snapshot: int) -> dict[str, Any]:
         return {

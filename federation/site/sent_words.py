@@ -53,6 +53,8 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             "named": "Met de namen: {names}.",
             "applied": "Keuzelijst {seq} is in gebruik genomen.",
             "not_applied": "Keuzelijst {seq} is niet aangenomen ({code}).",
+            "unproven": "Van {n} patiënten kon een ja hier niet worden nagekeken; zij tellen niet "
+            "mee.",
             "told": "Het overzicht per variabele van wat er is ingevuld: afgerond, en kleine "
             "aantallen weggelaten.",
             "messages": "{n} berichten over uitnodigingen, papieren keuzes en wie mag beslissen. "
@@ -90,6 +92,7 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             "named": "With the names: {names}.",
             "applied": "Consent list {seq} is in use.",
             "not_applied": "Consent list {seq} was not accepted ({code}).",
+            "unproven": "Of {n} patients a yes could not be checked here; they are not counted.",
             "told": "The overview per variable of what is filled: rounded, and small counts "
             "left out.",
             "messages": "{n} messages about invitations, choices on paper and who may decide. Of "
@@ -140,7 +143,7 @@ _SAID = frozenset(
         "messages",
     }
 )
-_ACK = frozenset({"applied_at"})
+_ACK = frozenset({"applied_at", "witness", "unproven"})
 _ACKS = (ACKNOWLEDGEMENT, COVERAGE, MESSAGES)
 _MOST_PARTS = 2_000
 
@@ -276,6 +279,8 @@ def _words_of(message: Sent, claims: Mapping[str, Any], say: Texts, lang: str) -
         return []
     key = "applied" if claims["status"] == "applied" else "not_applied"
     lines = [say[key].format(seq=claims["seq"], code=claims["code"])]
+    if claims.get("unproven") is not None:
+        lines.append(say["unproven"].format(n=claims["unproven"]))
     if claims.get("coverage") is not None:
         lines.append(say["told" if message.kind == COVERAGE else "told_before"])
     if claims.get("messages"):

@@ -12,6 +12,7 @@ from consent.bands import BANDS
 from federation.disclosure.policy import Policy
 from federation.protocol.keys import key_id
 from federation.protocol.messages import TYP_SITE_MESSAGE, verify
+from federation.protocol.transparency import open_witness
 from federation.site.desk import opened
 from federation.site.outbox import counts
 from federation.site.overview import Overview
@@ -155,3 +156,25 @@ def test_orders_come_with_the_list(net: Net) -> None:
     with opened(net.folder / SITE, "Anna", net.now) as desk:
         (found,) = orders(desk.database)
         assert (found.handle, found.open) == (handle, True)
+
+
+def test_the_word_about_the_log_is_apart_and_names_the_list_in_use(net: Net) -> None:
+    """Other hospitals and everybody see this word, so it holds nothing of patients."""
+    invite(net)
+    head = {"size": 4, "root": "ab" * 32, "from": 0, "consistency": []}
+    ack = acknowledged(net, log=head)
+    assert ack["messages"]
+    public = net.directories[SITE].sign.public
+    word = open_witness(ack["witness"].encode(), SITE, public)
+    assert (word["seq"], word["size"], word["root"]) == (net.seq, 4, "ab" * 32)
+    common = {"v", "iss", "aud", "iat", "exp", "jti"}
+    assert set(word) - common == {"network", "seq", "size", "root"}
+
+    used = net.seq
+    net.seq += 1
+    other = {**head, "root": "cd" * 32}
+    refused = net.claims(SITE, net.snapshot(SITE, log=other))
+    assert (refused["status"], refused["code"]) == ("refused", "log_inconsistent")
+    word = open_witness(refused["witness"].encode(), SITE, public)
+    assert (word["seq"], word["size"]) == (used, 4)
+    assert Overview(net.folder / SITE).messages(lists=True)[0].contents.other == ()

@@ -147,10 +147,12 @@ def test_a_savepoint_is_judged_with_the_rest_of_its_transaction(factory: Session
         announce(session, actor=ANNA, action="network.created", about="network:oncozon")
     assert len(_lines(factory)) == 1
     with pytest.raises(UnannouncedChange), unit_of_work(factory, ANNA) as session:
-        announce(session, actor=ANNA, action="network.created", about="network:x")
-        session.commit()
-        with session.begin_nested():
-            _by_update(session)
+        _update_in_a_savepoint(session)
+
+
+def _update_in_a_savepoint(session: Session) -> None:
+    with session.begin_nested():
+        _by_update(session)
 
 
 def test_two_units_with_one_session_do_not_share_announcements(factory: SessionFactory) -> None:
