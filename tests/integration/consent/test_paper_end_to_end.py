@@ -13,7 +13,7 @@ from consent import service as consent
 from consent.acts import Circumstances, Said
 from consent.items import ITEMS
 from consent.models import ConsentEvent
-from consent.proof import site_prover
+from consent.proof import letter_prover, proof_key, site_prover
 from consent.recording import mark, say
 from consent.site_messages import processed
 from consent.witnessing import note_witness
@@ -167,3 +167,47 @@ def _confirm(place: Place, receipt: str, now: datetime) -> None:
             actor=Actor(kind="site", id=SITE),
             now=now,
         )
+
+
+def test_a_yes_by_letter_counts_with_that_letters_key_only(place: Place) -> None:
+    here, counting, session = place.here, Counting(place.here), place.hub.session
+    now = NOW + timedelta(minutes=1)
+    with transaction(here.database):
+        mine = here.letters.make(here.handles.handle("1"), [STUDY], NOW)
+        theirs = here.letters.make(here.handles.handle("2"), [STUDY], NOW)
+        here.letters.make(here.handles.handle("3"), [STUDY], NOW)
+    here.tell()
+    key = {each.code_id: _key(each.printed) for each in (mine, theirs)}
+    made_up = letter_prover(theirs.code_id, secrets.token_bytes(32))
+    another = letter_prover(mine.code_id, key[mine.code_id])
+    proofs = {"1": letter_prover(mine.code_id, key[mine.code_id]), "2": made_up, "3": another}
+    for number, prove in proofs.items():
+        subject = here.subject(number)
+        consent.record(
+            session,
+            subject=subject,
+            study=STUDY,
+            answers=YES,
+            text_version=place.hub.text,
+            language="nl",
+            form_key=secrets.token_hex(8),
+            actor=consent.patient(subject),
+            now=now,
+            circumstances=Circumstances(login_level="letter+second", prove=prove),
+        )
+    now += timedelta(minutes=1)
+    counting.take(now)
+    assert [counting.counts(number, now) for number in proofs] == [True, False, False]
+    place.hub.stop(here.subject("1"), now + timedelta(seconds=1))
+    now += timedelta(minutes=1)
+    counting.take(now)
+    assert not counting.counts("1", now)
+    at = here.database.execute(
+        "SELECT max(at) FROM denial WHERE handle = ?", (here.handles.handle("1"),)
+    ).fetchone()[0]
+    assert at is not None
+
+
+def _key(printed: str) -> bytes:
+    plain = printed.replace("-", "")
+    return proof_key(plain[:6], plain[6:])
