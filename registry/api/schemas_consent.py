@@ -7,7 +7,7 @@ from marshmallow import Schema, fields, validate
 from consent.withdrawing import LEVELS
 from registry.api.schemas import LANGUAGE, SLUG, Answers
 
-_HEX32 = validate.Regexp(r"^[0-9a-f]{64}$")
+_MAC = validate.Regexp(r"^[0-9a-f]{32}$")
 
 
 class TwoTimes(Schema):
@@ -112,8 +112,8 @@ class ClientProof(Schema):
     )
     mac = fields.String(
         required=True,
-        validate=_HEX32,
-        metadata={"description": "HMAC-SHA-256 of the statement, 64 hex digits."},
+        validate=_MAC,
+        metadata={"description": "HMAC-SHA-256-128 of the statement, 32 hex digits."},
     )
 
 

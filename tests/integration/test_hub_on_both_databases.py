@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from itsdangerous import URLSafeTimedSerializer
 
+from consent import letters
 from consent import service as consent
 from registry import audit
 from registry.accounts.sessions import start
@@ -22,6 +23,7 @@ from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 KEY = "k" * 40
+LETTER = letters.new_letter()
 STUDY = HORMONE_THERAPY.slug
 
 
@@ -39,10 +41,18 @@ def patient(factory: SessionFactory, tmp_path: Path) -> FlaskClient:
             actor=SYSTEM,
             now=NOW,
         )
-        subject = consent.add_subject(
-            session, site="catharina", handle=b"p" * 20, network=ONCOZON.slug, now=NOW
+        invitation = consent.invite(
+            session,
+            site="catharina",
+            handle=b"p" * 20,
+            code_id=LETTER.code_id,
+            verifier=letters.verifier(LETTER.code_id, LETTER.secret),
+            studies=[STUDY],
+            language="nl",
+            actor=SYSTEM,
+            now=NOW,
         )
-        session_id = start(session, now=NOW, subject_id=subject.id)
+        session_id = start(session, now=NOW, subject_id=invitation.subject_id)
     settings = Settings(secret_key=KEY, data=tmp_path, database_url="given")
     app = create_app(settings, factory=factory, clock=lambda: NOW)
     client = app.test_client()
@@ -66,7 +76,12 @@ def test_reading_giving_and_stopping(patient: FlaskClient, factory: SessionFacto
     with factory() as session:
         text = consent.text_for(session, STUDY, NOW)
     answers = dict.fromkeys(text.content["items"], "yes")
-    form = {"text_version": text.id, "answers": answers, "language": "nl"}
+    form = {
+        "text_version": text.id,
+        "answers": answers,
+        "language": "nl",
+        "letter_code": LETTER.printed,
+    }
     path = f"/api/v1/me/studies/{STUDY}/choices"
     first = send(patient, path, form, "form-0001")
     assert send(patient, path, form, "form-0001") == first

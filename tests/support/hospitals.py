@@ -12,22 +12,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from consent.snapshot import build_claims
 from federation.disclosure.policy import Policy
 from federation.methods.registry import parse
 from federation.protocol.encoding import parse_json, unb64
 from federation.protocol.keys import SigningKey
-from federation.protocol.messages import TYP_SNAPSHOT, sign
 from federation.query.codebook import Codebook, load_codebook
 from federation.query.model import Query
-from federation.runs.driver import HUB, Driver, Outcome, RunPlan
+from federation.runs.driver import Driver, Outcome, RunPlan
 from federation.runs.lanes import Drives, driver_for
-from federation.site.agreeing import all_agree
 from federation.site.directory import SiteDirectory, init_site, pin_peers
-from federation.site.handles import list_handles
 from federation.site.program import SiteProgram
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -197,37 +192,17 @@ class Net:
 
     def snapshot(self, slug: str, **more: Any) -> bytes:
         """The signed state of consent: everybody but the withdrawn, for every study."""
-        site = self.directories[slug]
-        handles = list_handles(site)
-        gone = {site.handles.handle(number) for number in self.withdrawn}
-        granted = np.array([handle.tobytes() not in gone for handle in handles.reshape(-1, 1)])
-        columns = [(study, item) for study in self.studies for item in REQUIRES]
-        claims = build_claims(
+        return consent_list(
+            self.directories[slug],
+            self.hub,
             network=NETWORK,
             seq=self.seq,
+            studies=self.studies,
+            requires=REQUIRES,
+            withdrawn=self.withdrawn,
             issued=self.now,
-            valid_until=self.now + timedelta(hours=1),
-            columns=columns,
-            handles=handles,
-            granted=[granted] * len(columns),
-            evidence=all_agree(
-                site.path,
-                network=NETWORK,
-                slug=slug,
-                handles=handles,
-                columns=columns,
-                granted=granted,
-                at=self.now,
-            ),
-        )
-        return sign(
-            TYP_SNAPSHOT,
-            {**claims, **more},
-            self.hub,
-            issuer=HUB,
-            audience=slug,
             now=self.now,
-            lifetime=timedelta(hours=1),
+            **more,
         )
 
     def publish(self, *sites: str) -> None:

@@ -19,24 +19,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from consent_lists import consent_list
 
-from consent.snapshot import build_claims
 from federation.disclosure.policy import Policy
 from federation.engines.embedded import EmbeddedEngine
 from federation.methods.registry import parse
 from federation.protocol.encoding import parse_json, unb64
 from federation.protocol.keys import SigningKey
-from federation.protocol.messages import TYP_SNAPSHOT, sign
 from federation.query.codebook import load_codebook
 from federation.query.errors import QueryError
 from federation.query.model import Query
 from federation.runs.direct import drive
-from federation.runs.driver import HUB, Driver, Outcome, RunPlan
-from federation.site.agreeing import all_agree
+from federation.runs.driver import Driver, Outcome, RunPlan
 from federation.site.directory import SiteDirectory, init_site, pin_peers
-from federation.site.handles import list_handles
 
 STUDIES = ("onco", "other")
 REQUIRES = ["use.record"]
@@ -265,36 +261,16 @@ class Net10:
         self.seq += 1
         at = issued or self.now
         for slug, site in self.directories.items():
-            handles = list_handles(site)
-            gone = {site.handles.handle(number) for number in self.withdrawn}
-            granted = np.array([handle.tobytes() not in gone for handle in handles.reshape(-1, 1)])
-            columns = [(study, item) for study in STUDIES for item in REQUIRES]
-            claims = build_claims(
+            message = consent_list(
+                site,
+                self.hub,
                 network="net10",
                 seq=self.seq,
+                studies=STUDIES,
+                requires=REQUIRES,
+                withdrawn=self.withdrawn,
                 issued=at,
-                valid_until=at + timedelta(hours=1),
-                columns=columns,
-                handles=handles,
-                granted=[granted] * len(columns),
-                evidence=all_agree(
-                    self.folder / slug,
-                    network="net10",
-                    slug=slug,
-                    handles=handles,
-                    columns=columns,
-                    granted=granted,
-                    at=at,
-                ),
-            )
-            message = sign(
-                TYP_SNAPSHOT,
-                claims,
-                self.hub,
-                issuer=HUB,
-                audience=slug,
                 now=self.now,
-                lifetime=timedelta(hours=1),
             )
             ack = self.send(slug, message)
             assert ack["status"] == "applied", ack

@@ -313,20 +313,20 @@ def test_an_idle_and_an_old_session_end(
     app: Flask, signed_in: Callable[..., FlaskClient], clock: Any
 ) -> None:
     client = signed_in("mine")
-    for _ in range(23):  # 23 × 29 minutes: used all the time
-        clock.now += timedelta(minutes=29)
+    for _ in range(36):  # 36 × 19 minutes: used all the time
+        clock.now += timedelta(minutes=19)
         assert client.get("/api/v1/me/choices").status_code == 200
     clock.now += timedelta(hours=1)
     assert client.get("/api/v1/me/choices").status_code == 401
     client = signed_in("mine")
-    clock.now += timedelta(minutes=31)
+    clock.now += timedelta(minutes=21)
     assert client.get("/api/v1/me/choices").status_code == 401
     client = signed_in("mine")
     statuses = []
-    for _ in range(27):  # 13 hours, never idle
-        clock.now += timedelta(minutes=29)
+    for _ in range(41):  # 13 hours, never idle
+        clock.now += timedelta(minutes=19)
         statuses.append(client.get("/api/v1/me/choices").status_code)
-    assert statuses[:24] == [200] * 24
+    assert statuses[:37] == [200] * 37
     assert statuses[-1] == 401
 
 
