@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from consent_lists import consent_list
 
 from federation.disclosure.policy import Policy
 from federation.methods.registry import parse
