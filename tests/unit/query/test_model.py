@@ -103,6 +103,14 @@ def test_a_query_cannot_be_changed_after_it_was_checked(gbsg: Codebook) -> None:
     assert query.sha256 == before
 
 
+@pytest.mark.parametrize("key", ["requires", "consent", "requirement_set", "items"])
+def test_t02_a_request_cannot_bring_its_own_requirements(gbsg: Codebook, key: str) -> None:
+    """A hospital takes what a patient must have agreed to from its own agreement with the study."""
+    with pytest.raises(QueryError) as refused:
+        parse(changed(**{key: ["use.record"]}), gbsg)
+    assert refused.value.code == "UNKNOWN_KEY"
+
+
 @pytest.mark.parametrize(
     ("obj", "code", "where", "said"),
     [
