@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from consent.evidence import ANY, KINDS, Packed, denials_of, yes_of
+from consent.evidence import ANY, KINDS, Packed, denials_of, moment_ms, yes_of
 from consent.passkeys import Enrolment, proves
 from consent.proof import ACT_BYTES, LETTER, MAC_BYTES, PASSKEY, Statement
 from consent.rule import SELF
@@ -47,9 +47,13 @@ class Proving:
         self._slug = slug
 
     def remember(self, snapshot: Snapshot) -> None:
-        """Keep every "no" of the snapshot for ever. Call inside a transaction."""
-        known = self._denied()
-        for handle, study, item, at in denials_of(snapshot.evidence):
+        """Keep every "no" of the snapshot for ever. Call inside a transaction.
+
+        None counts as said after the list was made: else a hub could shut a patient out for good.
+        """
+        known, latest = self._denied(), moment_ms(snapshot.issued)
+        for handle, study, item, said in denials_of(snapshot.evidence):
+            at = min(said, latest)
             if known.get((handle, study, item), -1) < at:
                 when = _EPOCH + timedelta(milliseconds=at)
                 denials.close(self._database, handle, study, [item], when)

@@ -181,6 +181,13 @@ def test_a_no_that_was_seen_stays_when_the_hub_forgets_it(
     assert site.counts(site.told(site.act(again)))
 
 
+def test_a_no_from_the_future_does_not_shut_a_patient_out_for_good(site: Site) -> None:
+    no = Denial(ANNA, "*", "*", 1 << 44)
+    assert not site.counts(site.told(site.act(site.statement()), denied=(no,)))
+    later = site.statement(at=NOW + timedelta(minutes=1), act="34" * 16)
+    assert site.counts(site.told(site.act(later)))
+
+
 def test_a_no_in_the_same_moment_wins(site: Site) -> None:
     no = Denial(ANNA, "study", "*", moment_ms(SAID))
     assert not site.counts(site.told(site.act(site.statement()), denied=(no,)))
