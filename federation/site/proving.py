@@ -51,7 +51,8 @@ class Proving:
 
         None counts as said after the list was made: else a hub could shut a patient out for good.
         """
-        known, latest = self._denied(), moment_ms(snapshot.issued)
+        # `issued` is in whole seconds, rounded down.
+        known, latest = self._denied(), moment_ms(snapshot.issued) + 999
         for handle, study, item, said in denials_of(snapshot.evidence):
             at = min(said, latest)
             if known.get((handle, study, item), -1) < at:

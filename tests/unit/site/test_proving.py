@@ -181,6 +181,12 @@ def test_a_no_that_was_seen_stays_when_the_hub_forgets_it(
     assert site.counts(site.told(site.act(again)))
 
 
+def test_a_no_in_the_second_of_the_list_keeps_its_place(site: Site) -> None:
+    yes = site.statement(at=NOW + timedelta(milliseconds=500))
+    no = Denial(ANNA, "*", "*", moment_ms(NOW) + 700)
+    assert not site.counts(site.told(site.act(yes), denied=(no,)))
+
+
 def test_a_no_from_the_future_does_not_shut_a_patient_out_for_good(site: Site) -> None:
     no = Denial(ANNA, "*", "*", 1 << 44)
     assert not site.counts(site.told(site.act(site.statement()), denied=(no,)))
