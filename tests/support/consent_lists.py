@@ -1,6 +1,6 @@
 """The signed state of consent of a test network: everybody agrees but who withdrew."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,9 +28,10 @@ def consent_list(
     withdrawn: Collection[str],
     issued: datetime,
     now: datetime,
-    **more: Any,
+    more: Mapping[str, Any] | None = None,
 ) -> bytes:
-    """A snapshot for one site, with letters made at that site to prove each yes."""
+    """A snapshot for one site, with letters made at that site to prove each yes. more: claims
+    that replace others."""
     handles = list_handles(site)
     gone = {site.handles.handle(number) for number in withdrawn}
     granted = np.array([handle.tobytes() not in gone for handle in handles.reshape(-1, 1)], bool)
@@ -55,7 +56,7 @@ def consent_list(
     )
     return sign(
         TYP_SNAPSHOT,
-        {**claims, **more},
+        {**claims, **(more or {})},
         hub,
         issuer=HUB,
         audience=site.slug,

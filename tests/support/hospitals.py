@@ -203,7 +203,7 @@ class Net:
             withdrawn=self.withdrawn,
             issued=self.now,
             now=self.now,
-            **more,
+            more=more,
         )
 
     def publish(self, *sites: str) -> None:

@@ -1,5 +1,6 @@
 """The rule is written twice, for Python and for the database: both must say the same."""
 
+import os
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,9 @@ from studies.base import new_id
 
 from .conftest import load
 
-PATIENTS = 10_000  # times ten moments: 100,000 histories, each with a cut of its own
+PATIENTS = int(os.environ.get("ONCOKRING_HISTORIES", "2500"))
+"""Times ten moments, each a history with a cut of its own; ONCOKRING_HISTORIES=10000 gives the
+100,000 of the design on each database (half a minute)."""
 START = datetime(2026, 1, 1, tzinfo=UTC)
 REQUEST = Scope("oncozon", "zuyderland", "use.record", "x", "record")
 FIELDS = ("network", "site", "item", "study", "category")

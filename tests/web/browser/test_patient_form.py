@@ -252,6 +252,7 @@ def test_by_keyboard_alone_at_1280(
     page.keyboard.press("Space")
     seen(page, "form-1280-kiezen")
     page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: not url.endswith("/kiezen"))
     for _page in range(9):
         page.wait_for_load_state()
         if "/controleer" in page.url:
