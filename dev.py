@@ -272,8 +272,10 @@ def serve(environment: Environment, arguments: Sequence[str]) -> None:
 def test(environment: Environment, arguments: Sequence[str]) -> None:
     environment.ready("test")
     os.chdir(environment.root)
-    # Two processes, files kept together so that what a file sets up is set up once.
+    # Two processes, files kept together so that what a file sets up is set up once. Measurements
+    # that take minutes are marked slow: python3 dev.py test -m slow.
     whole_suite = ["-n", "2", "--dist", "loadfile", "--cov", "--cov-report=term:skip-covered"]
+    whole_suite += ["-m", "not slow"]
     environment.run(["-m", "pytest", *(arguments or whole_suite)])
 
 

@@ -10,6 +10,8 @@ import json
 import sqlite3
 
 import numpy as np
+import pytest
+from identities import suspicious, texts
 
 from federation.protocol.encoding import unpack_array
 from registry.demo.patients import local_number
@@ -88,3 +90,33 @@ def test_one_sites_masked_sums_say_nothing_alone(watched):
         assert np.mean(high > 2**40) > 0.9
         seen += 1
     assert seen > 40
+
+
+def test_nothing_in_the_hubs_database_identifies_anybody(watched):
+    """T16: numbers that can be a BSN, old dates, e-mail and network addresses."""
+    seen = 0
+    found = set()
+    with sqlite3.connect(watched.folder / "hub.sqlite") as database:
+        for place, text in texts(database):
+            seen += 1
+            found |= {(place, what) for what in suspicious(text)}
+    assert seen > 10_000
+    assert found == set()
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "patient 111222333 said",
+        "born 12-03-1958",
+        '{"born":"1958-03-12"}',
+        "j.jansen@ziekenhuis.nl",
+        "from 192.168.1.20 at noon",
+    ],
+)
+def test_what_identifies_somebody_is_found(planted):
+    assert suspicious(planted)
+
+
+def test_what_is_of_the_hub_itself_is_not_taken_for_a_person():
+    assert suspicious("2026-11-22T10:00:00Z 123456789 version 1.2.3 uuid 00123456-0000") == []

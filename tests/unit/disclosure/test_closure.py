@@ -220,6 +220,12 @@ def test_many_rows_are_tried_with_one_pivot(monkeypatch):
     assert found.add(bits(range(1, 20), 80)) == Seen(True, 1)
 
 
+def test_a_thousand_answers_on_fifty_thousand_patients():
+    measured = measure(slots=50_000, sets=1_000)
+    assert measured.rank == 1_032
+    assert measured.median_check < 0.2
+
+
 @pytest.mark.slow
 def test_ten_thousand_answers_on_fifty_thousand_patients():
     """The time for one set when as much has been answered as a large hospital ever may."""

@@ -53,6 +53,20 @@ class _Quiet(WSGIRequestHandler):
         """Keep the test output for failures."""
 
 
+def _whole(app: Any) -> Any:
+    """Read each answer before it is sent: werkzeug leaves a file open when a browser hangs up."""
+
+    def serve(environment: Any, start_response: Any) -> list[bytes]:
+        answer = app(environment, start_response)
+        try:
+            return [b"".join(answer)]
+        finally:
+            if hasattr(answer, "close"):
+                answer.close()
+
+    return serve
+
+
 @dataclass
 class Place:
     """The running hub: where it listens, who can sign in, what was asked before."""
@@ -96,7 +110,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
             sites=folder / "sites",
         )
         app = create_app(settings, factory=running.network.factory)
-        server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+        server = make_server("127.0.0.1", 0, _whole(app), threaded=True, request_handler=_Quiet)
         thread = threading.Thread(target=server.serve_forever, name="web", daemon=True)
         thread.start()
         yield Place(f"http://127.0.0.1:{server.server_port}", running, runs)

@@ -1,14 +1,9 @@
-"""The hub stores nothing that identifies a patient (consent.md 3.6, 28; T16).
-
-Everything in the hub's database, signed messages opened, is searched for what identifies people:
-numbers that can be a BSN, dates of before this century's studies, e-mail and network addresses.
-"""
+"""Looking for what identifies people in everything a database holds, signed messages opened."""
 
 import base64
 import re
 import sqlite3
-
-import pytest
+from collections.abc import Iterator
 
 DATE = re.compile(r"(?<!\d)(?:\d{4}-\d{2}-\d{2}|\d{2}[-/.]\d{2}[-/.]\d{4})(?!\d)")
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+\.[a-z]{2,}", re.IGNORECASE)
@@ -33,7 +28,7 @@ def suspicious(text: str) -> list[str]:
     return [
         *(number for number in NINE.findall(text) if is_bsn(number)),
         *(date for date in DATE.findall(text) if year_of(date) < OLDEST),
-        *EMAIL.findall(text),
+        *(EMAIL.findall(text) if "@" in text else ()),
         *ADDRESS.findall(text),
     ]
 
@@ -46,7 +41,7 @@ def opened(blob: bytes) -> str:
     return blob.decode("latin-1")
 
 
-def texts(database: sqlite3.Connection):
+def texts(database: sqlite3.Connection) -> Iterator[tuple[str, str]]:
     """Every text and every blob, with its table and column."""
     tables = [n for (n,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
     for table in tables:
@@ -58,32 +53,3 @@ def texts(database: sqlite3.Connection):
                     yield f"{table}.{name}", value
                 elif isinstance(value, bytes) and len(value) > 40:
                     yield f"{table}.{name}", opened(value)
-
-
-def test_nothing_in_the_hubs_database_identifies_anybody(watched):
-    seen = 0
-    found = set()
-    with sqlite3.connect(watched.folder / "hub.sqlite") as database:
-        for place, text in texts(database):
-            seen += 1
-            found |= {(place, what) for what in suspicious(text)}
-    assert seen > 10_000
-    assert found == set()
-
-
-@pytest.mark.parametrize(
-    "planted",
-    [
-        "patient 111222333 said",
-        "born 12-03-1958",
-        '{"born":"1958-03-12"}',
-        "j.jansen@ziekenhuis.nl",
-        "from 192.168.1.20 at noon",
-    ],
-)
-def test_what_identifies_somebody_is_found(planted):
-    assert suspicious(planted)
-
-
-def test_what_is_of_the_hub_itself_is_not_taken_for_a_person():
-    assert suspicious("2026-11-22T10:00:00Z 123456789 version 1.2.3 uuid 00123456-0000") == []
