@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from consent.items import ITEMS, with_parents
+from consent.nothing_new import nothing_new_since
 from consent.rule import ALONE, ANY, Choice, Scope, decide
 
 Status = Literal["proposed", "active", "rejected", "inactive", "entered-in-error"]
@@ -24,8 +25,6 @@ State = Literal[
 ]
 WRONG_PERSON: Final = "wrong_person"
 OLDER_DATA: Final = "use.past"
-#: Said when a patient wants nothing new to be used (withdrawal level W2), and when again.
-NOTHING_NEW: Final = "collect.new"
 
 
 @dataclass(frozen=True)
@@ -152,13 +151,8 @@ class Patient:
         return all(self._permits_alone(study, code, now) for code in with_parents([item]))
 
     def _wants_nothing_new(self, study: str, now: datetime) -> bool:
-        said = [
-            one.choice
-            for one in self.spoken
-            if one.item == NOTHING_NEW and one.study in (study, ANY) and one.moment <= now
-        ]
-        last = max(said, key=lambda choice: choice.recorded_at, default=None)
-        return last is not None and last.kind != "grant"
+        said = (one.choice for one in self.spoken)
+        return nothing_new_since(said, study, now) is not None
 
     def _permits_alone(self, study: str, item: str, now: datetime) -> bool:
         choices = [one.choice for one in self.spoken]

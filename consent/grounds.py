@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +15,13 @@ from consent.evidence import Act, Denial, Evidence, moment_ms
 from consent.items import ITEMS, with_parents
 from consent.models import ConsentEvent, Subject
 from consent.models_people import Passkey
+from consent.nothing_new import nothing_new_since
 from consent.passkeys import encoded
 from consent.rule import ANY, Choice, Decision, Scope, decide
 from consent.standing import Standing
 from consent.subjects import handle_bytes
 
 Column = tuple[str, str]
-#: Said when a patient wants nothing new to be used. As long as a hospital cannot tell old data
-#: from new, it counts such a patient not at all.
-NOTHING_NEW: Final = "collect.new"
 
 
 @dataclass
@@ -90,6 +88,7 @@ class _Judging:
             (study, item): Scope(network, site, item, study, ITEMS[item].category)
             for study, item in columns
         }
+        self._studies = {study for study, _ in columns}
         # A closed parent closes its children, also where a study forgets to require the parent.
         self._needs = [
             [columns.index((study, code)) for code in with_parents([item])]
@@ -112,8 +111,8 @@ class _Judging:
         ]
         closed = {
             study
-            for study, _ in self._requests
-            if _wants_nothing_new(about, wide, study, self._moment)
+            for study in self._studies
+            if nothing_new_since(own.choices, study, self._moment) is not None
         }
         bits = [
             study not in closed and all(alone[need] is not None for need in self._needs[number])
@@ -130,22 +129,6 @@ class _Judging:
         decision = decide(request, choices, self._moment, needs=own.needs)
         lasts = decision.until is None or decision.until >= self._sure_until
         return decision if decision.permit and lasts else None
-
-
-def _wants_nothing_new(
-    about: Mapping[Column, Sequence[Choice]],
-    wide: Sequence[Choice],
-    study: str,
-    moment: datetime,
-) -> bool:
-    said = [
-        choice
-        for choice in [*about.get((study, NOTHING_NEW), ()), *wide]
-        if choice.scope.item == NOTHING_NEW
-        and max(choice.effective_at, choice.recorded_at) <= moment
-    ]
-    last = max(said, key=lambda choice: choice.recorded_at, default=None)
-    return last is not None and last.kind != "grant"
 
 
 def _denials(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Text, func, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from consent.errors import ConsentError
@@ -210,18 +210,26 @@ def _columns(session: Session, site: str, network: str) -> tuple[Column, ...]:
             Participation.state == "open",
         )
     ).all()
+    asked = _ask_about_death(session, network)
     return tuple(
         (study, item)
         for study, requires in sorted((slug, tuple(items)) for slug, items in open_here)
-        for item in with_parents([*requires, *_asked_too(session, study)])
+        for item in with_parents([*requires, *([AFTER_DEATH] if study in asked else [])])
     )
 
 
-def _asked_too(session: Session, study: str) -> list[str]:
-    # A hospital needs this one to judge about patients who died; no study can require it.
-    texts = session.scalars(select(TextVersion.content).where(TextVersion.study == study))
-    asked = any(AFTER_DEATH in content.get("items", ()) for content in texts)
-    return [AFTER_DEATH] if asked else []
+def _ask_about_death(session: Session, network: str) -> set[str]:
+    # A hospital needs this answer to judge about patients who died; no study can require it. Looked
+    # for in the stored JSON as it is: this is asked every few seconds, and texts are long.
+    names_it = type_coerce(TextVersion.content, Text).contains(f'"{AFTER_DEATH}"')
+    return set(
+        session.scalars(
+            select(TextVersion.study)
+            .join(Study, Study.slug == TextVersion.study)
+            .where(Study.network == network, names_it)
+            .distinct()
+        )
+    )
 
 
 def _columns_sha256(columns: Sequence[Column]) -> str:

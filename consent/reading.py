@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -20,13 +20,11 @@ from consent.models import (
     Subject,
     TextVersion,
 )
+from consent.nothing_new import nothing_new_since
 from consent.recording import as_of
 from consent.rule import ANY, Scope, decide
 from consent.standing import Standing
 from studies.models import Institution, Participation, Study
-
-#: A withdrawal of this ends the data window: nothing newer may be used. No study requires it.
-COLLECT_NEW: Final = "collect.new"
 
 ItemStateName = Literal[
     "not_asked", "deferred", "granted", "refused", "withdrawn", "expired", "suspended"
@@ -117,16 +115,17 @@ def choices(
     events = _events(session, subject)
     heard = [event for event in events if party in (None, event.party)]
     return tuple(
-        _study_choices(subject, study, part, said, heard, moment, _nothing_new(events, study.slug))
+        _study_choices(
+            subject,
+            study,
+            part,
+            said,
+            heard,
+            moment,
+            nothing_new_since(said.choices, study.slug, moment),
+        )
         for study, part in _studies(session, subject, events)
     )
-
-
-def _nothing_new(events: Sequence[ConsentEvent], study: str) -> datetime | None:
-    """Since when nothing new may be used in this study; None when it may."""
-    about = (event for event in reversed(events) if event.study in (study, ANY))
-    last = next((event for event in about if event.item == COLLECT_NEW), None)
-    return None if last is None or last.kind == "granted" else last.recorded_at
 
 
 def _events(session: Session, subject: Subject) -> Sequence[ConsentEvent]:

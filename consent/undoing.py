@@ -15,7 +15,7 @@ from consent.acts import Circumstances, Said
 from consent.errors import ConsentError
 from consent.items import ITEMS
 from consent.models import ConsentEvent, Receipt, Subject
-from consent.reading import COLLECT_NEW
+from consent.nothing_new import COLLECT_NEW
 from consent.recording import say
 from consent.rule import ANY
 from consent.texts import text_for

@@ -17,7 +17,7 @@ from consent.errors import ConsentError
 from consent.items import ITEMS, with_parents
 from consent.models import ConsentEvent, Receipt, Subject
 from consent.models_people import DestroyOrder
-from consent.reading import COLLECT_NEW as COLLECT_NEW
+from consent.nothing_new import COLLECT_NEW
 from consent.recording import say
 from consent.rule import ANY
 from consent.texts import text_for

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session, sessionmaker
 SessionFactory = sessionmaker[Session]
 Clock = Callable[[], datetime]
 
-BUSY_TIMEOUT_MS = 30_000
+BUSY_TIMEOUT_MS = 10_000
 STATEMENT_TIMEOUT_MS = 30_000
 # One connection for each of the server's threads (registry/commands/serve.py) and some to spare:
 # a thread that waits for a connection looks to its visitor like a hub that is down.

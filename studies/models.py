@@ -23,7 +23,8 @@ def _one_of(column: str, words: tuple[str, ...]) -> str:
 class Network(Base):
     """A regional oncology network: institutions that agreed to work by the same rules.
 
-    `consent`: what it settled about consent (consent.settings); what is not named is cautious.
+    `consent`: what it settled about consent (login_levels, renewal_years, remind_years,
+    claim_years); what is not named is cautious.
     """
 
     __tablename__ = "network"
@@ -102,7 +103,7 @@ class Study(Base):
     query.md; `output_by_site` whether results may name hospitals where every policy allows it.
     Under protection `delivery` says how: "sealed" for the holder of `result_key`, or "hub" with the
     agreement `benchmark`. `terms`: thresholds of the study itself, in force where stricter.
-    `consent`: its route, retention class and data window (consent.settings).
+    `consent`: its retention class (consent.retention).
     """
 
     __tablename__ = "study"

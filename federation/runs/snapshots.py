@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from consent import service as consent
 from consent.errors import ConsentError
-from consent.models import Ack, LogHead
+from consent.models import Ack, LogHead, SnapshotRecord
 from consent.tree_heads import sign_head
 from consent.witnessing import note_witness
 from federation.engines.interface import Engine, EngineError, Reply
@@ -76,6 +76,20 @@ class Snapshots:
 
         return signed
 
+    def _published(self, site: str, now: datetime, asked: bool) -> SnapshotRecord | None:
+        """Make the next snapshot of one hospital when it is due; give the one to send, if any.
+
+        Each hospital in a transaction of its own: patients who are choosing wait for one at most.
+        """
+        age = REFRESH_ASKED if asked else REFRESH_IDLE
+        with self._factory() as session:
+            # A node without a network has no patients whose choices could be told.
+            with suppress(ConsentError):
+                consent.publish_snapshots(session, self._sign(now), [site], now=now, refresh=age)
+            record = consent.snapshot_to_send(session, site)
+            session.commit()
+            return record
+
     def publish(self, now: datetime, asked: Iterable[str]) -> bool:
         """Make what choices, texts and time demand, and send what is not confirmed yet."""
         if self._looked is not None and timedelta(0) <= now - self._looked < LOOK:
@@ -83,21 +97,15 @@ class Snapshots:
         self._looked = now
         asked = set(asked)
         with self._factory() as session:
-            nodes = set(session.scalars(select(SiteNode.institution)))
-            signing = self._sign(now)
-            for site in sorted(nodes):
-                age = REFRESH_ASKED if site in asked else REFRESH_IDLE
-                # A node without a network has no patients whose choices could be told.
-                with suppress(ConsentError):
-                    consent.publish_snapshots(session, signing, [site], now=now, refresh=age)
+            nodes = sorted(session.scalars(select(SiteNode.institution)))
             for network in session.scalars(select(LogHead.network)).all():
                 sign_head(session, head_signer(self._key, now), network, now)
-            unconfirmed = [
-                (site, record.seq, record.body)
-                for site in sorted(nodes)
-                if (record := consent.snapshot_to_send(session, site)) is not None
-            ]
             session.commit()
+        unconfirmed = [
+            (site, record.seq, record.body)
+            for site in nodes
+            if (record := self._published(site, now, site in asked)) is not None
+        ]
         sent = False
         for site, seq, body in unconfirmed:
             if body is None or self._again.get((site, seq), now) > now:

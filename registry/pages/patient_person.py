@@ -14,7 +14,7 @@ from werkzeug.exceptions import NotFound
 from consent import service as consent
 from consent.items import GROUPS, ITEMS
 from consent.models import Receipt, Subject
-from consent.reading import COLLECT_NEW
+from consent.nothing_new import COLLECT_NEW
 from consent.rule import ANY
 from registry.forms.sections import left_out_by
 from registry.pages.connections import Connection, connection_of

@@ -35,7 +35,7 @@ def test_sqlite_connections_are_set_for_safety(factory: SessionFactory) -> None:
         "foreign_keys": 1,
         "journal_mode": "wal",
         "synchronous": 2,
-        "busy_timeout": 30_000,
+        "busy_timeout": 10_000,
     }
 
 
