@@ -67,7 +67,8 @@ COPY federation/methods federation/methods
 COPY federation/disclosure federation/disclosure
 COPY federation/protocol federation/protocol
 COPY federation/site federation/site
-COPY consent/__init__.py consent/bands.py consent/errors.py consent/evidence.py consent/log.py \
+COPY consent/__init__.py consent/bands.py consent/encoding.py consent/errors.py \
+    consent/evidence.py consent/log.py \
     consent/parties.py consent/passkeys.py consent/proof.py consent/rule.py \
     consent/second_factor.py consent/snapshot.py consent/
 RUN pip install --no-deps --no-build-isolation --no-index .

@@ -5,21 +5,19 @@ Pure; numpy only. The hub packs what stands in its log; the hospital checks ever
 are read in a fraction of a second.
 """
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from consent.encoding import b64, unb64
+from consent.rule import ANY
+
 HANDLE_BYTES: Final = 20
 MOST_ITEMS: Final = 63
 MOST_ACTS: Final = 10_000_000
-ANY: Final = "*"
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 KINDS: Final = ("letter", "passkey", "site")
 _EVERY: Final = 0xFFFF  # the place of "*" in a denial
 _ACT: Final = np.dtype(
@@ -142,8 +140,8 @@ def pack(evidence: Evidence) -> dict[str, Any]:
         "texts": list(texts),
         "items": list(items),
         "parties": list(parties),
-        "acts": _b64(acts.tobytes()),
-        "denied": _b64(np.array(rows, _DENIAL).tobytes()),
+        "acts": b64(acts.tobytes()),
+        "denied": b64(np.array(rows, _DENIAL).tobytes()),
         "more": {str(n): dict(a.more) for n, a in enumerate(evidence.acts) if a.more is not None},
         "passkeys": [dict(each) for each in evidence.passkeys],
     }
@@ -208,11 +206,6 @@ def yes_of(packed: Packed, bits: int) -> tuple[str, ...]:
     return tuple(item for place, item in enumerate(packed.items) if bits >> place & 1)
 
 
-def moment_ms(at: datetime) -> int:
-    """Milliseconds since 1970, rounded down: as acts, denials and statements count time."""
-    return (at - _EPOCH) // timedelta(milliseconds=1)
-
-
 def _whole(handle: bytes) -> bytes:
     # numpy drops trailing zero bytes when it gives one element.
     return handle.ljust(HANDLE_BYTES, b"\0")
@@ -239,14 +232,7 @@ def _read_names(value: object) -> tuple[str, ...]:
 
 
 def _rows(text: object, dtype: np.dtype[np.void]) -> NDArray[np.void]:
-    if not isinstance(text, str) or len(text) > MOST_ACTS * dtype.itemsize:
-        raise ValueError("base64url text of a limited length")
-    try:
-        data = base64.b64decode(
-            text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True
-        )
-    except (binascii.Error, UnicodeEncodeError) as error:
-        raise ValueError("not base64url") from error
+    data = unb64(text, MOST_ACTS * dtype.itemsize * 3 // 4 - 3)
     if len(data) % dtype.itemsize:
         raise ValueError("not whole rows")
     return np.frombuffer(data, dtype) if data else np.zeros(0, dtype)
@@ -269,7 +255,3 @@ def _read_passkeys(value: object) -> tuple[Mapping[str, Any], ...]:
     if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
         raise TypeError("passkeys are a list of tables")
     return tuple(value)
-
-
-def _b64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

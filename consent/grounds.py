@@ -11,12 +11,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from consent import standing
-from consent.evidence import Act, Denial, Evidence, moment_ms
+from consent.encoding import b64, to_ms
+from consent.evidence import Act, Denial, Evidence
 from consent.items import ITEMS, with_parents
 from consent.models import ConsentEvent, Subject
 from consent.models_people import Passkey
 from consent.nothing_new import nothing_new_since
-from consent.passkeys import encoded
 from consent.rule import ANY, Choice, Decision, Scope, decide
 from consent.standing import Standing
 from consent.subjects import handle_bytes
@@ -141,7 +141,7 @@ def _denials(
             at = max(choice.effective_at, choice.recorded_at)
             if choice.kind != "grant" and at <= moment:
                 place = (handle, choice.scope.study, choice.scope.item)
-                newest[place] = max(moment_ms(at), newest.get(place, 0))
+                newest[place] = max(to_ms(at), newest.get(place, 0))
     return [Denial(*place, at) for place, at in newest.items()]
 
 
@@ -198,7 +198,7 @@ def _act(handle: int, row: Any) -> Act:
         party=party,
         kind=kind,
         yes=tuple(proof["yes"]),
-        at=moment_ms(effective),
+        at=to_ms(effective),
         act=proof["act"],
         by=proof["by"] if kind == "letter" else "",
         mac=bytes.fromhex(proof.get("mac", "")),
@@ -223,9 +223,9 @@ def _passkeys(session: Session, keys: Iterable[str]) -> list[Mapping[str, Any]]:
             "handle": subject.handle,
             "party": key.party,
             "credential_id": key.credential_id,
-            "public_key": encoded(key.public_key),
+            "public_key": b64(key.public_key),
             "rp_id": key.enrolled["rp_id"],
-            "at": moment_ms(key.created_at),
+            "at": to_ms(key.created_at),
             "by": key.enrolled["by"],
             "mac": key.enrolled["mac"],
         }

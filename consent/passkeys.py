@@ -5,8 +5,6 @@ is mine" (an enrolment, with the letter's code over it). From then on the key's 
 statement proves a yes as the letter does. Only ES256 (P-256, SHA-256), with user verification.
 """
 
-import base64
-import binascii
 import hmac
 import json
 from collections.abc import Mapping
@@ -24,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 )
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from consent.encoding import b64, from_ms, one_per_line, to_ms, unb64
 from consent.proof import PASSKEY, Statement
 
 POINT_BYTES: Final = 65  # 0x04, x, y
@@ -32,9 +31,7 @@ _TITLE: Final = "oncokring/v1/passkey"
 _PRESENT: Final = 0x01
 _VERIFIED: Final = 0x04
 _AUTHENTICATOR_BYTES: Final = 37  # hash of the relying party, flags, counter
-_MOST: Final = 2000
-_EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-_MILLISECOND: Final = timedelta(milliseconds=1)
+_MOST: Final = 1_497  # 2,000 characters
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ class Enrolment:
     @property
     def canonical(self) -> bytes:
         """One spelling: a line per field. No field may hold a line break."""
-        fields = (
+        return one_per_line(
             _TITLE,
             self.network,
             self.site,
@@ -65,11 +62,8 @@ class Enrolment:
             self.credential_id,
             self.public_key,
             self.rp_id,
-            str((self.at - _EPOCH) // _MILLISECOND),
+            str(to_ms(self.at)),
         )
-        if any("\n" in field for field in fields):
-            raise ValueError("a field of an enrolment is one line")
-        return "\n".join(fields).encode("utf-8")
 
     def mac(self, key: bytes) -> bytes:
         """HMAC-SHA-256 under the proof key of the letter that vouches for the passkey."""
@@ -82,7 +76,7 @@ class Enrolment:
 
 def challenge_of(statement: Statement) -> str:
     """What the passkey signs: the statement's SHA-256, as base64url."""
-    return encoded(statement.digest)
+    return b64(statement.digest)
 
 
 def proof_of(
@@ -96,7 +90,7 @@ def proof_of(
     return {
         "kind": PASSKEY,
         "by": credential_id,
-        "at": (statement.at - _EPOCH) // _MILLISECOND,
+        "at": to_ms(statement.at),
         "authenticator": response["authenticatorData"],
         "client": response["clientDataJSON"],
         "signature": response["signature"],
@@ -115,7 +109,7 @@ def proves(statement: Statement, proof: Mapping[str, Any], enrolment: Enrolment)
     if proof.get("kind") != PASSKEY or proof.get("by") != enrolment.credential_id:
         return False
     try:
-        signed_at = _EPOCH + int(proof["at"]) * _MILLISECOND
+        signed_at = from_ms(int(proof["at"]))
         early = statement.at - signed_at
         signed = replace(statement, at=signed_at)
         authenticator = decoded(proof["authenticator"])
@@ -134,22 +128,9 @@ def proves(statement: Statement, proof: Mapping[str, Any], enrolment: Enrolment)
     )
 
 
-def encoded(raw: bytes) -> str:
-    """base64url without padding."""
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
-
-
 def decoded(text: object) -> bytes:
     """The bytes of base64url text in its one spelling; ValueError for anything else."""
-    if not isinstance(text, str) or len(text) > _MOST:
-        raise ValueError("not base64url")
-    try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, UnicodeEncodeError) as error:
-        raise ValueError("not base64url") from error
-    if encoded(raw) != text:
-        raise ValueError("not base64url")
-    return raw
+    return unb64(text, _MOST)
 
 
 def _asked_by_us(said: Mapping[str, Any], challenge: str, rp_id: str) -> bool:

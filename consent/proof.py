@@ -8,12 +8,14 @@ can be proved: a code over exactly what was agreed to, by whom, where and when.
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from consent.encoding import one_per_line, to_ms
 
 LETTER: Final = "letter"
 PASSKEY: Final = "passkey"
@@ -72,8 +74,7 @@ class Statement:
     @property
     def canonical(self) -> bytes:
         """One spelling: a line per field, items sorted. No field may hold a line break."""
-        at = (self.at - _EPOCH) // _MILLISECOND
-        fields = (
+        return one_per_line(
             _TITLE,
             self.network,
             self.site,
@@ -82,12 +83,9 @@ class Statement:
             self.study,
             self.text_version,
             ",".join(sorted(self.yes)),
-            str(at),
+            str(to_ms(self.at)),
             self.act,
         )
-        if any("\n" in field for field in fields):
-            raise ValueError("a field of a statement is one line")
-        return "\n".join(fields).encode("utf-8")
 
     @property
     def digest(self) -> bytes:
@@ -122,7 +120,3 @@ def site_prover(checker: str) -> Prove:
         return {"kind": SITE, "by": checker, "mac": ""}
 
     return prove
-
-
-_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-_MILLISECOND = timedelta(milliseconds=1)

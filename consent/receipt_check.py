@@ -8,10 +8,11 @@ must be over exactly this document.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
+from consent.encoding import from_ms
 from consent.log import leaf_hash, verify_inclusion
 
 PROFILE: Final = "dpv-27560:receipt-eu-gdpr"
@@ -20,7 +21,6 @@ JURISDICTION: Final = "NL"
 
 #: Gets a signed message, gives its claims; raises an exception with a `code` when it does not hold.
 Open = Callable[[bytes], Mapping[str, Any]]
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 # What an answer shows beside its canonical text, and where the text says the same.
 _SHOWN: Final = (
     ("item", "item"),
@@ -125,7 +125,7 @@ def _answers(document: Mapping[str, Any]) -> Check:
             return Check("answers", False, "answer_changed")
         content = json.loads(one["content"])
         shown = all(one[name] == content[inside] for name, inside in _SHOWN)
-        moment = _EPOCH + timedelta(milliseconds=content["effective_at"])
+        moment = from_ms(content["effective_at"])
         belongs = (
             content["receipt_id"] == document["receipt"]
             and content["network"] == document["network"]["slug"]

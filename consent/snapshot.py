@@ -5,8 +5,6 @@ The hub builds the claims, a message signs them; the site parses them, checks th
 `permits` of what is left. What is not in a snapshot is not permitted.
 """
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from consent.encoding import b64, unb64
 from consent.errors import ConsentError
 from consent.evidence import NOTHING, Evidence, Packed, pack, unpack
 
@@ -129,10 +128,8 @@ def build_claims(
         "issued": int(issued.timestamp()),
         "valid_until": int(valid_until.timestamp()),
         "columns": [{"study": study, "item": item} for study, item in columns],
-        "handles": _b64(ordered.tobytes()),
-        "granted": [
-            _b64(np.packbits(mask[order], bitorder="little").tobytes()) for mask in granted
-        ],
+        "handles": b64(ordered.tobytes()),
+        "granted": [b64(np.packbits(mask[order], bitorder="little").tobytes()) for mask in granted],
     }
 
 
@@ -174,7 +171,7 @@ def _parse(claims: Mapping[str, Any]) -> Snapshot:
     if not isinstance(claims["network"], str):
         raise TypeError("network is text")
     columns = _columns(claims["columns"])
-    handles = np.frombuffer(_unb64(claims["handles"], MAX_HANDLES * HANDLE_BYTES), dtype=_HANDLE)
+    handles = np.frombuffer(unb64(claims["handles"], MAX_HANDLES * HANDLE_BYTES), dtype=_HANDLE)
     if np.any(handles[1:] <= handles[:-1]):
         raise ValueError("handles are sorted and without repeats")
     packed = claims["granted"]
@@ -214,7 +211,7 @@ def _columns(value: object) -> tuple[tuple[str, str], ...]:
 
 
 def _mask(text: object, length: int) -> Mask:
-    data = _unb64(text, MAX_HANDLES)
+    data = unb64(text, MAX_HANDLES)
     if len(data) != (length + 7) // 8:
         raise ValueError("a mask is as long as the handles")
     bits = np.unpackbits(np.frombuffer(data, dtype=np.uint8), bitorder="little")
@@ -231,21 +228,3 @@ def _whole(value: object) -> int:
 
 def _moment(value: object) -> datetime:
     return datetime.fromtimestamp(_whole(value), UTC)
-
-
-def _b64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
-
-
-def _unb64(text: object, max_bytes: int) -> bytes:
-    if not isinstance(text, str) or len(text) > max_bytes * 4 // 3 + 4:
-        raise ValueError("base64url text of a limited length")
-    try:
-        data = base64.b64decode(
-            text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True
-        )
-    except (binascii.Error, UnicodeEncodeError) as error:
-        raise ValueError("not base64url") from error
-    if _b64(data) != text:
-        raise ValueError("not the one spelling of these bytes")
-    return data

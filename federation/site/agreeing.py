@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from consent.evidence import Act, Evidence, moment_ms
+from consent.evidence import Act, Evidence
 from consent.proof import LETTER, Prove, Statement, letter_prover
 from consent.rule import SELF
 from federation.site.directory import DATABASE_FILE
@@ -114,7 +114,7 @@ def all_agree(
                     party=SELF,
                     kind=LETTER,
                     yes=statement.yes,
-                    at=moment_ms(at),
+                    at=milliseconds(at),
                     act=statement.act,
                     by=code,
                     mac=statement.mac(key),

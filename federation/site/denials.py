@@ -9,8 +9,6 @@ from datetime import datetime
 
 from federation.site.store import milliseconds
 
-ANY = "*"
-
 
 def close(
     database: sqlite3.Connection, handle: bytes, study: str, items: Iterable[str], at: datetime

@@ -18,8 +18,9 @@ from typing import Any, Final
 
 from consent.parties import SELF
 from consent.proof import act_of
+from consent.rule import ANY
 from federation.site import audit
-from federation.site.denials import ANY, close
+from federation.site.denials import close
 from federation.site.errors import SetupError
 from federation.site.outbox import Outbox
 from federation.site.parties import person

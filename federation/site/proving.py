@@ -10,24 +10,23 @@ a "no" does not come back.
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from consent.evidence import ANY, KINDS, Packed, denials_of, moment_ms, yes_of
+from consent.evidence import KINDS, Packed, denials_of, yes_of
 from consent.passkeys import Enrolment, proves
 from consent.proof import ACT_BYTES, LETTER, MAC_BYTES, PASSKEY, Statement
-from consent.rule import SELF
+from consent.rule import ANY, SELF
 from consent.snapshot import HANDLE_BYTES, Mask, Snapshot
 from federation.site import denials, parties
 from federation.site.paper import vouched
 from federation.site.pseudonyms import handle_text
-from federation.site.store import milliseconds
+from federation.site.store import milliseconds, moment
 
 AFTER_DEATH: Final = "after.death"
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -52,11 +51,11 @@ class Proving:
         None counts as said after the list was made: else a hub could shut a patient out for good.
         """
         # `issued` is in whole seconds, rounded down.
-        known, latest = self._denied(), moment_ms(snapshot.issued) + 999
+        known, latest = self._denied(), milliseconds(snapshot.issued) + 999
         for handle, study, item, said in denials_of(snapshot.evidence):
             at = min(said, latest)
             if known.get((handle, study, item), -1) < at:
-                when = _EPOCH + timedelta(milliseconds=at)
+                when = moment(at)
                 denials.close(self._database, handle, study, [item], when)
 
     def proven(self, snapshot: Snapshot, now: datetime) -> Snapshot:
@@ -101,7 +100,7 @@ class Proving:
                 study=evidence.studies[study],
                 text_version=evidence.texts[text],
                 yes=yes[items],
-                at=_EPOCH + timedelta(milliseconds=at),
+                at=moment(at),
                 act=act.ljust(ACT_BYTES, b"\0").hex(),
             )
             more = evidence.more.get(place, {})
@@ -266,9 +265,7 @@ def _enrolment(claims: Mapping[str, Any]) -> Enrolment | None:
         return None
     if not 0 <= at < 1 << 45:
         return None
-    return Enrolment(
-        **{word: claims[word] for word in words}, at=_EPOCH + timedelta(milliseconds=at)
-    )
+    return Enrolment(**{word: claims[word] for word in words}, at=moment(at))
 
 
 def _mac(claims: Mapping[str, Any]) -> bytes:

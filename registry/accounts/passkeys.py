@@ -34,6 +34,7 @@ from webauthn.helpers.structs import (
 
 from consent import passkeys as statements
 from consent.catalogue import LOGIN_LEVELS
+from consent.encoding import b64
 from consent.errors import ConsentError
 from consent.models import Invitation, Subject
 from consent.models_people import Passkey
@@ -115,7 +116,7 @@ def enrol(
         handle=subject.handle,
         party=party,
         credential_id=credential_id,
-        public_key=statements.encoded(point),
+        public_key=b64(point),
         rp_id=place.rp_id,
         at=now,
     )
@@ -147,7 +148,7 @@ def enrolment_of(subject: Subject, key: Passkey) -> statements.Enrolment:
         handle=subject.handle,
         party=key.party,
         credential_id=key.credential_id,
-        public_key=statements.encoded(key.public_key),
+        public_key=b64(key.public_key),
         rp_id=str(key.enrolled["rp_id"]),
         at=key.created_at,
     )
@@ -315,7 +316,7 @@ def _registered(
         raise ConsentError("passkey_refused") from error
     if not isinstance(key, DecodedEC2PublicKey) or len(key.x) != 32 or len(key.y) != 32:
         raise ConsentError("passkey_refused")
-    number = statements.encoded(checked.credential_id)
+    number = b64(checked.credential_id)
     if len(number) > 400:
         raise ConsentError("passkey_refused")
     return number, b"\x04" + key.x + key.y, checked.sign_count

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from patients_door import DIGITS, STUDY, Inviting, in_request_of
 from sqlalchemy import select
 
+from consent.encoding import b64
 from consent.errors import ConsentError
 from consent.letters import Letter
 from consent.models import Subject
@@ -177,7 +178,7 @@ def test_every_wrong_passkey_gets_the_same_answer(
     device, gone = Authenticator(), Authenticator()
     enrol(client, device, form_token(client))
     enrol(client, gone, form_token(client))
-    number = passkeys.statements.encoded(gone.number)
+    number = b64(gone.number)
     client.post("/mijn/inloggen/weg", data={"key": number, "csrf_token": form_token(client)})
 
     def body(device: Authenticator, **changed: Any) -> tuple[int, str]:
@@ -218,7 +219,7 @@ def test_nobody_removes_the_passkey_of_another(
     device = Authenticator()
     enrol(client, device, form_token(client))
     other, _letter = enter(b"other-patient-000001")
-    number = passkeys.statements.encoded(device.number)
+    number = b64(device.number)
     other.post("/mijn/inloggen/weg", data={"key": number, "csrf_token": form_token(other)})
     with factory() as session:
         assert session.scalars(select(Passkey)).one().removed_at is None

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent.evidence import Act, Denial, Evidence, denials_of, moment_ms, pack, unpack, yes_of
+from consent.encoding import to_ms
+from consent.evidence import Act, Denial, Evidence, denials_of, pack, unpack, yes_of
 
 ITEMS = [f"item.{n}" for n in range(30)]
 names = st.sampled_from(["study-a", "study-b", "*"])
@@ -126,4 +127,4 @@ def test_too_many_items_do_not_fit() -> None:
 
 def test_moments_are_rounded_down() -> None:
     at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(microseconds=999)
-    assert moment_ms(at) == moment_ms(datetime(2026, 1, 1, tzinfo=UTC))
+    assert to_ms(at) == to_ms(datetime(2026, 1, 1, tzinfo=UTC))

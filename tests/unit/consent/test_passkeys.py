@@ -12,6 +12,7 @@ from authenticator import PRESENT, VERIFIED, Authenticator
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from consent import passkeys
+from consent.encoding import b64
 from consent.passkeys import Enrolment
 from consent.proof import Statement, proof_key
 
@@ -41,8 +42,8 @@ def enrolment(device: Authenticator) -> Enrolment:
         site=made.site,
         handle=made.handle,
         party=made.party,
-        credential_id=passkeys.encoded(device.number),
-        public_key=passkeys.encoded(device.point),
+        credential_id=b64(device.number),
+        public_key=b64(device.point),
         rp_id="hub.example",
         at=AT - timedelta(days=3),
     )
@@ -113,7 +114,7 @@ def test_another_key_or_another_hub_proves_nothing(device: Authenticator) -> Non
     other = Authenticator("evil.example", "https://hub.example", key=device.key)
     other.number = device.number
     assert not passkeys.proves(STATEMENT, signed(other), enrolment(device))
-    weak = replace(enrolment(device), public_key=passkeys.encoded(compressed(device)))
+    weak = replace(enrolment(device), public_key=b64(compressed(device)))
     assert not passkeys.proves(STATEMENT, signed(device), weak)
 
 
@@ -156,7 +157,7 @@ def test_a_letter_vouches_for_one_key_of_one_person(device: Authenticator) -> No
         {"handle": "i" * 27},
         {"party": "p-parent"},
         {"credential_id": "AAAA"},
-        {"public_key": passkeys.encoded(Authenticator(key=other).point)},
+        {"public_key": b64(Authenticator(key=other).point)},
         {"rp_id": "evil.example"},
         {"at": made.at + timedelta(milliseconds=1)},
         {"site": "zuyderland"},

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from authenticator import Authenticator
 
-from consent.evidence import Act, Denial, Evidence, moment_ms
-from consent.passkeys import Enrolment, challenge_of, encoded, proof_of
+from consent.encoding import b64, to_ms
+from consent.evidence import Act, Denial, Evidence
+from consent.passkeys import Enrolment, challenge_of, proof_of
 from consent.proof import Statement
 from consent.snapshot import Snapshot, build_claims, parse_claims
 from federation.site import denials
@@ -65,7 +66,7 @@ class Site:
             party=statement.party,
             kind="letter",
             yes=statement.yes,
-            at=moment_ms(statement.at),
+            at=to_ms(statement.at),
             act=statement.act,
             by=code,
             mac=statement.mac(key),
@@ -129,7 +130,7 @@ def test_bits_without_any_act_count_nobody(site: Site) -> None:
         {"mac": b"\0" * 16},
         {"mac": b""},
         {"act": "ff" * 16},
-        {"at": moment_ms(SAID) + 1},
+        {"at": to_ms(SAID) + 1},
         {"text": "8" * 64},
         {"study": "other"},
         {"yes": ("study.join", "use.ai", "use.record")},
@@ -172,7 +173,7 @@ def test_a_no_that_was_seen_stays_when_the_hub_forgets_it(
     site: Site, scope: tuple[str, str]
 ) -> None:
     yes = site.act(site.statement())
-    no = Denial(ANNA, *scope, moment_ms(SAID + timedelta(hours=1)))
+    no = Denial(ANNA, *scope, to_ms(SAID + timedelta(hours=1)))
     assert site.counts(site.told(yes))
     assert not site.counts(site.told(yes, denied=(no,)))
     assert not site.counts(site.told(yes))  # the hub keeps silent about it now
@@ -183,7 +184,7 @@ def test_a_no_that_was_seen_stays_when_the_hub_forgets_it(
 
 def test_a_no_in_the_second_of_the_list_keeps_its_place(site: Site) -> None:
     yes = site.statement(at=NOW + timedelta(milliseconds=500))
-    no = Denial(ANNA, "*", "*", moment_ms(NOW) + 700)
+    no = Denial(ANNA, "*", "*", to_ms(NOW) + 700)
     assert not site.counts(site.told(site.act(yes), denied=(no,)))
 
 
@@ -195,7 +196,7 @@ def test_a_no_from_the_future_does_not_shut_a_patient_out_for_good(site: Site) -
 
 
 def test_a_no_in_the_same_moment_wins(site: Site) -> None:
-    no = Denial(ANNA, "study", "*", moment_ms(SAID))
+    no = Denial(ANNA, "study", "*", to_ms(SAID))
     assert not site.counts(site.told(site.act(site.statement()), denied=(no,)))
 
 
@@ -284,8 +285,8 @@ def passkey_act(site: Site, device: Authenticator) -> tuple[Act, dict[str, Any]]
         site="here",
         handle=handle_text(ANNA),
         party="self",
-        credential_id=encoded(device.number),
-        public_key=encoded(device.point),
+        credential_id=b64(device.number),
+        public_key=b64(device.point),
         rp_id="localhost",
         at=SAID - timedelta(hours=1),
     )
@@ -300,7 +301,7 @@ def passkey_act(site: Site, device: Authenticator) -> tuple[Act, dict[str, Any]]
         "credential_id": enrolment.credential_id,
         "public_key": enrolment.public_key,
         "rp_id": "localhost",
-        "at": moment_ms(enrolment.at),
+        "at": to_ms(enrolment.at),
         "by": code,
         "mac": enrolment.mac(key).hex(),
     }
@@ -327,8 +328,8 @@ def test_a_passkey_that_a_letter_vouches_for_proves_a_yes(site: Site) -> None:
         {"mac": None},
         {"by": "ZZZZZZ"},
         {"handle": handle_text(BEA)},
-        {"public_key": encoded(Authenticator().point)},
-        {"at": moment_ms(SAID)},
+        {"public_key": b64(Authenticator().point)},
+        {"at": to_ms(SAID)},
         {"at": "yesterday"},
         {"at": -1},
         {"rp_id": 3},
