@@ -16,7 +16,10 @@ from urllib.parse import urlsplit
 MIN_SECRET_CHARACTERS = 32
 DEFAULT_MAX_BODY = 10 * 1024 * 1024
 LANGUAGES = ("nl", "en")
+LOCAL_HOSTS = ("127.0.0.1", "localhost")
 ENGINES = ("embedded", "vantage6", "none")
+#: What ONCOKRING_VANTAGE6_ALLOW_UNENCRYPTED must hold, so that nobody sets it without reading it.
+UNENCRYPTED_WORDS = "everybody on the server may read"
 
 # name -> what it means; tests/architecture compares this list with docs and with the code below.
 VARIABLES: Mapping[str, str] = {
@@ -30,6 +33,17 @@ VARIABLES: Mapping[str, str] = {
     "default embedded",
     "ONCOKRING_SITES": "for the embedded engine: directory with one site directory per hospital; "
     "default sites in ONCOKRING_DATA",
+    "ONCOKRING_VANTAGE6_URL": "for the vantage6 engine: address of the vantage6 server, for "
+    "example https://vantage6.example",
+    "ONCOKRING_VANTAGE6_USER": "the hub's user on that server; default oncokring",
+    "ONCOKRING_VANTAGE6_PASSWORD_FILE": "file with that user's password, mode 0600; default "
+    "vantage6.password in keys in ONCOKRING_DATA",
+    "ONCOKRING_VANTAGE6_KEY_FILE": "file with the private key of the hub's organisation on that "
+    "server, mode 0600; default vantage6.pem in keys in ONCOKRING_DATA",
+    "ONCOKRING_VANTAGE6_COLLABORATION": "name of the collaboration on that server; default "
+    "oncokring",
+    "ONCOKRING_VANTAGE6_ALLOW_UNENCRYPTED": "the words `everybody on the server may read`, to "
+    "accept a collaboration without encryption; default it is refused",
     "ONCOKRING_MAX_BODY": "largest accepted request body in bytes; default 10485760",
     "ONCOKRING_RATE_LIMIT": "requests that one person or address may make; default 900/minute",
     "ONCOKRING_BROKERS": "TOML file with the hospitals' own sign-in for patients (OpenID Connect); "
@@ -55,6 +69,46 @@ class DemoPerson:
 
 
 @dataclass(frozen=True)
+class Vantage6Settings:
+    """How to reach the vantage6 server, as which user, in which collaboration.
+
+    Nothing secret stands in it: the password and the private key are read from their files when
+    they are needed.
+    """
+
+    url: str
+    password_file: Path
+    key_file: Path
+    user: str = "oncokring"
+    collaboration: str = "oncokring"
+    allow_unencrypted: bool = False
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+            raise SettingsError(
+                "ONCOKRING_VANTAGE6_URL must be the address of the vantage6 server, such as "
+                "https://vantage6.example."
+            )
+        if parts.query or parts.fragment:
+            raise SettingsError(
+                "ONCOKRING_VANTAGE6_URL holds more than an address and a path; leave out what "
+                "stands behind ? or #."
+            )
+        if parts.scheme == "http" and parts.hostname not in LOCAL_HOSTS:
+            raise SettingsError(
+                "ONCOKRING_VANTAGE6_URL uses http on an address other than 127.0.0.1. The password "
+                "would travel unprotected; use https."
+            )
+        for name, value in (("USER", self.user), ("COLLABORATION", self.collaboration)):
+            if not value.strip() or value.isdigit():
+                raise SettingsError(
+                    f"ONCOKRING_VANTAGE6_{name} is empty or only digits, which a vantage6 server "
+                    "does not take as a name."
+                )
+
+
+@dataclass(frozen=True)
 class Settings:
     """All settings of the hub. Build with :func:`from_environ`; tests build it directly."""
 
@@ -71,6 +125,7 @@ class Settings:
     debug: bool = False
     proxies: int = 0
     brokers: Path | None = None
+    vantage6: Vantage6Settings | None = None
     # Only the demo command fills this in; there is no variable for it.
     demo_people: tuple[DemoPerson, ...] = ()
 
@@ -102,6 +157,11 @@ class Settings:
             raise SettingsError("ONCOKRING_RATE_LIMIT must look like 900/minute.")
         if self.engine not in ENGINES:
             raise SettingsError("ONCOKRING_ENGINE must be embedded, vantage6 or none.")
+        if self.engine == "vantage6" and self.vantage6 is None:
+            raise SettingsError(
+                "ONCOKRING_ENGINE=vantage6 needs ONCOKRING_VANTAGE6_URL, the address of the "
+                "vantage6 server."
+            )
 
     @property
     def is_local(self) -> bool:
@@ -154,6 +214,30 @@ def from_environ(environ: Mapping[str, str] | None = None) -> Settings:
         debug=env.get("ONCOKRING_DEBUG", "0") == "1",
         proxies=_whole("ONCOKRING_PROXIES", env, 0),
         brokers=Path(brokers) if brokers else None,
+        vantage6=_vantage6(env, data / "keys"),
+    )
+
+
+def _vantage6(env: Mapping[str, str], keys: Path) -> Vantage6Settings | None:
+    """What is set about vantage6, whichever engine is in use: set-up comes before the switch."""
+    url = env.get("ONCOKRING_VANTAGE6_URL", "")
+    if not url:
+        return None
+    words = env.get("ONCOKRING_VANTAGE6_ALLOW_UNENCRYPTED", "")
+    if words and words != UNENCRYPTED_WORDS:
+        raise SettingsError(
+            "ONCOKRING_VANTAGE6_ALLOW_UNENCRYPTED must be left out, or hold the words "
+            f"'{UNENCRYPTED_WORDS}'."
+        )
+    password = env.get("ONCOKRING_VANTAGE6_PASSWORD_FILE", "")
+    key = env.get("ONCOKRING_VANTAGE6_KEY_FILE", "")
+    return Vantage6Settings(
+        url=url.rstrip("/"),
+        password_file=Path(password) if password else keys / "vantage6.password",
+        key_file=Path(key) if key else keys / "vantage6.pem",
+        user=env.get("ONCOKRING_VANTAGE6_USER", "") or "oncokring",
+        collaboration=env.get("ONCOKRING_VANTAGE6_COLLABORATION", "") or "oncokring",
+        allow_unencrypted=bool(words),
     )
 
 

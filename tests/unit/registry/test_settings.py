@@ -9,6 +9,7 @@ import pytest
 from registry.settings import Settings, SettingsError, database_url_from_environ, from_environ
 
 GOOD = {"ONCOKRING_SECRET_KEY": "k" * 32, "ONCOKRING_DATA": "/var/lib/oncokring"}
+V6 = {"ONCOKRING_VANTAGE6_URL": "https://vantage6.example"}
 
 
 def test_two_settings_are_enough() -> None:
@@ -35,6 +36,14 @@ def test_two_settings_are_enough() -> None:
         ({"ONCOKRING_MAX_BODY": "much"}, "ONCOKRING_MAX_BODY"),
         ({"ONCOKRING_RATE_LIMIT": "often"}, "ONCOKRING_RATE_LIMIT"),
         ({"ONCOKRING_PROXIES": "-1"}, "ONCOKRING_PROXIES"),
+        ({"ONCOKRING_ENGINE": "vantage6"}, "ONCOKRING_VANTAGE6_URL"),
+        ({"ONCOKRING_VANTAGE6_URL": "vantage6.example"}, "ONCOKRING_VANTAGE6_URL"),
+        ({"ONCOKRING_VANTAGE6_URL": "http://vantage6.example"}, "ONCOKRING_VANTAGE6_URL"),
+        ({"ONCOKRING_VANTAGE6_URL": "https://me:secret@v6.example"}, "ONCOKRING_VANTAGE6_URL"),
+        ({"ONCOKRING_VANTAGE6_URL": "https://v6.example/?a=b"}, "ONCOKRING_VANTAGE6_URL"),
+        ({**V6, "ONCOKRING_VANTAGE6_USER": "12"}, "ONCOKRING_VANTAGE6_USER"),
+        ({**V6, "ONCOKRING_VANTAGE6_COLLABORATION": " "}, "ONCOKRING_VANTAGE6_COLLABORATION"),
+        ({**V6, "ONCOKRING_VANTAGE6_ALLOW_UNENCRYPTED": "1"}, "ONCOKRING_VANTAGE6_ALLOW_UNENCR"),
     ],
 )
 def test_each_wrong_setting_is_named(change: dict[str, str], named: str) -> None:
@@ -57,6 +66,19 @@ def test_secrets_are_not_shown() -> None:
     )
     assert "very-secret" not in repr(settings)
     assert "password" not in repr(settings)
+
+
+def test_vantage6_needs_only_its_address_and_unencrypted_is_said_in_words() -> None:
+    made = from_environ({**GOOD, **V6, "ONCOKRING_ENGINE": "vantage6"}).vantage6
+    assert made is not None
+    assert (made.user, made.collaboration) == ("oncokring", "oncokring")
+    assert made.key_file == Path("/var/lib/oncokring/keys/vantage6.pem")
+    assert not made.allow_unencrypted
+    words = {"ONCOKRING_VANTAGE6_ALLOW_UNENCRYPTED": "everybody on the server may read"}
+    allowed = from_environ({**GOOD, **V6, **words}).vantage6
+    assert allowed is not None
+    assert allowed.allow_unencrypted
+    assert from_environ(GOOD).vantage6 is None
 
 
 def test_the_database_alone_needs_no_secret() -> None:
