@@ -7,6 +7,8 @@ import federation.runs.models
 import registry.accounts.models
 import registry.audit
 import registry.health
+import registry.site_links
+import registry.vantage6.models
 import studies.models
 from studies.base import Base
 
@@ -15,6 +17,8 @@ MODULES = (
     registry.accounts.models,
     registry.audit,
     registry.health,
+    registry.site_links,
+    registry.vantage6.models,
     consent.models,
     consent.models_people,
     consent.models_trust,

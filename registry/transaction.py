@@ -42,7 +42,7 @@ AUDITED: Mapping[str, tuple[str, ...]] = {
     ),
     "study": ("study.",),
     **dict.fromkeys(("participation", "participation_step"), ("participation.",)),
-    **dict.fromkeys(("site_node", "site_coverage"), ("site.",)),
+    **dict.fromkeys(("site_node", "site_coverage", "vantage6_site"), ("site.",)),
     **dict.fromkeys(
         (
             "consent_ack",
@@ -87,6 +87,7 @@ UNAUDITED: Mapping[str, str] = {
     "run_progress": "the worker's lease and step; opening and finishing the run are announced",
     "run_site": "progress per site; opening and finishing the run are announced",
     "heartbeat": "says that a part of the hub works",
+    "site_link": "what the engine says of a hospital, every quarter of a minute",
 }
 
 _WRITES = re.compile(
