@@ -12,7 +12,8 @@ What follows the command is passed on: `demo --once --json`, `test tests/unit -x
 
 The packages go into .venv beside this file; nothing outside the clone is changed. The first call
 takes about half a minute, later calls start at once: .venv/oncokring.json remembers which lock it
-holds. Words of this script go to stderr, so `demo --json` keeps stdout for the result.
+holds. `test`, and `demo` and `bench` with `--engine vantage6`, also make .venv-vantage6, for a real
+vantage6 server. Words of this script go to stderr, so `demo --json` keeps stdout for the result.
 
 Only the standard library, and only syntax that Python 3.7 can read: someone with the wrong Python
 must get a sentence and not a SyntaxError.
@@ -37,6 +38,10 @@ SUPPORTED = ((3, 11), (3, 12))
 
 # Raise this when the way of installing changes, so that existing environments are done again.
 INSTALLER = 1
+
+# The lock of the second environment, and the variable that passes its Python on.
+SERVER_LOCK = "vantage6-server"
+SERVER_PYTHON = "ONCOKRING_VANTAGE6_SERVER_PYTHON"
 
 EXTRAS = ("hub", "site", "client", "vantage6")
 LOCKS: Mapping[str, tuple[str, ...]] = {
@@ -96,12 +101,19 @@ def check_venv_module(present: Callable[[str], object] = find_spec) -> None:
 
 
 class Environment:
-    """The .venv of one clone: made when needed, filled from one lock, remembered by a stamp."""
+    """The .venv of one clone: made when needed, filled from one lock, remembered by a stamp.
 
-    def __init__(self, root: Path) -> None:
+    With `filled_by` it is a second environment, without us, pip and uv: those of the first fill it.
+    """
+
+    def __init__(
+        self, root: Path, name: str = ".venv", filled_by: Environment | None = None
+    ) -> None:
         self.root = root
-        self.folder = root / ".venv"
+        self.folder = root / name
         self.python = self.folder / "bin" / "python"
+        self.ours = filled_by is None
+        self.tools = self.python if filled_by is None else filled_by.python
         self.stamp = self.folder / "oncokring.json"
 
     def ready(self, lock: str) -> None:
@@ -113,7 +125,8 @@ class Environment:
                 return  # another terminal did it while we waited
             self._make()
             self._install(lock)
-            self._install_ourselves()
+            if self.ours:
+                self._install_ourselves()
             stamps = {**self._stamps(), lock: self._wanted(lock)}
             self.stamp.write_text(json.dumps(stamps, indent=1) + "\n", encoding="utf-8")
 
@@ -129,7 +142,7 @@ class Environment:
     def _wanted(self, lock: str) -> str:
         """What the stamp must say. The clone's place is part of it: a moved clone is done again."""
         digest = hashlib.sha256(f"{INSTALLER}\n{self.root}\n".encode())
-        for path in (self._lock_file(lock), self.root / "pyproject.toml"):
+        for path in (self._lock_file(lock), *[self.root / "pyproject.toml"] * self.ours):
             try:
                 digest.update(path.read_bytes())
             except FileNotFoundError as missing:
@@ -158,12 +171,13 @@ class Environment:
             os.close(folder)
 
     def _make(self) -> None:
-        if self.python.exists() and self._has_pip():
+        if self.python.exists() and (self._has_pip() or not self.ours):
             return  # may also be one that somebody made by hand: it is kept and filled
         check_venv_module()
-        say(f"Making .venv with Python {sys.version.split()[0]}.")
+        say(f"Making {self.folder.name} with Python {sys.version.split()[0]}.")
+        how = ["--clear"] if self.ours else ["--clear", "--without-pip"]
         made = subprocess.run(
-            [sys.executable, "-m", "venv", "--clear", str(self.folder)],
+            [sys.executable, "-m", "venv", *how, str(self.folder)],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -181,7 +195,7 @@ class Environment:
     def _install(self, lock: str) -> None:
         """uv is fast, pip is sure: any failure of uv, whatever its reason, is a case for pip."""
         wanted = ["--require-hashes", "-r", str(self._lock_file(lock))]
-        say(f"Installing the packages of requirements/{lock}.txt into .venv.")
+        say(f"Installing the packages of requirements/{lock}.txt into {self.folder.name}.")
         if self._try_uv(wanted):
             return
         say("pip takes over from uv, which takes a minute or two.")
@@ -193,13 +207,11 @@ class Environment:
             )
 
     def _try_uv(self, wanted: Sequence[str]) -> bool:
-        got_uv = self._pip(
-            ["--quiet", "--require-hashes", "-r", str(self._lock_file("uv"))], capture_output=True
-        )
-        if got_uv.returncode != 0:
+        itself = ["--quiet", "--require-hashes", "-r", str(self._lock_file("uv"))]
+        if self.ours and self._pip(itself, capture_output=True).returncode != 0:
             return False
         # --system-certs: hospital networks open TLS with a certificate that only the system knows.
-        uv = [str(self.python), "-m", "uv", "--system-certs", "pip", "install", "--quiet"]
+        uv = [str(self.tools), "-m", "uv", "--system-certs", "pip", "install", "--quiet"]
         done = subprocess.run(
             [*uv, "--python", str(self.python), *wanted], capture_output=True, text=True
         )
@@ -210,7 +222,8 @@ class Environment:
     def _pip(
         self, arguments: Sequence[str], capture_output: bool = False
     ) -> subprocess.CompletedProcess[bytes]:
-        pip = [str(self.python), "-m", "pip", "--disable-pip-version-check", "install"]
+        into = [] if self.ours else ["--python", str(self.python)]
+        pip = [str(self.tools), "-m", "pip", "--disable-pip-version-check", *into, "install"]
         # pip reports on stdout; ours is kept for the result of the command that follows
         where = subprocess.DEVNULL if capture_output else sys.stderr.fileno()
         return subprocess.run([*pip, *arguments], stdout=where, stderr=where)
@@ -256,12 +269,26 @@ class Environment:
         (metadata / "RECORD").write_text("".join(f"{path},,\n" for path in record), "utf-8")
 
 
+def with_server(first: Environment) -> None:
+    """A vantage6 server's pins exclude ours, so it has an environment of its own."""
+    server = Environment(first.root, ".venv-vantage6", filled_by=first)
+    server.ready(SERVER_LOCK)
+    os.environ[SERVER_PYTHON] = str(server.python)
+
+
+def asks_for_server(arguments: Sequence[str]) -> bool:
+    return "--engine=vantage6" in arguments or "--engine vantage6" in " ".join(arguments)
+
+
 def oncokring(environment: Environment, lock: str, arguments: Sequence[str]) -> NoReturn:
     environment.ready(lock)
     environment.run([str(environment.folder / "bin" / "oncokring"), *arguments])
 
 
 def demo(environment: Environment, arguments: Sequence[str]) -> None:
+    environment.ready("run")
+    if asks_for_server(arguments):
+        with_server(environment)
     oncokring(environment, "run", ["demo", *arguments])
 
 
@@ -271,6 +298,10 @@ def serve(environment: Environment, arguments: Sequence[str]) -> None:
 
 def test(environment: Environment, arguments: Sequence[str]) -> None:
     environment.ready("test")
+    try:
+        with_server(environment)
+    except Stop as stop:  # .ci/run forbids skips, so there it is a failure
+        say(f"{stop} Until then the tests that start a vantage6 server are skipped.")
     os.chdir(environment.root)
     # Two processes, files kept together so that what a file sets up is set up once. Measurements
     # that take minutes are marked slow: python3 dev.py test -m slow.
@@ -281,6 +312,8 @@ def test(environment: Environment, arguments: Sequence[str]) -> None:
 
 def bench(environment: Environment, arguments: Sequence[str]) -> None:
     environment.ready("test")
+    if asks_for_server(arguments):
+        with_server(environment)
     environment.run(["-m", "registry.bench", *arguments])
 
 
@@ -305,13 +338,17 @@ def lock(environment: Environment, arguments: Sequence[str]) -> None:
     """`lock --upgrade` takes the newest versions that pyproject.toml and vantage6's pins allow."""
     environment.ready("test")
     compile_ = [str(environment.python), "-m", "uv", "--system-certs", "pip", "compile", "--quiet"]
-    common = ["--universal", "--python-version", "3.11", "--generate-hashes", "pyproject.toml"]
+    common = ["--universal", "--python-version", "3.11", "--generate-hashes"]
     os.chdir(environment.root)
-    for name, extras in LOCKS.items():
-        rest = [part for extra in extras for part in ("--extra", extra)]
+    wanted = {
+        name: ["pyproject.toml", *(part for extra in extras for part in ("--extra", extra))]
+        for name, extras in LOCKS.items()
+    }
+    wanted[SERVER_LOCK] = [f"requirements/{SERVER_LOCK}.in"]
+    for name, rest in wanted.items():
         if name == "hardened":
             rest += ["--override", "requirements/overrides.txt"]
-        elif name != "test":
+        elif name not in ("test", SERVER_LOCK):
             rest += ["-c", "requirements/test.txt"]
         output = ["-o", f"requirements/{name}.txt"]
         if subprocess.run([*compile_, *common, *rest, *arguments, *output]).returncode != 0:

@@ -56,7 +56,7 @@ class Clone:
             'scripts = {oncokring = "registry.cli:main"}\n'
         )
         (folder / "requirements").mkdir()
-        for lock in ("run", "test", "uv"):
+        for lock in ("run", "test", "uv", "vantage6-server"):
             (folder / "requirements" / f"{lock}.txt").write_text(f"# {lock}\n")
         self.packages = folder / ".venv/lib/python3.11/site-packages"
         (self.packages / "pip").mkdir(parents=True)
@@ -128,7 +128,7 @@ def test_the_first_call_installs_and_the_second_only_runs(clone: Clone) -> None:
     first = clone.dev("test", "-x")
     assert first.returncode == 0, first.stderr
     installed, ran = clone.calls[:-1], clone.calls[-1]
-    assert ["--require-hashes -r" in call for call in installed] == [True, True]
+    assert ["--require-hashes -r" in call for call in installed] == [True, True, True]
     assert "--system-certs" in installed[1]
     assert ran == "-m pytest -x"
     second = clone.dev("test", "-x")
@@ -140,7 +140,7 @@ def test_a_changed_lock_is_installed_again(clone: Clone) -> None:
     clone.dev("test", "-x")
     (clone.folder / "requirements/test.txt").write_text("# other\n")
     clone.dev("test", "-x")
-    assert len(clone.calls) == 3
+    assert len(clone.calls) == 3  # uv, the packages, the tests: the server's lock is as it was
 
 
 def test_the_stamp_of_one_lock_does_not_stand_for_another(clone: Clone) -> None:
@@ -168,8 +168,13 @@ def test_pip_takes_over_when_uv_fails(clone: Clone) -> None:
     assert done.returncode == 0
     assert "uv: invalid peer certificate" in done.stderr
     assert "pip takes over" in done.stderr
-    assert "pip" in clone.calls[-2]
-    assert "requirements/test.txt" in clone.calls[-2]
+    ours, server = [
+        call for call in clone.calls if call.startswith("-m pip") and "uv.txt" not in call
+    ]
+    assert "requirements/test.txt" in ours
+    assert "--python" not in ours
+    assert "requirements/vantage6-server.txt" in server
+    assert ".venv-vantage6/bin/python" in server
 
 
 def test_no_packages_at_all_is_a_sentence_and_leaves_no_stamp(clone: Clone) -> None:
@@ -186,6 +191,44 @@ def test_a_missing_lock_is_a_sentence(clone: Clone) -> None:
     done = clone.dev("demo")
     assert done.returncode == 2
     assert "git checkout -- requirements/run.txt" in done.stderr
+
+
+def test_the_vantage6_server_gets_an_environment_of_its_own(clone: Clone) -> None:
+    clone.dev("test", "-x")
+    server = clone.folder / ".venv-vantage6"
+    assert (server / "bin/python").exists()
+    assert not list(server.glob("lib/python3.*/site-packages/*oncokring*"))
+    (into,) = [call for call in clone.calls if "requirements/vantage6-server.txt" in call]
+    assert into.startswith("-m uv")  # the first environment's: the second has no tools
+    assert f"--python {server}/bin/python" in into
+    # a changed pyproject.toml is of no concern to it
+    project = clone.folder / "pyproject.toml"
+    project.write_text(project.read_text() + "# other\n")
+    clone.dev("test", "-x")
+    assert not any("vantage6-server" in call for call in clone.calls)
+
+
+@pytest.mark.parametrize("command", ["demo", "bench"])
+def test_the_server_is_installed_for_whom_asks_for_it(clone: Clone, command: str) -> None:
+    python = clone.folder / ".venv/bin/python"
+    python.write_text(
+        python.read_text().replace('"$*"', '"$* $ONCOKRING_VANTAGE6_SERVER_PYTHON"', 1)
+    )
+    clone.dev(command)
+    assert not (clone.folder / ".venv-vantage6").exists()
+    for engine in (["--engine", "vantage6"], ["--engine=vantage6"]):
+        clone.dev(command, *engine)
+        server = clone.folder / ".venv-vantage6/bin/python"
+        assert clone.calls[-1].endswith(f"{' '.join(engine)} {server}")
+
+
+def test_tests_run_without_a_server_that_cannot_be_installed(clone: Clone) -> None:
+    clone.dev("test", "-x")
+    (clone.folder / "requirements/vantage6-server.txt").unlink()
+    done = clone.dev("test", "-x")
+    assert done.returncode == 0
+    assert "are skipped" in done.stderr
+    assert clone.calls[-1] == "-m pytest -x"
 
 
 def test_stdout_belongs_to_the_command(clone: Clone) -> None:

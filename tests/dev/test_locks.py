@@ -129,5 +129,13 @@ def test_the_hardened_lock_leaves_the_pins() -> None:
     assert found["vantage6-client"] == pins("hub")["vantage6-client"]
 
 
+def test_the_server_of_the_tests_is_the_release_that_the_client_knows() -> None:
+    server = pins("vantage6-server")
+    assert server["vantage6-server"] == server["vantage6-backend-common"] == {"4.15.2"}
+    assert server["vantage6-common"] == pins("test")["vantage6-common"]
+    # which is why it needs an environment of its own
+    assert not server["sqlalchemy"] & pins("test")["sqlalchemy"]
+
+
 def test_uv_itself_is_locked() -> None:
     assert set(pins("uv")) == {"uv"}
