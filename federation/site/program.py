@@ -50,10 +50,11 @@ def utc_now() -> datetime:
 
 
 class SiteProgram:
-    """One serving site. Holds the directory's lock until `close`."""
+    """One serving site. Holds the directory's lock until `close`, and waits `lock_seconds` at most
+    (LOCK_SECONDS) for another program that holds it."""
 
-    def __init__(self, directory: SiteDirectory) -> None:
-        self._lock = _lock(directory.path)
+    def __init__(self, directory: SiteDirectory, *, lock_seconds: float | None = None) -> None:
+        self._lock = _lock(directory.path, LOCK_SECONDS if lock_seconds is None else lock_seconds)
         self._directory = directory
         self._database = open_store(directory.database)
         settings = directory.settings
@@ -179,10 +180,23 @@ def serve(
             if reply.code not in ("OK", "REPLAY", "APPLIED"):
                 log.write(reply.code + "\n")
                 log.flush()
-            if bucket_seconds and reply.code in HELD:
-                sleep(_until_tick(arrived, steady(), bucket_seconds))
+            hold_back(reply.code, arrived, bucket_seconds, steady=steady, sleep=sleep)
             write_frame(outgoing, reply.body)
             point("N6")
+
+
+def hold_back(
+    code: str,
+    arrived: float,
+    bucket_seconds: float,
+    *,
+    steady: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Wait until a reply with this code may leave (rule S2). Every carrier calls it before it
+    sends; `arrived` is when the message came in, by `steady`."""
+    if bucket_seconds and code in HELD:
+        sleep(_until_tick(arrived, steady(), bucket_seconds))
 
 
 def _until_tick(arrived: float, now: float, bucket: float) -> float:
@@ -204,10 +218,10 @@ def _kind(message: bytes) -> str:
         return ""
 
 
-def _lock(path: Path) -> BinaryIO:
+def _lock(path: Path, seconds: float) -> BinaryIO:
     """Take the directory for this program alone; SetupError when another one keeps it."""
     file = (path / LOCK_FILE).open("ab")
-    until = time.monotonic() + LOCK_SECONDS
+    until = time.monotonic() + seconds
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

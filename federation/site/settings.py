@@ -84,7 +84,7 @@ def check_slug(value: object, key: str) -> str:
 def read_settings(path: Path) -> SiteSettings:
     """Read site.toml in the directory `path`. Missing, unknown or malformed: SetupError."""
     try:
-        table = _load_toml(read_small(path / SITE_FILE, MAX_SITE_BYTES))
+        table = load_toml(read_small(path / SITE_FILE, MAX_SITE_BYTES))
     except OSError as error:
         raise SetupError("site.toml is missing; run: oncokring site init") from error
     except (ValueError, RecursionError) as error:
@@ -107,7 +107,7 @@ def read_settings(path: Path) -> SiteSettings:
     )
 
 
-def _load_toml(data: bytes) -> dict[str, Any]:
+def load_toml(data: bytes) -> dict[str, Any]:
     """The table in `data`. ValueError or RecursionError when it is not TOML, or too deep."""
     text = data.decode("utf-8")
     for line in _QUOTED.sub("", text).splitlines():
