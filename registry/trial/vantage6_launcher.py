@@ -19,7 +19,9 @@ the server is wanted: when it closes, however the starter ended, the server ends
 import functools
 import importlib
 import os
+import socket
 import sys
+from typing import Any
 
 #: The exponent of 16; bcrypt takes no less.
 ROUNDS = 4
@@ -46,6 +48,18 @@ def end_with_standard_input() -> None:
     gevent.spawn(wait)
 
 
+def answer_at_once() -> None:
+    """Repair 4: sockets that are accepted inherit the option from the one that listens."""
+    pywsgi = importlib.import_module("gevent.pywsgi")
+    init_socket = pywsgi.WSGIServer.init_socket
+
+    def without_waiting(self: Any) -> None:
+        init_socket(self)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    pywsgi.WSGIServer.init_socket = without_waiting
+
+
 def main(config: str, host: str, port: int) -> None:
     password = sys.stdin.buffer.readline().strip()
     server = importlib.import_module("vantage6.server")  # patches the sockets on import
@@ -54,6 +68,7 @@ def main(config: str, host: str, port: int) -> None:
     vars(bcrypt)["gensalt"] = functools.partial(bcrypt.gensalt, ROUNDS)
     os.environ["V6_INIT_SUPER_PASS_HASHED"] = bcrypt.hashpw(password, bcrypt.gensalt()).decode()
     end_with_standard_input()
+    answer_at_once()
     application = server.run_server(config, system_folders=False)
     server.run_dev_server(application, host=host, port=port)
 
