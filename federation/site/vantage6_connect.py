@@ -1,0 +1,306 @@
+"""`python -m federation.site.vantage6_connect DIRECTORY`: a site as a node of a vantage6 server.
+
+Needs no Docker and no inbound port. It answers one task at a time and ends on SIGTERM between two.
+Standard output gets one line per event, a time and a code, and nothing else ever. Exit codes:
+0 ended, 1 failed, 2 the directory is not as it must be, 3 this site must not work with that server.
+
+What makes it safe to end at any moment: the site program journals a reply before it leaves, and a
+task stays on the server's list until the server has the reply. So whatever happens, the task is
+taken up again and gets the same bytes.
+"""
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, TextIO
+
+from federation.engines.vantage6_wire import IMAGE, WireError, decode_input, encode_result
+from federation.site.errors import SetupError
+from federation.site.faults import point
+from federation.site.program import SiteProgram, hold_back, utc_now
+
+if TYPE_CHECKING:
+    from federation.site.vantage6_node import Run, SiteClient, Status
+
+OK, FAILED, WRONG_SETUP, REFUSED = 0, 1, 2, 3
+#: A task that takes longer than this is shown as active; a quicker one is not worth a request.
+SLOW_SECONDS = 2.0
+#: How often a reply is offered again to a server that fails on it, before the next task's turn.
+OFFERS = 5
+#: Tasks at the head of the list that this site is done with and the server still shows.
+MOST_SKIPPED = 200
+
+
+class Node:
+    """Takes the tasks of one site one by one until `end`; `say` gets codes."""
+
+    def __init__(
+        self,
+        program: SiteProgram,
+        client: "SiteClient",
+        say: Callable[[str], None],
+        *,
+        bucket_seconds: float,
+        poll_seconds: float,
+    ) -> None:
+        self._program, self._client, self._say = program, client, say
+        self._bucket, self._poll = bucket_seconds, poll_seconds
+        # put() may be called from a signal handler, which an Event's set() may not
+        self._bell: SimpleQueue[bool] = SimpleQueue()
+        self._ended = False
+        self._entered = False
+        self._settled: dict[int, None] = {}
+        self._unsent: dict[int, tuple[Status, bytes | None, str, datetime]] = {}
+        self._offers: dict[int, int] = {}
+        self._told: Callable[[str, dict[str, Any]], None] = lambda event, data: None
+
+    def end(self) -> None:
+        """End after the task at hand. May be called by a signal."""
+        self._ended = True
+        self._bell.put(True)
+
+    def wake(self) -> None:
+        """Look at the list of tasks now. May be called from any thread."""
+        self._bell.put(True)
+
+    def once(self) -> int:
+        """Answer what waits now."""
+        from federation.site.vantage6_node import NodeError
+
+        try:
+            self._enter()
+            self._take_all()
+        except NodeError as error:
+            self._say(error.code)
+            return _exit_code(error)
+        return OK
+
+    def stay(self) -> int:
+        """Answer until `end`; out of reach, try again, ever less often."""
+        from federation.site.vantage6_events import Events, Pause
+        from federation.site.vantage6_node import NodeError, Refused
+
+        pause, last = Pause(), ""
+        events = Events(self._client, self.wake, self._say, self._about())
+        self._told = events.tell
+        try:
+            while not self._ended:
+                try:
+                    if not self._entered:
+                        self._enter()
+                        events.start()
+                    self._take_all()
+                    pause.reset()
+                    last = ""
+                    self._wait(self._poll)
+                except Refused as error:
+                    self._say(error.code)
+                    return REFUSED
+                except NodeError as error:
+                    if error.code != last:
+                        self._say(error.code)
+                    if error.code == "KEY_REFUSED" and not self._entered:
+                        return FAILED
+                    last = error.code
+                    self._wait(pause.again())
+            return OK
+        finally:
+            if self._entered:
+                events.close()
+
+    def _about(self) -> dict[str, Any]:
+        from federation.site.replies import SOFTWARE
+
+        return {
+            "oncokring": SOFTWARE.partition("/")[2],
+            "allowed_algorithms": IMAGE,
+            "encryption": self._client.encrypted,
+        }
+
+    def _enter(self) -> None:
+        for code in self._client.enter():
+            self._say(code)
+        self._entered = True
+        self._say("CONNECTED")
+
+    def _wait(self, seconds: float) -> None:
+        with suppress(Empty):
+            self._bell.get(timeout=seconds)
+            while True:
+                self._bell.get_nowait()
+
+    # -- tasks ---------------------------------------------------------------------------------
+
+    def _take_all(self) -> None:
+        place = 1
+        while not self._ended and place <= MOST_SKIPPED:
+            run = self._client.open_run(place)
+            if run is None:
+                return
+            if run.closed or run.id in self._settled:
+                place += 1
+            else:
+                self._take(run)
+
+    def _take(self, run: "Run") -> None:
+        if run.id not in self._unsent:
+            self._unsent[run.id] = self._answered(run)
+        self._deliver(run, *self._unsent[run.id])
+
+    def _answered(self, run: "Run") -> tuple["Status", bytes | None, str, datetime]:
+        started, arrived = datetime.now(UTC), time.monotonic()
+        if run.image != IMAGE or run.by != self._client.hub or run.blob:
+            return "not allowed", None, "", started
+        try:
+            message = decode_input(self._client.opened(run) or b"")
+        except WireError:
+            # Another method, another key, or changed on the way: the server learns no more.
+            self._say("UNREADABLE")
+            return "not allowed", None, "", started
+        slow = threading.Timer(SLOW_SECONDS, self._begin, (run, started))
+        slow.daemon = True
+        slow.start()
+        try:
+            reply = self._program.handle(message, utc_now())
+            hold_back(reply.code, arrived, self._bucket)
+        finally:
+            slow.cancel()
+        self._say(reply.code)
+        return "completed", encode_result(reply=reply.body), "", started
+
+    def _begin(self, run: "Run", started: datetime) -> None:
+        from federation.site.vantage6_node import NodeError
+
+        with suppress(NodeError):
+            self._client.begin(run, started)
+
+    def _deliver(
+        self, run: "Run", status: "Status", result: bytes | None, code: str, started: datetime
+    ) -> None:
+        from federation.site.vantage6_node import NodeError, Rejected
+
+        try:
+            self._client.finish(run, status, result, code, started)
+        except Rejected as rejected:
+            if rejected.status == 413 and result is not None and code != "TOO_LARGE":
+                failure = encode_result(failure="TOO_LARGE")
+                self._unsent[run.id] = ("failed", failure, "TOO_LARGE", started)
+                return
+            # Finished by an earlier try, taken away, or not ours: nobody waits for it.
+            self._say("NOT_TAKEN")
+        except NodeError:
+            self._offers[run.id] = self._offers.get(run.id, 0) + 1
+            if self._offers[run.id] >= OFFERS:
+                self._settle(run)
+            raise
+        else:
+            point("N6")
+            self._tell(run, status)
+            if status != "completed":
+                self._say(code or "NOT_ALLOWED")
+        self._settle(run)
+
+    def _settle(self, run: "Run") -> None:
+        self._settled[run.id] = None
+        self._unsent.pop(run.id, None)
+        self._offers.pop(run.id, None)
+        while len(self._settled) > 10 * MOST_SKIPPED:
+            del self._settled[next(iter(self._settled))]
+
+    def _tell(self, run: "Run", status: str) -> None:
+        """For those who listen; the stock node sends the same."""
+        me = self._client.whoami
+        self._told(
+            "algorithm_status_change",
+            {
+                "run_id": run.id,
+                "task_id": run.task,
+                "collaboration_id": self._client.collaboration_id,
+                "node_id": me.id_,
+                "organization_id": me.organization_id,
+                "status": status,
+                "parent_id": None,
+            },
+        )
+
+
+def connect(path: Path, *, once: bool, out: TextIO) -> int:
+    """Serve the site directory `path`; see the module's words. SetupError when it is wrong."""
+    from federation.site.directory import SiteDirectory
+    from federation.site.vantage6_settings import read_node_settings
+
+    directory = SiteDirectory.load(path)
+    settings = read_node_settings(path)
+    try:
+        from federation.site.vantage6_node import SiteClient
+    except ImportError as error:
+        raise SetupError(
+            "vantage6-client is not installed here; install requirements/site.txt."
+        ) from error
+    writing = threading.Lock()
+
+    def say(code: str) -> None:
+        with writing, suppress(OSError):
+            out.write(f"{utc_now():%Y-%m-%dT%H:%M:%SZ} {code}\n")
+            out.flush()
+
+    program = SiteProgram(directory)
+    try:
+        node = Node(
+            program,
+            SiteClient(settings),
+            say,
+            bucket_seconds=directory.policy.timing_bucket_s,
+            poll_seconds=settings.poll_seconds,
+        )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: node.end())
+        return node.once() if once else node.stay()
+    finally:
+        program.close()
+
+
+def be_silent() -> None:
+    """No log record, warning or traceback leaves this process: each may repeat what it was given.
+    That includes those of vantage6, socket.io and of every thread."""
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    threading.excepthook = lambda _: None
+    sys.excepthook = lambda *_: None
+
+
+def main(arguments: list[str]) -> int:
+    """`[--once] DIRECTORY`; see the module's words."""
+    names = [each for each in arguments if each != "--once"]
+    if len(names) != 1:
+        sys.stderr.write("Give one argument: the site's directory.\n")
+        return WRONG_SETUP
+    os.umask(0o077)
+    be_silent()
+    try:
+        return connect(Path(names[0]), once="--once" in arguments, out=sys.stdout)
+    except SetupError as error:
+        sys.stderr.write(f"SETUP {error.sentence}\n")
+        return WRONG_SETUP
+    except Exception:
+        sys.stderr.write("INTERNAL\n")
+        return FAILED
+
+
+def _exit_code(error: Exception) -> int:
+    from federation.site.vantage6_node import Refused
+
+    return REFUSED if isinstance(error, Refused) else FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
