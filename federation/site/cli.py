@@ -12,6 +12,7 @@ from federation.query.codebook import Codebook
 from federation.query.errors import QueryError
 from federation.site.cli_consent import COMMANDS as CONSENT_COMMANDS
 from federation.site.cli_steward import COMMANDS
+from federation.site.cli_vantage6 import COMMANDS as VANTAGE6_COMMANDS
 from federation.site.cli_words import FAILED, OK, WRONG_USE, or_stop, print_json, stop
 from federation.site.errors import DataError, SetupError
 from federation.site.files import read_given
@@ -112,13 +113,15 @@ def pin(directory: Path, peers: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def check(directory: Path, codebook: Path | None, as_json: bool) -> None:
     """Show how well the data in DIRECTORY fit the codebook. Stays on this machine."""
+    from federation.site.checking import reports as read_reports
     from federation.site.choices_state import to_do
     from federation.site.directory import DATABASE_FILE
     from federation.site.report import sentence
     from federation.site.tables import show_report
 
     try:
-        reports = or_stop(lambda: _reports(directory, codebook))
+        book = None if codebook is None else _codebook(codebook)
+        reports = or_stop(lambda: read_reports(directory, book))
     except DataError as error:
         stop(sentence(error), FAILED)
     if as_json:
@@ -129,23 +132,6 @@ def check(directory: Path, codebook: Path | None, as_json: bool) -> None:
         for line in or_stop(lambda: to_do(directory / DATABASE_FILE)):
             click.echo(line, err=True)
     sys.exit(OK if all(report.usable for report in reports) else FAILED)
-
-
-def _reports(path: Path, codebook: Path | None) -> list[Any]:
-    from federation.site.directory import SiteDirectory, kept_codebook
-    from federation.site.report import check_data
-
-    directory = SiteDirectory.load(path)
-    books: dict[tuple[str, str], tuple[Codebook, list[str]]] = {}
-    for study in directory.settings.studies.values():
-        book = kept_codebook(path, study) if codebook is None else _codebook(codebook)
-        if book is None:
-            raise SetupError(f"the codebook of {study.slug} is not kept here; give --codebook.")
-        books.setdefault((study.mapping, book.sha256), (book, []))[1].append(study.slug)
-    return [
-        check_data(directory, book, directory.mappings[mapping], mapping, studies)
-        for (mapping, _), (book, studies) in books.items()
-    ]
 
 
 @site.command()
@@ -173,7 +159,7 @@ def status(directory: Path, as_json: bool) -> None:
     sys.exit(OK if found["audit_intact"] else FAILED)
 
 
-for _command in (*COMMANDS, *CONSENT_COMMANDS):
+for _command in (*COMMANDS, *CONSENT_COMMANDS, *VANTAGE6_COMMANDS):
     site.add_command(_command)
 
 

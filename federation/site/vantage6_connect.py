@@ -9,13 +9,11 @@ task stays on the server's list until the server has the reply. So whatever happ
 taken up again and gets the same bytes.
 """
 
-import logging
 import os
 import signal
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -27,6 +25,7 @@ from federation.engines.vantage6_wire import IMAGE, WireError, decode_input, enc
 from federation.site.errors import SetupError
 from federation.site.faults import point
 from federation.site.program import SiteProgram, hold_back, utc_now
+from federation.site.silence import be_silent
 
 if TYPE_CHECKING:
     from federation.site.vantage6_node import Run, SiteClient, Status
@@ -267,15 +266,6 @@ def connect(path: Path, *, once: bool, out: TextIO) -> int:
         return node.once() if once else node.stay()
     finally:
         program.close()
-
-
-def be_silent() -> None:
-    """No log record, warning or traceback leaves this process: each may repeat what it was given.
-    That includes those of vantage6, socket.io and of every thread."""
-    logging.disable(logging.CRITICAL)
-    warnings.simplefilter("ignore")
-    threading.excepthook = lambda _: None
-    sys.excepthook = lambda *_: None
 
 
 def main(arguments: list[str]) -> int:

@@ -211,6 +211,13 @@ class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
 
     # -- what a node does ----------------------------------------------------------------------
 
+    def server_version(self) -> str:
+        """What the server says it is; needs no key."""
+        status, found = self._repeat("get", "version", None, None, {})
+        if status != 200:
+            raise NodeError("NOT_VANTAGE6")
+        return _text(found, "version")
+
     def enter(self) -> list[str]:
         """Sign in and compare the server with what was pinned; codes of what is odd but harmless.
 
