@@ -17,6 +17,8 @@ from typing import Any
 #: The image that our node recognises, and that a stock node runs (Dockerfile, target `algorithm`).
 IMAGE = "oncokring/site:1"
 METHOD = "answer"
+#: Without these words in its settings, neither end works with a collaboration without encryption.
+ALLOW_UNENCRYPTED = "everybody on the server may read"
 #: Bytes of a message or a reply, as for the embedded engine.
 MAX_MESSAGE = 128 * 1024 * 1024
 #: Bytes of an input or a result: base64 and the words around it.
