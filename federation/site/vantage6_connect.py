@@ -35,6 +35,8 @@ OK, FAILED, WRONG_SETUP, REFUSED = 0, 1, 2, 3
 SLOW_SECONDS = 2.0
 #: How often a reply is offered again to a server that fails on it, before the next task's turn.
 OFFERS = 5
+#: Seconds without a further sign of a new task before the site looks, and the most it waits.
+SETTLE_SECONDS, LONGEST_SETTLE = 0.1, 0.4
 #: Tasks at the head of the list that this site is done with and the server still shows.
 MOST_SKIPPED = 200
 
@@ -60,7 +62,6 @@ class Node:
         self._settled: dict[int, None] = {}
         self._unsent: dict[int, tuple[Status, bytes | None, str, datetime]] = {}
         self._offers: dict[int, int] = {}
-        self._told: Callable[[str, dict[str, Any]], None] = lambda event, data: None
 
     def end(self) -> None:
         """End after the task at hand. May be called by a signal."""
@@ -90,7 +91,6 @@ class Node:
 
         pause, last = Pause(), ""
         events = Events(self._client, self.wake, self._say, self._about())
-        self._told = events.tell
         try:
             while not self._ended:
                 try:
@@ -132,10 +132,13 @@ class Node:
         self._say("CONNECTED")
 
     def _wait(self, seconds: float) -> None:
+        """Until the bell, at most so long; then until it is quiet. The server rings for every task
+        of the network, and each look costs it something."""
         with suppress(Empty):
             self._bell.get(timeout=seconds)
-            while True:
-                self._bell.get_nowait()
+            until = time.monotonic() + LONGEST_SETTLE
+            while not self._ended and time.monotonic() < until:
+                self._bell.get(timeout=SETTLE_SECONDS)
 
     # -- tasks ---------------------------------------------------------------------------------
 
@@ -203,7 +206,6 @@ class Node:
             raise
         else:
             point("N6")
-            self._tell(run, status)
             if status != "completed":
                 self._say(code or "NOT_ALLOWED")
         self._settle(run)
@@ -214,22 +216,6 @@ class Node:
         self._offers.pop(run.id, None)
         while len(self._settled) > 10 * MOST_SKIPPED:
             del self._settled[next(iter(self._settled))]
-
-    def _tell(self, run: "Run", status: str) -> None:
-        """For those who listen; the stock node sends the same."""
-        me = self._client.whoami
-        self._told(
-            "algorithm_status_change",
-            {
-                "run_id": run.id,
-                "task_id": run.task,
-                "collaboration_id": self._client.collaboration_id,
-                "node_id": me.id_,
-                "organization_id": me.organization_id,
-                "status": status,
-                "parent_id": None,
-            },
-        )
 
 
 def connect(path: Path, *, once: bool, out: TextIO) -> int:
@@ -252,11 +238,11 @@ def connect(path: Path, *, once: bool, out: TextIO) -> int:
             out.write(f"{utc_now():%Y-%m-%dT%H:%M:%SZ} {code}\n")
             out.flush()
 
-    program = SiteProgram(directory)
+    program, client = SiteProgram(directory), SiteClient(settings)
     try:
         node = Node(
             program,
-            SiteClient(settings),
+            client,
             say,
             bucket_seconds=directory.policy.timing_bucket_s,
             poll_seconds=settings.poll_seconds,
@@ -265,6 +251,7 @@ def connect(path: Path, *, once: bool, out: TextIO) -> int:
             signal.signal(number, lambda *_: node.end())
         return node.once() if once else node.stay()
     finally:
+        client.close()
         program.close()
 
 

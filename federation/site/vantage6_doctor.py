@@ -71,7 +71,11 @@ def look(path: Path, node_config: Path | None = None) -> Iterator[Finding]:
         from federation.site.vantage6_node import SiteClient
     except ImportError:
         return
-    yield from _server(SiteClient(settings))
+    client = SiteClient(settings)
+    try:
+        yield from _server(client)
+    finally:
+        client.close()
 
 
 def _site(path: Path) -> Iterator[Finding]:

@@ -67,15 +67,6 @@ class Events:
         self._gone.set()
         self._thread.join(5)
 
-    def tell(self, event: str, data: dict[str, Any]) -> None:
-        """Tell the others of the collaboration, when the line is there."""
-        socket = self._socket
-        if socket is not None:
-            try:
-                socket.emit(event, data, namespace=SPACE)
-            except Exception:
-                self._gone.set()
-
     def _stay(self) -> None:
         while not self._ended.is_set():
             self._gone.clear()

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import requests
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -209,6 +209,9 @@ class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
                     raise NodeError("NOT_VANTAGE6")
             return response.status_code, bytes(data)
 
+    def close(self) -> None:
+        self._session.close()
+
     # -- what a node does ----------------------------------------------------------------------
 
     def server_version(self) -> str:
@@ -250,23 +253,22 @@ class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
 
     def open_run(self, place: int) -> Run | None:
         """The `place`th (from 1) of the oldest runs that wait for this node."""
-        found = self.ask(
-            "get",
-            "run",
-            params={
-                "state": "open",
-                "node_id": self.whoami.id_,
-                "include": "task",
-                "sort": "id",
-                # One at a time: the server decides how large an input is.
-                "per_page": 1,
-                "page": place,
-            },
-        )
+        # One at a time, for the server decides how large an input is; newest first, for it does
+        # not sort otherwise.
+        found = self._open_runs(1)
+        last = _last_page(found)
+        if last < place:
+            return None
+        if (page := last - place + 1) != 1:
+            found = self._open_runs(page)
         rows = _field(found, "data")
         if not isinstance(rows, list) or len(rows) > 1:
             raise NodeError("NOT_VANTAGE6")
         return _run(rows[0]) if rows else None
+
+    def _open_runs(self, page: int) -> Any:
+        asked = {"state": "open", "node_id": self.whoami.id_, "include": "task"}
+        return self.ask("get", "run", params={**asked, "per_page": 1, "page": page})
 
     def opened(self, run: Run) -> bytes | None:
         """The input in the clear; None when this site's key does not open it."""
@@ -345,6 +347,16 @@ def _run(row: Any) -> Run:
 
 
 _OPEN = ("pending", "initializing", "active", "start failed")
+
+
+def _last_page(found: Any) -> int:
+    """How many pages a list has, by its links; 0 when it is empty."""
+    if not _field(found, "data"):
+        return 0
+    links = found.get("links")
+    last = parse_qs(urlsplit(str(links.get("last") if isinstance(links, dict) else "")).query)
+    number = last.get("page", ["1"])[0]
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 1
 
 
 def _field(found: Any, name: str) -> Any:
