@@ -41,6 +41,8 @@ PAGE, MOST_PAGES = 100, 1000
 MAX_ANSWER = 2 * MAX_ENCODED
 #: A token is renewed when it has less than this left (they last 6 hours).
 RENEW_SECONDS = 600.0
+#: After a refused password, seconds without another attempt: the server blocks who insists.
+LOGIN_PAUSE = 60.0
 _CHUNK = 1 << 16
 _WORTH_REPEATING = (429, 500, 502, 503, 504)
 
@@ -68,7 +70,7 @@ class Vantage6Client(UserClient):  # type: ignore[misc]  # vantage6 carries no t
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, HTTPAdapter(pool_connections=2, pool_maxsize=32))
         self._login = threading.RLock()
-        self._renew_at = 0.0
+        self._renew_at = self._refused_until = self._since = 0.0
         self._date: datetime | None = None
         self.user_id = 0
 
@@ -189,17 +191,15 @@ class Vantage6Client(UserClient):  # type: ignore[misc]  # vantage6 carries no t
                 return used != self._access_token
             if fresh and not again and not refused:
                 return False
+            if self._refused_until > time.monotonic():
+                raise _not_let_in(self.connection.username)
             c = self.connection
             status, data = self._once(
                 "POST", "token/user", {"username": c.username, "password": c.password}, None, {}
             )
             if status in (400, 401, 403):
-                raise Vantage6Error(
-                    "VANTAGE6_LOGIN",
-                    f"The vantage6 server does not let {c.username} in. Check name and password; "
-                    "after several wrong ones it blocks the account for a while.",
-                    status=status,
-                )
+                self._refused_until = time.monotonic() + LOGIN_PAUSE
+                raise _not_let_in(c.username)
             match _read(status, data, "POST"):
                 case {"access_token": str(token)}:
                     self._take(token)
@@ -307,6 +307,15 @@ def _never_sent(error: requests.ConnectionError) -> bool:
         "NewConnectionError",
         "NameResolutionError",
         "ConnectTimeoutError",
+    )
+
+
+def _not_let_in(username: str) -> Vantage6Error:
+    return Vantage6Error(
+        "VANTAGE6_LOGIN",
+        f"The vantage6 server does not let {username} in. Check name and password; after several "
+        "wrong ones it blocks the account for a while.",
+        status=401,
     )
 
 
