@@ -45,6 +45,12 @@ COMMANDS: Mapping[str, tuple[str, str, str, str]] = {
     "user": ("registry.commands.user", "user", "Accounts and roles.", "hub"),
     "token": ("registry.commands.token", "token", "Tokens for programs that use the API.", "hub"),
     "audit": ("registry.commands.audit", "audit", "Check and export the audit log.", "hub"),
+    "vantage6": (
+        "registry.commands.vantage6",
+        "vantage6",
+        "Set up and check the vantage6 server that carries the messages.",
+        "hub,vantage6",
+    ),
     "receipt": (
         "registry.commands.receipt",
         "receipt",

@@ -89,9 +89,9 @@ def look(factory: SessionFactory, engine: ListeningEngine, name: str, now: datet
     with factory() as session:
         keys = {node.institution: node.sign_pub for node in session.scalars(select(SiteNode))}
     heard = {
-        site: found
+        site: told
         for site, body in engine.take_heard().items()
-        if site in keys and (found := _signed_by(site, keys[site], body, now)) is not None
+        if site in keys and (told := _signed_by(site, keys[site], body, now)) is not None
     }
     found = {site: engine.status(site) for site in sorted(keys)}
     with factory() as session:

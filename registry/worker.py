@@ -27,7 +27,9 @@ from registry.database import SessionFactory, utc_now
 from registry.forms.answers import forget_old
 from registry.health import Heartbeat, beat
 from registry.settings import Settings, SettingsError
+from registry.site_links import LOOK_EVERY, ListeningEngine, look
 from registry.transaction import reading, unit_of_work
+from registry.vantage6.engine import open_engine
 from studies.actor import SYSTEM
 from studies.service import list_networks
 
@@ -46,8 +48,10 @@ def site_directories(folder: Path) -> dict[str, Path]:
     return {path.parent.name: path.parent for path in sorted(folder.glob("*/site.toml"))}
 
 
-def make_engine(settings: Settings) -> Engine:
+def make_engine(settings: Settings, factory: SessionFactory) -> Engine:
     """The engine that the settings name; SettingsError when it cannot work."""
+    if settings.engine == "vantage6" and settings.vantage6 is not None:
+        return open_engine(settings.vantage6, factory)
     if settings.engine == "embedded":
         found = site_directories(settings.sites_directory)
         if not found:
@@ -56,7 +60,10 @@ def make_engine(settings: Settings) -> Engine:
                 "'oncokring site init', or set ONCOKRING_SITES to where they are."
             )
         return EmbeddedEngine(found)
-    raise SettingsError("This version has only the embedded engine. Set ONCOKRING_ENGINE=embedded.")
+    raise SettingsError(
+        "ONCOKRING_ENGINE=none is for a hub without hospitals, so there is nothing to carry. Set "
+        "it to embedded or vantage6."
+    )
 
 
 def run(
@@ -67,12 +74,15 @@ def run(
     *,
     clock: Callable[[], datetime] = utc_now,
     pause: Callable[[float], object] | None = None,
+    name: str = "embedded",
 ) -> None:
-    """Work until ``stop`` is set. Raises the last error after MAX_FAILURES in a row."""
-    worker = Worker(factory, engine, key)
+    """Work until ``stop`` is set. Raises the last error after MAX_FAILURES in a row. ``name`` is
+    what the pages call the engine."""
+    listening = ListeningEngine(engine)
+    worker = Worker(factory, listening, key)
     wait = stop.wait if pause is None else pause
     failures = 0
-    tidied = beaten = datetime.min.replace(tzinfo=clock().tzinfo)
+    tidied = beaten = looked = datetime.min.replace(tzinfo=clock().tzinfo)
     while not stop.is_set():
         now = clock()
         try:
@@ -83,6 +93,9 @@ def run(
             if now - beaten >= BEAT_EVERY:
                 beat(factory, "worker", now)
                 beaten = now
+            if now - looked >= LOOK_EVERY:
+                look(factory, listening, name, now)
+                looked = now
         except Exception as error:
             failures += 1
             # The type only: a message could repeat what a hospital or a patient sent.

@@ -31,9 +31,9 @@ def worker(public_key: bool) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    engine = program.make_engine(chosen)
+    engine = program.make_engine(chosen, factory)
     click.echo("The worker runs.", err=True)
     try:
-        program.run(factory, engine, key, stop)
+        program.run(factory, engine, key, stop, name=chosen.engine)
     finally:
         engine.close()

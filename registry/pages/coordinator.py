@@ -10,7 +10,7 @@ from werkzeug.exceptions import NotFound
 
 from federation.runs import service
 from registry.access import reach, rule
-from registry.pages.connections import connection_of, state_words
+from registry.pages.connections import connections_of, state_words
 from registry.pages.states import participation_state, run_state
 from registry.transaction import current_session
 from studies.models import Study
@@ -50,8 +50,9 @@ def hospitals(slug: str) -> str:
     study = session.get(Study, slug)
     if study is None:
         raise NotFound
+    links = connections_of(session, [part.institution for part in study.participations], g.now)
     rows = [
-        (part, participation_state(part.state), connection_of(session, part.institution, g.now))
+        (part, participation_state(part.state), links[part.institution])
         for part in study.participations
     ]
     return render_template(

@@ -28,6 +28,7 @@ from registry.forms.query_form import (
     unit_of,
     units,
 )
+from registry.pages.connections import Connection, connections_of
 from registry.pages.coverage import legend, matrix
 from registry.pages.explaining import sentences, thresholds
 from registry.pages.naming import Names
@@ -64,6 +65,13 @@ def hospitals_of(study: Study) -> list[tuple[str, str]]:
         .where(Participation.study == study.slug, Participation.state == "open")
     )
     return sorted(((slug, name) for slug, name in rows), key=lambda row: row[1].casefold())
+
+
+def reachable(study: Study) -> list[Connection]:
+    """The same hospitals, and whether each can be reached now."""
+    slugs = [slug for slug, _name in hospitals_of(study)]
+    found = connections_of(current_session(), slugs, g.now)
+    return [found[slug] for slug in slugs]
 
 
 @blueprint.get("")
@@ -215,6 +223,7 @@ def _form(
         rows=shown,
         usable=[(v, names.variable(v)) for v in cohort_rows.usable(codebook)],
         hospitals=hospitals_of(study),
+        reachable=reachable(study),
         json=pretty(made),
         filled=matrix(current_session(), study, names),
         levels=legend(),
@@ -240,9 +249,7 @@ def _check_page(id: str, draft: dict[str, Any], errors: dict[str, str]) -> str: 
     study = my_study(draft["study"])
     codebook = Codebook.from_dict(study.codebook)
     query = parse(draft["made"], codebook)
-    asked = [
-        name for slug, name in hospitals_of(study) if query.sites == "all" or slug in query.sites
-    ]
+    asked = [node for node in reachable(study) if query.sites == "all" or node.slug in query.sites]
     session, names = current_session(), Names(codebook, language())
     terms = thresholds(session, study.slug, query)
     sites = None if query.sites == "all" else query.sites

@@ -20,11 +20,19 @@ from federation.runs.errors import RunError
 from federation.runs.models import Run
 from registry.access import rule
 from registry.own_results import PARTICIPANTS_ONLY, answer_for
+from registry.pages.connections import connections_of
 from registry.pages.explaining import sentences, thresholds
 from registry.pages.figures import figure_of, svg_of
 from registry.pages.finding import finding
 from registry.pages.naming import Names
-from registry.pages.states import has_result, hidden_reason, is_final, run_state, site_state
+from registry.pages.states import (
+    has_result,
+    hidden_reason,
+    is_final,
+    run_state,
+    site_state,
+    unreachable,
+)
 from registry.pages.tables import tables_of
 from registry.pages.tables_hospitals import by_name
 from registry.pages.tidy import Shown, to_csv
@@ -72,13 +80,27 @@ def hospital_names() -> dict[str, str]:
 
 
 def parts_of(run: Run) -> list[Part]:
-    """Each asked hospital's part; empty before the question is opened."""
-    names = hospital_names()
+    """Each asked hospital's part; empty before the question is opened.
+
+    The step is the question's, the same for all: how far one hospital came before it said no
+    would say something about its patients.
+    """
+    progress = service.progress(current_session(), run)
+    slugs = [site["site"] for site in progress["sites"]]
+    links = connections_of(current_session(), slugs, g.now)
     found = []
-    for site in service.progress(current_session(), run)["sites"]:
+    for site in progress["sites"]:
         waits = site["state"] in ("waiting", "asked")
-        words = site_state("needless" if waits and is_final(run.state) else site["state"])
-        name = names.get(site["site"], site["site"])
+        link = links.get(site["site"])
+        if waits and is_final(run.state):
+            words = site_state("needless")
+        elif waits and link is not None and link.state == "down":
+            words = unreachable(run.deadline)
+        elif is_final(run.state):
+            words = site_state(site["state"])
+        else:
+            words = site_state(site["state"], progress["step"] + 1)
+        name = link.name if link is not None else site["site"]
         found.append(Part(site["site"], name, words.label, words.tag, words.sentence))
     return found
 

@@ -43,6 +43,7 @@ NAVIGATION: tuple[tuple[str, str, str], ...] = (
     ("committee", "Texts", "coordinator_consent.waiting"),
     ("board", "Texts", "coordinator_consent.waiting"),
     ("auditor", "Audit log", "auditor.log"),
+    ("administrator", "Connections", "network_status.status"),
 )
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from federation.runs.states import FINAL, RELEASED
+from registry.translate import moment
 from registry.translate import translate as _
 
 
@@ -65,17 +67,37 @@ def run_state(state: str) -> StateWords:
     return StateWords(*known.get(state, (state, "", "")))
 
 
-def site_state(state: str) -> StateWords:
-    """A hospital's part in a question."""
+def site_state(state: str, step: int | None = None) -> StateWords:
+    """A hospital's part in a question; `step` counts from 1 while the question is under way."""
+    asked, answered = (
+        (
+            _("Sent; the hospital has not answered this step."),
+            _("Its signed sums for this step are in."),
+        )
+        if step is None
+        else (
+            _("Step %(step)s was sent; the hospital has not answered yet.", step=step),
+            _("Its signed sums for step %(step)s are in.", step=step),
+        )
+    )
     known = {
         "waiting": (_("waiting"), "", _("The question has not been sent yet.")),
-        "asked": (_("computing"), "busy", _("Sent; the hospital has not answered this step.")),
-        "answered": (_("answered"), "good", _("Its signed sums for this step are in.")),
+        "asked": (_("computing"), "busy", asked),
+        "answered": (_("answered"), "good", answered),
         "refused": (_("refused"), "stop", _("The hospital said no to this question.")),
         "needless": (_("not needed"), "", _("The question ended before this hospital answered.")),
         "silent": (_("silent"), "warn", _("No answer for a while; the hub keeps trying.")),
     }
     return StateWords(*known.get(state, (state, "", "")))
+
+
+def unreachable(deadline: datetime | None) -> StateWords:
+    """A hospital that has something to answer and cannot be reached now."""
+    return StateWords(
+        _("not reachable"),
+        "warn",
+        _("The hub keeps trying until %(time)s.", time=moment(deadline)),
+    )
 
 
 def is_final(state: str) -> bool:

@@ -19,7 +19,7 @@ from registry.accounts.models import AccountSession
 from registry.accounts.sessions import start
 from registry.database import SessionFactory
 from registry.health import Heartbeat
-from registry.settings import Settings, SettingsError
+from registry.settings import Settings, SettingsError, Vantage6Settings
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 
@@ -52,7 +52,12 @@ class QuietEngine:
 
 
 def settings(folder: Path, engine: str = "embedded") -> Settings:
-    return Settings(secret_key="k" * 40, data=folder, database_url="given", engine=engine)
+    vantage6 = Vantage6Settings(
+        url="https://v6.example", password_file=folder / "password", key_file=folder / "key"
+    )
+    return Settings(
+        secret_key="k" * 40, data=folder, database_url="given", engine=engine, vantage6=vantage6
+    )
 
 
 def run(factory: SessionFactory, steps: int, failures: list[Exception]) -> list[float]:
@@ -79,9 +84,11 @@ def test_only_site_directories_are_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("engine", ["embedded", "vantage6", "none"])
-def test_an_engine_that_cannot_work_is_said_in_a_sentence(tmp_path: Path, engine: str) -> None:
-    with pytest.raises(SettingsError, match="ONCOKRING_"):
-        worker.make_engine(settings(tmp_path, engine))
+def test_an_engine_that_cannot_work_is_said_in_a_sentence(
+    tmp_path: Path, engine: str, factory: SessionFactory
+) -> None:
+    with pytest.raises(SettingsError, match=r"ONCOKRING_|oncokring vantage6 setup"):
+        worker.make_engine(settings(tmp_path, engine), factory)
 
 
 def test_it_beats_and_tidies(factory: SessionFactory) -> None:
