@@ -1,13 +1,13 @@
 """What a hospital is told of its patients' choices, and the evidence on which each bit rests."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from consent import standing
@@ -22,6 +22,7 @@ from consent.standing import Standing
 from consent.subjects import handle_bytes
 
 Column = tuple[str, str]
+_SOME: Final = 500
 
 
 @dataclass
@@ -32,6 +33,19 @@ class State:
     handles: list[bytes] = field(default_factory=list)
     granted: list[NDArray[np.bool_]] = field(default_factory=list)
     evidence: Evidence = field(default_factory=Evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the hub found of one patient.
+
+    bits: a byte per column, 1 for granted. acts: the receipts on which those rest. denied: the
+    newest no per (study, item), in milliseconds.
+    """
+
+    bits: bytes
+    acts: tuple[str, ...] = ()
+    denied: tuple[tuple[str, str, int], ...] = ()
 
 
 def state_of(
@@ -45,33 +59,55 @@ def state_of(
     """The state of consent of one site at `moment`, for (study, item) columns.
 
     A grant that ends before `sure_until` is left out, so that nobody is counted past an end.
+    Everybody is judged anew, one by one; consent/kept.py says the same sooner.
     """
-    said = standing.at_site(session, site, moment)
-    rows_of_site = session.execute(select(Subject.id, Subject.handle).where(Subject.site == site))
-    handle_of = {subject: handle_bytes(handle) for subject, handle in rows_of_site}
-    judging = _Judging(network, site, columns, moment, sure_until)
-    rows: list[list[bool]] = []
-    grounds: list[tuple[int, str]] = []
-    handles: list[bytes] = []
-    for subject, own in said.items():
-        row, decisions = judging.row(own)
-        # Whoever is granted nothing is left out: not named means not permitted.
-        if any(row):
-            place = len(handles)
-            handles.append(handle_of[subject])
-            rows.append(row)
-            acts = {choice.act for decision in decisions for choice in decision.grounds}
-            grounds += [(place, act) for act in sorted(acts)]
-    bits = np.array(rows, np.bool_).reshape(len(rows), len(columns))
+    judging = Judging(network, site, columns, moment, sure_until)
+    found = {
+        subject: judging.judged(own)
+        for subject, own in standing.at_site(session, site, moment).items()
+    }
+    resting = {receipt for judged in found.values() for receipt in judged.acts}
+    return assemble(session, columns, found, handles_of(session, site), acts_of(session, resting))
+
+
+def assemble(
+    session: Session,
+    columns: tuple[Column, ...],
+    judged: Mapping[str, Judged],
+    handles: Mapping[str, bytes],
+    acts: Mapping[str, Act],
+) -> State:
+    """The state of a site from what was found of each patient. acts: by receipt."""
+    # Whoever is granted nothing is left out: not named means not permitted.
+    named = [(subject, one) for subject, one in judged.items() if 1 in one.bits]
+    bits = np.frombuffer(b"".join(one.bits for _, one in named), np.uint8)
+    rows = bits.reshape(len(named), len(columns)).astype(np.bool_)
+    rests = [
+        replace(acts[receipt], handle=place)
+        for place, (_, one) in enumerate(named)
+        for receipt in one.acts
+    ]
+    denied = [Denial(handles[subject], *no) for subject, one in judged.items() for no in one.denied]
+    keys = {str(act.more["by"]) for act in rests if act.more is not None}
     return State(
         columns,
-        handles,
-        [bits[:, number] for number in range(len(columns))],
-        _evidence(session, site, grounds, _denials(said, handle_of, moment)),
+        [handles[subject] for subject, _ in named],
+        [rows[:, number] for number in range(len(columns))],
+        Evidence(rests, denied, _passkeys(session, keys)),
     )
 
 
-class _Judging:
+def handles_of(
+    session: Session, site: str, subjects: Sequence[str] | None = None
+) -> dict[str, bytes]:
+    """The handle of each patient of a site, or of these."""
+    wanted = select(Subject.id, Subject.handle).where(Subject.site == site)
+    if subjects is not None:
+        wanted = wanted.where(Subject.id.in_(subjects))
+    return {subject: handle_bytes(handle) for subject, handle in session.execute(wanted)}
+
+
+class Judging:
     """The rule over all columns of one site, for one patient after the other."""
 
     def __init__(
@@ -82,8 +118,9 @@ class _Judging:
         moment: datetime,
         sure_until: datetime,
     ) -> None:
-        self._moment = moment
-        self._sure_until = sure_until
+        self.moment = moment
+        self.sure_until = sure_until
+        self.site = site
         self._requests = {
             (study, item): Scope(network, site, item, study, ITEMS[item].category)
             for study, item in columns
@@ -94,6 +131,12 @@ class _Judging:
             [columns.index((study, code)) for code in with_parents([item])]
             for study, item in columns
         ]
+
+    def judged(self, own: Standing) -> Judged:
+        """What is found of one patient, who stands like this."""
+        bits, decisions = self.row(own)
+        acts = {choice.act for decision in decisions for choice in decision.grounds}
+        return Judged(bytes(bits), tuple(sorted(acts)), _denied(own, self.moment))
 
     def row(self, own: Standing) -> tuple[list[bool], list[Decision]]:
         """The bits of one patient, and the decisions on which those that are set rest."""
@@ -112,7 +155,7 @@ class _Judging:
         closed = {
             study
             for study in self._studies
-            if nothing_new_since(own.choices, study, self._moment) is not None
+            if nothing_new_since(own.choices, study, self.moment) is not None
         }
         bits = [
             study not in closed and all(alone[need] is not None for need in self._needs[number])
@@ -126,75 +169,58 @@ class _Judging:
     ) -> Decision | None:
         if not choices:
             return None
-        decision = decide(request, choices, self._moment, needs=own.needs)
-        lasts = decision.until is None or decision.until >= self._sure_until
+        decision = decide(request, choices, self.moment, needs=own.needs)
+        lasts = decision.until is None or decision.until >= self.sure_until
         return decision if decision.permit and lasts else None
 
 
-def _denials(
-    said: Mapping[str, Standing], handle_of: Mapping[str, bytes], moment: datetime
-) -> list[Denial]:
-    newest: dict[tuple[bytes, str, str], int] = {}
-    for subject, own in said.items():
-        handle = handle_of[subject]
-        for choice in own.choices:
-            at = max(choice.effective_at, choice.recorded_at)
-            if choice.kind != "grant" and at <= moment:
-                place = (handle, choice.scope.study, choice.scope.item)
-                newest[place] = max(to_ms(at), newest.get(place, 0))
-    return [Denial(*place, at) for place, at in newest.items()]
+def _denied(own: Standing, moment: datetime) -> tuple[tuple[str, str, int], ...]:
+    newest: dict[Column, int] = {}
+    for choice in own.choices:
+        at = max(choice.effective_at, choice.recorded_at)
+        if choice.kind != "grant" and at <= moment:
+            place = (choice.scope.study, choice.scope.item)
+            newest[place] = max(to_ms(at), newest.get(place, 0))
+    return tuple((*place, at) for place, at in newest.items())
 
 
-def _evidence(
-    session: Session,
-    site: str,
-    grounds: Sequence[tuple[int, str]],
-    denied: Sequence[Denial],
-) -> Evidence:
-    proofs = _proofs(session, site, {receipt for _, receipt in grounds})
-    acts = [_act(handle, proofs[receipt]) for handle, receipt in grounds]
-    keys = {str(act.more["by"]) for act in acts if act.more is not None}
-    return Evidence(acts, denied, _passkeys(session, keys))
-
-
-def _proofs(session: Session, site: str, receipts: set[str]) -> Mapping[str, Any]:
-    """The proof of each act, with the text and study it is about; one row per act."""
+def acts_of(session: Session, receipts: Iterable[str]) -> dict[str, Act]:
+    """By receipt: its proof, with the text and study it is about. All yes of an act carry the same
+    proof; that of the first is taken."""
     event = ConsentEvent
-    rows = session.execute(
-        select(
-            event.receipt_id,
-            event.study,
-            event.text_version,
-            event.party,
-            event.effective_at,
-            event.proof,
+    wanted = sorted(receipts)
+    found: dict[str, Any] = {}
+    for start in range(0, len(wanted), _SOME):
+        rows = session.execute(
+            select(
+                event.receipt_id,
+                event.study,
+                event.text_version,
+                event.party,
+                event.effective_at,
+                event.proof,
+            )
+            .where(
+                event.receipt_id.in_(wanted[start : start + _SOME]),
+                event.kind == "granted",
+                event.proof.is_not(None),
+            )
+            .order_by(event.leaf.desc())
         )
-        .join(Subject, Subject.id == event.subject_id)
-        .where(Subject.site == site, event.kind == "granted", event.proof.is_not(None))
-        .where(event.leaf.in_(_first_leaves(site)))
-    )
-    return {row[0]: row for row in rows if row[0] in receipts}
+        found |= {row[0]: row for row in rows}
+    return {receipt: act_from(*row[1:]) for receipt, row in found.items()}
 
 
-def _first_leaves(site: str) -> Any:
-    # All yes of an act carry the same proof; reading it once saves most of the work.
-    event = ConsentEvent
-    return (
-        select(func.min(event.leaf))
-        .join(Subject, Subject.id == event.subject_id)
-        .where(Subject.site == site, event.kind == "granted", event.proof.is_not(None))
-        .group_by(event.receipt_id)
-    )
-
-
-def _act(handle: int, row: Any) -> Act:
-    _, study, text, party, effective, proof = row
+def act_from(
+    study: str, text: str | None, party: str, effective: datetime, proof: Mapping[str, Any]
+) -> Act:
+    """An act as evidence; its place among the handles is still to be given."""
     kind = proof["kind"]
     further = {name: value for name, value in proof.items() if name not in ("act", "yes", "mac")}
     return Act(
-        handle=handle,
+        handle=0,
         study=study,
-        text=text,
+        text=text or "",
         party=party,
         kind=kind,
         yes=tuple(proof["yes"]),
@@ -209,13 +235,14 @@ def _act(handle: int, row: Any) -> Act:
 def _passkeys(session: Session, keys: Iterable[str]) -> list[Mapping[str, Any]]:
     """The enrolments of these passkeys, each with the code of the letter that vouches for it."""
     wanted = sorted(keys)
-    if not wanted:
-        return []
-    rows = session.execute(
-        select(Passkey, Subject)
-        .join(Subject, Subject.id == Passkey.subject_id)
-        .where(Passkey.credential_id.in_(wanted))
-    )
+    rows: list[Any] = []
+    for start in range(0, len(wanted), _SOME):
+        rows += session.execute(
+            select(Passkey, Subject)
+            .join(Subject, Subject.id == Passkey.subject_id)
+            .where(Passkey.credential_id.in_(wanted[start : start + _SOME]))
+            .order_by(Passkey.credential_id)
+        ).all()
     return [
         {
             "network": subject.network,

@@ -236,7 +236,8 @@ class SnapshotRecord(Base):
 
     `log_size` is the size of the network's log it was made from: choices at leaves below it are
     in. `content_sha256` is over columns, handles and bits, without number and dates. `facts`: how
-    many messages of this site had been worked in.
+    many messages of this site had been worked in. `body` may be megabytes, and is read only when it
+    is asked for.
     """
 
     __tablename__ = "consent_snapshot"
@@ -251,7 +252,7 @@ class SnapshotRecord(Base):
     columns_sha256: Mapped[str] = mapped_column(SHA256)
     content_sha256: Mapped[str] = mapped_column(SHA256)
     facts: Mapped[int] = mapped_column(default=0, server_default="0")
-    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    body: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
 
 
 class Ack(Base):

@@ -2,17 +2,19 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import Text, func, select, type_coerce, update
+from sqlalchemy import Text, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from consent.errors import ConsentError
 from consent.further import further_claims
-from consent.grounds import Column, state_of
+from consent.grounds import Column
 from consent.items import with_parents
+from consent.kept import Kept
 from consent.log import EMPTY_ROOT
 from consent.models import (
     Ack,
@@ -30,7 +32,7 @@ from consent.snapshot import build_claims
 from studies.actor import SYSTEM, Actor
 from studies.base import canonical_json
 from studies.events import announce
-from studies.models import Membership, Participation, Study
+from studies.models import Institution, Membership, Participation, Study
 
 VALID_FOR: Final = timedelta(minutes=60)
 REFRESH: Final = timedelta(minutes=5)
@@ -60,11 +62,110 @@ def publish_snapshots(
     """
     made = []
     for site in sorted(set(sites)):
-        network = _network_of(session, site)
-        last = latest_snapshot(session, site)
-        if last is None or _is_due(session, site, network, last, now, refresh):
-            made.append(_publish(session, sign, site, network, last, now, valid_for, actor))
+        prepared = prepare_snapshot(session, site, now=now, valid_for=valid_for, refresh=refresh)
+        if prepared is not None:
+            record = store_snapshot(session, prepared, sign(site, prepared.claims), actor=actor)
+            if record is not None:
+                made.append(record)
     return made
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The next snapshot of a site, not signed or stored yet. `record`: all but its body."""
+
+    claims: dict[str, Any]
+    record: Mapping[str, Any]
+
+
+def prepare_snapshot(
+    session: Session,
+    site: str,
+    *,
+    now: datetime,
+    valid_for: timedelta = VALID_FOR,
+    refresh: timedelta = REFRESH,
+    kept: Kept | None = None,
+) -> Prepared | None:
+    """The next snapshot of a site when it needs one, see `publish_snapshots`; reads only.
+
+    kept: what is remembered of the patients from the time before, to judge only who changed.
+    Working it out may take seconds: do that in a reading transaction, `store_snapshot` in another.
+    Raises ConsentError `unknown_site`.
+    """
+    network = _network_of(session, site)
+    last = latest_snapshot(session, site)
+    if last is not None and not _is_due(session, site, network, last, now, refresh):
+        return None
+    # The head is read before the choices: what is added in between is in the snapshot as well,
+    # but the record does not promise it.
+    head = session.get(LogHead, network, populate_existing=True)
+    facts = processed(session, site)
+    columns = _columns(session, site, network)
+    valid_until = now + valid_for
+    moment = as_of(session, network, now)
+    size = 0 if head is None else head.size
+    state = (kept or Kept()).state_of(
+        session, site, network, columns, moment, max(moment, valid_until), size
+    )
+    seq = 1 if last is None else last.seq + 1
+    claims = build_claims(
+        network=network,
+        seq=seq,
+        issued=now,
+        valid_until=valid_until,
+        columns=state.columns,
+        handles=state.handles,
+        granted=state.granted,
+        evidence=state.evidence,
+        further=further_claims(session, site, network, head, now),
+    )
+    record = {
+        "site": site,
+        "seq": seq,
+        "network": network,
+        "issued": now,
+        "valid_until": valid_until,
+        "log_size": size,
+        "log_root": EMPTY_ROOT.hex() if head is None else head.root,
+        "columns_sha256": _columns_sha256(columns),
+        "content_sha256": _content_sha256(claims),
+        "facts": facts,
+    }
+    return Prepared(claims, record)
+
+
+def store_snapshot(
+    session: Session, prepared: Prepared, body: bytes, *, actor: Actor = SYSTEM
+) -> SnapshotRecord | None:
+    """Keep a prepared snapshot with its signed `body`; None when another has its number by now."""
+    record = SnapshotRecord(**prepared.record, body=body)
+    site, seq = record.site, record.seq
+    # Two workers could have prepared the same number: the second waits here.
+    session.execute(select(Institution.slug).where(Institution.slug == site).with_for_update())
+    if session.get(SnapshotRecord, (site, seq)) is not None:
+        return None
+    session.add(record)
+    # A refreshed snapshot says the same as the one before; keeping both bodies would fill the disk.
+    session.execute(
+        update(SnapshotRecord)
+        .where(
+            SnapshotRecord.site == site,
+            SnapshotRecord.seq < seq,
+            SnapshotRecord.content_sha256 == record.content_sha256,
+            SnapshotRecord.body.is_not(None),
+        )
+        .values(body=None)
+    )
+    session.flush()
+    announce(
+        session,
+        actor=actor,
+        action="consent.snapshot_published",
+        about=f"institution:{site}",
+        facts={"seq": seq, "log_size": record.log_size, "content": record.content_sha256},
+    )
+    return record
 
 
 def latest_snapshot(session: Session, site: str) -> SnapshotRecord | None:
@@ -78,12 +179,15 @@ def latest_snapshot(session: Session, site: str) -> SnapshotRecord | None:
 
 
 def snapshot_to_send(session: Session, site: str) -> SnapshotRecord | None:
-    """The newest snapshot of a site, unless the site has confirmed that it uses it."""
+    """The newest snapshot of a site with its body, unless the site confirmed that it uses it."""
     last = latest_snapshot(session, site)
     if last is None:
         return None
     ack = session.get(Ack, (site, last.seq))
-    return None if ack is not None and ack.status == "applied" else last
+    if ack is not None and ack.status == "applied":
+        return None
+    session.refresh(last, ["body"])
+    return last
 
 
 def required_seq(session: Session, site: str) -> int:
@@ -182,17 +286,28 @@ def _text_ended(session: Session, last: SnapshotRecord) -> bool:
 
 
 def _has_newer_choices(session: Session, site: str, last: SnapshotRecord) -> bool:
-    newest = session.scalar(
-        select(func.max(ConsentEvent.leaf))
+    # The network goes with the leaf in the index; every leaf below the size is in.
+    said = session.scalar(
+        select(ConsentEvent.leaf)
         .join(Subject, Subject.id == ConsentEvent.subject_id)
-        .where(Subject.site == site)
+        .where(
+            ConsentEvent.network == last.network,
+            ConsentEvent.leaf >= last.log_size,
+            Subject.site == site,
+        )
+        .limit(1)
     )
-    if newest is not None and newest >= last.log_size:
+    if said is not None:
         return True
     mark = session.scalar(
         select(ConsentMark.leaf)
         .join(ConsentEvent, ConsentEvent.id == ConsentMark.event_id)
-        .where(ConsentEvent.site == site, ConsentMark.leaf >= last.log_size)
+        .join(Subject, Subject.id == ConsentEvent.subject_id)
+        .where(
+            ConsentMark.network == last.network,
+            ConsentMark.leaf >= last.log_size,
+            Subject.site == site,
+        )
         .limit(1)
     )
     return mark is not None
@@ -234,71 +349,6 @@ def _ask_about_death(session: Session, network: str) -> set[str]:
 
 def _columns_sha256(columns: Sequence[Column]) -> str:
     return sha256(canonical_json([list(column) for column in columns]).encode()).hexdigest()
-
-
-def _publish(
-    session: Session,
-    sign: Sign,
-    site: str,
-    network: str,
-    last: SnapshotRecord | None,
-    now: datetime,
-    valid_for: timedelta,
-    actor: Actor,
-) -> SnapshotRecord:
-    # The head is read before the choices: what is added in between is in the snapshot as well,
-    # but the record does not promise it.
-    head = session.get(LogHead, network, populate_existing=True)
-    columns = _columns(session, site, network)
-    valid_until = now + valid_for
-    moment = as_of(session, network, now)
-    state = state_of(session, site, network, columns, moment, max(moment, valid_until))
-    seq = 1 if last is None else last.seq + 1
-    claims = build_claims(
-        network=network,
-        seq=seq,
-        issued=now,
-        valid_until=valid_until,
-        columns=state.columns,
-        handles=state.handles,
-        granted=state.granted,
-        evidence=state.evidence,
-        further=further_claims(session, site, network, head, now),
-    )
-    record = SnapshotRecord(
-        site=site,
-        seq=seq,
-        network=network,
-        issued=now,
-        valid_until=valid_until,
-        log_size=0 if head is None else head.size,
-        log_root=EMPTY_ROOT.hex() if head is None else head.root,
-        columns_sha256=_columns_sha256(columns),
-        content_sha256=_content_sha256(claims),
-        facts=processed(session, site),
-        body=sign(site, claims),
-    )
-    session.add(record)
-    # A refreshed snapshot says the same as the one before; keeping both bodies would fill the disk.
-    session.execute(
-        update(SnapshotRecord)
-        .where(
-            SnapshotRecord.site == site,
-            SnapshotRecord.seq < seq,
-            SnapshotRecord.content_sha256 == record.content_sha256,
-            SnapshotRecord.body.is_not(None),
-        )
-        .values(body=None)
-    )
-    session.flush()
-    announce(
-        session,
-        actor=actor,
-        action="consent.snapshot_published",
-        about=f"institution:{site}",
-        facts={"seq": seq, "log_size": record.log_size, "content": record.content_sha256},
-    )
-    return record
 
 
 def _content_sha256(claims: Mapping[str, Any]) -> str:

@@ -7,10 +7,12 @@ command announces what it did (studies/events.py).
 from consent.acts import Circumstances, Said
 from consent.publishing import (
     latest_snapshot,
+    prepare_snapshot,
     publish_snapshots,
     required_seq,
     snapshot_to_send,
     store_ack,
+    store_snapshot,
 )
 from consent.reading import (
     Delivery,
@@ -44,6 +46,7 @@ __all__ = [
     "latest_snapshot",
     "mark",
     "patient",
+    "prepare_snapshot",
     "publish_snapshots",
     "publish_text",
     "receipt",
@@ -55,6 +58,7 @@ __all__ = [
     "snapshot_to_send",
     "state_version",
     "store_ack",
+    "store_snapshot",
     "suspend_text",
     "text_for",
     "withdraw",

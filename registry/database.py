@@ -2,7 +2,7 @@
 
 Every session from :func:`session_factory` writes an audit line per announcement when it commits,
 see registry/transaction.py. Writing is the default kind of transaction; reading transactions say
-so with :func:`read_only` and cannot write on either database.
+so with :func:`studies.looking.read_only` and cannot write on either database.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
+from studies.looking import READ_ONLY
+
 SessionFactory = sessionmaker[Session]
 Clock = Callable[[], datetime]
 
@@ -25,7 +27,6 @@ STATEMENT_TIMEOUT_MS = 30_000
 # One connection for each of the server's threads (registry/commands/serve.py) and some to spare:
 # a thread that waits for a connection looks to its visitor like a hub that is down.
 POOL: dict[str, Any] = {"pool_size": 16, "max_overflow": 24, "pool_timeout": 10}
-READ_ONLY = "oncokring_read_only"
 
 
 def utc_now() -> datetime:
@@ -120,11 +121,6 @@ def engine_of(factory: SessionFactory) -> Engine:
     engine = factory.kw["bind"]
     assert isinstance(engine, Engine)  # noqa: S101 - narrows the type, set by session_factory
     return engine
-
-
-def read_only(session: Session) -> None:
-    """Begin this session's transaction as a reading one; a write in it fails."""
-    session.connection(execution_options={READ_ONLY: True})
 
 
 def _sqlite_connect(dbapi_connection: Any, _record: Any) -> None:

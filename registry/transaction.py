@@ -29,9 +29,10 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from registry import audit
 from registry.audit import AuditFailure
-from registry.database import SessionFactory, read_only, utc_now
+from registry.database import SessionFactory, utc_now
 from studies.actor import Actor
 from studies.events import announce
+from studies.looking import read_only
 
 # Table -> beginnings of the actions that account for a change of its rows. A table that is neither
 # here nor in UNAUDITED needs some announcement; a test keeps the two lists complete.
@@ -64,6 +65,7 @@ AUDITED: Mapping[str, tuple[str, ...]] = {
             "consent_text",
             "consent_text_draft",
             "consent_text_end",
+            "consent_text_suspension",
             "consent_tree_head",
             "consent_use",
             "consent_witness",

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from consent import service as consent
 from consent.errors import ConsentError
+from consent.kept import Kept
 from consent.models import Ack, LogHead, SnapshotRecord
 from consent.tree_heads import sign_head
 from consent.witnessing import note_witness
@@ -24,6 +25,7 @@ from federation.runs.driver import HUB
 from federation.runs.site_messages import bodies_in, take_messages
 from studies.actor import Actor
 from studies.events import announce
+from studies.looking import read_only
 from studies.models import SiteNode
 
 #: How old a snapshot may be for a site that is being asked, and for one that is not.
@@ -44,22 +46,24 @@ class Snapshots:
         self._factory = factory
         self._engine = engine
         self._key = key
+        self._kept = Kept()
         self._sent: dict[str, tuple[str, int]] = {}
         self._again: dict[tuple[str, int], datetime] = {}
         self._looked: datetime | None = None
 
-    def make(
-        self, session: Session, sites: Iterable[str], now: datetime, *, renew: bool = False
-    ) -> dict[str, int]:
-        """Inside the caller's transaction: the lowest snapshot number that will do, per site.
+    def make(self, sites: Iterable[str], now: datetime, *, renew: bool = False) -> None:
+        """Make the next snapshot of each site that needs one, outside any transaction.
 
         With ``renew`` every site gets a new one, for sites that say theirs is too old.
         """
-        sites = list(sites)
         age = timedelta(0) if renew else REFRESH_ASKED
-        consent.publish_snapshots(session, self._sign(now), sites, now=now, refresh=age)
+        for site in sites:
+            self._publish(site, now, age)
         # The next look must send what was made here.
         self._looked = None
+
+    def required(self, session: Session, sites: Iterable[str]) -> dict[str, int]:
+        """The lowest snapshot number that will do, per site; it may still have to be made."""
         return {site: consent.required_seq(session, site) for site in sites}
 
     def _sign(self, now: datetime) -> Any:
@@ -76,17 +80,23 @@ class Snapshots:
 
         return signed
 
-    def _published(self, site: str, now: datetime, asked: bool) -> SnapshotRecord | None:
+    def _publish(self, site: str, now: datetime, age: timedelta) -> SnapshotRecord | None:
         """Make the next snapshot of one hospital when it is due; give the one to send, if any.
 
-        Each hospital in a transaction of its own: patients who are choosing wait for one at most.
+        It is worked out in a transaction that only reads and written down in one of its own, so
+        that patients who are choosing never wait for it.
         """
-        age = REFRESH_ASKED if asked else REFRESH_IDLE
         with self._factory() as session:
-            # A node without a network has no patients whose choices could be told.
-            with suppress(ConsentError):
-                consent.publish_snapshots(session, self._sign(now), [site], now=now, refresh=age)
-            record = consent.snapshot_to_send(session, site)
+            read_only(session)
+            prepared = consent.prepare_snapshot(
+                session, site, now=now, valid_for=VALID, refresh=age, kept=self._kept
+            )
+            if prepared is None:
+                return consent.snapshot_to_send(session, site)
+        body = self._sign(now)(site, prepared.claims)
+        with self._factory() as session:
+            # None: another worker was first, and sends it.
+            record = consent.store_snapshot(session, prepared, body)
             session.commit()
             return record
 
@@ -101,11 +111,14 @@ class Snapshots:
             for network in session.scalars(select(LogHead.network)).all():
                 sign_head(session, head_signer(self._key, now), network, now)
             session.commit()
-        unconfirmed = [
-            (site, record.seq, record.body)
-            for site in nodes
-            if (record := self._published(site, now, site in asked)) is not None
-        ]
+        unconfirmed = []
+        for site in nodes:
+            # A node without a network has no patients whose choices could be told.
+            with suppress(ConsentError):
+                age = REFRESH_ASKED if site in asked else REFRESH_IDLE
+                record = self._publish(site, now, age)
+                if record is not None:
+                    unconfirmed.append((site, record.seq, record.body))
         sent = False
         for site, seq, body in unconfirmed:
             if body is None or self._again.get((site, seq), now) > now:

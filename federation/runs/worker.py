@@ -7,6 +7,7 @@ worker rebuilds the rest. No engine call happens inside a transaction.
 import importlib
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session, sessionmaker
@@ -26,6 +27,7 @@ from federation.runs.progress import LeaseLost
 from federation.runs.snapshots import Snapshots
 from federation.runs.states import APPROVED
 from studies.base import new_id
+from studies.looking import read_only
 
 Factory = sessionmaker[Session]
 
@@ -184,6 +186,8 @@ class Worker:
         return True
 
     def _open(self, run_id: str, now: datetime) -> None:
+        # Before the transaction: working out a list may take seconds.
+        self._snapshots.make(self._roster(run_id), now)
         with self._factory() as session:
             progress.hold(session, run_id, self._owner, now, self._timing.lease)
             run = service.get_run(session, run_id)
@@ -199,11 +203,20 @@ class Worker:
                 run,
                 roster=roster,
                 terms=terms,
-                snapshots=self._snapshots.make(session, roster, now),
+                snapshots=self._snapshots.required(session, roster),
                 now=now,
                 deadline=now + self._timing.deadline,
             )
             session.commit()
+
+    def _roster(self, run_id: str) -> list[str]:
+        """Who is asked, as far as that is known now; nobody when it cannot be opened."""
+        with self._factory() as session:
+            read_only(session)
+            with suppress(RunError, QueryError):
+                roster, _ = plans.roster_of(session, service.get_run(session, run_id))
+                return sorted(roster)
+        return []
 
     def _load(self, run_id: str, now: datetime) -> None:
         """Take an open run into memory from what is stored."""
@@ -312,6 +325,9 @@ class Worker:
         active.renewed = now
 
     def _finish(self, active: Active, outcome: Outcome, now: datetime) -> bool:
+        if outcome.code == "CONSENT_UNAVAILABLE":
+            # The sites say that what they have is too old: new ones before it is asked again.
+            self._snapshots.make(sorted(active.driver.plan.roster), now, renew=True)
         with self._factory() as session:
             progress.hold(session, active.run_id, self._owner, now, self._timing.lease)
             run = service.get_run(session, active.run_id)
@@ -334,7 +350,7 @@ class Worker:
         """Write what ``outcome`` means for the run. False: it means waiting for an earlier run."""
         roster = sorted(run.roster or {})
         if outcome.code == "CONSENT_UNAVAILABLE" and run.restarts == 0:
-            snapshots = self._snapshots.make(session, roster, now, renew=True)
+            snapshots = self._snapshots.required(session, roster)
             progress.restart(session, run, snapshots=snapshots, again=run.again, stale=True)
             return True
         if outcome.code == "SMALL_GROUP" and (standing := progress.standing_result(session, run)):
@@ -352,7 +368,7 @@ class Worker:
         if run.again:
             progress.fail(session, run, now)
             return True
-        snapshots = self._snapshots.make(session, roster, now)
+        snapshots = self._snapshots.required(session, roster)
         progress.restart(session, run, snapshots=snapshots, again=True, stale=False)
         return True
 

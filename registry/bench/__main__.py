@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,7 +25,7 @@ from federation.engines.interface import Engine, Reply, SiteStatus
 from federation.methods.base import Ask, Column, Finished, Rows
 from federation.methods.registry import KINDS, parse
 from federation.query.terms import Terms
-from registry.bench import patients, utility
+from registry.bench import load, patients, utility
 from registry.bench.analyses import ANALYSES, COHORTS, STUDY, query
 from registry.bench.pooled import MOST_ROWS, POOLED
 from registry.trial.files import find_files
@@ -32,6 +33,7 @@ from registry.trial.network import TrialNetwork
 from registry.trial.sites import add_sites
 
 SITES = 10
+DATABASES = ("sqlite", "postgresql")
 
 
 class CountingEngine:
@@ -189,8 +191,28 @@ def _pooled(kind: str, table: pd.DataFrame) -> float | None:
     "--sizes", default="1000,100000,1000000", show_default=True, help="Patients per site."
 )
 @click.option("--utility", "questions", type=int, help="Ask so many questions; count refusals.")
+@click.option("--patients", "choosing", type=int, help="Let so many patients choose at once.")
+@click.option("--seconds", default=60.0, show_default=True, help="How long the patients choose.")
+@click.option("--pause", default=0.0, show_default=True, help="Seconds a patient reads a page.")
+@click.option(
+    "--database",
+    "databases",
+    type=click.Choice(DATABASES),
+    multiple=True,
+    default=DATABASES,
+    show_default=True,
+    help="What the hub of the choosing patients runs on.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
-def bench(sizes: str, questions: int | None, as_json: bool) -> None:
+def bench(
+    sizes: str,
+    questions: int | None,
+    choosing: int | None,
+    seconds: float,
+    pause: float,
+    databases: Sequence[str],
+    as_json: bool,
+) -> None:
     """Measure questions over ten running sites against the pooled library."""
     words = Console(stderr=True)
 
@@ -200,11 +222,24 @@ def bench(sizes: str, questions: int | None, as_json: bool) -> None:
     if questions:
         click.echo(json.dumps(utility.measure(questions, say), indent=2))
         return
+    if choosing:
+        found = {kind: _choose(kind, choosing, seconds, pause, say) for kind in databases}
+        click.echo(json.dumps({k: one.to_dict() for k, one in found.items()}, indent=2))
+        sys.exit(0 if all(one.holds for one in found.values()) else 1)
     rows = [row for size in sizes.split(",") for row in measure(int(size), say)]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
     Console(file=sys.stdout, width=120).print(_table(rows))
+
+
+def _choose(kind: str, patients: int, seconds: float, pause: float, say: Any) -> load.Measured:
+    with tempfile.TemporaryDirectory(prefix="oncokring-load-") as name:
+        folder = Path(name)
+        # PostgreSQL runs as another user when this one is root.
+        folder.chmod(0o755)
+        with load.database_of(kind, folder) as url, load.hub_of(folder, url, patients, say) as hub:
+            return load.measure(hub, seconds, pause, say)
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:

@@ -95,9 +95,16 @@ class DemoNetwork:
 
 
 def build(
-    folder: Path, factory: SessionFactory, hub_key: SigningKey, say: Callable[[str], None]
+    folder: Path,
+    factory: SessionFactory,
+    hub_key: SigningKey,
+    say: Callable[[str], None],
+    hospitals: int | None = None,
 ) -> DemoNetwork:
-    """Make everything in an empty `folder` and a migrated, empty database."""
+    """Make everything in an empty `folder` and a migrated, empty database.
+
+    hospitals: only so many of the ten, the largest first, have a program and patients.
+    """
     say("Creating the network OncoZON: ten institutions, their working groups and a study")
     now = datetime.now(UTC)
     with unit_of_work(factory, SYSTEM) as session:
@@ -111,7 +118,7 @@ def build(
             now=now - timedelta(days=30),
         )
         people = _add_people(session, now)
-    patients = divide(load_patients())
+    patients = dict(list(divide(load_patients()).items())[:hospitals])
     say(f"Writing ten site directories with {sum(map(len, patients.values()))} patients of GBSG")
     sites = _make_sites(folder, hub_key, patients)
     with unit_of_work(factory, SYSTEM) as session:

@@ -16,10 +16,10 @@ from registry.database import (
     engine_of,
     make_engine,
     open_database,
-    read_only,
 )
 from studies.actor import SYSTEM
 from studies.events import announce
+from studies.looking import read_only
 from studies.models import Network
 
 
