@@ -51,20 +51,18 @@ class Events:
         self._ended = threading.Event()
         self._gone = threading.Event()
         self._pause = Pause()
-        self._socket: socketio.Client | None = None
+        self._known = threading.Event()
+        self._online = False
         self._thread = threading.Thread(target=self._stay, name="vantage6-events", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    @property
-    def connected(self) -> bool:
-        return self._socket is not None
-
     def close(self) -> None:
         """Say goodbye, so that the server shows this site as offline at once."""
         self._ended.set()
         self._gone.set()
+        self._known.set()
         self._thread.join(5)
 
     def _stay(self) -> None:
@@ -72,21 +70,33 @@ class Events:
             self._gone.clear()
             socket = self._made()
             try:
-                socket.connect(
-                    self._client.base_path.removesuffix(self._client.path),
-                    headers=self._client.bearer(),
-                    namespaces=[SPACE],
-                    wait_timeout=CONNECT_SECONDS,
-                )
-                while not self._gone.wait(PING_SECONDS):
-                    socket.emit("ping", namespace=SPACE)
+                self._hold(socket)
             except (NodeError, socketio.exceptions.SocketIOError, OSError, ValueError):
                 pass
-            if self._socket is not None:
-                self._socket = None
+            if self._online:
+                self._online = False
                 self._say("OFFLINE")
             self._end(socket)
             self._ended.wait(self._pause.again())
+
+    def _hold(self, socket: socketio.Client) -> None:
+        """Open the line and keep it until it is gone."""
+        self._known.clear()
+        socket.connect(
+            self._client.base_path.removesuffix(self._client.path),
+            headers=self._client.bearer(),
+            namespaces=[SPACE],
+            wait_timeout=CONNECT_SECONDS,
+        )
+        if not self._known.wait(CONNECT_SECONDS) or self._gone.is_set():
+            return
+        socket.emit("node_info_update", self._about, namespace=SPACE)
+        self._online = True
+        self._say("ONLINE")
+        self._pause.reset()
+        self._wake()
+        while not self._gone.wait(PING_SECONDS):
+            socket.emit("ping", namespace=SPACE)
 
     def _end(self, socket: socketio.Client) -> None:
         try:
@@ -100,22 +110,20 @@ class Events:
         )
 
         def sync(*_: Any) -> None:
-            """Signed in: the server sends this once to a node it recognised."""
-            self._pause.reset()
-            self._socket = socket
-            self._say("ONLINE")
-            socket.emit("node_info_update", self._about, namespace=SPACE)
-            self._wake()
+            """Signed in: the server sends this to a node it recognised, even before the line is
+            ready to be used."""
+            self._known.set()
 
         def wake(*_: Any) -> None:
             self._wake()
 
-        def stale(*_: Any) -> None:
-            self._client.forget_token()
-            self._gone.set()
-
         def gone(*_: Any) -> None:
             self._gone.set()
+            self._known.set()
+
+        def stale(*_: Any) -> None:
+            self._client.forget_token()
+            gone()
 
         for event, handler in (
             ("sync", sync),
