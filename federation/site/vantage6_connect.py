@@ -26,9 +26,10 @@ from federation.site.errors import SetupError
 from federation.site.faults import point
 from federation.site.program import SiteProgram, hold_back, utc_now
 from federation.site.silence import be_silent
+from federation.site.vantage6_answers import NodeError, Refused, Rejected, Run
 
 if TYPE_CHECKING:
-    from federation.site.vantage6_node import Run, SiteClient, Status
+    from federation.site.vantage6_node import SiteClient, Status
 
 OK, FAILED, WRONG_SETUP, REFUSED = 0, 1, 2, 3
 #: A task that takes longer than this is shown as active; a quicker one is not worth a request.
@@ -62,6 +63,7 @@ class Node:
         self._settled: dict[int, None] = {}
         self._unsent: dict[int, tuple[Status, bytes | None, str, datetime]] = {}
         self._offers: dict[int, int] = {}
+        self._is_told: Callable[[], bool] = lambda: False  # of every new task, by an open line
 
     def end(self) -> None:
         """End after the task at hand. May be called by a signal."""
@@ -74,8 +76,6 @@ class Node:
 
     def once(self) -> int:
         """Answer what waits now."""
-        from federation.site.vantage6_node import NodeError
-
         try:
             self._enter()
             self._take_all()
@@ -87,10 +87,10 @@ class Node:
     def stay(self) -> int:
         """Answer until `end`; out of reach, try again, ever less often."""
         from federation.site.vantage6_events import Events, Pause
-        from federation.site.vantage6_node import NodeError, Refused
 
         pause, last = Pause(), ""
         events = Events(self._client, self.wake, self._say, self._about())
+        self._is_told = lambda: events.online
         try:
             while not self._ended:
                 try:
@@ -152,13 +152,15 @@ class Node:
                 place += 1
             else:
                 self._take(run)
+                if run.alone and self._is_told() and self._bell.empty():
+                    return
 
-    def _take(self, run: "Run") -> None:
+    def _take(self, run: Run) -> None:
         if run.id not in self._unsent:
             self._unsent[run.id] = self._answered(run)
         self._deliver(run, *self._unsent[run.id])
 
-    def _answered(self, run: "Run") -> tuple["Status", bytes | None, str, datetime]:
+    def _answered(self, run: Run) -> tuple["Status", bytes | None, str, datetime]:
         started, arrived = datetime.now(UTC), time.monotonic()
         if run.image != IMAGE or run.by != self._client.hub or run.blob:
             return "not allowed", None, "", started
@@ -179,17 +181,13 @@ class Node:
         self._say(reply.code)
         return "completed", encode_result(reply=reply.body), "", started
 
-    def _begin(self, run: "Run", started: datetime) -> None:
-        from federation.site.vantage6_node import NodeError
-
+    def _begin(self, run: Run, started: datetime) -> None:
         with suppress(NodeError):
             self._client.begin(run, started)
 
     def _deliver(
-        self, run: "Run", status: "Status", result: bytes | None, code: str, started: datetime
+        self, run: Run, status: "Status", result: bytes | None, code: str, started: datetime
     ) -> None:
-        from federation.site.vantage6_node import NodeError, Rejected
-
         try:
             self._client.finish(run, status, result, code, started)
         except Rejected as rejected:
@@ -202,6 +200,7 @@ class Node:
         except NodeError:
             self._offers[run.id] = self._offers.get(run.id, 0) + 1
             if self._offers[run.id] >= OFFERS:
+                self._say("GIVEN_UP")
                 self._settle(run)
             raise
         else:
@@ -210,7 +209,7 @@ class Node:
                 self._say(code or "NOT_ALLOWED")
         self._settle(run)
 
-    def _settle(self, run: "Run") -> None:
+    def _settle(self, run: Run) -> None:
         self._settled[run.id] = None
         self._unsent.pop(run.id, None)
         self._offers.pop(run.id, None)
@@ -274,8 +273,6 @@ def main(arguments: list[str]) -> int:
 
 
 def _exit_code(error: Exception) -> int:
-    from federation.site.vantage6_node import Refused
-
     return REFUSED if isinstance(error, Refused) else FAILED
 
 

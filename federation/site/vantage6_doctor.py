@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from federation.engines.vantage6_wire import IMAGE
 from federation.site.errors import DataError, SetupError
 from federation.site.program import LOCK_FILE
+from federation.site.vantage6_answers import NodeError
 from federation.site.vantage6_settings import NodeSettings, read_node_settings
 
 if TYPE_CHECKING:
@@ -167,8 +168,6 @@ def _encryption(settings: NodeSettings) -> Finding:
 
 
 def _server(client: "SiteClient") -> Iterator[Finding]:
-    from federation.site.vantage6_node import NodeError
-
     try:
         found = client.server_version()
     except NodeError as error:

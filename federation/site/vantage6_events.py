@@ -11,7 +11,8 @@ from typing import Any
 
 import socketio
 
-from federation.site.vantage6_node import NodeError, SiteClient
+from federation.site.vantage6_answers import NodeError
+from federation.site.vantage6_node import SiteClient
 
 SPACE = "/tasks"
 #: The server takes a node for offline after 65 seconds; it also does so, wrongly, when an old line
@@ -52,7 +53,7 @@ class Events:
         self._gone = threading.Event()
         self._pause = Pause()
         self._known = threading.Event()
-        self._online = False
+        self.online = False
         self._thread = threading.Thread(target=self._stay, name="vantage6-events", daemon=True)
 
     def start(self) -> None:
@@ -73,8 +74,8 @@ class Events:
                 self._hold(socket)
             except (NodeError, socketio.exceptions.SocketIOError, OSError, ValueError):
                 pass
-            if self._online:
-                self._online = False
+            if self.online:
+                self.online = False
                 self._say("OFFLINE")
             self._end(socket)
             self._ended.wait(self._pause.again())
@@ -91,7 +92,7 @@ class Events:
         if not self._known.wait(CONNECT_SECONDS) or self._gone.is_set():
             return
         socket.emit("node_info_update", self._about, namespace=SPACE)
-        self._online = True
+        self.online = True
         self._say("ONLINE")
         self._pause.reset()
         self._wake()

@@ -15,11 +15,9 @@ import random
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Literal
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -31,49 +29,29 @@ from vantage6.common.encryption import CryptorBase, DummyCryptor, RSACryptor
 
 from federation.protocol.encoding import unb64
 from federation.protocol.errors import ProtocolError
+from federation.site.vantage6_answers import (
+    NodeError,
+    Refused,
+    Rejected,
+    Run,
+    read_date,
+    read_field,
+    read_last_page,
+    read_number,
+    read_parsed,
+    read_run,
+    read_text,
+)
 from federation.site.vantage6_settings import NodeSettings, fingerprint
 
 CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 10.0, 35.0, 300.0
 #: How often one request is made before the caller hears of it; the caller waits longer each time.
 ATTEMPTS = 3
-#: A message of 48 MB, encoded twice and encrypted, and the task around it.
-MAX_ANSWER = 160 * 1024 * 1024
+#: Two messages of 48 MB, encoded twice, and the tasks around them.
+MAX_ANSWER = 256 * 1024 * 1024
 _CHUNK = 1 << 16
 
 Status = Literal["active", "completed", "failed", "not allowed"]
-
-
-class NodeError(Exception):
-    """The server did not do what a vantage6 server does. `code` is stable and says what."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-class Refused(NodeError):
-    """This site must not work with the server as it is now; a person has to look."""
-
-
-class Rejected(NodeError):
-    """The server understood a request and turned it down."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"HTTP_{status}")
-        self.status = status
-
-
-@dataclass(frozen=True)
-class Run:
-    """One task for this node, its input still as the server gave it."""
-
-    id: int
-    task: int
-    image: str
-    by: int  # the organisation that made the task
-    closed: bool
-    blob: bool
-    input: str
 
 
 class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
@@ -148,8 +126,8 @@ class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
                 raise NodeError("KEY_REFUSED")
             if status != 200:
                 raise NodeError("NOT_VANTAGE6")
-            self._refresh = _text(found, "refresh_token")
-            self._access_token = _text(found, "access_token")
+            self._refresh = read_text(found, "refresh_token")
+            self._access_token = read_text(found, "access_token")
 
     def forget_token(self) -> None:
         """The server said that the token is of no use any more."""
@@ -179,7 +157,7 @@ class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
             except (requests.RequestException, OSError):
                 continue
             if status < 500 and status != 429:
-                return status, _parsed(data) if status < 300 else None
+                return status, read_parsed(data) if status < 300 else None
         raise NodeError("UNREACHABLE")
 
     def _once(
@@ -201,7 +179,7 @@ class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
             allow_redirects=False,
             stream=True,
         ) as response:
-            self.server_date = _date(response.headers.get("Date"))
+            self.server_date = read_date(response.headers.get("Date"))
             data = bytearray()
             for chunk in response.iter_content(_CHUNK):
                 data += chunk
@@ -219,7 +197,7 @@ class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
         status, found = self._repeat("get", "version", None, None, {})
         if status != 200:
             raise NodeError("NOT_VANTAGE6")
-        return _text(found, "version")
+        return read_text(found, "version")
 
     def enter(self) -> list[str]:
         """Sign in and compare the server with what was pinned; codes of what is odd but harmless.
@@ -231,12 +209,12 @@ class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
         self.renew()
         me = self._my_number()
         node = self.ask("get", f"node/{me}")
-        if _number(node, "collaboration", "id") != settings.collaboration:
+        if read_number(node, "collaboration", "id") != settings.collaboration:
             raise Refused("OTHER_COLLABORATION")
-        if _number(node, "organization", "id") != settings.organization:
+        if read_number(node, "organization", "id") != settings.organization:
             raise Refused("OTHER_ORGANIZATION")
         shared = self.ask("get", f"collaboration/{settings.collaboration}")
-        if bool(_field(shared, "encrypted")) != settings.encrypted:
+        if bool(read_field(shared, "encrypted")) != settings.encrypted:
             raise Refused("UNENCRYPTED" if settings.encrypted else "ENCRYPTED")
         self.collaboration_id = settings.collaboration
         name = node.get("name")
@@ -252,23 +230,33 @@ class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
         return [] if same else ["OWN_KEY_DIFFERS"]
 
     def open_run(self, place: int) -> Run | None:
-        """The `place`th (from 1) of the oldest runs that wait for this node."""
-        # One at a time, for the server decides how large an input is; newest first, for it does
-        # not sort otherwise.
-        found = self._open_runs(1)
-        last = _last_page(found)
-        if last < place:
-            return None
-        if (page := last - place + 1) != 1:
-            found = self._open_runs(page)
-        rows = _field(found, "data")
-        if not isinstance(rows, list) or len(rows) > 1:
-            raise NodeError("NOT_VANTAGE6")
-        return _run(rows[0]) if rows else None
+        """The `place`th (from 1) of the oldest runs that wait for this node.
 
-    def _open_runs(self, page: int) -> Any:
+        The server lists the newest first whatever it is asked, and decides how large an input is,
+        so never more than two come at once.
+        """
+        rows, pages = self._open_runs(page=1, per_page=2)
+        if pages <= 1:
+            ordered = rows[::-1]
+            return (
+                read_run(ordered[place - 1], alone=len(rows) == 1) if place <= len(rows) else None
+            )
+        # Pages of two tell the number of runs but for one.
+        for last in (2 * pages, 2 * pages - 1):
+            if last < place:
+                return None
+            rows, _ = self._open_runs(page=last - place + 1, per_page=1)
+            if rows:
+                return read_run(rows[0], alone=False)
+        return None
+
+    def _open_runs(self, *, page: int, per_page: int) -> tuple[list[Any], int]:
         asked = {"state": "open", "node_id": self.whoami.id_, "include": "task"}
-        return self.ask("get", "run", params={**asked, "per_page": 1, "page": page})
+        found = self.ask("get", "run", params={**asked, "page": page, "per_page": per_page})
+        rows = read_field(found, "data")
+        if not isinstance(rows, list) or len(rows) > per_page:
+            raise NodeError("NOT_VANTAGE6")
+        return rows, read_last_page(found)
 
     def opened(self, run: Run) -> bytes | None:
         """The input in the clear; None when this site's key does not open it."""
@@ -327,68 +315,3 @@ def _cryptor(settings: NodeSettings) -> Any:
     if settings.private_key is None:
         return type("Plain", (DummyCryptor,), {})()
     return type("Cryptor", (RSACryptor,), {})(settings.private_key)
-
-
-def _run(row: Any) -> Run:
-    task = _field(row, "task")
-    image, given = _field(task, "image"), _field(row, "input")
-    if not isinstance(image, str) or not isinstance(given, str):
-        raise NodeError("NOT_VANTAGE6")
-    return Run(
-        id=_number(row, "id"),
-        task=_number(task, "id"),
-        image=image,
-        by=_number(task, "init_org", "id"),
-        # A run that ended is never taken up again, whatever list it is in (vantage6 issue 2371).
-        closed=row.get("finished_at") is not None or row.get("status") not in _OPEN,
-        blob=bool(row.get("blob_storage_used")),
-        input=given,
-    )
-
-
-_OPEN = ("pending", "initializing", "active", "start failed")
-
-
-def _last_page(found: Any) -> int:
-    """How many pages a list has, by its links; 0 when it is empty."""
-    if not _field(found, "data"):
-        return 0
-    links = found.get("links")
-    last = parse_qs(urlsplit(str(links.get("last") if isinstance(links, dict) else "")).query)
-    number = last.get("page", ["1"])[0]
-    return int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 1
-
-
-def _field(found: Any, name: str) -> Any:
-    if not isinstance(found, dict) or name not in found:
-        raise NodeError("NOT_VANTAGE6")
-    return found[name]
-
-
-def _number(found: Any, *names: str) -> int:
-    for name in names:
-        found = _field(found, name)
-    if type(found) is not int:
-        raise NodeError("NOT_VANTAGE6")
-    return found
-
-
-def _text(found: Any, name: str) -> str:
-    value = _field(found, name)
-    if not isinstance(value, str) or not value:
-        raise NodeError("NOT_VANTAGE6")
-    return value
-
-
-def _parsed(data: bytes) -> Any:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise NodeError("NOT_VANTAGE6") from error
-
-
-def _date(text: str | None) -> datetime | None:
-    try:
-        return None if text is None else parsedate_to_datetime(text)
-    except ValueError:
-        return None

@@ -156,6 +156,7 @@ def test_it_outlives_a_restart_of_the_server_and_a_cut_line(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(vantage6_node, "ATTEMPTS", 1)
+    monkeypatch.setattr(vantage6_node, "READ_SECONDS", 1.5)
     hub, site, wire = lab.hub, lab.together.sites["h0"], Wire(server().port)
     lab.set("h0", url=f'"{wire.url}"', poll_seconds=0.2)
     try:
@@ -173,11 +174,8 @@ def test_it_outlives_a_restart_of_the_server_and_a_cut_line(
             node.says("ONLINE", 2)
 
             # A line on which nothing passes any more, and nobody says so.
-            with monkeypatch.context() as patience:
-                patience.setattr(vantage6_node, "READ_SECONDS", 0.5)
-                wire.silence()
-                before = node.lines.count("UNREACHABLE")
-                node.says("UNREACHABLE", before + 1)
+            wire.silence()
+            node.says("UNREACHABLE", node.lines.count("UNREACHABLE") + 1)
             task = hub.post(site, lab.message("h0"))
             wire.mend()
             hub.answer(task)
