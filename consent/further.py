@@ -11,7 +11,7 @@ from consent.models import LogHead
 from consent.models_trust import Witness
 from consent.site_messages import destroy_claims, last_sha256, processed, refusals
 from consent.tree import consistency_proof
-from consent.witnessing import seen_by_others
+from consent.witnessing import judge_head, seen_by_others
 
 
 def further_claims(
@@ -22,15 +22,42 @@ def further_claims(
     """
     return {
         "log": _log(session, site, network, head),
-        "witnesses": [
-            {"site": seen.site, "size": seen.size, "root": seen.root, "said": seen.body.decode()}
-            for seen in seen_by_others(session, site, network, now)
-        ],
+        "witnesses": _witnesses(session, site, network, head, now),
         "site_seq": processed(session, site),
         "site_sha256": last_sha256(session, site),
         "site_refused": refusals(session, site),
         "destroy": destroy_claims(session, site, now),
     }
+
+
+def _witnesses(
+    session: Session, site: str, network: str, head: LogHead | None, now: datetime
+) -> list[dict[str, Any]]:
+    """Heads that others saw, each with the proof that the head of this list continues it.
+
+    A word that does not agree with our log stands in an alarm, and is not sent on: else one
+    hospital could keep all others from counting anybody.
+    """
+    size = 0 if head is None else head.size
+    return [
+        {
+            "site": seen.site,
+            "size": seen.size,
+            "root": seen.root,
+            "said": seen.body.decode(),
+            "consistency": [
+                beside.hex()
+                for beside in (
+                    consistency_proof(session, network, seen.size, size)
+                    if 0 < seen.size < size
+                    else ()
+                )
+            ],
+        }
+        for seen in seen_by_others(session, site, network, now)
+        if seen.size <= size
+        and judge_head(session, network, seen.size, seen.root, site=seen.site) is None
+    ]
 
 
 def _log(session: Session, site: str, network: str, head: LogHead | None) -> dict[str, Any]:

@@ -75,7 +75,12 @@ def link(session: Session, subject: Subject, typed: str, key: bytes, now: dateti
     network, or of a subject that is linked already. A code that was tried is used up.
     """
     code = read_plain(typed, CODE_LENGTH)
-    found = None if code is None else session.get(LinkCode, _lookup(key, code))
+    found = None
+    if code is not None:
+        # Locked and read afresh: of two that enter it at once one is the first.
+        found = session.get(
+            LinkCode, _lookup(key, code), with_for_update=True, populate_existing=True
+        )
     other = None
     if found is not None and found.used_at is None and now < found.expires_at:
         found.used_at = now

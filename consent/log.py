@@ -104,7 +104,7 @@ def verify_inclusion(
     leaf: bytes, number: int, size: int, path: Sequence[bytes], tree_root: bytes
 ) -> bool:
     """Whether `leaf` stands at `number` in the tree of `size` leaves with `tree_root`."""
-    if not 0 <= number < size:
+    if not 0 <= number < size or not _are_hashes([leaf, *path, tree_root]):
         return False
     at, last, top = number, size - 1, leaf
     for beside in path:
@@ -120,6 +120,11 @@ def verify_inclusion(
         at >>= 1
         last >>= 1
     return last == 0 and top == tree_root
+
+
+def _are_hashes(given: Sequence[bytes]) -> bool:
+    """Whether all are 32 bytes: two of other lengths could be read as another pair."""
+    return all(len(one) == len(EMPTY_ROOT) for one in given)
 
 
 def consistency_parts(old_size: int, size: int) -> list[tuple[int, int]]:
@@ -158,7 +163,7 @@ def verify_consistency(
     old_size: int, old_root: bytes, new_size: int, new_root: bytes, path: Sequence[bytes]
 ) -> bool:
     """Whether the tree with `new_root` begins with the tree with `old_root` (RFC 9162 2.1.4.2)."""
-    if not 1 <= old_size <= new_size:
+    if not 1 <= old_size <= new_size or not _are_hashes([old_root, *path, new_root]):
         return False
     if old_size == new_size:
         return not path and old_root == new_root

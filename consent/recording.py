@@ -86,7 +86,7 @@ def record(
     form = canonical_json(
         {"study": study, "text": text_version, "answers": dict(answers), "language": language}
     )
-    earlier = _sent_before(session, subject, form_key, form)
+    earlier = _sent_before(session, subject, form_key, form, circumstances.party)
     if earlier is not None:
         return earlier
     _check_takes_part(session, subject, study)
@@ -171,7 +171,7 @@ def say(
         raise ConsentError("unknown_language")
     head = locked_head(session, subject.network, now)
     sent = canonical_json(dict(form))
-    earlier = _sent_before(session, subject, form_key, sent)
+    earlier = _sent_before(session, subject, form_key, sent, circumstances.party)
     if earlier is not None:
         return earlier
     if study is not None:
@@ -259,10 +259,13 @@ def _check_answers(answers: Mapping[str, str], text: TextVersion, language: str)
         raise ConsentError("answer_missing")
 
 
-def _sent_before(session: Session, subject: Subject, form_key: str, form: str) -> Receipt | None:
+def _sent_before(
+    session: Session, subject: Subject, form_key: str, form: str, party: str
+) -> Receipt | None:
     receipt = session.scalars(
         select(Receipt).where(Receipt.subject_id == subject.id, Receipt.form_key == form_key)
     ).first()
-    if receipt is not None and receipt.form_sha256 != sha256_hex(form):
+    # The same answers of the other parent are another act, with a receipt of its own.
+    if receipt is not None and (receipt.form_sha256, receipt.party) != (sha256_hex(form), party):
         raise ConsentError("idempotency_conflict")
     return receipt

@@ -26,6 +26,23 @@ def needed(session: Session, subject: Subject, now: datetime) -> frozenset[str]:
     return needs_of(session, [subject.id], now, None).get(subject.id, ALONE)
 
 
+def has_ended(session: Session, subject_id: str, party: str, now: datetime) -> bool:
+    """Whether the hospital said that this representative may no longer speak for the patient.
+
+    Then nothing is shown to them and nothing is taken from them, a "no" neither: it would close, or
+    have destroyed, what is the patient's own. The patient always speaks.
+    """
+    if party == SELF:
+        return False
+    newest = session.scalars(
+        select(Party)
+        .where(Party.subject_id == subject_id, Party.party == party)
+        .order_by(Party.recorded_at.desc(), Party.id.desc())
+        .limit(1)
+    ).first()
+    return newest is not None and newest.valid_until is not None and newest.valid_until <= now
+
+
 def speakers(session: Session, subject: Subject, study: str, now: datetime) -> tuple[Speaker, ...]:
     """Everybody whose yes about this study is needed, the patient first."""
     known = session.execute(
@@ -44,6 +61,11 @@ def speakers(session: Session, subject: Subject, study: str, now: datetime) -> t
         Speaker(party, roles.get(party, SELF), answered.get(party))
         for party in sorted(needed(session, subject, now), key=lambda code: (code != SELF, code))
     )
+
+
+def only(session: Session, subject: Subject, reader: str, now: datetime) -> str | None:
+    """Of whom `reader` may see what was said; None for everybody's."""
+    return None if may_read(session, subject, reader, "another", now) else reader
 
 
 def may_read(session: Session, subject: Subject, reader: str, party: str, now: datetime) -> bool:

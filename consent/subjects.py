@@ -17,6 +17,7 @@ from consent.items import LANGUAGES
 from consent.models import Invitation, Subject
 from consent.second_factor import read_digits
 from consent.snapshot import HANDLE_BYTES
+from consent.speakers import has_ended
 from studies.actor import SYSTEM, Actor
 from studies.events import announce
 from studies.models import Institution, Participation, Study
@@ -213,7 +214,7 @@ def sign_in_with_code(session: Session, typed: str, *, now: datetime) -> SignIn:
     invitation = None if code is None else _letter(session, code.code_id)
     code_id, secret = ("", "") if code is None else (code.code_id, code.secret)
     proven = letters.proves(_NOBODY if invitation is None else invitation.verifier, code_id, secret)
-    why = _not_open(invitation, now)
+    why = _not_open(session, invitation, now)
     if why is not None or invitation is None:
         return _refused(session, why or "unknown")
     if not proven:
@@ -242,7 +243,7 @@ def sign_in_with_digits(
     stored = None if invitation is None else invitation.second_verifier
     digits = read_digits(typed)
     proven = letters.second_proves(stored or _NOBODY, key, digits or "")
-    why = _not_open(invitation, now)
+    why = _not_open(session, invitation, now)
     if why is not None or invitation is None:
         return _refused(session, why or "unknown")
     if resting:
@@ -262,7 +263,7 @@ def letter_of(session: Session, subject: Subject, party: str, typed: str, now: d
     invitation = None if code is None else _letter(session, code.code_id)
     code_id, secret = ("", "") if code is None else (code.code_id, code.secret)
     proven = letters.proves(_NOBODY if invitation is None else invitation.verifier, code_id, secret)
-    if invitation is None or _not_open(invitation, now) is not None:
+    if invitation is None or _not_open(session, invitation, now) is not None:
         raise ConsentError("code_invalid")
     if (invitation.subject_id, invitation.party) != (subject.id, party):
         raise ConsentError("code_invalid")
@@ -287,11 +288,13 @@ def _letter(session: Session, code_id: str) -> Invitation | None:
     return session.scalars(query).first()
 
 
-def _not_open(invitation: Invitation | None, now: datetime) -> str | None:
+def _not_open(session: Session, invitation: Invitation | None, now: datetime) -> str | None:
     """Why a letter opens nothing at `now`, whatever was typed; None when it may."""
     if invitation is None:
         return "unknown"
     if invitation.replaced_at is not None or now >= invitation.expires_at:
+        return "ended"
+    if has_ended(session, invitation.subject_id, invitation.party, now):
         return "ended"
     if invitation.locked_until is not None and now < invitation.locked_until:
         return "resting"

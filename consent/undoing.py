@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from consent.acts import Circumstances, Said
+from consent.acts import Circumstances, Said, locked_head
 from consent.errors import ConsentError
 from consent.items import ITEMS
 from consent.models import ConsentEvent, Receipt, Subject
@@ -82,8 +82,14 @@ def undo(
     `text_version_not_current` when a yes was given on a text that has been replaced: then the new
     text must be read first; and what `consent.recording.say` raises.
     """
+    # From here on nothing else is said: a "no" of this moment is seen below, and never undone.
+    locked_head(session, subject.network, now)
     there = session.scalars(
-        select(Receipt).where(Receipt.subject_id == subject.id, Receipt.form_key == form_key)
+        select(Receipt).where(
+            Receipt.subject_id == subject.id,
+            Receipt.form_key == form_key,
+            Receipt.party == circumstances.party,
+        )
     ).first()
     if there is not None and there.act == "undo":
         return there

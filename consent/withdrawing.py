@@ -177,41 +177,59 @@ def object_to(
     )
 
 
-def has_objected(session: Session, subject: Subject) -> datetime | None:
-    """When this subject first objected to use without being asked; None for never."""
+def has_objected(session: Session, subject: Subject, party: str | None = None) -> datetime | None:
+    """When this subject first objected to use without being asked; None for never.
+
+    party: by the word of this speaker; None for anybody's.
+    """
     return session.scalar(
         select(ConsentEvent.recorded_at)
         .where(
             ConsentEvent.subject_id == subject.id,
             ConsentEvent.kind == "objected",
             ConsentEvent.item.in_((OBJECT_REUSE, ANY)),
+            *(() if party is None else (ConsentEvent.party == party,)),
         )
         .order_by(ConsentEvent.leaf)
         .limit(1)
     )
 
 
-def orders(session: Session, subject: Subject) -> Sequence[DestroyOrder]:
-    """What this subject asked to destroy, newest first, with what came of it."""
+def orders(session: Session, subject: Subject, party: str | None = None) -> Sequence[DestroyOrder]:
+    """What this subject asked to destroy, newest first, with what came of it.
+
+    party: only what this speaker asked; None for everybody's.
+    """
     return session.scalars(
         select(DestroyOrder)
-        .where(DestroyOrder.subject_id == subject.id)
+        .join(Receipt, Receipt.id == DestroyOrder.receipt_id)
+        .where(
+            DestroyOrder.subject_id == subject.id,
+            *(() if party is None else (Receipt.party == party,)),
+        )
         .order_by(DestroyOrder.ordered_at.desc())
     ).all()
 
 
 def take_back(
-    session: Session, subject: Subject, order_id: str, *, actor: Actor, now: datetime
+    session: Session,
+    subject: Subject,
+    order_id: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    party: str | None = None,
 ) -> DestroyOrder:
     """Take an order to destroy back while that is possible; later it stays as it is.
 
-    The stop itself stays: nothing is used. Raises ConsentError `not_your_own`,
-    `receipt_not_found` for an order of nobody or of somebody else.
+    party: whose orders may be taken back (`speakers.only`): of two parents neither undoes what the
+    other asked; None for everybody's. The stop itself stays: nothing is used. Raises ConsentError
+    `not_your_own`, `receipt_not_found` for an order of nobody or of somebody else.
     """
     if actor.kind != "patient" or actor.id != subject.id:
         raise ConsentError("not_your_own")
-    found = session.get(DestroyOrder, order_id)
-    if found is None or found.subject_id != subject.id:
+    found = next((each for each in orders(session, subject, party) if each.id == order_id), None)
+    if found is None:
         raise ConsentError("receipt_not_found")
     if may_take_back(found, now):
         _cancel(session, found, actor, now)

@@ -1,7 +1,7 @@
 """The newest snapshot of consent this site has accepted, and who may be counted under it."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from consent.errors import ConsentError
 from consent.snapshot import Snapshot, parse_claims
 from federation.protocol.errors import ProtocolError
-from federation.protocol.keys import key_id
+from federation.protocol.keys import PublicIdentity, key_id
 from federation.protocol.messages import TYP_SNAPSHOT, verify
 from federation.query.refusals import Refused
 from federation.site.books import Books
 from federation.site.data import Table
-from federation.site.log_watch import check_head, keep_head
+from federation.site.log_watch import check_head, check_others, keep_head
 from federation.site.proving import Proving
 from federation.site.step_message import HUB
 from federation.site.store import milliseconds
@@ -28,11 +28,18 @@ class Consenting:
     """Consent at one site: accepts numbered snapshots, answers who may be counted."""
 
     def __init__(
-        self, database: sqlite3.Connection, *, slug: str, network: str, hub_public: str
+        self,
+        database: sqlite3.Connection,
+        *,
+        slug: str,
+        network: str,
+        hub_public: str,
+        peers: Mapping[str, PublicIdentity] | None = None,
     ) -> None:
         self._database = database
         self._slug = slug
         self._network = network
+        self._peers = peers or {}
         self._keys = {key_id(hub_public): hub_public}
         self._proving = Proving(database, network=network, slug=slug)
         self._books = Books(database)
@@ -93,7 +100,9 @@ class Consenting:
             # Two states under one number: one is a lie. The same state again may only get newer.
             if not _equal(snapshot, now_used) or snapshot.issued < now_used.issued:
                 raise ConsentError("snapshot_rollback")
-        check_head(self._database, snapshot.further.get("log"))
+        log, others = snapshot.further.get("log"), snapshot.further.get("witnesses")
+        check_head(self._database, log)
+        check_others(log, others, self._peers, site=self._slug, network=self._network)
         return snapshot
 
     def remember(self, told: Snapshot) -> None:

@@ -13,7 +13,12 @@ from typing import Any
 from consent.errors import ConsentError
 from consent.log import EMPTY_ROOT, verify_consistency
 from consent.snapshot import Snapshot
+from federation.protocol.errors import ProtocolError
+from federation.protocol.keys import PublicIdentity
+from federation.protocol.transparency import open_witness
 from federation.site.store import milliseconds
+
+MOST_OTHERS = 50
 
 
 def head_seen(database: sqlite3.Connection) -> tuple[int, str]:
@@ -36,15 +41,57 @@ def check_head(database: sqlite3.Connection, told: object) -> None:
         raise ConsentError("log_inconsistent")
     if size == 0 or (new_size == size and new_root == root):
         return
+    if since != size or not _continues(size, root, new_size, new_root, claims.get("consistency")):
+        raise ConsentError("log_inconsistent")
+
+
+def check_others(
+    told: object, witnesses: object, peers: Mapping[str, PublicIdentity], *, site: str, network: str
+) -> None:
+    """Raise ConsentError `log_inconsistent` unless the log that is told continues every head that
+    other hospitals say, in their own signed words, that they were told.
+
+    Only words signed with a key that is pinned here count; others are nobody's. So a hub that tells
+    two hospitals different histories can let neither see the other's word.
+    """
+    claims = told if isinstance(told, Mapping) else {}
+    new_size, new_root = claims.get("size"), claims.get("root")
+    for each in witnesses[:MOST_OTHERS] if isinstance(witnesses, list) else ():
+        head = _word_of(each, peers, site=site, network=network)
+        if head is None or head["size"] == 0:
+            continue
+        if type(new_size) is not int or not isinstance(new_root, str) or head["size"] > new_size:
+            raise ConsentError("log_inconsistent")
+        path = each.get("consistency", [])
+        if not _continues(head["size"], head["root"], new_size, new_root, path):
+            raise ConsentError("log_inconsistent")
+
+
+def _word_of(
+    given: object, peers: Mapping[str, PublicIdentity], *, site: str, network: str
+) -> Mapping[str, Any] | None:
+    """What another hospital of this network signed; None for what no pinned key signed."""
+    who = given.get("site") if isinstance(given, Mapping) else None
+    said = given.get("said") if isinstance(given, Mapping) else None
+    if not isinstance(who, str) or who == site or who not in peers:
+        return None
+    if not isinstance(said, str) or not said.isascii():
+        return None
     try:
-        path = [bytes.fromhex(beside) for beside in claims.get("consistency", [])]
-        holds = since == size and verify_consistency(
-            size, bytes.fromhex(root), new_size, bytes.fromhex(new_root), path
+        head = open_witness(said.encode("ascii"), who, peers[who].sign)
+    except ProtocolError:
+        return None
+    return head if head["network"] == network else None
+
+
+def _continues(size: int, root: str, new_size: int, new_root: str, path: object) -> bool:
+    try:
+        beside = [bytes.fromhex(one) for one in path]  # type: ignore[attr-defined]
+        return verify_consistency(
+            size, bytes.fromhex(root), new_size, bytes.fromhex(new_root), beside
         )
     except (TypeError, ValueError, AttributeError):
-        holds = False
-    if not holds:
-        raise ConsentError("log_inconsistent")
+        return False
 
 
 def keep_head(database: sqlite3.Connection, told: object, now: datetime) -> None:

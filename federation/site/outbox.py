@@ -24,6 +24,9 @@ MAX_MESSAGE = 8_000
 MAX_AT_ONCE = 100
 MAX_BYTES_AT_ONCE = 60_000
 """So that with the coverage of the data it stays a message of ordinary size."""
+MAX_LOST = 100_000
+"""How many numbers a hub can have that this database does not remember. More is no lost copy but a
+hub that would use up the numbers, so that nothing is ever taken again."""
 LOST = "lost"
 """Stands for numbers that the hub has and that this database, put back from an older copy, does
 not remember."""
@@ -105,7 +108,7 @@ class Outbox:
         has lost; where this database was put back, what still waits gets numbers that are free.
         """
         has = claims.get("site_seq")
-        if type(has) is not int or not 0 <= has < 1 << 31:
+        if type(has) is not int or not 0 <= has <= self._last() + MAX_LOST:
             return
         if self._forked(has, claims.get("site_sha256")):
             self._renumber(has, now)

@@ -178,6 +178,8 @@ class Paper:
             raise SetupError("this form does not wait for a second person; see site paper list.")
         if _same_person(found.entered_by, self._by):
             raise SetupError("another person than the one who entered the form must confirm it.")
+        if person(self._database, found.handle).died:
+            raise SetupError("this patient has died; a yes can no longer be confirmed.")
         self._database.execute(
             "UPDATE paper_act SET confirmed_by = ?, confirmed_at = ? WHERE form = ?",
             (self._by, milliseconds(now), number),

@@ -64,6 +64,7 @@ class SiteProgram:
                 slug=settings.slug,
                 network=settings.network,
                 hub_public=settings.hub_public,
+                peers=directory.peers,
             )
         except (ProtocolError, ConsentError) as error:
             raise SetupError(

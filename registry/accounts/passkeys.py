@@ -38,6 +38,7 @@ from consent.encoding import b64
 from consent.errors import ConsentError
 from consent.models import Invitation, Subject
 from consent.models_people import Passkey
+from consent.speakers import has_ended
 from consent.subjects import LETTER_LEVEL, SECOND_LEVEL, patient
 from registry.access import ANONYMOUS
 from registry.accounts import attempts
@@ -183,6 +184,13 @@ def is_good(session: Session, key: Passkey) -> bool:
     return letter.replaced_at is None or letter.replaced_at >= letter.expires_at
 
 
+def may_sign(session: Session, key: Passkey) -> bool:
+    """Whether a yes may be signed with it: the hospital takes none under a letter that a newer one
+    replaced, whether it had come to its end or not. The way in stays."""
+    letter = session.get(Invitation, str(key.enrolled.get("by", "")))
+    return is_good(session, key) and letter is not None and letter.replaced_at is None
+
+
 def remove(
     session: Session, subject: Subject, party: str, credential_id: str, now: datetime
 ) -> None:
@@ -274,6 +282,8 @@ def _asserted(
         return None
     key = session.get(Passkey, str(credential.get("id", ""))[:400])
     if key is None or not is_good(session, key) or key.enrolled.get("rp_id") != place.rp_id:
+        return None
+    if has_ended(session, key.subject_id, key.party, now):
         return None
     try:
         checked = webauthn.verify_authentication_response(

@@ -1,7 +1,8 @@
 """Server-side sessions: the cookie holds a random id, the database its SHA-256.
 
 A session ends after 30 minutes without a request (a patient's after 20), after 12 hours in any
-case, and at once when the account is suspended, expires or changes its secrets.
+case, and at once when the account is suspended, expires or changes its secrets, or when somebody
+may no longer speak for a patient.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from consent.speakers import has_ended
 from registry.accounts import secrets
 from registry.accounts.models import Account, AccountSession, ApiToken
 from registry.accounts.service import actor_of
@@ -100,6 +102,8 @@ def visit_of_cookie(session: Session, session_id: str, now: datetime) -> Visit |
     if row is None or now > row.last_seen_at + _idle(row) or now - row.created_at > ABSOLUTE:
         return None
     if row.subject_id is not None:
+        if has_ended(session, row.subject_id, row.party, now):
+            return None
         actor = Actor(kind="patient", id=row.subject_id, roles=frozenset({"patient"}))
     else:
         account = session.get(Account, row.account_id)

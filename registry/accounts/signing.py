@@ -50,7 +50,7 @@ def for_page(
     keys = [
         key
         for key in passkeys.keys_of(session, subject, g.visit.party)
-        if key.enrolled.get("rp_id") == here.rp_id
+        if key.enrolled.get("rp_id") == here.rp_id and passkeys.may_sign(session, key)
     ]
     if not keys or not yes or not here.usable:
         return None
@@ -91,7 +91,7 @@ def prover_of(form: Mapping[str, str]) -> Prove | None:
         return None
     session = current_session()
     key = session.get(Passkey, str(answer.get("id", ""))[:400])
-    if key is None or not passkeys.is_good(session, key):
+    if key is None or not passkeys.may_sign(session, key):
         return None
     if (key.subject_id, key.party) != (g.actor.id, g.visit.party):
         return None

@@ -57,7 +57,7 @@ def go(site: str) -> Response | tuple[str, int]:
     if broker is None:
         raise NotFound
     try:
-        begun = oidc.begin(broker, _way_back())
+        begun = oidc.begin(broker, _way_back(site))
     except BrokerError:
         return _page({"": _away()}), 503
     kept = {
@@ -72,10 +72,14 @@ def go(site: str) -> Response | tuple[str, int]:
     return redirect(begun.address, 303)
 
 
-@blueprint.get("/terug")
+@blueprint.get("/terug/<site>")
 @rule("public")
-def back() -> Response | tuple[str, int]:
-    """Back from the hospital's sign-in: a session, or one sentence."""
+def back(site: str) -> Response | tuple[str, int]:
+    """Back from the hospital's sign-in: a session, or one sentence.
+
+    Each hospital has an address of its own: else a dishonest broker could send patients on to that
+    of another hospital and be handed the code that is theirs (RFC 9700, 4.4).
+    """
     if "state" not in request.args:
         return redirect(url_for("door_hospital.choose"), 303)  # nobody comes back like this
     kept = sealing.opened(_key(), cookies.read(COOKIE, proving.settings()), COOKIE)
@@ -87,10 +91,8 @@ def back() -> Response | tuple[str, int]:
             once = known and attempts.use_once(session, f"broker|{request.args['state']}", g.now)
     except AccountError as error:
         return _page({"": too_many(error)}), 429
-    if kept is None or not once:
-        return _refused("state_refused", "")
-    broker = _brokers().get(kept["site"])
-    if broker is None:
+    broker = _brokers().get(site)
+    if kept is None or not once or broker is None or kept["site"] != site:
         return _refused("state_refused", "")
     begun = Begun("", kept["state"], kept["nonce"], kept["verifier"])
     try:
@@ -98,7 +100,7 @@ def back() -> Response | tuple[str, int]:
             broker,
             begun=begun,
             given=request.args.to_dict(),
-            redirect_uri=_way_back(),
+            redirect_uri=_way_back(site),
             now=g.now,
         )
     except BrokerError as error:
@@ -185,8 +187,8 @@ def _away() -> str:
     )
 
 
-def _way_back() -> str:
-    return proving.settings().address.rstrip("/") + url_for("door_hospital.back")
+def _way_back(site: str) -> str:
+    return proving.settings().address.rstrip("/") + url_for("door_hospital.back", site=site)
 
 
 def _brokers() -> dict[str, Broker]:

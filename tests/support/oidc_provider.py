@@ -47,7 +47,7 @@ class Client(ClientMixin):
         return scope
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
-        return redirect_uri.endswith("/mijn/ziekenhuis/terug")
+        return "/mijn/ziekenhuis/terug/" in redirect_uri
 
     def check_client_secret(self, client_secret: str) -> bool:
         return client_secret == SECRET

@@ -27,7 +27,7 @@ from registry.settings import Settings, SettingsError
 
 PROVIDER = Path(__file__).parents[1] / "support" / "oidc_provider.py"
 SITE, OTHER_SITE = "catharina", "zuyderland"
-BACK = "/mijn/ziekenhuis/terug"
+BACK = f"/mijn/ziekenhuis/terug/{SITE}"
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,8 @@ def away(client: FlaskClient, site: str = SITE, **query: str) -> str:
 
 
 def come_back(client: FlaskClient, address: str) -> Any:
-    return client.get(BACK, query_string=urlsplit(address).query)
+    there = urlsplit(address)
+    return client.get(there.path, query_string=there.query)
 
 
 def reasons(factory: SessionFactory) -> list[str]:
@@ -236,6 +237,22 @@ def test_a_broker_that_says_no_or_is_another(
     mixed = client.get(f"{BACK}?{urlsplit(address).query}&iss=https://other.example")
     assert mixed.status_code == 401
     assert reasons(factory) == ["broker_refused", "token_refused"]
+
+
+def test_a_broker_is_never_handed_the_code_of_another_hospital(
+    hub: HubApp, provider: str, handle: str, factory: SessionFactory, monkeypatch: Any
+) -> None:
+    """Mix-up (RFC 9700, 4.4): the first broker sends the patient on to the second."""
+    person(provider, sub=handle)
+    client = hub.test_client()
+    began = parse_qs(urlsplit(away(client)).query)["state"][0]
+    code = parse_qs(urlsplit(away(hub.test_client(), OTHER_SITE)).query)["code"][0]
+    monkeypatch.setattr(oidc, "finish", None)  # nothing is sent anywhere
+    response = client.get(
+        f"/mijn/ziekenhuis/terug/{OTHER_SITE}", query_string={"code": code, "state": began}
+    )
+    assert response.status_code == 401
+    assert reasons(factory) == ["state_refused"]
 
 
 def test_a_broker_that_is_away_or_describes_another(

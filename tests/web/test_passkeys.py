@@ -304,3 +304,22 @@ def test_a_choice_is_signed_on_the_page_and_proved_as_it_was_shown(
     other_client, _letter = enter(b"other-patient-000001")
     with in_request_of(app, other_client, factory):
         assert signing.prover_of(form) is None  # sealed for somebody else
+
+
+def test_a_passkey_of_a_replaced_letter_opens_and_signs_no_yes(
+    app: HubApp, enter: Any, form_token: FormToken, factory: SessionFactory, invite: Any, clock: Any
+) -> None:
+    """The hospital takes no yes under a replaced letter: the page must not say that it counts."""
+    client, _made = enter()
+    device = Authenticator()
+    enrol(client, device, form_token(client))
+    clock.now += timedelta(days=91)
+    said = {"study": STUDY, "text_version": "t" * 64, "yes": YES, "form_key": "form-1"}
+    for newer in (False, True):
+        if newer:
+            invite()
+        phone = app.test_client()
+        assert come_in(phone, device, form_token(phone)).status_code == 200
+        with in_request_of(app, phone, factory):
+            subject = current_session().get_one(Subject, g.actor.id)
+            assert (signing.for_page(subject, **said) is None) is newer

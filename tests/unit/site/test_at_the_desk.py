@@ -261,13 +261,15 @@ def test_a_mentor_takes_over_and_an_end_in_the_past_leaves_nobody(site):
 
 def test_after_death_no_letter_and_no_yes_and_the_hub_hears_no_reason(site):
     done("invite", site, "--number", "P1", "--study", "onco")
+    given = ("--number", "P1", "--study", "onco", "--signed-on", TODAY, "--by", "Anna")
+    yes = ("--yes", "use.record", "--text", TEXT)
+    waits = done("paper enter", site, *given, *yes)["form"]
     done("person", site, "--number", "P1", "--died", "--by", "Anna")
     last = messages(site)[-1]
     assert (last["kind"], set(last["content"])) == ("closed", {"handle"})
     assert run("invite", site, "--number", "P1", "--study", "onco").exit_code == 2
-    given = ("--number", "P1", "--study", "onco", "--signed-on", TODAY, "--by", "Anna")
-    yes = ("--yes", "use.record", "--text", TEXT)
     assert run("paper enter", site, *given, *yes).exit_code == 2
+    assert "has died" in run("paper confirm", site, waits, "--by", "Bram Smit").stderr
     done("paper enter", site, *given, "--stop")
 
 
