@@ -71,6 +71,24 @@ class TextDraft(Base):
     published: Mapped[str | None] = mapped_column(SHA256)
 
 
+class TextSuspension(Base):
+    """Somebody asked to suspend a text; another person decided. `why`: for patients, by language.
+
+    `suspends`: what was decided; False also while `decided_at` is empty, and when it was refused.
+    """
+
+    __tablename__ = "consent_text_suspension"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    text_version: Mapped[str] = mapped_column(ForeignKey("consent_text.id"), index=True)
+    why: Mapped[dict[str, str]] = mapped_column(Json)
+    asked_by: Mapped[str] = mapped_column(String(64))
+    asked_at: Mapped[datetime] = mapped_column(UtcTime)
+    decided_by: Mapped[str | None] = mapped_column(String(64))
+    decided_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    suspends: Mapped[bool] = mapped_column(default=False)
+
+
 class Erasure(Base):
     """The content of a leaf was erased because its time of keeping ended; the leaf itself stays.
 

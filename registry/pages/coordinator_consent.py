@@ -14,12 +14,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 
-from consent import drafts
+from consent import drafts, suspending
 from consent.differences import compare
 from consent.errors import ConsentError
 from consent.items import GROUPS, LANGUAGES
 from consent.models import TextVersion
-from consent.models_trust import TextDraft
+from consent.models_trust import TextDraft, TextSuspension
 from consent.reading_level import AIM_WORDS, MOST_WORDS, Reading, measure, words_of
 from consent.texts import versions
 from registry.access import rule, scope
@@ -72,8 +72,20 @@ def waiting() -> str:
         for draft, study in found
         if may_read(session, g.actor, study.slug, READERS & g.actor.roles)
     ]
+    doubted = session.execute(
+        select(TextVersion, Study)
+        .join(TextSuspension, TextSuspension.text_version == TextVersion.id)
+        .join(Study, Study.slug == TextVersion.study)
+        .where(TextSuspension.decided_at.is_(None))
+        .order_by(TextSuspension.asked_at)
+    )
     return render_template(
         "coordinator/consent_waiting.html",
+        doubted=[
+            (text, study)
+            for text, study in doubted
+            if may_read(session, g.actor, study.slug, READERS & g.actor.roles)
+        ],
         lines=[(draft, study, len(drafts.agreed(session, draft))) for draft, study in mine],
         studies=[
             study
@@ -107,6 +119,9 @@ def overview(slug: str) -> str:
         shown=shown,
         figure=figure(covered),
         may_write=writes(slug),
+        asked_to_suspend={
+            text.id for text in found if suspending.open_request(session, text) is not None
+        },
     )
 
 

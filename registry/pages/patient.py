@@ -13,8 +13,8 @@ from flask import Blueprint, g, render_template
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from consent import objecting, speakers, undoing, undoing_all, withdrawing
 from consent import service as consent
-from consent import speakers, undoing, withdrawing
 from consent.models import ConsentEvent, Receipt, Subject
 from consent.reading import HistoryLine, StudyChoices
 from consent.speakers import Speaker
@@ -24,7 +24,7 @@ from registry.access import rule
 from registry.pages.patient_carry import everywhere, orders_everywhere
 from registry.pages.patient_draft import speaker
 from registry.pages.patient_person import Arrival, me, my_hospital
-from registry.pages.patient_text import asks_again
+from registry.pages.patient_text import Halted, asked_now, asks_again, halted
 from registry.transaction import current_session
 from registry.translate import language
 from studies.models import Institution, Network, Study
@@ -38,19 +38,27 @@ REMIND_YEARS = 2
 class Card:
     """One study on the page. kinds: by item what was said last.
 
-    again: what a newer text asks again. receipt: of the last act; undo_until: until when that can
-    be taken back. speakers: who must say yes, when that is not the patient alone. remind: since
-    when nothing was said, when that is long ago.
+    asks: what the text in force asks; nothing when there is none now. again: what a newer text asks
+    again. receipt: of the last act; undo_until: until when that can be taken back. speakers: who
+    must say yes, when that is not the patient alone. remind: since when nothing was said, when that
+    is long ago. halted: the text of a yes that still stands, when that text was suspended.
     """
 
     choices: StudyChoices
     kinds: Mapping[str, str]
     arrivals: Sequence[Arrival]
+    asks: Sequence[str]
     again: Sequence[str]
     receipt: Receipt | None
     undo_until: datetime | None
     speakers: Sequence[Speaker]
     remind: datetime | None
+    halted: Halted | None
+
+    @property
+    def some_yes(self) -> bool:
+        """Whether anything that was said yes to still stands."""
+        return "granted" in self.kinds.values()
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ def choices() -> str:
         cards=[_card(session, subject, each) for each in found],
         orders=orders_everywhere(session, subject),
         may_take_back=lambda order: withdrawing.may_take_back(order, g.now),
-        objected=withdrawing.has_objected(session, subject),
+        objected=objecting.objected_since(session, subject, _only(session, subject)),
         titles=_titles(session),
         speaker=speaker(),
         hospital=my_hospital(session),
@@ -121,11 +129,15 @@ def _card(session: Session, subject: Subject, found: StudyChoices) -> Card:
         found,
         {state.item: state.state for state in found.items},
         [] if receipt is None else everywhere(session, subject, receipt),
+        asked_now(session, found.study.slug),
         asks_again(session, subject, found.study.slug, speaker()),
         receipt,
         _undo_until(session, subject, receipt),
         () if alone else several,
         _remind(session, subject, receipt) if found.counts else None,
+        halted(session, subject, found.study.slug, speaker())
+        if any(state.state == "suspended" for state in found.items)
+        else None,
     )
 
 
@@ -145,7 +157,10 @@ def _last_receipt(session: Session, subject: Subject, study: Study) -> Receipt |
 
 
 def _undo_until(session: Session, subject: Subject, receipt: Receipt | None) -> datetime | None:
-    if receipt is None or not undoing.may_undo(session, subject, receipt, g.now):
+    if receipt is None or not (
+        undoing.may_undo(session, subject, receipt, g.now)
+        or undoing_all.may_undo_all(session, subject, receipt, g.now)
+    ):
         return None
     return receipt.recorded_at + undoing.WITHIN
 
@@ -177,3 +192,8 @@ def _acts(session: Session, subject: Subject) -> list[Said]:
         )
         for lines in acts.values()
     ]
+
+
+def _only(session: Session, subject: Subject) -> str | None:
+    """Of whom this reader may see what was said; None for everybody's."""
+    return speakers.only(session, subject, speaker(), g.now)

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
+from consent import objecting, speakers, withdrawing
 from consent import service as consent
-from consent import withdrawing
 from consent.errors import ConsentError
 from consent.models import Receipt
 from registry.access import rule
@@ -138,6 +138,33 @@ def object_now() -> Response | tuple[str, int]:
     return _to_receipt(receipt)
 
 
+@blueprint.post("/bezwaar/terug")
+@rule(roles={"patient"})
+def objection_back() -> Response | tuple[str, int]:
+    """Take one's own objection back; like a yes it needs the letter's proof."""
+    prove, wrong = letter_proof()
+    session = current_session()
+    made = proving.circumstances(shown_sha256("objection back"), prove)
+    if made.prove is None:
+        return _objection_page(session, {"letter": wrong}), 422
+    try:
+        receipt = objecting.take_back(
+            session,
+            subject=me(session),
+            language=language(),
+            form_key=_key(),
+            actor=g.actor,
+            now=g.now,
+            circumstances=made,
+        )
+    except ConsentError as error:
+        if error.code == "login_level_too_low":
+            return redirect(url_for("door.step_up", next=url_for(".objection")), 303)
+        told = {"choices_changed": _("You have no objection that you can take back")}
+        return _objection_page(session, {"": told.get(error.code, _(error.message))}), 409
+    return _to_receipt(receipt)
+
+
 @blueprint.post("/vernietigen")
 @rule(roles={"patient"})
 def take_back() -> Response:
@@ -209,9 +236,12 @@ def _again_page(session: Session, study: str, errors: dict[str, str]) -> str:
 
 
 def _objection_page(session: Session, errors: dict[str, str]) -> str:
+    reader = speakers.only(session, me(session), g.visit.party, g.now)
     return render_template(
         "patient/objection.html",
-        objected=withdrawing.has_objected(session, me(session)),
+        objected=objecting.objected_since(session, me(session), reader),
+        own=objecting.objected_since(session, me(session), g.visit.party),
+        needs_code=proving.prover() is None,
         key=str(uuid4()),
         hospital=my_hospital(session),
         errors=errors,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from flask import Blueprint, g, redirect, render_template, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -9,6 +12,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from consent import service as consent
+from consent import suspending
 from consent.differences import compare as difference
 from consent.errors import ConsentError
 from consent.models import ConsentEvent, Subject, TextVersion
@@ -81,6 +85,31 @@ def agreed_to(session: Session, subject: Subject, study: str, party: str) -> Tex
         .order_by(ConsentEvent.leaf.desc())
         .limit(1)
     ).first()
+
+
+@dataclass(frozen=True)
+class Halted:
+    """A text on which a yes no longer counts: since when, and why in the reader's language."""
+
+    since: datetime
+    why: str
+
+
+def halted(session: Session, subject: Subject, study: str, party: str) -> Halted | None:
+    """The text that this speaker last agreed to, when it was suspended since."""
+    agreed = agreed_to(session, subject, study, party)
+    if agreed is None or agreed.suspended_at is None:
+        return None
+    why = suspending.why_suspended(session, agreed)
+    return Halted(agreed.suspended_at, why.get(language(), ""))
+
+
+def asked_now(session: Session, study: str) -> tuple[str, ...]:
+    """The items of the text in force; none when there is no text now."""
+    try:
+        return tuple(consent.text_for(session, study, g.now).content["items"])
+    except ConsentError:
+        return ()
 
 
 def asks_again(session: Session, subject: Subject, study: str, party: str) -> tuple[str, ...]:

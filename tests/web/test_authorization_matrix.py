@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 from werkzeug.routing import Rule as Route
 from werkzeug.test import TestResponse
 
-from consent.texts import content_id
+from consent.text_id import content_id
 from registry.access import ROLES, Rule, rule_of
 from registry.accounts.models import Account, AccountRole
 from registry.database import SessionFactory
@@ -57,6 +57,7 @@ OWN_IS_ABSENT = {
         "a hospital's own system reads with a token; a person's browser is shown nothing",
     ),
     "/mijn/koppelen/<site>/<study>": "no hospital is linked",
+    "/c/study/<slug>/consent/<int:n>/suspend/<uuid:asked>": "nobody asked to suspend a text",
     "/audit/alarms/<alarm>/seen": "nothing is wrong in the test network",
     "/r/query/new": "an empty form names no study",
     "/r/query/new/json": "an empty form names no study",
@@ -95,6 +96,7 @@ def arguments(route: Route, world: Any, which: str) -> dict[str, str]:
         "text": texts,
         "other": texts,
         "alarm": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
+        "asked": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
         "form": dict.fromkeys((OWN, FOREIGN, ABSENT), "json"),
         "draft": {
             OWN: world.drafts["hormone-therapy"],
