@@ -94,7 +94,9 @@ def _shown(alarm: Alarm) -> Shown:
         words,
         todo,
         ", ".join(name.name for name in names if name is not None),
-        tuple((name, str(value)) for name, value in sorted(alarm.facts.items()) if name != "sites"),
+        tuple(
+            (name, _fact(value)) for name, value in sorted(alarm.facts.items()) if name != "sites"
+        ),
         alarm.raised_at,
         alarm.seen_by if by is None else by.display_name,
         alarm.seen_at,

@@ -15,7 +15,7 @@ from registry.access import SignInNeeded, rule
 from registry.accounts import proving, signing, visitor
 from registry.accounts.errors import AccountError
 from registry.accounts.passkeys import PASSKEY_LEVEL
-from registry.pages.patient_person import my_hospital
+from registry.pages.patient_person import item_label, my_hospital
 from registry.pages.shell import local
 from registry.transaction import current_session
 from registry.translate import translate as _
@@ -108,11 +108,13 @@ def more_time() -> Response:
 def step_up() -> str:
     """A choice needs a safer way of signing in: which ones there are from here, answers kept."""
     level = g.visit.level
+    asked = request.args.getlist("item")
     return render_template(
         "patient/step_up.html",
         may_use_passkey=level in (SECOND_LEVEL, PASSKEY_LEVEL),
         usable=signing.place().usable,
         next=local(request.args.get("next")) or url_for("patient.choices"),
+        subjects=[label for label in map(item_label, asked) if label],
         hospital=my_hospital(current_session()),
     )
 

@@ -16,6 +16,7 @@ from flask import Blueprint, g, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from consent import levels
 from consent import service as consent
 from consent.acts import Circumstances
 from consent.errors import ConsentError
@@ -128,7 +129,9 @@ def _refused(
         return redirect(url_for("patient_check.check", study=study), 303)
     if error.code == "login_level_too_low":
         there = url_for("patient_check.check", study=study)
-        return redirect(url_for("door.step_up", next=there), 303)
+        yes = [item for item in form.items if shown.said[item] == asked.YES]
+        low = levels.too_low(session, me(session).network, g.visit.level, yes)
+        return redirect(url_for("door.step_up", next=there, item=low), 303)
     told = {
         "choices_changed": _changed(),
         "idempotency_conflict": _changed(),

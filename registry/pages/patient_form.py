@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, g, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
+from consent import levels
 from registry import translate
 from registry.access import rule
 from registry.accounts import proving
@@ -195,6 +196,7 @@ def _question_page(
         form_of=form,
         page=page,
         asked=items,
+        safer=levels.too_low(session, form.study.network, g.visit.level, items),
         number=number,
         given=given,
         closed=_closed_before(form, number),

@@ -16,6 +16,7 @@ from consent.items import GROUPS, ITEMS
 from consent.models import Receipt, Subject
 from consent.nothing_new import COLLECT_NEW
 from consent.rule import ANY
+from registry.accounts import proving
 from registry.forms.sections import left_out_by
 from registry.pages.connections import Connection, connection_of
 from registry.transaction import current_session
@@ -69,6 +70,7 @@ def init_app(app: Flask) -> None:
         hospital_name=hospital_name,
         left_out_by=left_out_by,
         level_words=level_words,
+        speaking_as=lambda: proving.circumstances("").role,
     )
 
 
@@ -102,7 +104,8 @@ def answer_state(state: str) -> str:
         "withdrawn": _("stopped"),
         "objected": _("objection"),
         "expired": _("ended"),
-        "suspended": _("does not count for now"),
+        "suspended": _("yes, but it does not count for now"),
+        "taken back": _("taken back"),
     }.get(state, state)
 
 

@@ -13,15 +13,16 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
+from consent import objecting, speakers, undoing, undoing_all, withdrawing
 from consent import service as consent
-from consent import speakers, undoing, withdrawing
 from consent.errors import ConsentError
 from consent.models import ConsentEvent, Receipt, TextVersion
 from consent.rule import ANY
 from registry.access import rule
 from registry.accounts import proving
 from registry.forms import sections as asked
-from registry.pages.patient_carry import carried, everywhere, orders_everywhere
+from registry.pages.patient_carry import carried, everywhere, keep_all, orders_everywhere
+from registry.pages.patient_check import letter_proof
 from registry.pages.patient_draft import ANSWER_OF, form_of, keep
 from registry.pages.patient_person import (
     answer_state,
@@ -62,6 +63,8 @@ def done(study: str, receipt: str) -> str:
 @rule(roles={"patient"})
 def undo(study: str, receipt: str) -> Response | tuple[str, int]:
     """Take the act back: a new act, with a receipt of its own. Both stay in the history."""
+    if study == ALL:
+        return _undo_all(receipt)
     session = current_session()
     subject, found = me(session), _receipt(session, study, receipt)
     before = undoing.undoing(session, found)
@@ -83,9 +86,53 @@ def undo(study: str, receipt: str) -> Response | tuple[str, int]:
     except ConsentError as error:
         if error.code in ("text_version_not_current", "text_not_found"):
             return redirect(url_for("patient_text.compare", study=study), 303)
-        told = {"choices_changed": _("This can no longer be taken back in one step. Choose again")}
-        return _page(session, study, receipt, {"": told.get(error.code, _(error.message))}), 409
-    return redirect(url_for("patient_receipt.done", study=study, receipt=new.id), 303)
+        return _refused(session, study, receipt, error)
+    keep_all(session, found)
+    return _to(new)
+
+
+def _undo_all(receipt: str) -> Response | tuple[str, int]:
+    """Take a stop with all studies back, with the letter's code in the same form."""
+    prove, wrong = letter_proof()
+    session = current_session()
+    subject, found = me(session), _receipt(session, ALL, receipt)
+    words = [f"{one.item} {each.study}" for each in _again(session, found) for one in each.said]
+    made = proving.circumstances(shown_sha256(*words), prove)
+    if made.prove is None:
+        return _page(session, ALL, receipt, {"letter": wrong}), 422
+    try:
+        undoing_all.undo_all(
+            session,
+            subject=subject,
+            receipt=found,
+            language=language(),
+            actor=g.actor,
+            now=g.now,
+            circumstances=made,
+        )
+    except ConsentError as error:
+        return _refused(session, ALL, receipt, error)
+    keep_all(session, found)
+    return _to(found)
+
+
+def _refused(
+    session: Session, study: str, receipt: str, error: ConsentError
+) -> Response | tuple[str, int]:
+    if error.code == "login_level_too_low":
+        here = url_for("patient_receipt.done", study=study, receipt=receipt)
+        return redirect(url_for("door.step_up", next=here), 303)
+    told = {"choices_changed": _("This can no longer be taken back in one step. Choose again")}
+    return _page(session, study, receipt, {"": told.get(error.code, _(error.message))}), 409
+
+
+def _to(receipt: Receipt) -> Response:
+    study = ALL if receipt.study == ANY else receipt.study
+    return redirect(url_for("patient_receipt.done", study=study, receipt=receipt.id), 303)
+
+
+def _again(session: Session, found: Receipt) -> list[undoing_all.Again]:
+    return undoing_all.again(session, me(session), found, g.now)
 
 
 def _ask_for_letter(session: Session, study: str, found: Receipt) -> Response:
@@ -123,18 +170,32 @@ def _page(session: Session, study: str, receipt: str, errors: dict[str, str]) ->
     subject, found = me(session), _receipt(session, study, receipt)
     said = consent.said_in(session, found)
     level = said[0].evidence.get("level", "") if said else ""
+    undoes = said[0].evidence.get("undoes", "") if said else ""
+    undone = _undone_by(session, found)
+    wide = found.study == ANY
+    may_undo_all = wide and undoing_all.may_undo_all(session, subject, found, g.now)
+    back = _again(session, found) if may_undo_all else []
+    comes_back = [each.study for each in back if each.text is not None]
+    left = undoing_all.left_stopped(session, subject, found, g.now) if wide and undone else []
     return render_template(
         "patient/done.html",
         receipt=found,
         study=session.get(Study, study),
-        slug=study,
+        slug_of_page=study,
         lines=_lines(session, said),
         level=level,
         role=said[0].actor_role if said else "self",
         words=_words(session, said),
-        may_undo=undoing.may_undo(session, subject, found, g.now),
-        undone=_undone_by(session, found),
-        undoes=said[0].evidence.get("undoes", "") if said else "",
+        may_undo=bool(comes_back)
+        if may_undo_all
+        else undoing.may_undo(session, subject, found, g.now),
+        comes_back=comes_back,
+        still_stopped=left,
+        needs_code=may_undo_all and proving.prover() is None,
+        undone=undone,
+        undoes=session.get(Receipt, undoes) if undoes else None,
+        elsewhere=bool(carried(session, found)),
+        titles={each.slug: each.title(language()) for each in session.scalars(select(Study))},
         orders=[
             (site, order)
             for site, order in orders_everywhere(session, subject)
@@ -157,7 +218,8 @@ def _lines(session: Session, said: Sequence[ConsentEvent]) -> list[Line]:
         if words is not None and event.item in words["questions"]:
             question = words["questions"][event.item]["legend"]
         because = asked.left_out_by(event.item, answers)
-        lines.append(Line(question, answer_state(event.kind), item_label(because or "")))
+        answer = answer_state("taken back" if objecting.is_taking_back(event) else event.kind)
+        lines.append(Line(question, answer, item_label(because or "")))
     return lines
 
 
@@ -170,8 +232,8 @@ def _words(session: Session, said: Sequence[ConsentEvent]) -> Mapping[str, Any] 
     return words
 
 
-def _undone_by(session: Session, receipt: Receipt) -> Receipt | None:
-    """The later act that took this one back."""
+def _undone_by(session: Session, receipt: Receipt) -> list[Receipt]:
+    """The later acts that took this one back."""
     later = session.scalars(
         select(Receipt)
         .where(
@@ -181,9 +243,8 @@ def _undone_by(session: Session, receipt: Receipt) -> Receipt | None:
         )
         .order_by(Receipt.first_leaf)
     )
-    for found in later:
-        if any(
-            event.evidence.get("undoes") == receipt.id for event in consent.said_in(session, found)
-        ):
-            return found
-    return None
+    return [
+        found
+        for found in later
+        if receipt.id in {said.evidence.get("undoes") for said in consent.said_in(session, found)}
+    ]

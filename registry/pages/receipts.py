@@ -20,10 +20,9 @@ from registry.accounts import proving
 from registry.app import hub
 from registry.hub_keys import signers
 from registry.pages.connections import connection_of
-from registry.receipts import pdf
+from registry.receipts import pdf, words
 from registry.receipts.checking import as_file
 from registry.receipts.picture import qr_svg
-from registry.receipts.words import KINDS
 from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
@@ -106,7 +105,7 @@ def _line(one: dict[str, Any]) -> tuple[str, str]:
     if "erased" in one:
         return _("An answer"), _("Content erased")
     asked = one["question"] or (one["label"] or {}).get(language()) or _("Everything")
-    return asked, KINDS[one["answer"]][language() == "nl"].capitalize()
+    return asked, words.answer(one, language()).capitalize()
 
 
 def _file(

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from consent.receipt_check import Check
 
+OBJECT_REUSE: Final = "object.reuse"
+
 NAMES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "form": "The file",
@@ -56,6 +58,17 @@ KINDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 )
 
 
+#: An objection that was withdrawn is taken back; nothing else is stopped by it.
+TAKEN_BACK: Final = ("taken back", "teruggenomen")
+
+
+def answer(one: Mapping[str, Any], language: str) -> str:
+    """What was said about one thing in a receipt, in a word or two."""
+    back = one["item"] == OBJECT_REUSE and one["answer"] == "withdrawn"
+    words = TAKEN_BACK if back else KINDS[one["answer"]]
+    return words[language == "nl"]
+
+
 def sentence(check: Check) -> str:
     """What holds, or why not: an English sentence that pages translate."""
     if check.holds:
@@ -74,5 +87,5 @@ def said_in_words(document: Mapping[str, Any], language: str) -> list[str]:
         label = one["label"][language] if one["label"] else one["item"]
         if one["item"] == "*":
             label = "alles" if dutch else "everything"
-        lines.append(f"{label}: {KINDS[one['answer']][dutch]}")
+        lines.append(f"{label}: {answer(one, language)}")
     return lines

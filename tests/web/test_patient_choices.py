@@ -180,6 +180,32 @@ def test_a_yes_is_taken_back_at_once_and_after_a_day_no_more(
     assert first.get(f"{OWN}/klaar/{done}").status_code == 404
 
 
+def test_a_stop_with_all_studies_is_taken_back_in_one_press(
+    patient: Patient, factory: SessionFactory, clock: Clock
+) -> None:
+    assert 'href="/mijn/stoppen"' in patient.get("keuzes").text
+    stopped = stop(patient, "stoppen", level="W4")
+    clock.now += timedelta(minutes=1)
+    here = f"alles/klaar/{stopped}"
+    assert f"/mijn/{here}#undo" in patient.get("keuzes").text
+    page = patient.get(here)
+    assert "Dan geldt weer wat u eerder koos bij" in page.text
+    assert patient.post(here, **hidden(page)).status_code == 422  # the letter makes a yes
+    assert "Fout:" in patient.post(here, letter="ABC", **hidden(page)).text
+    done = patient.page(patient.post(here, letter=patient.code, **hidden(page)))
+    assert "U maakte dit ongedaan op" in done.text
+    assert "Er wordt niets vernietigd" in done.text
+    assert "u doet mee</span>" in patient.get("keuzes").text
+    again = patient.page(patient.post(here, letter=patient.code, **hidden(page)))
+    assert again.text.count("Bekijk dat bewijs") == 1  # pressed twice, done once
+    [undone] = re.findall(rf"/mijn/{OWN}/klaar/([0-9a-f-]+)", again.text)
+    assert set(events(factory, undone).values()) == {"granted"}
+    assert f"/mijn/{here}" in patient.get(f"{OWN}/klaar/{undone}").text
+    # another word since then: no longer in one press
+    stop(patient, f"{OWN}/stoppen", level="W1")
+    assert "Heeft u zich vergist" not in patient.get(here).text
+
+
 def test_allowing_new_data_again(patient: Patient, factory: SessionFactory, clock: Clock) -> None:
     stop(patient, f"{OWN}/stoppen", level="W2")
     clock.now += timedelta(minutes=1)
@@ -191,14 +217,29 @@ def test_allowing_new_data_again(patient: Patient, factory: SessionFactory, cloc
 
 
 @pytest.mark.parametrize(("what", "item"), [("reuse", "object.reuse"), ("everything", "*")])
-def test_objecting(patient: Patient, factory: SessionFactory, what: str, item: str) -> None:
+def test_objecting_and_taking_it_back(
+    patient: Patient, factory: SessionFactory, clock: Clock, what: str, item: str
+) -> None:
     assert patient.post("bezwaar").status_code == 422
     receipt = stop(patient, "bezwaar", what=what)
     assert events(factory, receipt) == {item: "objected"}
     page = patient.get("keuzes").text
     assert "maakte u bezwaar" in page
     assert ("u doet mee</span>" in page) == (what == "reuse")
-    assert patient.get(f"alles/klaar/{receipt}").status_code == 200
+    # made by mistake, all use comes back in one press; an objection to reuse is taken back
+    done = patient.get(f"alles/klaar/{receipt}").text
+    assert ("Heeft u zich vergist?" in done) == (what == "everything")
+    assert "Mijn bezwaar intrekken" in patient.get("bezwaar").text
+    assert patient.post("bezwaar/terug").status_code == 422  # it opens, so it needs the letter
+    clock.now += timedelta(minutes=1)
+    back = receipt_of(patient.post("bezwaar/terug", letter=patient.code))
+    assert events(factory, back) == {"object.reuse": "withdrawn"}
+    assert "Ingetrokken" in patient.get(f"alles/klaar/{back}").text
+    assert "Teruggenomen" in patient.get(f"bewijs/{back}").text
+    page = patient.get("keuzes").text
+    assert "maakte u bezwaar" not in page
+    assert ("u doet mee</span>" in page) == (what == "reuse")  # it opens nothing else
+    assert patient.post("bezwaar/terug", letter=patient.code, key="more").status_code == 409
 
 
 def test_changing_one_item_begins_with_ones_own_answers(
