@@ -2,13 +2,14 @@
 #
 #   docker build --target hub  -t oncokring-hub .
 #   docker build --target site -t oncokring-site .
+#   docker build --target algorithm -t oncokring/site:1 .
 #
 # For a release, name the base image by its digest, so that the same bytes are built twice:
 #   --build-arg PYTHON=python:3.12-slim-bookworm@sha256:<digest>
 # The digest is not written here because it was not fetched when this file was made; look it up with
 #   docker buildx imagetools inspect python:3.12-slim-bookworm
 #
-# Both images run as user 10001 with a read-only file system. They write in /data (hub) or /site (site)
+# Hub and site run as user 10001 with a read-only file system. They write in /data (hub) or /site (site)
 # only: run with `--read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges`.
 
 ARG PYTHON=python:3.12-slim-bookworm
@@ -66,6 +67,7 @@ COPY federation/query federation/query
 COPY federation/methods federation/methods
 COPY federation/disclosure federation/disclosure
 COPY federation/protocol federation/protocol
+COPY federation/engines/__init__.py federation/engines/vantage6_wire.py federation/engines/
 COPY federation/site federation/site
 COPY consent/__init__.py consent/bands.py consent/encoding.py consent/errors.py \
     consent/evidence.py consent/log.py \
@@ -82,3 +84,12 @@ HEALTHCHECK --interval=60s --timeout=10s --start-period=30s --retries=3 \
     CMD ["oncokring", "site", "status", "/site"]
 ENTRYPOINT ["oncokring", "site"]
 CMD ["run", "/site"]
+
+# -- algorithm -----------------------------------------------------------------------------------
+# For a hospital that runs the stock vantage6 node: the same site program, one message per container.
+# The node makes the files of input and output as root, so this starts as root; before it opens the
+# site's directory the program becomes the user who owns that (federation/site/vantage6_algorithm.py).
+
+FROM base AS algorithm
+COPY --from=site-build /opt/oncokring /opt/oncokring
+CMD ["python", "-P", "-m", "federation.site.vantage6_algorithm"]

@@ -25,7 +25,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 OURS = ("registry", "federation", "consent", "studies", "migrations")
 #: import name -> name in a lock, where the two differ
-DISTRIBUTION = {"yaml": "pyyaml"}
+DISTRIBUTION = {"yaml": "pyyaml", "socketio": "python-socketio", "vantage6": "vantage6-client"}
 
 
 def instructions() -> Iterator[tuple[str, str, str]]:
@@ -77,9 +77,9 @@ def locked(lock: str) -> set[str]:
     return set(re.findall(r"^([a-z0-9._-]+)==", text, re.MULTILINE))
 
 
-def test_there_are_two_images() -> None:
+def test_there_are_three_images() -> None:
     stages = [arguments.split(" AS ")[1] for _, word, arguments in instructions() if word == "FROM"]
-    assert stages == ["base", "hub-build", "hub", "site-build", "site"]
+    assert stages == ["base", "hub-build", "hub", "site-build", "site", "algorithm"]
 
 
 @pytest.mark.parametrize("stage", ["hub", "site"])
@@ -104,6 +104,15 @@ def test_an_image_holds_its_own_lock_and_nothing_unhashed(stage: str) -> None:
     assert not any(word == "ADD" for _, word, _ in instructions())
 
 
+def test_the_algorithm_is_the_site_program_and_starts_by_itself() -> None:
+    """The stock node runs an image without arguments, and makes its files as root."""
+    assert of("algorithm", "COPY") == ["--from=site-build /opt/oncokring /opt/oncokring"]
+    assert of("algorithm", "CMD") == [
+        '["python", "-P", "-m", "federation.site.vantage6_algorithm"]'
+    ]
+    assert not [word for at, word, _ in instructions() if at == "algorithm" and word == "USER"]
+
+
 def test_the_hospital_gets_no_web_framework_and_no_database_layer() -> None:
     assert not {"flask", "sqlalchemy", "werkzeug", "gunicorn", "alembic"} & locked("site")
 
@@ -114,7 +123,9 @@ def test_the_hospital_gets_none_of_the_hub() -> None:
         ("registry", "__init__.py"),
         ("registry", "cli.py"),
     }
-    assert not {("federation", "runs"), ("federation", "engines"), ("federation", "client")} & parts
+    assert not {("federation", "runs"), ("federation", "client")} & parts
+    engines = {path.name for path in copied("site-build") if path.parent.name == "engines"}
+    assert engines == {"__init__.py", "vantage6_wire.py"}
     assert not any(part[0] in ("studies", "migrations") for part in parts)
 
 
