@@ -311,16 +311,15 @@ def _spawn(path: Path, extra: Mapping[str, str]) -> subprocess.Popen[bytes] | Fo
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
-    process = None if extra else _fork(path, environment)
-    if process is None:
-        process = subprocess.Popen(  # noqa: S603  a fixed program, no shell
-            [sys.executable, "-P", "-m", "federation.site.process", str(path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**environment, **extra},
-            bufsize=0,
-        )
+    made = None if extra else _fork(path, environment)
+    process = made or subprocess.Popen(  # noqa: S603  a fixed program, no shell
+        [sys.executable, "-P", "-m", "federation.site.process", str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**environment, **extra},
+        bufsize=0,
+    )
     for pipe in (process.stdin, process.stdout, process.stderr):
         os.set_blocking(cast(IO[bytes], pipe).fileno(), False)
     return process
