@@ -112,7 +112,7 @@ def _in_here(path: Path, message: bytes, arrived: float) -> bytes:
     from federation.site.program import SiteProgram, hold_back, utc_now
 
     try:
-        _become_owner(path)
+        become_owner(path)
         directory = SiteDirectory.load(path)
         program = SiteProgram(directory, lock_seconds=TURN_SECONDS)
     except (SetupError, OSError):
@@ -128,7 +128,7 @@ def _in_here(path: Path, message: bytes, arrived: float) -> bytes:
     return reply.body
 
 
-def _become_owner(path: Path) -> None:
+def become_owner(path: Path) -> None:
     """Go on as the user whose directory it is, so that its files stay that user's."""
     owner = path.stat()
     if os.geteuid() == 0 and owner.st_uid != 0:
