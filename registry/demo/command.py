@@ -4,6 +4,8 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import click
 from rich.console import Console
 
 MARK = ".oncokring-demo"
+ENGINES = ("embedded", "vantage6")
 
 
 @click.command("demo")
@@ -23,8 +26,15 @@ MARK = ".oncokring-demo"
     show_default=True,
     help="Where the demo lives; emptied at every start.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    default=ENGINES[0],
+    show_default=True,
+    help="What carries the messages; vantage6: a real vantage6 server, started here by dev.py.",
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
-def demo(once: bool, as_json: bool, directory: Path, port: int) -> None:
+def demo(once: bool, as_json: bool, directory: Path, engine: str, port: int) -> None:
     """Ten hospitals on this machine: consent, four questions, a withdrawal, and the pages."""
     from registry.demo.report import Report, run_demo
 
@@ -36,7 +46,7 @@ def demo(once: bool, as_json: bool, directory: Path, port: int) -> None:
     def say(sentence: str) -> None:
         words.print(f"[dim]{time.monotonic() - started:5.1f} s[/dim]  {sentence}", highlight=False)
 
-    with run_demo(directory.resolve(), say) as running:
+    with _ready(), run_demo(directory.resolve(), say, engine) as running:
         report = Report.make(running, say, None if as_json else data)
         if as_json:
             click.echo(json.dumps(_jsonable(report.to_dict()), ensure_ascii=False, indent=2))
@@ -50,6 +60,17 @@ def demo(once: bool, as_json: bool, directory: Path, port: int) -> None:
 
             serve_pages(running, directory.resolve(), port, words if as_json else data)
     sys.exit(0 if report.holds else 1)
+
+
+@contextmanager
+def _ready() -> Iterator[None]:
+    """What is missing on this machine is said in a sentence."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__name__ not in ("Vantage6NotHere", "ServerError", "DemoFailed"):
+            raise
+        raise click.ClickException(str(error)) from error
 
 
 def _empty(directory: Path) -> None:

@@ -20,8 +20,16 @@ DATABASE = "hub.sqlite"
 
 
 @contextmanager
-def run_demo(folder: Path, say: Callable[[str], None]) -> Iterator[RunningDemo]:
-    """Build the network in the empty `folder` and start its sites and its worker."""
+def run_demo(
+    folder: Path,
+    say: Callable[[str], None],
+    engine: str = "embedded",
+    hospitals: int | None = None,
+) -> Iterator[RunningDemo]:
+    """Build the network in the empty `folder` and start its sites and its worker.
+
+    `engine` "vantage6": the sites are nodes of a vantage6 server that is started here.
+    """
     url = f"sqlite:///{folder / DATABASE}"
     say("Creating the hub's database")
     upgrade(url)
@@ -31,9 +39,20 @@ def run_demo(folder: Path, say: Callable[[str], None]) -> Iterator[RunningDemo]:
     hub_key = SigningKey.generate()
     hub_key.save(keys / "hub.key")
     try:
-        network = build(folder / "sites", factory, hub_key, say)
-        say("Starting ten site processes")
-        with RunningDemo(network) as running:
+        network = build(folder / "sites", factory, hub_key, say, hospitals)
+        if engine == "embedded":
+            say(f"Starting {len(network.sites)} site processes")
+            with RunningDemo(network) as running:
+                yield running
+            return
+        # Only here: the demo on one machine does without vantage6's packages.
+        from registry.trial.vantage6_network import Vantage6Network
+
+        paths = {slug: site.path for slug, site in network.sites.items()}
+        with (
+            Vantage6Network(folder / "vantage6", paths, factory, say) as nodes,
+            RunningDemo(network, make_engine=nodes.engine, engine=engine) as running,
+        ):
             yield running
     finally:
         engine_of(factory).dispose()

@@ -1,5 +1,6 @@
 """The running demo: worker thread, questions through the real path, the withdrawal."""
 
+import importlib
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ from federation.engines.embedded import EmbeddedEngine
 from federation.engines.interface import Engine
 from federation.runs import service as runs
 from federation.runs.states import FINAL
-from federation.runs.worker import Worker, run_forever
+from registry import worker as program
 from registry.accounts import service as accounts
 from registry.demo import network as demo_network
 from registry.demo.comparing import Line, compare, largest_difference
@@ -60,22 +61,36 @@ class DemoFailed(Exception):
 
 
 class RunningDemo:
-    """Ten site processes and a worker thread, from `__enter__` to `__exit__`."""
+    """An engine over the demo's sites and a worker thread, from `__enter__` to `__exit__`."""
 
     def __init__(
-        self, network: DemoNetwork, carried_by: Callable[[Engine], Engine] = lambda engine: engine
+        self,
+        network: DemoNetwork,
+        carried_by: Callable[[Engine], Engine] = lambda engine: engine,
+        make_engine: Callable[[], Engine] | None = None,
+        engine: str = "embedded",
     ) -> None:
-        """`carried_by` may put something around the embedded engine, to look at what it carries."""
+        """`carried_by` may put something around the engine, to look at what it carries.
+        `make_engine` gives another engine than the embedded one, which pages call `engine`."""
         self.network = network
         self._carried_by = carried_by
+        self._make_engine = make_engine or self._embedded
+        self._name = engine
         self._stop = threading.Event()
 
+    def _embedded(self) -> Engine:
+        return EmbeddedEngine({slug: site.path for slug, site in self.network.sites.items()})
+
     def __enter__(self) -> "RunningDemo":
-        folders = {slug: site.path for slug, site in self.network.sites.items()}
-        self._engine = self._carried_by(EmbeddedEngine(folders))
-        worker = Worker(self.network.factory, self._engine, self.network.hub_key)
+        self._engine = self._carried_by(self._make_engine())
+        # An import that the first test statistic would wait for.
+        importlib.import_module("scipy.special")
         self._thread = threading.Thread(
-            target=run_forever, args=(worker, self._stop), name="worker", daemon=True
+            target=program.run,
+            args=(self.network.factory, self._engine, self.network.hub_key, self._stop),
+            kwargs={"name": self._name},
+            name="worker",
+            daemon=True,
         )
         self._thread.start()
         return self

@@ -19,9 +19,9 @@ ROLE = "oncokring hub"
 #: server's own role for researchers it could read and delete what others of an organisation do.
 RIGHTS = (
     ("task", "COLLABORATION", "CREATE"),
-    ("task", "ORGANIZATION", "VIEW"),
+    ("task", "OWN", "VIEW"),
     ("task", "OWN", "DELETE"),
-    ("run", "ORGANIZATION", "VIEW"),
+    ("run", "OWN", "VIEW"),
     ("organization", "COLLABORATION", "VIEW"),
     ("collaboration", "ORGANIZATION", "VIEW"),
     ("node", "COLLABORATION", "VIEW"),
