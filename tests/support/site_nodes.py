@@ -237,7 +237,11 @@ class Wire:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = listener.accept()
-                far = socket.create_connection(self._target)
+                try:
+                    far = socket.create_connection(self._target)
+                except OSError:  # the server is away
+                    near.close()
+                    continue
                 self._ends += [near, far]
                 threading.Thread(target=self._pass_on, args=(near, far), daemon=True).start()
 
