@@ -24,7 +24,7 @@ from registry.access import rule
 from registry.pages.patient_carry import everywhere, orders_everywhere
 from registry.pages.patient_draft import speaker
 from registry.pages.patient_person import Arrival, me, my_hospital
-from registry.pages.patient_text import Halted, asked_now, asks_again, halted
+from registry.pages.patient_text import Halted, asked_now, asks_again, halted, has_news
 from registry.transaction import current_session
 from registry.translate import language
 from studies.models import Institution, Network, Study
@@ -39,9 +39,10 @@ class Card:
     """One study on the page. kinds: by item what was said last.
 
     asks: what the text in force asks; nothing when there is none now. again: what a newer text asks
-    again. receipt: of the last act; undo_until: until when that can be taken back. speakers: who
-    must say yes, when that is not the patient alone. remind: since when nothing was said, when that
-    is long ago. halted: the text of a yes that still stands, when that text was suspended.
+    again; news: it asks nothing again, but it changed. receipt: of the last act; undo_until: until
+    when that can be taken back. speakers: who must say yes, when that is not the patient alone.
+    remind: since when nothing was said, when that is long ago. halted: the text of a yes that still
+    stands, when that text was suspended.
     """
 
     choices: StudyChoices
@@ -49,6 +50,7 @@ class Card:
     arrivals: Sequence[Arrival]
     asks: Sequence[str]
     again: Sequence[str]
+    news: bool
     receipt: Receipt | None
     undo_until: datetime | None
     speakers: Sequence[Speaker]
@@ -131,6 +133,7 @@ def _card(session: Session, subject: Subject, found: StudyChoices) -> Card:
         [] if receipt is None else everywhere(session, subject, receipt),
         asked_now(session, found.study.slug),
         asks_again(session, subject, found.study.slug, speaker()),
+        has_news(session, subject, found.study.slug, speaker()),
         receipt,
         _undo_until(session, subject, receipt),
         () if alone else several,

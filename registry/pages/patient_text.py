@@ -16,7 +16,7 @@ from consent import suspending
 from consent.differences import compare as difference
 from consent.errors import ConsentError
 from consent.models import ConsentEvent, Subject, TextVersion
-from consent.texts import to_ask_again
+from consent.texts import to_ask_again, versions
 from registry.access import rule
 from registry.pages.patient_draft import form_of, speaker, study_of
 from registry.pages.patient_person import me, my_hospital
@@ -85,6 +85,21 @@ def agreed_to(session: Session, subject: Subject, study: str, party: str) -> Tex
         .order_by(ConsentEvent.leaf.desc())
         .limit(1)
     ).first()
+
+
+def has_news(session: Session, subject: Subject, study: str, party: str) -> bool:
+    """Whether a newer text than the one agreed to differs in more than spelling, and yet asks
+    nothing again: then the patient is told, and has nothing to do."""
+    old = agreed_to(session, subject, study, party)
+    if old is None or asks_again(session, subject, study, party):
+        return False
+    return any(
+        text.number > old.number
+        and text.valid_from <= g.now
+        and text.suspended_at is None
+        and text.change_class != "editorial"
+        for text in versions(session, study)
+    )
 
 
 @dataclass(frozen=True)

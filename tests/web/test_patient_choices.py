@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from changed_texts import changed
 from rich_text import rich_content
 from sqlalchemy import select
 
@@ -253,9 +254,24 @@ def test_changing_one_item_begins_with_ones_own_answers(
     assert patient.post(f"{OWN}/verander", item="no.such").status_code == 404
 
 
-def test_a_wider_text_shows_old_and_new_and_asks_only_what_is_new(
+def test_a_clearer_text_is_told_and_a_wider_one_asks_only_what_is_new(
     patient: Patient, factory: SessionFactory, clock: Clock
 ) -> None:
+    clearer = "Uw keuzes blijven zoals ze zijn"
+    assert clearer not in patient.get("keuzes").text
+    with factory() as session:
+        consent.publish_text(
+            session,
+            study=OWN,
+            content=changed(nl__title="Duidelijker", en__title="Clearer"),
+            approved_by=["one", "two"],
+            actor=SYSTEM,
+            now=clock.now,
+            change_class="clarifying",
+        )
+        session.commit()
+    assert clearer in patient.get("keuzes").text
+    assert "U hoeft niets te doen" in patient.get(f"{OWN}/nieuwe-tekst").text
     with factory() as session:
         consent.publish_text(
             session,
@@ -280,7 +296,8 @@ def test_a_wider_text_shows_old_and_new_and_asks_only_what_is_new(
     assert "Meetellen in het netwerk" in page or "totalen van alle ziekenhuizen" in page
     old = patient.get(f"{OWN}/tekst/1")
     assert "Dit is tekstversie 1" in old.text
-    assert patient.get(f"{OWN}/tekst/3").status_code == 404
+    assert patient.get(f"{OWN}/tekst/4").status_code == 404
+    assert clearer not in patient.get("keuzes").text
     assert patient.get("other-study/tekst/1").status_code == 404
 
 

@@ -112,7 +112,8 @@ def test_from_a_draft_to_the_text_in_force(
     assert "The title is shorter." in page
     assert "<ins>Hormones and</ins>" in page
     assert "0 of 2 approvals" in page
-    assert "Publish this text" in page
+    assert "Publish this text" not in page  # not before two others approved it
+    assert "approve it first" in page
     assert "Record my judgement" not in page
 
     early = writer.post(f"{edit}/publish")
@@ -127,6 +128,7 @@ def test_from_a_draft_to_the_text_in_force(
         assert done.status_code == 303, done.text
     assert "2 of 2 approvals" in bas.get(f"{review}?done=judged")
     assert "Your judgement is recorded." in bas.get(f"{review}?done=judged")
+    assert "Publish this text" in writer.get(review)
     wrong = writer.post(f"{edit}/publish", begins="tomorrow")
     assert (wrong.status_code, "Write the day as" in wrong.text) == (422, True)
     past = writer.post(f"{edit}/publish", begins="2020-01-31")
