@@ -108,7 +108,11 @@ class Told:
 def network_of(session: Session, site: str) -> str:
     """The one network of a hospital. ConsentError `unknown_site` without one, or with several."""
     networks = set(
-        session.scalars(select(Membership.network).where(Membership.institution == site))
+        session.scalars(
+            select(Membership.network).where(
+                Membership.institution == site, Membership.until.is_(None)
+            )
+        )
     )
     if len(networks) != 1:
         raise ConsentError("unknown_site")

@@ -3,9 +3,11 @@
 What is found: an event or a mark that was changed, removed or written past the log; a leaf that was
 changed; a head that does not belong to the leaves; a head that was signed or seen by a hospital
 and that the leaves no longer give. A leaf whose content was erased is fine when `consent_erasure`
-names it. What is not found here: a log rewritten as a whole before anybody saw a head of it.
+names it and its study has ended: what still has to be obeyed is never erased. What is not found
+here: a log rewritten as a whole before anybody saw a head of it.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,9 +19,10 @@ from sqlalchemy.orm import Session
 from consent.acts import event_content, mark_content
 from consent.alarms import raise_alarm
 from consent.log import EMPTY_ROOT, Frontier, leaf_hash
-from consent.models import ConsentEvent, ConsentMark, LogHead, LogLeaf
+from consent.models import ConsentEvent, ConsentMark, LogHead, LogLeaf, Receipt
 from consent.models_trust import Erasure
 from consent.witnessing import Fault, judge_all_heads
+from studies.models import Study
 
 _PAGE: Final = 2000
 
@@ -52,6 +55,9 @@ def verify_log(session: Session, network: str) -> LogBroken | LogHolds:
     stray = _past_the_log(session, network, frontier.size)
     if stray is not None:
         return LogBroken(stray, "event without a leaf")
+    early = _erased_too_early(session, network) if erased else None
+    if early is not None:
+        return LogBroken(early, "content erased before its study ended")
     head = session.get(LogHead, network)
     kept = (0, EMPTY_ROOT.hex()) if head is None else (head.size, head.root)
     if kept != (frontier.size, frontier.root.hex()):
@@ -153,3 +159,31 @@ def _past_the_log(session: Session, network: str, size: int) -> int | None:
 def columns_of(row: ConsentEvent | ConsentMark) -> Mapping[str, Any]:
     """All columns of an event or a mark by name, as their canonical text takes them."""
     return {column.key: getattr(row, column.key) for column in row.__table__.columns}
+
+
+def _erased_too_early(session: Session, network: str) -> int | None:
+    """The first leaf that was erased though no study that has ended lets it go.
+
+    Receipts stay, so the act of each erased answer is known. A mark has no receipt; it only goes
+    together with the answer that it is about.
+    """
+    closed = set(session.scalars(select(Study.slug).where(Study.state == "closed")))
+    acts = session.execute(
+        select(Receipt.first_leaf, Receipt.leaves, Receipt.study)
+        .where(Receipt.network == network)
+        .order_by(Receipt.first_leaf)
+    ).all()
+    firsts = [first for first, _, _ in acts]
+    with_an_answer, marks = set(), []
+    for leaf, at in session.execute(
+        select(Erasure.leaf, Erasure.at).where(Erasure.network == network).order_by(Erasure.leaf)
+    ):
+        place = bisect_right(firsts, leaf) - 1
+        first, leaves, study = acts[place] if place >= 0 else (0, 0, "")
+        if leaf >= first + leaves:
+            marks.append((leaf, at))
+        elif study not in closed:
+            return int(leaf)
+        else:
+            with_an_answer.add(at)
+    return next((leaf for leaf, at in marks if at not in with_an_answer), None)

@@ -187,3 +187,29 @@ def test_an_event_that_is_gone_without_a_row_is_found(hub, database) -> None:
         hub.session.connection().exec_driver_sql(statement)
     hub.session.execute(delete(ConsentEvent).where(ConsentEvent.leaf == 1))
     assert verify_log(hub.session, NETWORK) == LogBroken(1, "event missing")
+
+
+def test_a_no_is_not_hidden_by_calling_it_erased(hub) -> None:
+    """Whoever has the database can name a leaf and let its event go: the study has not ended."""
+    hub.answer(hub.subject())
+    no = hub.stop(hub.subject(), NOW + timedelta(minutes=1))
+    hub.session.commit()
+    hub.session.add(Erasure(network=NETWORK, leaf=no.first_leaf, ground="wmo", by=["a"], at=NOW))
+    hub.session.flush()
+    hub.session.execute(delete(ConsentEvent).where(ConsentEvent.leaf == no.first_leaf))
+    why = "content erased before its study ended"
+    assert verify_log(hub.session, NETWORK) == LogBroken(no.first_leaf, why)
+
+
+def test_a_doubt_is_not_hidden_by_calling_it_erased(hub) -> None:
+    """A mark goes with the answer it is about, or not at all."""
+    hub.answer(hub.subject())
+    event = hub.session.scalars(select(ConsentEvent).limit(1)).one()
+    mark = recording.mark(hub.session, event, kind="suspended", reason="d", actor=SYSTEM, now=NOW)
+    end(hub, retention="wmo")
+    hub.session.commit()
+    hub.session.add(Erasure(network=NETWORK, leaf=mark.leaf, ground="wmo", by=["a"], at=NOW))
+    hub.session.flush()
+    hub.session.execute(delete(ConsentMark).where(ConsentMark.leaf == mark.leaf))
+    why = "content erased before its study ended"
+    assert verify_log(hub.session, NETWORK) == LogBroken(mark.leaf, why)

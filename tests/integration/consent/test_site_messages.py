@@ -1,6 +1,7 @@
 """What hospitals tell of their patients, from their outbox to the hub; hostile messages too."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from federation.site.outbox import Outbox
 from federation.site.store import transaction
 from studies.actor import SYSTEM
 from studies.events import announce, announced
+from studies.models import Membership, Network
 from studies.seeds.oncozon import ONCOZON
 
 from .conftest import NOW, STUDY, Hub
@@ -174,3 +176,16 @@ def test_a_new_key_signs_anew_what_waits_and_too_much_goes_in_parts(place):
     announce(place.hub.session, actor=SYSTEM, action="site.enrolled", about=f"institution:{SITE}")
     assert here.tell() == {"taken": 100}
     assert here.tell() == {"taken": 5}
+
+
+def test_a_hospital_that_was_in_another_network_before_is_heard(place):
+    """Else no "no" on paper of its patients would ever come in."""
+    here, session = place.here, place.hub.session
+    session.add(Network(slug="before", name="Before"))
+    session.flush()
+    was = {"since": NOW - timedelta(days=900), "until": NOW - timedelta(days=1)}
+    session.add(Membership(network="before", institution=SITE, **was))
+    announce(session, actor=SYSTEM, action="network.changed", about="network:before")
+    with transaction(here.database):
+        here.people.stop_contact(here.handles.handle("1"), NOW)
+    assert here.tell() == {"taken": 1}
