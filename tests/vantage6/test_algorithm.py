@@ -9,6 +9,7 @@ import base64
 import io
 import json
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -260,3 +261,19 @@ def test_the_doctor_reads_the_stock_nodes_configuration(
     assert found(config)[code] == state
     linked = {"docker_services": {"site": "c"}, "algorithm_env": {"ONCOKRING_LINK": "site:7700"}}
     assert found({**GOOD, "databases": [], **linked})["WAY_IN"] == "good"
+
+
+def test_every_code_that_a_site_under_vantage6_says_is_explained() -> None:
+    page = (ROOT / "docs" / "how-to" / "run-the-site-under-vantage6.md").read_text("utf-8")
+    site = ROOT / "federation" / "site"
+    sources = [path.read_text("utf-8") for path in sorted(site.glob("vantage6_*.py"))]
+    said = re.compile(
+        r'(?:_say|NodeError|Refused|Finding|yield Finding)\(\s*"([A-Z][A-Z0-9_]+)"'
+        r'|"([A-Z][A-Z0-9_]+)" if self'
+        r'|return \["([A-Z_]+)"\]'
+        r'|^    "([A-Z_]+)": \(',
+        re.MULTILINE,
+    )
+    codes = {code for text in sources for found in said.findall(text) for code in found if code}
+    assert {"HUB_KEY_CHANGED", "UNREADABLE", "WAY_IN", "UNREACHABLE", "CONNECTED"} <= codes
+    assert {code for code in codes if f"`{code}`" not in page} == set()

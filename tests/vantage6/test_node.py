@@ -13,6 +13,7 @@ from typing import Any
 
 import jwt
 import pytest
+from click.testing import CliRunner
 from hospitals import claims_of
 from site_nodes import LINE, Lab, Process, Running, Wire, a_lab, root, wait_for
 from vantage6.client import UserClient
@@ -21,6 +22,7 @@ from vantage6_lab import Administrator, add_user, make_key, server
 from federation.engines.vantage6_wire import IMAGE, encode_input
 from federation.protocol.messages import TYP_REPLY, verify
 from federation.site import vantage6_connect, vantage6_node
+from federation.site.cli import site
 from federation.site.pipeline import Outgoing
 from federation.site.program import SiteProgram
 from federation.site.vantage6_connect import OK, REFUSED
@@ -336,3 +338,53 @@ def test_the_doctor_finds_what_is_wrong(lab: Lab, monkeypatch: pytest.MonkeyPatc
     date: Any = lambda self: datetime.now(UTC) - timedelta(seconds=90)  # noqa: E731
     monkeypatch.setattr(SiteClient, "server_date", property(date, lambda *_: None), raising=False)
     assert codes()["CLOCK"] == "bad"
+
+
+def test_the_commands_say_the_same(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What docs/how-to/run-the-site-under-vantage6.md shows."""
+    for module in ("silence", "vantage6_connect"):  # or this process would be silent for good
+        monkeypatch.setattr(f"federation.site.{module}.be_silent", lambda: None)
+    monkeypatch.setattr("os.umask", lambda mask: mask)
+    monkeypatch.setattr("signal.signal", lambda number, handler: None)
+
+    def run(*arguments: str, code: int = 0) -> str:
+        done = CliRunner().invoke(site, list(arguments))
+        assert done.exit_code == code, done.output
+        return done.output
+
+    path, office = lab.path("h1"), tmp_path / "h1-vantage6.json"
+    invitation = lab.invitation("h1")
+    office.write_text(json.dumps(invitation))
+    shown = run("join", str(path), str(office))
+    assert lab.together.sites["h1"].key.fingerprint in shown
+    assert "Send vantage6.pub to the network office" in shown
+    assert invitation["api_key"] not in shown
+    assert {file.name: file.stat().st_mode & 0o777 for file in (path / "keys").glob("*6*")} == {
+        "vantage6.pem": 0o600,
+        "vantage6.pub": 0o644,
+        "vantage6-node.key": 0o600,
+    }
+    for change, words in (
+        ({"slug": "h2"}, "for another hospital"),
+        ({"hub_key_sha256": "1" * 64}, "HUB_KEY_CHANGED"),
+        ({"url": "http://vantage6.example.nl/api"}, "https"),
+        ({"encrypted": False}, "UNENCRYPTED"),
+        ({"api_key": "a\nb"}, "damaged"),
+        ({"organization": "1"}, "organization"),
+    ):
+        office.write_text(json.dumps({**invitation, **change}))
+        assert words in run("join", str(path), str(office), code=2)
+    assert read_node_settings(path).hub_key_sha256 == lab.together.hub.key.fingerprint
+
+    findings = json.loads(run("doctor", "--json", str(path), code=4))
+    assert {each["code"] for each in findings if each["state"] != "good"} == {"RUNNING"}
+    assert "look  RUNNING: No program" in run("doctor", str(path), code=4)
+
+    out = run("connect", "--once", str(path))
+    assert [line.split()[1] for line in out.splitlines()] == ["CONNECTED"]
+    (path / "keys" / "vantage6-node.key").chmod(0o644)
+    assert "chmod 600" in run("connect", "--once", str(path), code=2)
+    assert "WRONG NODE_FILES" in run("doctor", str(path), code=1)
+    (path / "keys" / "vantage6-node.key").chmod(0o600)
