@@ -1,19 +1,26 @@
 """What every engine promises (federation/engines/interface.py), asked of each engine there is.
 
-A new engine joins by adding a fixture parameter; the site behind it is always the real program.
+A new engine joins by adding a fixture parameter; the site behind it is always the real program, and
+behind the vantage6 engine a real vantage6 server with each site in a process of its own: once
+encrypted and told of everything by events, once not encrypted and without events, so polled.
 """
 
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from vantage6_lab import Collaboration, collaboration, nodes
 
 from federation.disclosure.policy import Policy
 from federation.engines.embedded import EmbeddedEngine
 from federation.engines.interface import SITE_UNREACHABLE, Engine, EngineError, Reply
+from federation.engines.vantage6 import Vantage6Engine
+from federation.engines.vantage6_keys import Connection
+from federation.engines.vantage6_wire import ALLOW_UNENCRYPTED
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import PublicIdentity, SigningKey, key_id
 from federation.protocol.messages import TYP_REPLY, verify
@@ -43,20 +50,75 @@ def make_site(folder: Path, slug: str, hub: str) -> PublicIdentity:
     return site.identity
 
 
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, PublicIdentity]]:
+Sites = dict[str, tuple[Path, PublicIdentity]]
+
+
+def make_sites(root: Path) -> Sites:
     hub = SigningKey.generate().public
-    root = tmp_path_factory.mktemp("sites")
     return {slug: (root / slug, make_site(root / slug, slug, hub)) for slug in ("a", "b")}
 
 
-@pytest.fixture(params=["embedded"])
-def engine(
-    request: pytest.FixtureRequest, folders: dict[str, tuple[Path, PublicIdentity]]
-) -> Iterator[Engine]:
-    made = EmbeddedEngine({slug: path for slug, (path, _) in folders.items()})
-    yield made
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Sites:
+    return make_sites(tmp_path_factory.mktemp("sites"))
+
+
+def vantage6(together: Collaboration, **options: float) -> Vantage6Engine:
+    user, encrypted = together.user, together.encrypted
+    connection = Connection(
+        together.url,
+        user.username,
+        user.password,
+        together.id,
+        key=together.hub.key_file if encrypted else None,
+        allow_unencrypted="" if encrypted else ALLOW_UNENCRYPTED,
+    )
+    return Vantage6Engine(
+        connection, together.organizations, together.fingerprints, events=encrypted, **options
+    )
+
+
+@pytest.fixture(scope="module")
+def over(
+    folders: Sites, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], tuple[Sites, Engine]]]:
+    """The sites and an engine by its name. What that needs is started when it is first wanted."""
+    started: dict[str, tuple[Sites, Collaboration]] = {}
+    with ExitStack() as running:
+
+        def make(name: str) -> tuple[Sites, Engine]:
+            if name == "embedded":
+                return folders, EmbeddedEngine({slug: path for slug, (path, _) in folders.items()})
+            if name not in started:
+                root = tmp_path_factory.mktemp("vantage6")
+                sites = make_sites(root)
+                together = collaboration(root, list(sites), encrypted=name == "vantage6")
+                paths = [path for path, _ in sites.values()]
+                running.enter_context(nodes(together, paths))
+                started[name] = sites, together
+            sites, together = started[name]
+            return sites, vantage6(together)
+
+        yield make
+
+
+@pytest.fixture(
+    params=["embedded", "vantage6", "vantage6, polled and not encrypted"], scope="class"
+)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def pair(name: str, over: Callable[[str], tuple[Sites, Engine]]) -> Iterator[tuple[Sites, Engine]]:
+    sites, made = over(name)
+    yield sites, made
     made.close()
+
+
+@pytest.fixture
+def engine(pair: tuple[Sites, Engine]) -> Engine:
+    return pair[1]
 
 
 def collect(engine: Engine, count: int, seconds: float = 20.0) -> list[Reply]:
@@ -78,15 +140,14 @@ def is_signed_by(reply: Reply, identity: PublicIdentity) -> bool:
 
 
 class TestEngine:
-    def test_each_message_gets_one_reply_of_its_own_site(
-        self, engine: Engine, folders: dict[str, tuple[Path, PublicIdentity]]
-    ) -> None:
+    def test_each_message_gets_one_reply_of_its_own_site(self, pair: tuple[Sites, Engine]) -> None:
+        sites, engine = pair
         sent = {engine.send(site, JUNK): site for site in ("a", "b", "a")}
 
         found = collect(engine, 3)
 
         assert {reply.handle: reply.site for reply in found} == sent
-        assert all(is_signed_by(reply, folders[reply.site][1]) for reply in found)
+        assert all(is_signed_by(reply, sites[reply.site][1]) for reply in found)
         assert engine.replies(0.2) == []
 
     def test_send_does_not_wait_for_the_site(self, engine: Engine) -> None:
@@ -141,9 +202,7 @@ class TestEngine:
 class TestEmbedded:
     """What only this engine can promise: its sites are its own children."""
 
-    def test_a_killed_site_is_started_again_and_gets_the_message(
-        self, folders: dict[str, tuple[Path, PublicIdentity]]
-    ) -> None:
+    def test_a_killed_site_is_started_again_and_gets_the_message(self, folders: Sites) -> None:
         with EmbeddedEngine({"a": folders["a"][0]}) as engine:
             engine.send("a", JUNK)
             collect(engine, 1)
@@ -168,9 +227,7 @@ class TestEmbedded:
             assert 2 <= engine.starts("a") <= 5
             assert engine.status("a").state == "down"
 
-    def test_a_site_does_not_work_on_what_was_cancelled(
-        self, folders: dict[str, tuple[Path, PublicIdentity]]
-    ) -> None:
+    def test_a_site_does_not_work_on_what_was_cancelled(self, folders: Sites) -> None:
         with EmbeddedEngine({"a": folders["a"][0]}) as engine:
             for handle in [engine.send("a", JUNK) for _ in range(50)]:
                 engine.cancel(handle)
@@ -179,9 +236,7 @@ class TestEmbedded:
             # One line of stderr per message that reached the site.
             assert len(engine.codes("a")) < 50
 
-    def test_no_site_outlives_its_engine(
-        self, folders: dict[str, tuple[Path, PublicIdentity]]
-    ) -> None:
+    def test_no_site_outlives_its_engine(self, folders: Sites) -> None:
         engine = EmbeddedEngine({"a": folders["a"][0]})
         engine.send("a", JUNK)
         collect(engine, 1)
@@ -192,7 +247,7 @@ class TestEmbedded:
             os.kill(process, 0)
 
     def test_a_site_gets_no_environment_of_ours(
-        self, folders: dict[str, tuple[Path, PublicIdentity]], monkeypatch: pytest.MonkeyPatch
+        self, folders: Sites, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("ONCOKRING_SECRET", "canary-7391")
         with EmbeddedEngine({"a": folders["a"][0]}) as engine:
@@ -201,9 +256,7 @@ class TestEmbedded:
             environment = Path(f"/proc/{engine.process_id('a')}/environ").read_bytes()
             assert b"canary-7391" not in environment
 
-    def test_only_codes_of_stderr_are_kept(
-        self, folders: dict[str, tuple[Path, PublicIdentity]]
-    ) -> None:
+    def test_only_codes_of_stderr_are_kept(self, folders: Sites) -> None:
         with EmbeddedEngine({"a": folders["a"][0]}) as engine:
             engine.send("a", JUNK)
             collect(engine, 1)

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import atexit
 import base64
+import contextlib
 import functools
 import hashlib
 import secrets
 import shutil
+import subprocess
+import sys
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,10 +34,14 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from federation.site.vantage6_settings import ALLOW_UNENCRYPTED, PRIVATE_KEY_FILE, join
 from registry.trial.vantage6_server import Credentials, LocalServer, find_python
 
 #: vantage6 makes keys of 4096 bits, which takes seconds each; 2048 do for a test.
 BITS = 2048
+#: A node needs a second when the machine is quiet.
+START_SECONDS = 60.0
+ROOT = Path(__file__).parents[2]
 
 
 @functools.cache
@@ -175,6 +183,60 @@ def collaboration(
         return Collaboration(made["id"], encrypted, started.url, user, hub, found)
     finally:
         root.close()
+
+
+def invitation(together: Collaboration, slug: str) -> dict[str, Any]:
+    """What the network office sends a hospital."""
+    member = together.sites[slug]
+    return {
+        "url": f"{together.url}/api",
+        "collaboration": together.id,
+        "organization": member.organization,
+        "hub_organization": together.hub.organization,
+        "slug": slug,
+        "api_key": member.api_key,
+        "encrypted": together.encrypted,
+        "hub_key_sha256": together.hub.key.fingerprint if together.encrypted else "",
+    }
+
+
+@contextlib.contextmanager
+def nodes(
+    together: Collaboration, paths: Sequence[Path], **other: Any
+) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
+    """The sites of these directories (named by slug), each as a node in a process of its own.
+
+    Comes back when all of them are online. What a node says is in `node.log` of its directory.
+    ``other`` replaces parts of the invitation.
+    """
+    running: dict[str, subprocess.Popen[bytes]] = {}
+    try:
+        for path in paths:
+            key = path / PRIVATE_KEY_FILE
+            if together.encrypted and not key.exists():  # the one whose public half the server has
+                key.touch(mode=0o600)
+                key.write_bytes(together.sites[path.name].key.private)
+            words = "" if together.encrypted else ALLOW_UNENCRYPTED
+            join(path, invitation(together, path.name) | other, allow_unencrypted=words)
+            with (path / "node.log").open("ab") as log:
+                running[path.name] = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "federation.site.vantage6_connect", path],
+                    stdout=log,
+                    stderr=log,
+                    cwd=ROOT,
+                )
+        for path in paths:
+            until = time.monotonic() + START_SECONDS
+            while b" ONLINE\n" not in (path / "node.log").read_bytes():
+                assert running[path.name].poll() is None, (path / "node.log").read_text()
+                assert time.monotonic() < until, "the node does not get online"
+                time.sleep(0.05)
+        yield running
+    finally:
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            process.wait(30)
 
 
 def add_user(root: Administrator, organization: int, role: str = "Researcher") -> Credentials:
