@@ -17,7 +17,8 @@ from consent.change_classes import problems
 from consent.errors import ConsentError
 from consent.models import TextVersion
 from consent.models_trust import TextDraft
-from consent.texts import check_content, content_id, publish_text, versions
+from consent.text_id import content_id
+from consent.texts import check_content, publish_text, versions
 from studies.actor import Actor
 from studies.base import canonical_json
 from studies.events import announce

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from consent.encoding import b64, unb64
 from consent.rule import ANY
+from consent.text_id import content_id
 
 HANDLE_BYTES: Final = 20
 MOST_ITEMS: Final = 63
@@ -75,12 +76,16 @@ class Evidence:
     """The acts on which the bits of a snapshot rest, and denials.
 
     A bit may need several acts, one for each person whose yes is needed. passkeys: enrolments of
-    passkeys (consent/passkeys.py), each vouched for by a letter.
+    passkeys (consent/passkeys.py), each vouched for by a letter. own: those of the denials that
+    patients said in person, who have others to speak for them. texts: (study, content) of the texts
+    that the acts name; a hospital finds in them what was asked.
     """
 
     acts: Sequence[Act] = ()
     denied: Sequence[Denial] = ()
     passkeys: Sequence[Mapping[str, Any]] = ()
+    own: Sequence[Denial] = ()
+    texts: Sequence[tuple[str, Mapping[str, Any]]] = ()
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,9 @@ class Packed:
     denied: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, _DENIAL))
     more: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     passkeys: tuple[Mapping[str, Any], ...] = ()
+    own: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, _DENIAL))
+    asked: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """By id of a text that came along, what it asks; the id is worked out from the text itself."""
 
 
 NOTHING: Final = Packed()
@@ -102,7 +110,7 @@ NOTHING: Final = Packed()
 
 def pack(evidence: Evidence) -> dict[str, Any]:
     """The claims of `evidence`. Raises ValueError for more than 63 items or 65,535 names."""
-    denied = evidence.denied
+    denied = [*evidence.denied, *evidence.own]
     studies = _names([each.study for each in evidence.acts], [each.study for each in denied])
     items = _names([item for each in evidence.acts for item in each.yes], [d.item for d in denied])
     texts, parties = (
@@ -132,16 +140,23 @@ def pack(evidence: Evidence) -> dict[str, Any]:
         ],
         _ACT,
     )
-    rows = [
-        (d.handle, study_at.get(d.study, _EVERY), item_at.get(d.item, _EVERY), d.at) for d in denied
-    ]
+
+    def packed(said: Sequence[Denial]) -> str:
+        rows = [
+            (d.handle, study_at.get(d.study, _EVERY), item_at.get(d.item, _EVERY), d.at)
+            for d in said
+        ]
+        return b64(np.array(rows, _DENIAL).tobytes())
+
     return {
         "studies": list(studies),
         "texts": list(texts),
         "items": list(items),
         "parties": list(parties),
         "acts": b64(acts.tobytes()),
-        "denied": b64(np.array(rows, _DENIAL).tobytes()),
+        "denied": packed(evidence.denied),
+        "own": packed(evidence.own),
+        "words": [{"study": study, "content": dict(text)} for study, text in evidence.texts],
         "more": {str(n): dict(a.more) for n, a in enumerate(evidence.acts) if a.more is not None},
         "passkeys": [dict(each) for each in evidence.passkeys],
     }
@@ -158,7 +173,7 @@ def unpack(claims: object, *, handles: int) -> Packed:
     if len(names["items"]) > MOST_ITEMS:
         raise ValueError("a snapshot tells of at most 63 items")
     acts = _rows(claims["acts"], _ACT)
-    denied = _rows(claims["denied"], _DENIAL)
+    denied, own = _rows(claims["denied"], _DENIAL), _rows(claims.get("own", ""), _DENIAL)
     for array, column, end in (
         (acts, "handle", handles),
         (acts, "study", len(names["studies"])),
@@ -170,8 +185,9 @@ def unpack(claims: object, *, handles: int) -> Packed:
         if len(array) and int(array[column].max()) >= end:
             raise ValueError("a number in the evidence stands for nothing")
     for column, end in (("study", len(names["studies"])), ("item", len(names["items"]))):
-        if np.any((denied[column] >= end) & (denied[column] != _EVERY)):
-            raise ValueError("a number in the evidence stands for nothing")
+        for array in (denied, own):
+            if np.any((array[column] >= end) & (array[column] != _EVERY)):
+                raise ValueError("a number in the evidence stands for nothing")
     return Packed(
         studies=names["studies"],
         texts=names["texts"],
@@ -181,21 +197,24 @@ def unpack(claims: object, *, handles: int) -> Packed:
         denied=denied,
         more=_read_more(claims["more"], len(acts)),
         passkeys=_read_passkeys(claims.get("passkeys", [])),
+        own=own,
+        asked=_read_texts(claims.get("words", [])),
     )
 
 
-def denials_of(packed: Packed) -> list[tuple[bytes, str, str, int]]:
-    """The denials as (handle, study, item, milliseconds), with "*" for all."""
+def denials_of(packed: Packed, *, own: bool = False) -> list[tuple[bytes, str, str, int]]:
+    """The denials as (handle, study, item, milliseconds), with "*" for all; or only the own."""
+    rows = packed.own if own else packed.denied
     studies = {**dict(enumerate(packed.studies)), _EVERY: ANY}
     items = {**dict(enumerate(packed.items)), _EVERY: ANY}
-    handles = packed.denied["handle"]
+    handles = rows["handle"]
     return [
         (_whole(handle), studies[study], items[item], at)
         for handle, study, item, at in zip(
             handles.tolist(),
-            packed.denied["study"].tolist(),
-            packed.denied["item"].tolist(),
-            packed.denied["at"].tolist(),
+            rows["study"].tolist(),
+            rows["item"].tolist(),
+            rows["at"].tolist(),
             strict=True,
         )
     ]
@@ -255,3 +274,17 @@ def _read_passkeys(value: object) -> tuple[Mapping[str, Any], ...]:
     if not isinstance(value, list) or not all(isinstance(each, Mapping) for each in value):
         raise TypeError("passkeys are a list of tables")
     return tuple(value)
+
+
+def _read_texts(value: object) -> dict[str, frozenset[str]]:
+    if not isinstance(value, list) or len(value) >= _EVERY:
+        raise TypeError("texts are a list")
+    found = {}
+    for each in value:
+        if not isinstance(each, Mapping) or not isinstance(each.get("content"), Mapping):
+            raise TypeError("a text has a study and a content")
+        items = each["content"].get("items")
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise TypeError("a text asks for items")
+        found[content_id(str(each.get("study")), each["content"])] = frozenset(items)
+    return found

@@ -20,7 +20,6 @@ from hashlib import sha256
 from typing import Final
 
 from consent.fhir_model import (
-    OLDER_DATA,
     WRONG_PERSON,
     Checked,
     ConsentNow,
@@ -31,7 +30,7 @@ from consent.fhir_model import (
     Status,
 )
 from consent.items import ITEMS
-from consent.rule import ANY, decide
+from consent.rule import ANY, OLDER_DATA, decide
 
 
 def consents(

@@ -6,8 +6,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from consent.items import ITEMS, with_parents
-from consent.nothing_new import nothing_new_since
-from consent.rule import ALONE, ANY, Choice, Scope, decide
+from consent.rule import ALONE, ANY, OLDER_DATA, Choice, Scope, decide, nothing_new_since
 
 Status = Literal["proposed", "active", "rejected", "inactive", "entered-in-error"]
 State = Literal[
@@ -24,7 +23,6 @@ State = Literal[
     "invalidated",
 ]
 WRONG_PERSON: Final = "wrong_person"
-OLDER_DATA: Final = "use.past"
 
 
 @dataclass(frozen=True)
@@ -144,15 +142,16 @@ class Patient:
     def permits(self, study: str, item: str, now: datetime) -> bool:
         """Whether `item` of `study` counts now: the rule permits it and everything it rests on.
 
-        Who wants nothing new used is not counted while a hospital cannot tell old data from new.
+        Who wants nothing new used is not permitted in an export: a reader may not look at dates.
         """
         if item not in ITEMS or study == ANY or self._wants_nothing_new(study, now):
             return False
         return all(self._permits_alone(study, code, now) for code in with_parents([item]))
 
     def _wants_nothing_new(self, study: str, now: datetime) -> bool:
-        said = (one.choice for one in self.spoken)
-        return nothing_new_since(said, study, now) is not None
+        said = [one.choice for one in self.spoken]
+        request = self.request(study, OLDER_DATA)
+        return nothing_new_since(request, said, now, needs=self.needs) is not None
 
     def _permits_alone(self, study: str, item: str, now: datetime) -> bool:
         choices = [one.choice for one in self.spoken]

@@ -14,24 +14,38 @@ from consent import standing
 from consent.encoding import b64, to_ms
 from consent.evidence import Act, Denial, Evidence
 from consent.items import ITEMS, with_parents
-from consent.models import ConsentEvent, Subject
+from consent.models import ConsentEvent, Subject, TextVersion
 from consent.models_people import Passkey
-from consent.nothing_new import nothing_new_since
-from consent.rule import ANY, Choice, Decision, Scope, decide
+from consent.rule import (
+    ALONE,
+    ANY,
+    COLLECT_NEW,
+    OLDER_DATA,
+    SELF,
+    Choice,
+    Decision,
+    Scope,
+    Window,
+    decide,
+    window,
+)
 from consent.standing import Standing
 from consent.subjects import handle_bytes
 
 Column = tuple[str, str]
 _SOME: Final = 500
+_LIMITING: Final = (OLDER_DATA, COLLECT_NEW)
 
 
 @dataclass
 class State:
-    """What a site's snapshot says, without number and dates. granted: a mask per column."""
+    """What a site's snapshot says, without number and dates. granted: a mask per column; within:
+    the same of those who count with data of some time only."""
 
     columns: tuple[Column, ...]
     handles: list[bytes] = field(default_factory=list)
     granted: list[NDArray[np.bool_]] = field(default_factory=list)
+    within: list[NDArray[np.bool_]] = field(default_factory=list)
     evidence: Evidence = field(default_factory=Evidence)
 
 
@@ -40,12 +54,16 @@ class Judged:
     """What the hub found of one patient.
 
     bits: a byte per column, 1 for granted. acts: the receipts on which those rest. denied: the
-    newest no per (study, item), in milliseconds.
+    newest no per (study, item), in milliseconds, and every no to new data. within: as `bits`, 1
+    where it holds with data of some time only (consent.rule.window); b"" for nowhere. own: of the
+    noes those that the patient said in person, where others may speak as well.
     """
 
     bits: bytes
     acts: tuple[str, ...] = ()
     denied: tuple[tuple[str, str, int], ...] = ()
+    within: bytes = b""
+    own: tuple[tuple[str, str, int], ...] = ()
 
 
 def state_of(
@@ -79,22 +97,42 @@ def assemble(
 ) -> State:
     """The state of a site from what was found of each patient. acts: by receipt."""
     # Whoever is granted nothing is left out: not named means not permitted.
-    named = [(subject, one) for subject, one in judged.items() if 1 in one.bits]
-    bits = np.frombuffer(b"".join(one.bits for _, one in named), np.uint8)
-    rows = bits.reshape(len(named), len(columns)).astype(np.bool_)
+    named = [(subject, one) for subject, one in judged.items() if 1 in one.bits or 1 in one.within]
+    rows = _rows((one.bits for _, one in named), len(columns))
+    apart = _rows((one.within or bytes(len(columns)) for _, one in named), len(columns))
     rests = [
         replace(acts[receipt], handle=place)
         for place, (_, one) in enumerate(named)
         for receipt in one.acts
     ]
     denied = [Denial(handles[subject], *no) for subject, one in judged.items() for no in one.denied]
+    own = [Denial(handles[subject], *no) for subject, one in judged.items() for no in one.own]
     keys = {str(act.more["by"]) for act in rests if act.more is not None}
     return State(
         columns,
         [handles[subject] for subject, _ in named],
         [rows[:, number] for number in range(len(columns))],
-        Evidence(rests, denied, _passkeys(session, keys)),
+        [apart[:, number] for number in range(len(columns))],
+        Evidence(rests, denied, _passkeys(session, keys), own, _texts(session, rests)),
     )
+
+
+def _rows(bits: Iterable[bytes], columns: int) -> NDArray[np.bool_]:
+    joined = np.frombuffer(b"".join(bits), np.uint8)
+    return joined.reshape(-1 if columns else 0, columns).astype(np.bool_)
+
+
+def _texts(session: Session, acts: Iterable[Act]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The texts that these acts name, so that a hospital sees what was asked."""
+    wanted = sorted({act.text for act in acts})
+    rows: list[Any] = []
+    for start in range(0, len(wanted), _SOME):
+        rows += session.execute(
+            select(TextVersion.study, TextVersion.content)
+            .where(TextVersion.id.in_(wanted[start : start + _SOME]))
+            .order_by(TextVersion.id)
+        ).all()
+    return [(study, content) for study, content in rows if "items" in content]
 
 
 def handles_of(
@@ -125,7 +163,6 @@ class Judging:
             (study, item): Scope(network, site, item, study, ITEMS[item].category)
             for study, item in columns
         }
-        self._studies = {study for study, _ in columns}
         # A closed parent closes its children, also where a study forgets to require the parent.
         self._needs = [
             [columns.index((study, code)) for code in with_parents([item])]
@@ -136,7 +173,29 @@ class Judging:
         """What is found of one patient, who stands like this."""
         bits, decisions = self.row(own)
         acts = {choice.act for decision in decisions for choice in decision.grounds}
-        return Judged(bytes(bits), tuple(sorted(acts)), _denied(own, self.moment))
+        within = bytes(len(bits))
+        if any(choice.asks_older or choice.scope.item in _LIMITING for choice in own.choices):
+            windows = self._windows(own, bits)
+            acts |= {act for each in windows if each for act in each.acts}
+            within = bytes(each is not None and not each.whole for each in windows)
+            bits = [bit and not apart for bit, apart in zip(bits, within, strict=True)]
+        in_person = [choice for choice in own.choices if choice.party == SELF]
+        return Judged(
+            bytes(bits),
+            tuple(sorted(acts)),
+            _denied(own.choices, self.moment),
+            within if any(within) else b"",
+            () if own.needs == ALONE else _denied(in_person, self.moment),
+        )
+
+    def _windows(self, own: Standing, bits: Sequence[bool]) -> list[Window | None]:
+        """Per column of which time the data may be; None where nothing is granted."""
+        return [
+            window(request, own.choices, self.moment, needs=own.needs, lasting=self.sure_until)
+            if bit
+            else None
+            for request, bit in zip(self._requests.values(), bits, strict=True)
+        ]
 
     def row(self, own: Standing) -> tuple[list[bool], list[Decision]]:
         """The bits of one patient, and the decisions on which those that are set rest."""
@@ -152,15 +211,7 @@ class Judging:
             self._decided(column, request, [*about.get(column, ()), *wide], own)
             for column, request in self._requests.items()
         ]
-        closed = {
-            study
-            for study in self._studies
-            if nothing_new_since(own.choices, study, self.moment) is not None
-        }
-        bits = [
-            study not in closed and all(alone[need] is not None for need in self._needs[number])
-            for number, (study, _) in enumerate(self._requests)
-        ]
+        bits = [all(alone[need] is not None for need in needs) for needs in self._needs]
         rests = [decision for bit, decision in zip(bits, alone, strict=True) if bit and decision]
         return bits, rests
 
@@ -174,14 +225,19 @@ class Judging:
         return decision if decision.permit and lasts else None
 
 
-def _denied(own: Standing, moment: datetime) -> tuple[tuple[str, str, int], ...]:
+def _denied(choices: Iterable[Choice], moment: datetime) -> tuple[tuple[str, str, int], ...]:
     newest: dict[Column, int] = {}
-    for choice in own.choices:
+    every: list[tuple[str, str, int]] = []
+    for choice in choices:
         at = max(choice.effective_at, choice.recorded_at)
         if choice.kind != "grant" and at <= moment:
             place = (choice.scope.study, choice.scope.item)
+            # The first no to new data that was not answered ends the window: all of them count.
+            if choice.scope.item == COLLECT_NEW:
+                every.append((*place, to_ms(at)))
             newest[place] = max(to_ms(at), newest.get(place, 0))
-    return tuple((*place, at) for place, at in newest.items())
+    newest = {place: at for place, at in newest.items() if place[1] != COLLECT_NEW}
+    return (*((*place, at) for place, at in newest.items()), *dict.fromkeys(every))
 
 
 def acts_of(session: Session, receipts: Iterable[str]) -> dict[str, Act]:

@@ -27,6 +27,7 @@ from consent.models import (
     TextVersion,
 )
 from consent.recording import as_of
+from consent.rule import OLDER_DATA
 from consent.site_messages import processed
 from consent.snapshot import build_claims
 from studies.actor import SYSTEM, Actor
@@ -117,6 +118,7 @@ def prepare_snapshot(
         columns=state.columns,
         handles=state.handles,
         granted=state.granted,
+        within=state.within,
         evidence=state.evidence,
         further=further_claims(session, site, network, head, now),
     )
@@ -325,18 +327,19 @@ def _columns(session: Session, site: str, network: str) -> tuple[Column, ...]:
             Participation.state == "open",
         )
     ).all()
-    asked = _ask_about_death(session, network)
+    asked = {item: _asking(session, network, item) for item in (OLDER_DATA, AFTER_DEATH)}
     return tuple(
         (study, item)
         for study, requires in sorted((slug, tuple(items)) for slug, items in open_here)
-        for item in with_parents([*requires, *([AFTER_DEATH] if study in asked else [])])
+        for item in with_parents([*requires, *(i for i in asked if study in asked[i])])
     )
 
 
-def _ask_about_death(session: Session, network: str) -> set[str]:
-    # A hospital needs this answer to judge about patients who died; no study can require it. Looked
-    # for in the stored JSON as it is: this is asked every few seconds, and texts are long.
-    names_it = type_coerce(TextVersion.content, Text).contains(f'"{AFTER_DEATH}"')
+def _asking(session: Session, network: str, item: str) -> set[str]:
+    # A hospital needs these answers to judge about older data, and about patients who died, though
+    # no study requires them. Looked for in the stored JSON as it is: this is asked every few
+    # seconds, and texts are long.
+    names_it = type_coerce(TextVersion.content, Text).contains(f'"{item}"')
     return set(
         session.scalars(
             select(TextVersion.study)
@@ -352,5 +355,6 @@ def _columns_sha256(columns: Sequence[Column]) -> str:
 
 
 def _content_sha256(claims: Mapping[str, Any]) -> str:
-    told = {name: claims[name] for name in ("columns", "handles", "granted")}
+    names = ("columns", "handles", "granted", "within")
+    told = {name: claims[name] for name in names if name in claims}
     return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

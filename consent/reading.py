@@ -20,9 +20,8 @@ from consent.models import (
     Subject,
     TextVersion,
 )
-from consent.nothing_new import nothing_new_since
 from consent.recording import as_of
-from consent.rule import ANY, Scope, decide
+from consent.rule import ANY, Scope, decide, nothing_new_since, window
 from consent.standing import Standing
 from studies.models import Institution, Participation, Study
 
@@ -47,8 +46,9 @@ class StudyChoices:
     """What the study needs, then what else was answered. `counts`: is the patient counted now.
 
     `open` is whether the study runs at this hospital; `receipt_id` the last receipt about it.
-    `nothing_new`: since when the patient wants nothing new to be used. Hospitals that cannot tell
-    old from new then count the patient not at all, so `counts` is False.
+    `nothing_new`: since when the patient wants nothing new to be used. `data_since`: who did not
+    allow older data, from which moment on data count. A hospital judges both by the dates in its
+    records; a record without a date does not count then.
     """
 
     study: Study
@@ -58,6 +58,7 @@ class StudyChoices:
     open: bool
     receipt_id: str | None
     nothing_new: datetime | None = None
+    data_since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,6 @@ def choices(
             said,
             heard,
             moment,
-            nothing_new_since(said.choices, study.slug, moment),
         )
         for study, part in _studies(session, subject, events)
     )
@@ -156,24 +156,25 @@ def _study_choices(
     said: Standing,
     events: Sequence[ConsentEvent],
     moment: datetime,
-    nothing_new: datetime | None,
 ) -> StudyChoices:
     about = [event for event in events if event.study in (study.slug, ANY)]
     needed = with_parents(study.requires)
     further = {event.item for event in about if event.item in ITEMS} - {*needed, "object.reuse"}
     codes = (*needed, *(code for code in ITEMS if code in further))
     states = tuple(_item_state(subject, study.slug, code, said, about, moment) for code in codes)
+    requests = [request_for(subject, study.slug, code) for code in needed]
+    found = [window(each, said.choices, moment, needs=said.needs) for each in requests]
+    since = [each.since for each in found if each is not None and each.since is not None]
     runs = study.state == "open" and part.state == "open"
     return StudyChoices(
         study=study,
         items=states,
-        counts=runs
-        and nothing_new is None
-        and all(state.counts for state in states[: len(needed)]),
+        counts=runs and all(state.counts for state in states[: len(needed)]),
         answered=bool(about),
         open=runs,
         receipt_id=about[-1].receipt_id if about else None,
-        nothing_new=nothing_new,
+        nothing_new=nothing_new_since(requests[0], said.choices, moment, needs=said.needs),
+        data_since=max(since, default=None) if None not in found else None,
     )
 
 

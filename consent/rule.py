@@ -4,18 +4,28 @@
     a broader scope than G and (b) strictly earlier than G. Otherwise deny.
 
 Where several people must agree (both parents, a young person and they), each needs such a grant; a
-denial by any of them counts against all. The same rule stands in consent/rule_sql.py for the
+denial by any of them counts against all. After a "no" of the patient's own nobody else's yes is
+enough: then the patient is one of those who must agree.
+
+What is permitted may hold for data of some time only: the data window, which is not the validity.
+Who was asked about older data and did not agree counts with data since the yes; who wants nothing
+new counts with data from before that "no". The same rule stands in consent/rule_sql.py for the
 database; a property test holds both together.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 ANY = "*"
 SELF = "self"
 ALONE = frozenset({SELF})
+OLDER_DATA: Final = "use.past"
+#: A withdrawal of this ends the data window. It is outside the catalogue; no study requires it.
+COLLECT_NEW: Final = "collect.new"
+RECORD: Final = "record"
+"""The data category of the two items above."""
 
 Kind = Literal["grant", "denial"]
 Reason = Literal["granted", "no_grant", "denied"]
@@ -57,6 +67,7 @@ class Choice:
                   paper checked, not suspended). Ignored for a denial, which works at once.
     party:        who said it: "self" or a representative.
     act:          the receipt it belongs to; the rule does not look at it.
+    asks_older:   whether the text it was said on asks about older data.
     """
 
     kind: Kind
@@ -67,6 +78,7 @@ class Choice:
     complete: bool = True
     party: str = SELF
     act: str = ""
+    asks_older: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,6 +93,24 @@ class Decision:
     reason: Reason
     until: datetime | None = None
     grounds: tuple[Choice, ...] = ()
+
+
+@dataclass(frozen=True)
+class Window:
+    """Of which time the data may be that count: `since` or later, and before `until`.
+
+    None is no limit on that side. A record of which the days are not known lies in no window that
+    has a limit. acts: what this rests on, beside the grounds of the decision.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    acts: frozenset[str] = field(default=frozenset(), compare=False)
+
+    @property
+    def whole(self) -> bool:
+        """Whether data of any time count."""
+        return self.since is None and self.until is None
 
 
 def decide(
@@ -104,44 +134,188 @@ def decide(
     """
     if ANY in request.values():
         raise ValueError("a request names every field; '*' is for choices only")
-    grants: list[Choice] = []
-    denials: list[Choice] = []
-    coming: list[datetime] = []
-    for choice in choices:
-        if not choice.scope.covers(request):
-            continue
-        if known_at is not None and choice.recorded_at > known_at:
-            continue
-        starts = max(choice.effective_at, choice.recorded_at)
-        if choice.kind != "grant":
-            # Whatever is not known to be a grant closes.
-            if starts <= now:
-                denials.append(choice)
-            else:
-                coming.append(starts)
-        elif starts <= now and choice.complete and (choice.until is None or now < choice.until):
-            grants.append(choice)
-    agreed = {grant.party for grant in grants}
-    if not needs or not needs <= agreed:
+    about = _About.of(request, choices, now, known_at)
+    wanted = about.needed(needs)
+    if not wanted or not wanted <= {grant.party for grant in about.grants}:
         return Decision(permit=False, reason="no_grant")
-    standing = [grant for grant in grants if all(_yields(denial, grant) for denial in denials)]
     ends: list[datetime] = []
     grounds: list[Choice] = []
-    for party in sorted(needs):
-        own = [grant for grant in standing if grant.party == party]
+    for party in sorted(wanted):
+        own = about.standing(party)
         if not own:
             return Decision(permit=False, reason="denied")
         grounds.append(max(own, key=_said_at))
         limits = [grant.until for grant in own if grant.until is not None]
         if len(limits) == len(own):
             ends.append(max(limits))
-    return Decision(True, "granted", min([*ends, *coming], default=None), tuple(grounds))
+    return Decision(True, "granted", min([*ends, *about.coming], default=None), tuple(grounds))
+
+
+def window(
+    request: Scope,
+    choices: Iterable[Choice],
+    now: datetime,
+    *,
+    known_at: datetime | None = None,
+    needs: frozenset[str] = ALONE,
+    lasting: datetime | None = None,
+) -> Window | None:
+    """Of which time the data may be for `request`; None where `decide` permits nothing at all.
+
+    Who was asked about older data (by a text they agreed on, or by an answer) and does not agree
+    counts since the first yes that still stands, of the last of those who are needed. A "no" to
+    new data ends the window at its moment, until everyone who is needed says yes to it again; of
+    several such the first one ends it. Data of the time between are older data, by then.
+    lasting: a yes to older data that ends before then is none.
+    """
+    said = list(choices)
+    if not decide(request, said, now, known_at=known_at, needs=needs).permit:
+        return None
+    since, acts = _since(request, said, now, known_at, needs, lasting)
+    until, again = _new_data(request, said, now, known_at, needs)
+    if since is not None and again is not None:
+        since = max(since, again.since)
+    return Window(since, until, frozenset(acts | (set() if again is None else again.acts)))
+
+
+def nothing_new_since(
+    request: Scope,
+    choices: Iterable[Choice],
+    now: datetime,
+    *,
+    known_at: datetime | None = None,
+    needs: frozenset[str] = ALONE,
+) -> datetime | None:
+    """The first "no" to new data in the study of `request` that was not answered by a yes to it."""
+    return _new_data(request, list(choices), now, known_at, needs)[0]
+
+
+@dataclass(frozen=True)
+class _Again:
+    """New data were allowed again: since when, and the acts that say so."""
+
+    since: datetime
+    acts: set[str]
+
+
+def _new_data(
+    request: Scope,
+    said: Sequence[Choice],
+    now: datetime,
+    known_at: datetime | None,
+    needs: frozenset[str],
+) -> tuple[datetime | None, _Again | None]:
+    """When the window ends, and what was allowed again after an end that was answered."""
+    fresh = _About.of(replace(request, item=COLLECT_NEW, category=RECORD), said, now, known_at)
+    noes = [no for no in fresh.denials if no.scope.item == COLLECT_NEW]
+    wanted = _with_own(needs, noes)
+    yes = [yes for yes in fresh.grants if yes.scope.item == COLLECT_NEW and yes.party in wanted]
+    unanswered = [no for no in noes if not _answered(no, yes, wanted)]
+    until = min((_denied_at(no) for no in unanswered), default=None)
+    if not yes:
+        return until, None
+    # Without any "no" that was answered, a yes to new data says nothing of the time before it.
+    answered = len(unanswered) < len(noes)
+    since = max(map(_said_at, yes)) if answered else datetime.min.replace(tzinfo=now.tzinfo)
+    return until, _Again(since, {each.act for each in yes})
+
+
+def _since(
+    request: Scope,
+    said: Sequence[Choice],
+    now: datetime,
+    known_at: datetime | None,
+    needs: frozenset[str],
+    lasting: datetime | None,
+) -> tuple[datetime | None, set[str]]:
+    """From when data count, and the acts that show it."""
+    older = replace(request, item=OLDER_DATA, category=RECORD)
+    if not any(_asks(choice, older, now, known_at) for choice in said):
+        return None, set()
+    allowed = decide(older, said, now, known_at=known_at, needs=needs)
+    lasts = lasting is None or allowed.until is None or allowed.until >= lasting
+    if allowed.permit and lasts:
+        return None, {choice.act for choice in allowed.grounds}
+    about = _About.of(request, said, now, known_at)
+    first = [min(about.standing(party), key=_said_at) for party in sorted(about.needed(needs))]
+    return max(_said_at(yes) for yes in first), {yes.act for yes in first}
+
+
+def _asks(choice: Choice, older: Scope, now: datetime, known_at: datetime | None) -> bool:
+    """Whether somebody was asked about older data when this was said."""
+    if choice.scope.item != OLDER_DATA and not (choice.kind == "grant" and choice.asks_older):
+        return False
+    about = replace(choice.scope, item=ANY, category=ANY).covers(older)
+    return about and _is_heard(choice, now, known_at)
+
+
+def _answered(no: Choice, again: Sequence[Choice], needs: frozenset[str]) -> bool:
+    """Whether everyone who is needed said yes again after this "no"."""
+    return needs <= {yes.party for yes in again if _yields(no, yes)}
+
+
+@dataclass(frozen=True)
+class _About:
+    """What was said about a request: what counts now, and when a further denial will."""
+
+    grants: Sequence[Choice]
+    denials: Sequence[Choice]
+    coming: Sequence[datetime]
+
+    @classmethod
+    def of(
+        cls, request: Scope, choices: Iterable[Choice], now: datetime, known_at: datetime | None
+    ) -> "_About":
+        grants: list[Choice] = []
+        denials: list[Choice] = []
+        coming: list[datetime] = []
+        for choice in choices:
+            if not choice.scope.covers(request):
+                continue
+            if known_at is not None and choice.recorded_at > known_at:
+                continue
+            starts = _denied_at(choice)
+            if choice.kind != "grant":
+                # Whatever is not known to be a grant closes.
+                if starts <= now:
+                    denials.append(choice)
+                else:
+                    coming.append(starts)
+            elif starts <= now and choice.complete and (choice.until is None or now < choice.until):
+                grants.append(choice)
+        return cls(grants, denials, coming)
+
+    def needed(self, needs: frozenset[str]) -> frozenset[str]:
+        """Who must agree: the patient too, when one of the denials is their own."""
+        return _with_own(needs, self.denials)
+
+    def standing(self, party: str) -> list[Choice]:
+        """The grants of one person that no denial closes."""
+        return [
+            grant
+            for grant in self.grants
+            if grant.party == party and all(_yields(denial, grant) for denial in self.denials)
+        ]
+
+
+def _with_own(needs: frozenset[str], denials: Iterable[Choice]) -> frozenset[str]:
+    own = needs and any(denial.party == SELF for denial in denials)
+    return needs | {SELF} if own else needs
+
+
+def _is_heard(choice: Choice, now: datetime, known_at: datetime | None) -> bool:
+    known = known_at is None or choice.recorded_at <= known_at
+    return known and _denied_at(choice) <= now
 
 
 def _yields(denial: Choice, grant: Choice) -> bool:
-    denied_at = max(denial.effective_at, denial.recorded_at)
-    return denial.scope.covers(grant.scope) and denied_at < _said_at(grant)
+    return denial.scope.covers(grant.scope) and _denied_at(denial) < _said_at(grant)
 
 
 def _said_at(grant: Choice) -> datetime:
     return min(grant.effective_at, grant.recorded_at)
+
+
+def _denied_at(choice: Choice) -> datetime:
+    """Of a denial when it was said; of a grant from when it is there at all."""
+    return max(choice.effective_at, choice.recorded_at)

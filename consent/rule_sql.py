@@ -5,8 +5,10 @@ from `said`, which puts an event and all that may take its force together (conse
 the same in Python); nothing here is built from text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     CTE,
@@ -18,16 +20,22 @@ from sqlalchemy import (
     case,
     exists,
     false,
+    func,
     literal,
+    null,
     or_,
     select,
+    type_coerce,
+    union,
 )
 from sqlalchemy.orm import aliased
 
-from consent.models import ConsentEvent, ConsentMark, TextEnd, TextVersion
+from consent.models import ConsentEvent, ConsentMark, Subject, TextEnd, TextVersion
 from consent.models_people import Fact, Party
-from consent.rule import ANY, SELF, Scope
+from consent.parties import HOLDERS
+from consent.rule import ANY, COLLECT_NEW, OLDER_DATA, RECORD, SELF, Scope
 from consent.standing import PAPER
+from studies.base import UtcTime
 
 _FIELDS = ("network", "site", "item", "study", "category")
 
@@ -43,33 +51,169 @@ def permitted(
     if ANY in request.values():
         raise ValueError("a request names every field; '*' is for choices only")
     standing = _standing(request, now, known_at)
-    told, needed = aliased(Party), aliased(Party)
-    anything_told = exists().where(
-        told.subject_id == standing.c.subject_id, *_known(told, known_at)
+    return _agreed(standing, _needed(request, now, known_at))
+
+
+def windows(
+    request: Scope, now: datetime, known_at: datetime | None = None, asking: Collection[str] = ()
+) -> Select[tuple[str, datetime | None, datetime | None]]:
+    """The data window of everyone for whom `request` is permitted: subject, since, until.
+
+    `consent.rule.window` once more. asking: ids of the texts that ask about older data.
+    Raises ValueError for a request with "*".
+    """
+    if ANY in request.values():
+        raise ValueError("a request names every field; '*' is for choices only")
+    older = replace(request, item=OLDER_DATA, category=RECORD)
+    fresh = replace(request, item=COLLECT_NEW, category=RECORD)
+    standing, needed = _standing(request, now, known_at), _needed(request, now, known_at)
+    permitted_here = _agreed(standing, needed).subquery("permitted_here")
+    subject = permitted_here.c.subject_id
+    older_standing = _standing(older, now, known_at, "older")
+    limited = and_(
+        _was_asked(subject, older, now, known_at, asking),
+        subject.not_in(_agreed(older_standing, _needed(older, now, known_at, "older_needed"))),
     )
-    somebody = exists().where(
-        needed.subject_id == standing.c.subject_id, *_in_force(needed, now, known_at)
+    first = (
+        select(func.max(standing.c.first))
+        .join(needed, _same_person(needed, standing))
+        .where(standing.c.subject_id == subject)
+        .scalar_subquery()
     )
-    missing = aliased(Party)
-    agreed = standing.alias("agreed")
-    lacking = exists().where(
-        missing.subject_id == standing.c.subject_id,
-        *_in_force(missing, now, known_at),
-        ~exists().where(agreed.c.subject_id == missing.subject_id, agreed.c.party == missing.party),
+    no, again = said("no", now, known_at), said("again", now, known_at)
+    noes = and_(
+        no.c.subject_id == subject,
+        ~no.c.grants,
+        no.c.item == COLLECT_NEW,
+        no.c.starts <= now,
+        *_covers(no, fresh.values()),
+    )
+    for_new = _needed(fresh, now, known_at, "new_needed", COLLECT_NEW)
+    unanswered = _unanswered(no, fresh, for_new, now, known_at)
+    until = select(func.min(no.c.time)).where(noes, unanswered).scalar_subquery()
+    reopened = (
+        select(func.max(again.c.time))
+        .join(for_new, _same_person(for_new, again))
+        .where(again.c.subject_id == subject, *_counts_again(again, fresh, now))
+        .scalar_subquery()
+    )
+    answered = select(literal(1)).select_from(no).where(noes, ~unanswered).exists()
+    since = case(
+        (~limited, null()),
+        (and_(answered, reopened > first), reopened),
+        else_=first,
+    )
+    return select(subject, type_coerce(since, UtcTime), type_coerce(until, UtcTime))
+
+
+def _was_asked(
+    subject: ColumnElement[str],
+    older: Scope,
+    now: datetime,
+    known_at: datetime | None,
+    asking: Collection[str],
+) -> ColumnElement[bool]:
+    """Whether this subject was asked about older data in this study, or said anything of it."""
+    heard = said("heard", now, known_at)
+    where = {name: value for name, value in zip(_FIELDS, older.values(), strict=True)}
+    return (
+        select(literal(1))
+        .select_from(heard)
+        .where(
+            heard.c.subject_id == subject,
+            heard.c.starts <= now,
+            or_(
+                heard.c.item == OLDER_DATA,
+                and_(heard.c.grants, heard.c.text_version.in_(list(asking))),
+            ),
+            *(heard.c[name].in_((ANY, where[name])) for name in ("network", "site", "study")),
+        )
+        .exists()
+    )
+
+
+def _counts_again(again: Subquery, fresh: Scope, now: datetime) -> list[ColumnElement[bool]]:
+    return [
+        again.c.grants,
+        again.c.complete,
+        again.c.item == COLLECT_NEW,
+        again.c.starts <= now,
+        or_(again.c.until.is_(None), again.c.until > now),
+        *_covers(again, fresh.values()),
+    ]
+
+
+def _unanswered(
+    no: Subquery, fresh: Scope, needed: CTE, now: datetime, known_at: datetime | None
+) -> ColumnElement[bool]:
+    """Whether somebody who is needed did not say yes again after this "no"."""
+    person, yes = needed.alias("person"), said("yes", now, known_at)
+    said_again = (
+        select(literal(1))
+        .select_from(yes)
+        .where(
+            yes.c.subject_id == person.c.subject_id,
+            yes.c.party == person.c.party,
+            *_counts_again(yes, fresh, now),
+            *_same_or_broader(no, yes),
+            no.c.time < yes.c.time,
+        )
+        .exists()
     )
     return (
-        select(standing.c.subject_id)
-        .where(
-            or_(
-                and_(~anything_told, standing.c.party == SELF),
-                and_(somebody, ~lacking),
-            )
-        )
-        .distinct()
+        select(literal(1))
+        .select_from(person)
+        .where(person.c.subject_id == no.c.subject_id, ~said_again)
+        .exists()
     )
 
 
-def _standing(request: Scope, now: datetime, known_at: datetime | None) -> CTE:
+def _needed(
+    request: Scope,
+    now: datetime,
+    known_at: datetime | None,
+    name: str = "needed",
+    item: str | None = None,
+) -> CTE:
+    """Whose yes is needed: of each subject their own, unless the hospital told otherwise; and
+    their own too after a "no" of their own to the request (with `item`: to that item by name)."""
+    told, party, other = aliased(Party), aliased(Party), aliased(Party)
+    anything_told = exists().where(told.subject_id == Subject.id, *_known(told, known_at))
+    own = said(f"own_{name}", now, known_at)
+    anybody = exists().where(other.subject_id == own.c.subject_id, *_in_force(other, now, known_at))
+    return union(
+        select(Subject.id.label("subject_id"), literal(SELF).label("party")).where(~anything_told),
+        select(party.subject_id, party.party).where(*_in_force(party, now, known_at)),
+        select(own.c.subject_id, literal(SELF)).where(
+            ~own.c.grants,
+            own.c.party == SELF,
+            own.c.starts <= now,
+            *_covers(own, request.values()),
+            *([] if item is None else [own.c.item == item]),
+            anybody,
+        ),
+    ).cte(name)
+
+
+def _agreed(standing: CTE, needed: CTE) -> Select[tuple[str]]:
+    """The subjects of whom everyone who is needed has a yes that stands."""
+    person, missing, yes = needed.alias(), needed.alias(), standing.alias()
+    lacking = exists().where(
+        missing.c.subject_id == standing.c.subject_id,
+        ~exists().where(yes.c.subject_id == missing.c.subject_id, yes.c.party == missing.c.party),
+    )
+    somebody = exists().where(person.c.subject_id == standing.c.subject_id)
+    return select(standing.c.subject_id).where(somebody, ~lacking).distinct()
+
+
+def _same_person(one: Any, other: Any) -> ColumnElement[bool]:
+    return and_(one.c.subject_id == other.c.subject_id, one.c.party == other.c.party)
+
+
+def _standing(
+    request: Scope, now: datetime, known_at: datetime | None, name: str = "standing"
+) -> CTE:
+    """Who has a yes that no "no" closes, and since when the first of them."""
     grant, denial = said("g", now, known_at), said("d", now, known_at)
     counts = and_(
         grant.c.grants,
@@ -79,10 +223,10 @@ def _standing(request: Scope, now: datetime, known_at: datetime | None) -> CTE:
         *_covers(grant, request.values()),
     )
     return (
-        select(grant.c.subject_id, grant.c.party)
+        select(grant.c.subject_id, grant.c.party, func.min(grant.c.time).label("first"))
         .where(counts, ~_blocked(grant, denial, request, now))
-        .distinct()
-        .cte("standing")
+        .group_by(grant.c.subject_id, grant.c.party)
+        .cte(name)
     )
 
 
@@ -99,6 +243,7 @@ def said(name: str, now: datetime, known_at: datetime | None = None) -> Subquery
         select(
             event.subject_id,
             event.party,
+            event.text_version,
             grants.label("grants"),
             and_(event.complete, *_without_doubt(now, known_at)).label("complete"),
             event.network,
@@ -126,9 +271,9 @@ def _without_doubt(now: datetime, known_at: datetime | None) -> list[ColumnEleme
     def marked(kind: str) -> Exists:
         mark = aliased(ConsentMark)
         seen = [] if known_at is None else [mark.recorded_at <= known_at]
-        return exists().where(
-            mark.event_id == event.id, mark.kind == kind, mark.recorded_at <= now, *seen
-        )
+        # What should never have counted did not count in the past either.
+        then = [] if kind == "invalidated" else [mark.recorded_at <= now]
+        return exists().where(mark.event_id == event.id, mark.kind == kind, *then, *seen)
 
     doubt, resumed = aliased(ConsentMark), aliased(ConsentMark)
     seen_doubt = [] if known_at is None else [doubt.recorded_at <= known_at]
@@ -166,7 +311,31 @@ def _without_doubt(now: datetime, known_at: datetime | None) -> list[ColumnEleme
         ~ended,
         or_(event.channel != PAPER, marked("confirmed")),
         ~shut,
+        ~_grown_up_since(now, known_at),
     ]
+
+
+def _grown_up_since(now: datetime, known_at: datetime | None) -> ColumnElement[bool]:
+    """Whether a patient's own yes is of the time in which others had to agree with it."""
+    event, before, holder = ConsentEvent, aliased(Party), aliased(Party)
+    said_at = case(
+        (event.effective_at <= event.recorded_at, event.effective_at), else_=event.recorded_at
+    )
+    return and_(
+        event.party == SELF,
+        exists().where(
+            before.subject_id == event.subject_id,
+            before.role.in_(HOLDERS),
+            before.valid_until <= now,
+            before.valid_until > said_at,
+            *_known(before, known_at),
+        ),
+        ~exists().where(
+            holder.subject_id == event.subject_id,
+            holder.role.in_(HOLDERS),
+            *_in_force(holder, now, known_at),
+        ),
+    )
 
 
 def _known(party: type[Party], known_at: datetime | None) -> list[ColumnElement[bool]]:
@@ -194,9 +363,6 @@ def _in_force(
 
 
 def _blocked(grant: Subquery, denial: Subquery, request: Scope, now: datetime) -> Exists:
-    same_or_broader = and_(
-        *(or_(denial.c[name] == literal(ANY), denial.c[name] == grant.c[name]) for name in _FIELDS)
-    )
     return (
         select(literal(1))
         .select_from(denial)
@@ -205,10 +371,16 @@ def _blocked(grant: Subquery, denial: Subquery, request: Scope, now: datetime) -
             denial.c.grants == false(),
             denial.c.starts <= now,
             *_covers(denial, request.values()),
-            ~and_(same_or_broader, denial.c.time < grant.c.time),
+            ~and_(*_same_or_broader(denial, grant), denial.c.time < grant.c.time),
         )
         .exists()
     )
+
+
+def _same_or_broader(denial: Subquery, grant: Subquery) -> list[ColumnElement[bool]]:
+    return [
+        or_(denial.c[name] == literal(ANY), denial.c[name] == grant.c[name]) for name in _FIELDS
+    ]
 
 
 def _covers(rows: Subquery, values: Sequence[str]) -> list[ColumnElement[bool]]:

@@ -8,7 +8,7 @@ The hub builds the claims, a message signs them; the site parses them, checks th
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,23 @@ _HANDLE = np.dtype(f"S{HANDLE_BYTES}")
 _KEYS = frozenset({"network", "seq", "issued", "valid_until", "columns", "handles", "granted"})
 _FURTHER = ("log", "witnesses", "site_seq", "site_refused", "site_sha256", "destroy")
 
+NO_START: Final = -(1 << 62)
+NO_END: Final = 1 << 62
+
 Handles = Sequence[bytes] | NDArray[np.bytes_]
 Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Of which time the data of each patient may be, one array per column over the handles.
+
+    Milliseconds since 1970: `since` or later, before `until`; NO_START and NO_END are no limit.
+    A hospital works them out by its own books; a snapshot as the hub tells it has none.
+    """
+
+    since: tuple[NDArray[np.int64], ...]
+    until: tuple[NDArray[np.int64], ...]
 
 
 @dataclass(frozen=True)
@@ -36,7 +51,8 @@ class Snapshot:
     handles: sorted, without repeats. columns: (study, item). granted: one mask per column, over
     `handles`. Times are UTC, whole seconds. evidence: what the bits rest on; without it a site
     counts nobody. further: what else the hub tells this site, unchecked (the log's head, the
-    site's own messages that arrived, orders to destroy).
+    site's own messages that arrived, orders to destroy). windows: of which time the data may be;
+    only where a hospital has worked that out.
     """
 
     network: str
@@ -48,6 +64,7 @@ class Snapshot:
     granted: tuple[Mask, ...]
     evidence: Packed = NOTHING
     further: Mapping[str, Any] = field(default_factory=dict)
+    windows: Windows | None = None
 
     def check_fresh(self, now: datetime, max_age: timedelta) -> None:
         """Raise ConsentError `consent_state_too_old` past the end or the age, or `clock_skew`.
@@ -64,7 +81,8 @@ class Snapshot:
 
         The result is as long as `handles` and in its order. A handle or item that the snapshot
         does not name is not permitted. Raises ConsentError `requirement_set_empty` for an empty
-        requirement set, which may never mean "everyone".
+        requirement set, which may never mean "everyone". For whom it holds with data of some time
+        only: see `limits`.
         """
         if not requires:
             raise ConsentError("requirement_set_empty")
@@ -75,10 +93,36 @@ class Snapshot:
         if len(self.handles) == 0 or any(number is None for number in wanted):
             return permitted
         everything = np.logical_and.reduce([self.granted[n] for n in wanted if n is not None])
-        at = np.minimum(np.searchsorted(self.handles, asked), len(self.handles) - 1)
-        found = self.handles[at] == asked
+        at, found = self._places(asked)
         permitted[found] = everything[at[found]]
         return permitted
+
+    def limits(
+        self, handles: Handles, study: str, requires: Sequence[str]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """For each of `handles` from when to when data must be to count for `study`: the narrowest
+        window of the items. Of a handle that `permits` leaves out nothing counts.
+
+        Raises ValueError for a snapshot whose windows nobody worked out.
+        """
+        if self.windows is None:
+            raise ValueError("whose data of which time count is worked out by the hospital")
+        asked = as_handles(handles)
+        since = np.full(len(asked), NO_END, np.int64)
+        until = np.full(len(asked), NO_START, np.int64)
+        wanted = [n for n, at in enumerate(self.columns) if at[0] == study and at[1] in requires]
+        if len(self.handles) == 0 or not wanted:
+            return since, until
+        at, found = self._places(asked)
+        first = np.maximum.reduce([self.windows.since[number] for number in wanted])
+        last = np.minimum.reduce([self.windows.until[number] for number in wanted])
+        since[found], until[found] = first[at[found]], last[at[found]]
+        return since, until
+
+    def _places(self, asked: NDArray[np.bytes_]) -> tuple[NDArray[np.intp], Mask]:
+        """Where each handle stands here, and whether it does."""
+        at = np.minimum(np.searchsorted(self.handles, asked), len(self.handles) - 1)
+        return at, self.handles[at] == asked
 
 
 def as_handles(handles: Handles) -> NDArray[np.bytes_]:
@@ -103,11 +147,14 @@ def build_claims(
     granted: Sequence[NDArray[np.bool_]],
     evidence: Evidence | None = None,
     further: Mapping[str, Any] | None = None,
+    within: Sequence[NDArray[np.bool_]] = (),
 ) -> dict[str, Any]:
     """The claims of a snapshot message; the message adds sender, audience and signature.
 
     granted: one mask per column, over `handles` in the order given; they are sorted here, and so
-    are the places in `evidence`. further: other claims of `Snapshot.further`.
+    are the places in `evidence`. further: other claims of `Snapshot.further`. within: masks like
+    `granted` of those who count with data of some time only. They stand apart, because a hospital
+    whose program knows nothing of that must count them not at all.
     Raises ValueError for repeated handles or columns and for masks of another length.
     """
     asked = as_handles(handles)
@@ -117,7 +164,9 @@ def build_claims(
         raise ValueError("a handle stands twice in a snapshot")
     if len(set(columns)) != len(columns) or len(granted) != len(columns):
         raise ValueError("a snapshot has one mask per column and each column once")
-    if any(mask.shape != ordered.shape for mask in granted):
+    if len(within) not in (0, len(columns)):
+        raise ValueError("a snapshot has one mask per column")
+    if any(mask.shape != ordered.shape for mask in (*granted, *within)):
         raise ValueError("a mask is as long as the handles")
     told = Evidence() if evidence is None else _reordered(evidence, order)
     return {
@@ -129,8 +178,13 @@ def build_claims(
         "valid_until": int(valid_until.timestamp()),
         "columns": [{"study": study, "item": item} for study, item in columns],
         "handles": b64(ordered.tobytes()),
-        "granted": [b64(np.packbits(mask[order], bitorder="little").tobytes()) for mask in granted],
+        "granted": _bits(granted, order),
+        **({"within": _bits(within, order)} if any(mask.any() for mask in within) else {}),
     }
+
+
+def _bits(masks: Sequence[Mask], order: NDArray[np.intp]) -> list[str]:
+    return [b64(np.packbits(mask[order], bitorder="little").tobytes()) for mask in masks]
 
 
 def _reordered(evidence: Evidence, order: NDArray[np.intp]) -> Evidence:
@@ -174,9 +228,11 @@ def _parse(claims: Mapping[str, Any]) -> Snapshot:
     handles = np.frombuffer(unb64(claims["handles"], MAX_HANDLES * HANDLE_BYTES), dtype=_HANDLE)
     if np.any(handles[1:] <= handles[:-1]):
         raise ValueError("handles are sorted and without repeats")
-    packed = claims["granted"]
-    if not isinstance(packed, list) or len(packed) != len(columns):
-        raise ValueError("one mask per column")
+    granted = _masks(claims["granted"], len(columns), len(handles))
+    if "within" in claims:
+        # Which of them count with some of their data only, a hospital finds out for itself.
+        apart = _masks(claims["within"], len(columns), len(handles))
+        granted = tuple(one | other for one, other in zip(granted, apart, strict=True))
     issued, valid_until = _moment(claims["issued"]), _moment(claims["valid_until"])
     if valid_until <= issued:
         raise ValueError("a snapshot ends after it was issued")
@@ -187,7 +243,7 @@ def _parse(claims: Mapping[str, Any]) -> Snapshot:
         valid_until=valid_until,
         columns=columns,
         handles=handles,
-        granted=tuple(_mask(text, len(handles)) for text in packed),
+        granted=granted,
         evidence=NOTHING
         if "evidence" not in claims
         else unpack(claims["evidence"], handles=len(handles)),
@@ -208,6 +264,12 @@ def _columns(value: object) -> tuple[tuple[str, str], ...]:
     if len(set(columns)) != len(columns):
         raise ValueError("a column stands twice")
     return tuple(columns)
+
+
+def _masks(packed: object, columns: int, handles: int) -> tuple[Mask, ...]:
+    if not isinstance(packed, list) or len(packed) != columns:
+        raise ValueError("one mask per column")
+    return tuple(_mask(text, handles) for text in packed)
 
 
 def _mask(text: object, length: int) -> Mask:

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Text, select, type_coerce
 from sqlalchemy.orm import Session
 
 from consent.models import ConsentEvent, ConsentMark, Subject, TextEnd, TextVersion
 from consent.models_people import Fact, Party
-from consent.rule import ALONE, ANY, Choice, Scope
+from consent.parties import HOLDERS
+from consent.rule import ALONE, ANY, OLDER_DATA, SELF, Choice, Scope
 
 PAPER: Final = "paper"
 
@@ -44,6 +45,13 @@ def at_site(
     """For each subject of a site that said anything."""
     here = select(Subject.id).where(Subject.site == site)
     return _standing(session, ConsentEvent.subject_id.in_(here), here, now, known_at)
+
+
+def asking_older(session: Session) -> frozenset[str]:
+    """The ids of the texts that ask whether older data may be used."""
+    # In the stored JSON as it is: texts are long. A question is named there by its code, quoted.
+    names_it = type_coerce(TextVersion.content, Text).contains(f'"{OLDER_DATA}"')
+    return frozenset(session.scalars(select(TextVersion.id).where(names_it)))
 
 
 def _standing(
@@ -81,6 +89,7 @@ def _standing(
         .order_by(event.leaf)
     )
     doubts = _Doubts.of(session, which, subjects, now, known_at)
+    asking = asking_older(session)
     found: dict[str, Standing] = {}
     scopes: dict[tuple[str, ...], Scope] = {}
     for row in rows:
@@ -101,6 +110,7 @@ def _standing(
                 complete=not grants or (bool(row[11]) and bool(row[18]) and doubts.clear(row)),
                 party=row[13],
                 act=row[17],
+                asks_older=row[14] in asking,
             )
         )
     for subject, needs in needs_of(session, subjects, now, known_at).items():
@@ -117,6 +127,7 @@ class _Doubts:
     void: frozenset[str]
     confirmed: frozenset[str]
     closed: Mapping[str, datetime]
+    grown: Mapping[str, datetime]
 
     @classmethod
     def of(
@@ -130,7 +141,8 @@ class _Doubts:
         ended = session.execute(select(TextEnd.text_version, TextEnd.item).where(TextEnd.at <= now))
         marks = select(ConsentMark).where(
             ConsentMark.event_id.in_(select(ConsentEvent.id).where(which)),
-            ConsentMark.recorded_at <= now,
+            # What should never have counted did not count in the past either.
+            (ConsentMark.recorded_at <= now) | (ConsentMark.kind == "invalidated"),
         )
         closed = select(Fact.subject_id, Fact.effective_at).where(
             Fact.kind == "closed", Fact.subject_id.in_(subjects), Fact.recorded_at <= now
@@ -153,12 +165,16 @@ class _Doubts:
                 if any(mark.kind == "confirmed" for mark in said)
             ),
             first,
+            grown_up_since(session, subjects, now, known_at),
         )
 
     def clear(self, row: Any) -> bool:
         """Whether nothing takes the force from this yes."""
         event, subject, item, recorded = row[0], row[1], row[5], row[9]
         channel, text, known_text, suspended = row[12], row[14], row[15], row[16]
+        grown = self.grown.get(subject)
+        if row[13] == SELF and grown is not None and min(row[8], recorded) < grown:
+            return False
         if known_text is None or suspended is not None or event in self.void:
             return False
         if (text, item) in self.ended or (text, ANY) in self.ended:
@@ -187,15 +203,46 @@ def needs_of(
 
     An empty set: nobody may decide at this moment, so nothing counts. Others decide alone.
     """
+    needs: dict[str, set[str]] = {}
+    for (subject, party), row in _newest(_parties(session, subjects, known_at)).items():
+        own = needs.setdefault(subject, set())
+        if _in_force(row, now):
+            own.add(party)
+    return {subject: frozenset(own) for subject, own in needs.items()}
+
+
+def grown_up_since(
+    session: Session, subjects: Any, now: datetime, known_at: datetime | None = None
+) -> Mapping[str, datetime]:
+    """Since when a patient decides without holders of authority, who had them before.
+
+    Their own yes of before was one of several, and does not stand alone (consent.md 3.7, age).
+    Every word of the hospital counts, also one that was overruled: authority that ended, did.
+    """
+    rows = _parties(session, subjects, known_at)
+    held = {
+        subject
+        for (subject, _), row in _newest(rows).items()
+        if row.role in HOLDERS and _in_force(row, now)
+    }
+    ended: dict[str, datetime] = {}
+    for row in rows:
+        until = row.valid_until
+        if row.role in HOLDERS and until is not None and until <= now:
+            ended[row.subject_id] = max(until, ended.get(row.subject_id, until))
+    return {subject: until for subject, until in ended.items() if subject not in held}
+
+
+def _parties(session: Session, subjects: Any, known_at: datetime | None) -> Sequence[Party]:
     rows = select(Party).where(Party.subject_id.in_(subjects))
     if known_at is not None:
         rows = rows.where(Party.recorded_at <= known_at)
-    newest: dict[tuple[str, str], Party] = {}
-    for row in session.scalars(rows.order_by(Party.recorded_at, Party.id)):
-        newest[row.subject_id, row.party] = row
-    needs: dict[str, set[str]] = {}
-    for (subject, party), row in newest.items():
-        own = needs.setdefault(subject, set())
-        if row.valid_from <= now and (row.valid_until is None or now < row.valid_until):
-            own.add(party)
-    return {subject: frozenset(own) for subject, own in needs.items()}
+    return session.scalars(rows.order_by(Party.recorded_at, Party.id)).all()
+
+
+def _newest(rows: Iterable[Party]) -> Mapping[tuple[str, str], Party]:
+    return {(row.subject_id, row.party): row for row in rows}
+
+
+def _in_force(row: Party, now: datetime) -> bool:
+    return row.valid_from <= now and (row.valid_until is None or now < row.valid_until)

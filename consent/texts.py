@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
@@ -14,19 +13,13 @@ from consent.errors import ConsentError
 from consent.items import ITEMS, LANGUAGES, with_parents
 from consent.models import TextEnd, TextVersion
 from consent.rule import ANY
+from consent.text_id import content_id
 from studies.actor import Actor
-from studies.base import canonical_json
 from studies.events import announce
 from studies.models import Study
 
 ANSWERS = ("yes", "no", "later")
 _PARTS = frozenset({"title", "summary", "story", "questions", "answers", "stop", "after"})
-
-
-def content_id(study: str, content: Mapping[str, Any]) -> str:
-    """The id of a text: SHA-256 over the canonical JSON of study and content."""
-    document = canonical_json({"study": study, "content": dict(content)})
-    return sha256(document.encode("utf-8")).hexdigest()
 
 
 def check_content(content: Mapping[str, Any]) -> None:

@@ -23,6 +23,7 @@ from federation.query.errors import (
 )
 from federation.query.files import read_at_most
 from federation.query.json_data import load_json
+from federation.query.record_dates import RecordDates, read_dates
 from federation.query.units import PATIENT, Units, above, check_unit, read_units
 from federation.query.variable_reading import bad_codebook, read_text, read_variable
 from federation.query.variables import (
@@ -51,7 +52,7 @@ MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 20
 MAX_VARIABLES: Final = 1000
 
-_KEYS: Final = ("codebook", "unit", "units", "key", "label", "variables")
+_KEYS: Final = ("codebook", "unit", "units", "key", "label", "dates", "variables")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}/[0-9A-Za-z][0-9A-Za-z.-]{0,15}")
 _COLUMN = re.compile(r"[^\x00-\x1f\x7f]{1,80}")
 
@@ -62,6 +63,7 @@ class Codebook:
 
     `unit` is what one row is, `units` every unit with the one it belongs to. `at(unit)` is the view
     for questions about rows of another unit; it travels, and is hashed, as the whole codebook.
+    `dates` says of which days the data of a record are, per unit that can tell.
     """
 
     id: str
@@ -70,8 +72,10 @@ class Codebook:
     variables: Mapping[str, Variable]
     units: Units = field(default_factory=dict)
     _whole: Codebook | None = field(default=None, repr=False)
+    dates: Mapping[str, RecordDates] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "dates", MappingProxyType(dict(self.dates)))
         object.__setattr__(self, "variables", MappingProxyType(dict(self.variables)))
         units = dict(self.units) or {self.unit: None}
         object.__setattr__(self, "units", MappingProxyType(units))
@@ -100,7 +104,7 @@ class Codebook:
             return whole
         seen = above(whole.units, name)
         variables = {key: v for key, v in whole.variables.items() if v.per in seen}
-        return Codebook(whole.id, name, whole.key, variables, whole.units, whole)
+        return Codebook(whole.id, name, whole.key, variables, whole.units, whole, whole.dates)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the whole codebook as JSON that `from_dict` reads back to an equal codebook."""
@@ -109,6 +113,8 @@ class Codebook:
         if len(whole.units) > 1:
             made["units"] = dict(whole.units)
         made["key"] = whole.key
+        if whole.dates:
+            made["dates"] = {unit: days.to_dict() for unit, days in whole.dates.items()}
         made["variables"] = {name: v.to_dict() for name, v in whole.variables.items()}
         for name, variable in whole.variables.items():
             if variable.per != whole.unit:
@@ -199,4 +205,5 @@ def _read(obj: object) -> Codebook:
         if variables[each].per not in units:
             hint = did_you_mean(variables[each].per, units)
             raise bad_codebook(f"This is not one of the codebook's units. {hint}", at(where, "per"))
-    return Codebook(name, unit, key, variables, units)
+    dates = read_dates(top.get("dates"), variables, units)
+    return Codebook(name, unit, key, variables, units, dates=dates)

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from consent.evidence import Act, Evidence
 from consent.proof import LETTER, Prove, Statement, letter_prover
 from consent.rule import SELF
+from consent.text_id import content_id
 from federation.site.directory import DATABASE_FILE
 from federation.site.pseudonyms import Handles, handle_text
 from federation.site.store import milliseconds, open_store, transaction
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-INVENTED_TEXT = "0" * 64
 
 Keys = Mapping[bytes, tuple[str, bytes]]
 """By handle: the code of a letter and its proof key."""
@@ -84,13 +84,16 @@ def all_agree(
 ) -> Evidence:
     """The evidence of a snapshot in which the patients of `granted` agree to every column.
 
-    handles, granted: (n,), in the same order; one act per patient and study.
+    handles, granted: (n,), in the same order; one act per patient and study. The text they agree on
+    asks for those columns and nothing else.
     """
     raw = [handle.tobytes() for handle in handles.reshape(-1, 1)]
     keys = letters_for(site, raw, at)
     items: dict[str, list[str]] = {}
     for study, item in columns:
         items.setdefault(study, []).append(item)
+    texts = [(study, {"items": sorted(yes)}) for study, yes in items.items()]
+    ids = {study: content_id(study, text) for study, text in texts}
     acts: list[Act] = []
     for place in np.flatnonzero(granted).tolist():
         code, key = keys[raw[place]]
@@ -101,7 +104,7 @@ def all_agree(
                 handle=handle_text(raw[place]),
                 party=SELF,
                 study=study,
-                text_version=INVENTED_TEXT,
+                text_version=ids[study],
                 yes=tuple(sorted(yes)),
                 at=at,
                 act=f"{place:024x}{number:08x}",
@@ -110,7 +113,7 @@ def all_agree(
                 Act(
                     handle=place,
                     study=study,
-                    text=INVENTED_TEXT,
+                    text=ids[study],
                     party=SELF,
                     kind=LETTER,
                     yes=statement.yes,
@@ -120,4 +123,4 @@ def all_agree(
                     mac=statement.mac(key),
                 )
             )
-    return Evidence(acts)
+    return Evidence(acts, texts=texts)

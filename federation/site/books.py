@@ -10,6 +10,8 @@ from federation.site.store import milliseconds
 _STATE = """
 SELECT
     (SELECT coalesce(sum(at - 1700000000000), 0) FROM denial), (SELECT count(*) FROM denial),
+    (SELECT coalesce(sum(at - 1700000000000), 0) FROM own_denial),
+    (SELECT count(*) FROM own_denial), (SELECT count(*) FROM nothing_new),
     (SELECT coalesce(max(number), 0) FROM fact), (SELECT coalesce(max(number), 0) FROM party),
     (SELECT count(confirmed_at) FROM paper_act), (SELECT count(ended_at) FROM paper_act),
     (SELECT count(ended_at) FROM letter)

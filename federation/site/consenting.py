@@ -16,8 +16,9 @@ from federation.protocol.messages import TYP_SNAPSHOT, verify
 from federation.query.refusals import Refused
 from federation.site.books import Books
 from federation.site.data import Table
-from federation.site.log_watch import check_head, check_others, keep_head
+from federation.site.log_watch import OTHERS, check_head, check_others, keep_head
 from federation.site.proving import Proving
+from federation.site.record_days import rows_that_count
 from federation.site.step_message import HUB
 from federation.site.store import milliseconds
 
@@ -40,6 +41,8 @@ class Consenting:
         self._slug = slug
         self._network = network
         self._peers = peers or {}
+        self.alone = False
+        """Whether the list read last told of too few other hospitals what they saw of the log."""
         self._keys = {key_id(hub_public): hub_public}
         self._proving = Proving(database, network=network, slug=slug)
         self._books = Books(database)
@@ -102,12 +105,21 @@ class Consenting:
                 raise ConsentError("snapshot_rollback")
         log, others = snapshot.further.get("log"), snapshot.further.get("witnesses")
         check_head(self._database, log)
-        check_others(log, others, self._peers, site=self._slug, network=self._network)
+        heard = check_others(
+            log,
+            others,
+            self._peers,
+            site=self._slug,
+            network=self._network,
+            issued=snapshot.issued,
+        )
+        there_are = len(self._peers.keys() - {self._slug})
+        self.alone = there_are >= OTHERS and heard < OTHERS
         return snapshot
 
-    def remember(self, told: Snapshot) -> None:
+    def remember(self, told: Snapshot, now: datetime) -> None:
         """Keep every "no" in a snapshot, for ever. Call inside a transaction."""
-        self._proving.remember(told)
+        self._proving.remember(told, now)
 
     def proven(self, told: Snapshot, now: datetime) -> Snapshot:
         """The snapshot with only what this hospital can prove, by its books as they are now."""
@@ -162,14 +174,15 @@ class Consenting:
             raise Refused("CONSENT_UNAVAILABLE")
 
     def mask(self, table: Table, study: str, requires: Sequence[str]) -> NDArray[np.bool_]:
-        """Which rows of `table` may be counted for `study`, bool (n,). Worked out once per
-        snapshot, version of the data and study. Raises Refused CONSENT_UNAVAILABLE."""
+        """Which rows of `table` may be counted for `study`, bool (n,): of patients who agree, and
+        of a time of which they let data be used. Worked out once per snapshot, version of the data
+        and study. Raises Refused CONSENT_UNAVAILABLE."""
         key = (table.version, study, tuple(requires))
         if key not in self._masks:
             if self._current is None:
                 raise Refused("CONSENT_UNAVAILABLE")
             try:
-                permitted = self._current.permits(table.handles, study, requires)
+                permitted = rows_that_count(self._current, table, study, requires)
             except ConsentError:
                 raise Refused("CONSENT_UNAVAILABLE") from None
             self._masks = {k: v for k, v in self._masks.items() if k[0] == table.version}

@@ -33,6 +33,7 @@ from federation.query.coverage import (
 from federation.query.rules import shipped_rules
 from federation.site.data import DataStore, Table
 from federation.site.directory import SiteDirectory, kept_codebook
+from federation.site.record_days import rows_that_count
 from federation.site.settings import StudyHere
 from federation.site.store import milliseconds, moment
 
@@ -147,7 +148,8 @@ class Telling:
             if not any(book.variables[n].per == unit for n in store.mapped.answers(view)):
                 continue
             table = store.table(view)
-            consenting = table.keyed & snapshot.permits(table.handles, study.slug, study.requires)
+            consenting = rows_that_count(snapshot, table, study.slug, study.requires)
+            consenting = consenting & table.keyed
             people = _people(table)
             enough |= _different(people, consenting) >= self._threshold
             for name, values in table.columns.items():

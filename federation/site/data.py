@@ -17,6 +17,7 @@ from federation.site.mapping import Mapped
 from federation.site.meanings import text_of
 from federation.site.plausibility import Findings
 from federation.site.pseudonyms import HANDLE_BYTES, HandleMaker, Handles
+from federation.site.record_days import date_units
 from federation.site.source_options import SourceOptions
 from federation.site.sources import Block, Source, open_source
 from federation.site.units import UnitRows, patient_keys, read_units
@@ -132,6 +133,7 @@ def read_table(
             raise DataError("MAPPING_FORM", "tables") from None
         units = read_units(plan, codebook, mapped.source, watch=watch)
         units = judge_units(codebook, units, mapped.source.decimal)
+        units = date_units(codebook, units)
         return unit_table(codebook, units, handles, version)
     if codebook.unit != codebook.whole.unit:
         raise DataError("UNIT_NOT_MAPPED", codebook.unit)

@@ -162,7 +162,8 @@ class Paper:
                 *(milliseconds(signed_at), form.scan_sha256, self._by, milliseconds(now)),
             ),
         )
-        close(self._database, form.handle, form.study, said[NO], now)
+        own = form.party == SELF
+        close(self._database, form.handle, form.study, said[NO], now, own=own)
         if said[NO] or said[LATER]:
             answers = {item: NO for item in said[NO]} | {item: LATER for item in said[LATER]}
             self._tell(form, f"{number}-no", answers, signed_at, [self._by], now)

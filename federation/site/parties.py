@@ -89,6 +89,26 @@ def needs(database: sqlite3.Connection, at: datetime) -> Mapping[bytes, frozense
     return {handle: frozenset(own) for handle, own in found.items()}
 
 
+def grown_up_since(database: sqlite3.Connection, at: datetime) -> Mapping[bytes, int]:
+    """Since when a patient decides without holders of authority, who had them before, in
+    milliseconds. Their own yes of before was one of several, and does not stand alone.
+
+    Every word counts, also one that was overruled later: authority that ended, did.
+    """
+    now = milliseconds(at)
+    newest: dict[tuple[bytes, str], bool] = {}
+    ended: dict[bytes, int] = {}
+    for handle, party, role, start, end in database.execute(
+        "SELECT handle, party, role, valid_from, valid_until FROM party ORDER BY number"
+    ):
+        holder = role in HOLDERS
+        newest[handle, party] = holder and start <= now and (end is None or now < end)
+        if holder and end is not None and end <= now:
+            ended[handle] = max(end, ended.get(handle, 0))
+    held = {handle for (handle, _), in_force in newest.items() if in_force}
+    return {handle: end for handle, end in ended.items() if handle not in held}
+
+
 def coming_of_age(database: sqlite3.Connection, until: datetime) -> list[tuple[bytes, str]]:
     """Patients who get a voice of their own, or the only one, before `until`, and have no letter
     of their own yet; each with the month in which it begins, the first one first."""

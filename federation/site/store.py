@@ -12,9 +12,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from federation.site.errors import SetupError
-from federation.site.store_consent import VERSION_7, VERSION_8
+from federation.site.store_consent import VERSION_7, VERSION_8, VERSION_9
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 BUSY_SECONDS = 5.0
 
 _VERSION_1 = """
@@ -226,6 +226,7 @@ _CHANGES = (
     _VERSION_6,
     VERSION_7,
     VERSION_8,
+    VERSION_9,
 )
 """What each version adds to the one before it; a new database gets all of them."""
 

@@ -128,3 +128,36 @@ CREATE TABLE log_seen (
     at INTEGER NOT NULL
 ) STRICT;
 """
+# nothing_new: every "no" to new data (item collect.new); the first that was not answered by a later
+# yes ends the time of which the data count. own: the patient said it in person.
+# own_denial: of the "no"s above those that the patient said in person, whoever else may speak.
+VERSION_9 = """
+CREATE TABLE nothing_new (
+    handle BLOB NOT NULL,
+    study TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    own INTEGER NOT NULL CHECK (own IN (0, 1)),
+    PRIMARY KEY (handle, study, at, own)
+) STRICT;
+INSERT INTO nothing_new
+    SELECT handle, study, at, 0 FROM denial WHERE item = 'collect.new';
+CREATE TRIGGER nothing_new_no_update BEFORE UPDATE ON nothing_new
+    BEGIN SELECT RAISE(ABORT, 'a no is never changed'); END;
+CREATE TRIGGER nothing_new_no_delete BEFORE DELETE ON nothing_new
+    BEGIN SELECT RAISE(ABORT, 'a no is never forgotten'); END;
+CREATE TABLE own_denial (
+    handle BLOB NOT NULL,
+    study TEXT NOT NULL,
+    item TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (handle, study, item)
+) STRICT;
+INSERT INTO own_denial
+    SELECT handle, study, item, at FROM denial WHERE handle NOT IN (SELECT handle FROM party);
+CREATE TRIGGER own_denial_only_later BEFORE UPDATE ON own_denial
+    WHEN NEW.at < OLD.at OR NEW.handle != OLD.handle OR NEW.study != OLD.study
+        OR NEW.item != OLD.item
+    BEGIN SELECT RAISE(ABORT, 'a no only moves forward'); END;
+CREATE TRIGGER own_denial_no_delete BEFORE DELETE ON own_denial
+    BEGIN SELECT RAISE(ABORT, 'a no is never forgotten'); END;
+"""

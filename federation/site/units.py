@@ -10,6 +10,7 @@ import numpy as np
 
 from federation.query.codebook import Codebook, Variable
 from federation.site.convert import Tally, Values, bounded, code_meaning
+from federation.site.days import Days
 from federation.site.errors import DataError
 from federation.site.evaluation import as_dates, as_numbers, as_texts, evaluate
 from federation.site.explode import explode
@@ -44,7 +45,8 @@ class UnitRows:
     the data that became one row with another. unkeyed: rows of the data without a number, which
     are no row here. unmatched, ambiguous: per joined table the rows that
     found none, or more than one. disagreeing: per item the merged rows that contradict each other.
-    findings: what the plausibility rules say of the rows (`judged` adds them).
+    findings: what the plausibility rules say of the rows (`judged` adds them). days: between which
+    days the data of a row lie (`record_days` adds them); None for a codebook that cannot tell.
     """
 
     unit: str
@@ -62,6 +64,7 @@ class UnitRows:
     ambiguous: Mapping[str, int] = field(default_factory=dict)
     disagreeing: Mapping[str, int] = field(default_factory=dict)
     findings: Findings | None = None
+    days: Days | None = None
 
 
 def read_units(

@@ -220,7 +220,7 @@ class Machine(RuleBasedStateMachine):
 
     def take(self, told: Snapshot) -> None:
         with transaction(self.books):
-            self.proving.remember(told)
+            self.proving.remember(told, self.now)
         proven = self.proving.proven(told, self.now)
         self.counted = [bool(proven.permits([each], STUDY, ITEMS)[0]) for each in HANDLES]
 

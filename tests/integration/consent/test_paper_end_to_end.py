@@ -71,7 +71,7 @@ class Counting:
         claims = self.consenting.verified(record.body, now)
         told = self.consenting.read(claims)
         with transaction(self.here.database):
-            self.consenting.remember(told)
+            self.consenting.remember(told, now)
             self.here.outbox.settle(claims, now)
         proven = self.consenting.proven(told, now)
         with transaction(self.here.database):

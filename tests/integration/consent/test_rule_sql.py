@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from consent.models import ConsentEvent, ConsentMark, Receipt, Subject, TextEnd, TextVersion
 from consent.models_people import Fact, Party
-from consent.rule import ANY, Scope, decide
-from consent.rule_sql import permitted
-from consent.standing import Standing, of_subjects
+from consent.rule import ANY, COLLECT_NEW, OLDER_DATA, Scope, decide, window
+from consent.rule_sql import permitted, windows
+from consent.standing import Standing, asking_older, of_subjects
 from registry.database import SessionFactory, engine_of
 from studies.base import new_id
 
@@ -28,7 +28,7 @@ FIELDS = ("network", "site", "item", "study", "category")
 CHOICES = {
     "network": ["oncozon", "oncozon", ANY, "other"],
     "site": ["zuyderland", ANY, "other"],
-    "item": ["use.record", "use.record", ANY, "other"],
+    "item": ["use.record", "use.record", "use.record", ANY, "other", OLDER_DATA, COLLECT_NEW],
     "study": ["x", "x", ANY, "y"],
     "category": ["record", ANY, "other"],
 }
@@ -100,7 +100,20 @@ def filled(factory: SessionFactory, chance: random.Random) -> Iterator[tuple[Ses
         for item, day in (("use.record", 3), ("other", 1)):
             at = START + timedelta(days=day)
             session.add(TextEnd(text_version=ended.id, item=item, at=at, why="wider"))
-        subjects = _fill(session, chance, [good, good, good, good, ended.id, wrong.id, None])
+        asking = TextVersion(
+            id="d" * 64,
+            study="hormone-therapy",
+            number=4,
+            content={"items": ["use.record", OLDER_DATA]},
+            change_class="wider",
+            approved_by=[],
+            valid_from=START,
+            created_at=START,
+        )
+        session.add(asking)
+        session.flush()
+        texts = [good, good, good, asking.id, asking.id, ended.id, wrong.id, None]
+        subjects = _fill(session, chance, texts)
         session.flush()
         _analyse(session.connection())
         yield session, subjects
@@ -229,12 +242,18 @@ def _analyse(connection: Connection) -> None:
 def test_python_and_database_agree(filled: tuple[Session, list[str]]) -> None:
     session, subjects = filled
     seen = set()
+    kinds = set()
+    asking = asking_older(session)
+    assert asking == {"d" * 64}
     for day in (0, 2, 4, 6, 8):
         for known_day in (None, day - 1):
             now = START + timedelta(days=day, milliseconds=day % 3)
             known = None if known_day is None else START + timedelta(days=known_day)
             by_database = set(session.scalars(permitted(REQUEST, now, known)))
             by_python = set()
+            found = session.execute(windows(REQUEST, now, known, asking))
+            windows_there = {subject: (since, until) for subject, since, until in found}
+            windows_here = {}
             for start in range(0, PATIENTS, 5000):
                 part = subjects[start : start + 5000]
                 said = of_subjects(session, part, now, known)
@@ -243,17 +262,33 @@ def test_python_and_database_agree(filled: tuple[Session, list[str]]) -> None:
                     for subject in part
                     if _permits(said.get(subject, Standing()), now, known)
                 }
+                windows_here |= _windows(said, now, known)
             assert by_database == by_python
+            assert windows_there == windows_here
+            kinds |= {(since is None, until is None) for since, until in windows_here.values()}
             seen.add(len(by_python))
     # The histories must reach both answers often, or the agreement would mean nothing.
     assert max(seen) > PATIENTS / 50
     assert len(seen) > 6
+    assert len(kinds) == 4
 
 
 def _permits(said: Standing, now: datetime, known: datetime | None) -> bool:
     return decide(REQUEST, said.choices, now, known_at=known, needs=said.needs).permit
 
 
+def _windows(
+    said: Mapping[str, Standing], now: datetime, known: datetime | None
+) -> dict[str, tuple[datetime | None, datetime | None]]:
+    found = {
+        subject: window(REQUEST, own.choices, now, known_at=known, needs=own.needs)
+        for subject, own in said.items()
+    }
+    return {subject: (each.since, each.until) for subject, each in found.items() if each}
+
+
 def test_a_broad_question_is_refused_by_both() -> None:
     with pytest.raises(ValueError, match="every field"):
         permitted(Scope(), START)
+    with pytest.raises(ValueError, match="every field"):
+        windows(Scope(), START)

@@ -61,10 +61,15 @@ def test_levels_and_taking_them_back(hub: Hub) -> None:
     for minutes, level in ((2, "W2"), (4, "W3"), (6, "W4")):
         stopped = stop(hub, subject, level, minutes)
         assert stop(hub, subject, level, minutes) == stopped  # the same form, one act
-        assert not counts(hub, subject, minutes)
+        # Nothing new: what is there may be used on.
+        [study] = consent.choices(hub.session, subject, NOW + minutes * MINUTE)
+        assert study.counts == (level == "W2")
+        assert (study.nothing_new is not None) == (level == "W2")
         undone = undo(hub, subject, stopped, minutes + 1, key=f"undo-{level}")
         assert undo(hub, subject, stopped, minutes + 1, key=f"undo-{level}") == undone
-        assert counts(hub, subject, minutes + 1)
+        [study] = consent.choices(hub.session, subject, NOW + (minutes + 1) * MINUTE)
+        assert study.counts
+        assert study.nothing_new is None
         with pytest.raises(ConsentError, match="choices_changed"):
             undo(hub, subject, stopped, minutes + 1)
     [order] = withdrawing.orders(hub.session, subject)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from consent.encoding import to_ms
 from consent.evidence import Act, Denial, Evidence, denials_of, pack, unpack, yes_of
+from studies.base import canonical_json
 
 ITEMS = [f"item.{n}" for n in range(30)]
 names = st.sampled_from(["study-a", "study-b", "*"])
@@ -128,3 +130,31 @@ def test_too_many_items_do_not_fit() -> None:
 def test_moments_are_rounded_down() -> None:
     at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(microseconds=999)
     assert to_ms(at) == to_ms(datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_what_a_text_asks_is_found_by_its_hash_and_not_by_its_name() -> None:
+    content = {"items": ["use.record", "use.past"], "nl": {"titel": "één"}}
+    packed = unpack(pack(Evidence(texts=[("study", content)])), handles=0)
+    document = canonical_json({"study": "study", "content": content})
+    assert dict(packed.asked) == {
+        sha256(document.encode()).hexdigest(): frozenset({"use.record", "use.past"})
+    }
+
+
+@pytest.mark.parametrize(
+    "words",
+    [{}, [3], [{"study": "x"}], [{"content": {}}], [{"content": {"items": [1]}}]],
+)
+def test_a_text_that_cannot_be_read_is_refused(words: object) -> None:
+    with pytest.raises(TypeError):
+        unpack({**pack(Evidence()), "words": words}, handles=0)
+
+
+def test_a_no_in_person_travels_beside_the_others() -> None:
+    own = Denial(b"h" * 20, "*", "use.record", 7)
+    packed = unpack(pack(Evidence(own=[own])), handles=0)
+    assert denials_of(packed) == []
+    assert denials_of(packed, own=True) == [(b"h" * 20, "*", "use.record", 7)]
+    # A hub of before knows nothing of it.
+    older = {key: value for key, value in pack(Evidence()).items() if key not in ("own", "words")}
+    assert denials_of(unpack(older, handles=0), own=True) == []

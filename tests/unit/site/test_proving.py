@@ -2,112 +2,29 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from authenticator import Authenticator
+from proving_site import ANNA, BEA, NOW, SAID, Site, opened
 
 from consent.encoding import b64, to_ms
-from consent.evidence import Act, Denial, Evidence
+from consent.evidence import Act, Denial
 from consent.passkeys import Enrolment, challenge_of, proof_of
-from consent.proof import Statement
-from consent.snapshot import Snapshot, build_claims, parse_claims
+from consent.snapshot import Snapshot
 from federation.site import denials
-from federation.site.agreeing import letters_for
-from federation.site.directory import DATABASE_FILE
-from federation.site.proving import Proving
 from federation.site.pseudonyms import handle_text
-from federation.site.store import milliseconds, open_store, transaction
-
-NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
-SAID = NOW - timedelta(days=3)
-ANNA, BEA = b"a" * 19 + b"\0", b"b" * 20  # a trailing zero byte must survive numpy
-TEXT = "7" * 64
-COLUMNS = [("study", "use.record"), ("study", "study.join"), ("other", "use.record")]
-
-
-@dataclass
-class Site:
-    """The books of one hospital, its letters, and what the hub may say."""
-
-    database: sqlite3.Connection
-    keys: Any
-    proving: Proving
-    seq: int = 0
-    yes: list[Act] = field(default_factory=list)
-
-    def statement(self, handle: bytes = ANNA, **changes: Any) -> Statement:
-        given = Statement(
-            network="net",
-            site="here",
-            handle=handle_text(handle),
-            party="self",
-            study="study",
-            text_version=TEXT,
-            yes=("study.join", "use.record"),
-            at=SAID,
-            act="12" * 16,
-        )
-        return replace(given, **changes)
-
-    def act(self, statement: Statement, place: int = 0, by: bytes = ANNA, **changes: Any) -> Act:
-        code, key = self.keys[by]
-        made = Act(
-            handle=place,
-            study=statement.study,
-            text=statement.text_version,
-            party=statement.party,
-            kind="letter",
-            yes=statement.yes,
-            at=to_ms(statement.at),
-            act=statement.act,
-            by=code,
-            mac=statement.mac(key),
-        )
-        return replace(made, **changes)
-
-    def told(
-        self, *acts: Act, denied: tuple[Denial, ...] = (), passkeys: tuple[Any, ...] = ()
-    ) -> Snapshot:
-        """A snapshot that says yes to everything for Anna and Bea, on these acts."""
-        self.seq += 1
-        claims = build_claims(
-            network="net",
-            seq=self.seq,
-            issued=NOW,
-            valid_until=NOW + timedelta(hours=1),
-            columns=COLUMNS,
-            handles=[ANNA, BEA],
-            granted=[np.ones(2, np.bool_)] * len(COLUMNS),
-            evidence=Evidence(list(acts), list(denied), list(passkeys)),
-        )
-        return parse_claims({**claims, "aud": "here"}, audience="here", network="net")
-
-    def counts(self, snapshot: Snapshot, handle: bytes = ANNA, at: datetime = NOW) -> bool:
-        """Whether this patient counts for the study under what can be proved."""
-        with transaction(self.database):
-            self.proving.remember(snapshot)
-        proven = self.proving.proven(snapshot, at)
-        requires = ["use.record", "study.join"]
-        return bool(proven.permits([handle], "study", requires)[0])
-
-    def write(self, statement: str, *values: Any) -> None:
-        with transaction(self.database):
-            self.database.execute(statement, values)
+from federation.site.store import milliseconds, transaction
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    with closing(open_store(tmp_path / DATABASE_FILE)) as database:
-        keys = letters_for(tmp_path, [ANNA, BEA], SAID - timedelta(days=1))
-        yield Site(database, keys, Proving(database, network="net", slug="here"))
+    with opened(tmp_path) as site:
+        yield site
 
 
 def test_a_yes_with_the_letters_proof_counts_for_what_it_names(site: Site) -> None:
@@ -191,8 +108,23 @@ def test_a_no_in_the_second_of_the_list_keeps_its_place(site: Site) -> None:
 def test_a_no_from_the_future_does_not_shut_a_patient_out_for_good(site: Site) -> None:
     no = Denial(ANNA, "*", "*", 1 << 44)
     assert not site.counts(site.told(site.act(site.statement()), denied=(no,)))
-    later = site.statement(at=NOW + timedelta(minutes=1), act="34" * 16)
-    assert site.counts(site.told(site.act(later)))
+    # As far as the two clocks may differ, and no further.
+    later = site.act(site.statement(at=NOW + timedelta(minutes=6), act="34" * 16))
+    assert site.counts(site.told(later), at=NOW + timedelta(minutes=6))
+
+
+def test_a_yes_from_the_future_is_not_later_than_every_no_to_come(site: Site) -> None:
+    """A page that has a passkey sign for 2099, or a hub with a wrong clock."""
+    ahead = site.told(site.act(site.statement(at=NOW + timedelta(days=1))))
+    assert not site.counts(ahead)
+    assert site.counts(ahead, at=NOW + timedelta(days=1))
+
+
+def test_a_no_dated_a_little_after_its_list_closes_what_was_said_before_it(site: Site) -> None:
+    """The hub takes its moment before it reads its log."""
+    yes = site.statement(at=NOW + timedelta(seconds=2))
+    no = Denial(ANNA, "*", "*", to_ms(NOW + timedelta(seconds=3)))
+    assert not site.counts(site.told(site.act(yes), denied=(no,)))
 
 
 def test_a_no_in_the_same_moment_wins(site: Site) -> None:
@@ -210,9 +142,10 @@ def test_a_no_at_the_desk_of_the_hospital_closes(site: Site) -> None:
 def needed(site: Site, party: str, start: datetime, end: datetime | None = None) -> None:
     site.write(
         "INSERT INTO party (handle, party, role, valid_from, valid_until, at)"
-        " VALUES (?, ?, 'parent', ?, ?, 0)",
+        " VALUES (?, ?, ?, ?, ?, 0)",
         ANNA,
         party,
+        "self" if party == "self" else "parent",
         milliseconds(start),
         None if end is None else milliseconds(end),
     )
@@ -244,6 +177,7 @@ def test_everyone_whose_yes_is_needed_must_say_it(site: Site) -> None:
 def test_turning_sixteen_needs_the_patients_own_yes(site: Site) -> None:
     """T22: from that day on the parent's yes is not enough."""
     birthday = NOW + timedelta(days=1)
+    younger = site.act(site.statement())
     site.write(
         "INSERT INTO letter (code_id, handle, party, role, proof_key, made_at)"
         " VALUES ('PARENT', ?, 'p-1', 'parent', ?, 0)",
@@ -258,7 +192,48 @@ def test_turning_sixteen_needs_the_patients_own_yes(site: Site) -> None:
     )
     assert site.counts(told, at=birthday - timedelta(milliseconds=1))
     assert not site.counts(told, at=birthday)
-    assert site.counts(site.told(site.act(site.statement())), at=birthday)
+    # Their own yes of before was one of several; a later one opens.
+    assert not site.counts(site.told(younger), at=birthday)
+    older = site.statement(at=birthday, act="78" * 16)
+    assert site.counts(site.told(site.act(older)), at=birthday)
+
+
+def test_who_says_no_in_person_is_not_overruled_by_a_representative(site: Site) -> None:
+    """Invariant 19: a mentor's later yes does not open what the patient closed."""
+    site.write(
+        "INSERT INTO letter (code_id, handle, party, role, proof_key, made_at)"
+        " VALUES ('MENTOR', ?, 'p-1', 'mentor', ?, 0)",
+        ANNA,
+        b"m" * 32,
+    )
+    needed(site, "p-1", SAID - timedelta(days=1))
+    statement = site.statement(party="p-1")
+    theirs = replace(site.act(statement), by="MENTOR", mac=statement.mac(b"m" * 32))
+    no = Denial(ANNA, "study", "*", to_ms(SAID - timedelta(hours=1)))
+    assert site.counts(site.told(theirs))
+    assert site.counts(site.told(theirs, denied=(no,)))  # the mentor's own, of before
+    assert not site.counts(site.told(theirs, denied=(no,), own=(no,)))
+    assert not site.counts(site.told(theirs))  # the hub keeps silent about it now
+    own = site.act(site.statement(act="78" * 16))
+    assert site.counts(site.told(theirs, own))
+
+
+def test_a_closed_parent_closes_what_rests_on_it_whatever_the_hub_says(site: Site) -> None:
+    columns = [("study", "use.record"), ("study", "use.images"), ("other", "use.images")]
+    act = site.act(site.statement(yes=("use.images", "use.record")))
+    other = site.act(site.statement(study="other", yes=("use.images",), act="34" * 16))
+    no = Denial(ANNA, "study", "use.record", to_ms(SAID + timedelta(hours=1)))
+
+    def counts(told: Snapshot, study: str = "study") -> bool:
+        with transaction(site.database):
+            site.proving.remember(told, NOW)
+        proven = site.proving.proven(told, NOW)
+        return bool(proven.permits([ANNA], study, ["use.images"])[0])
+
+    told = site.told(act, other, columns=columns)
+    assert counts(told)
+    assert not counts(told, "other")  # the hub says nothing of use.record there
+    assert not counts(site.told(act, other, columns=columns, denied=(no,)))
 
 
 def test_when_nobody_may_decide_nobody_counts(site: Site) -> None:

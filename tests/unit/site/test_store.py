@@ -46,7 +46,7 @@ def test_it_opens_again(database, path):
 
 def test_a_newer_or_damaged_database_stops_the_start(path):
     database = open_store(path)
-    database.execute("PRAGMA user_version = 9")
+    database.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     database.close()
     with pytest.raises(SetupError, match="another version"):
         open_store(path)

@@ -1,0 +1,224 @@
+"""Of which time the data may be: the data window of consent.md 3.4, apart from the validity."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consent.items import ITEMS
+from consent.rule import (
+    ALONE,
+    ANY,
+    COLLECT_NEW,
+    OLDER_DATA,
+    RECORD,
+    Choice,
+    Kind,
+    Scope,
+    Window,
+    decide,
+    window,
+)
+
+X = Scope("net", "hospital", "use.record", "x", RECORD)
+BOTH = frozenset({"self", "p-1"})
+
+
+def day(number: float) -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number)
+
+
+def said(kind: Kind, item: str, at: float, **more: object) -> Choice:
+    """About the study of X; of everything with study="*"."""
+    study = str(more.pop("study", "x"))
+    category = ANY if item in (ANY, COLLECT_NEW) else RECORD
+    scope = replace(X, item=item, study=study, category=category)
+    return Choice(kind, scope, day(at), day(at), **more)  # type: ignore[arg-type]
+
+
+def yes(at: float, item: str = X.item, **more: object) -> Choice:
+    return said("grant", item, at, **more)
+
+
+def no(at: float, item: str = X.item, **more: object) -> Choice:
+    return said("denial", item, at, **more)
+
+
+def found(*choices: Choice, at: float = 100, needs: frozenset[str] = ALONE) -> object:
+    """(since, until) in days, or None where nothing counts."""
+    made = window(X, choices, day(at), needs=needs)
+    backwards = window(X, choices[::-1], day(at), needs=needs)
+    assert made == backwards
+    if made is None:
+        return None
+    return tuple(
+        None if end is None else (end - day(0)) / timedelta(days=1)
+        for end in (made.since, made.until)
+    )
+
+
+CASES = {
+    "nobody asked about older data": ((yes(1),), (None, None)),
+    "nothing said": ((), None),
+    "a no to older data": ((yes(1), no(1, OLDER_DATA)), (1, None)),
+    "a yes to older data": ((yes(1), yes(1, OLDER_DATA)), (None, None)),
+    "asked by the text, left out of the answer": ((yes(1, asks_older=True),), (1, None)),
+    "asked by the text, and agreed": (
+        (yes(1, asks_older=True), yes(1, OLDER_DATA, asks_older=True)),
+        (None, None),
+    ),
+    "a text that asked in another study": (
+        (yes(1), yes(1, asks_older=True, study="y")),
+        (None, None),
+    ),
+    "a no to older data in another study": (
+        (yes(1), no(1, OLDER_DATA, study="y")),
+        (None, None),
+    ),
+    "a no to older data in all studies": ((yes(1), no(1, OLDER_DATA, study=ANY)), (1, None)),
+    "agreed, then withdrawn": ((yes(1), yes(1, OLDER_DATA), no(5, OLDER_DATA)), (1, None)),
+    "an incomplete yes to older data": (
+        (yes(1), yes(1, OLDER_DATA, complete=False)),
+        (1, None),
+    ),
+    "said again later, the first day stays": (
+        (yes(1), no(1, OLDER_DATA), yes(9), no(9, OLDER_DATA)),
+        (1, None),
+    ),
+    "stopped in between, the first day after counts": (
+        (yes(1), no(1, OLDER_DATA), no(5), yes(9), no(9, OLDER_DATA)),
+        (9, None),
+    ),
+    "nothing new": ((yes(1), no(5, COLLECT_NEW)), (None, 5)),
+    "nothing new, of all studies": ((yes(1), no(5, COLLECT_NEW, study=ANY)), (None, 5)),
+    "nothing new in another study": ((yes(1), no(5, COLLECT_NEW, study="y")), (None, None)),
+    "nothing new, twice": ((yes(1), no(5, COLLECT_NEW), no(7, COLLECT_NEW)), (None, 5)),
+    "nothing new, and allowed again": (
+        (yes(1), no(5, COLLECT_NEW), yes(7, COLLECT_NEW)),
+        (None, None),
+    ),
+    "allowed again without proof": (
+        (yes(1), no(5, COLLECT_NEW), yes(7, COLLECT_NEW, complete=False)),
+        (None, 5),
+    ),
+    "allowed in the same moment": (
+        (yes(1), no(5, COLLECT_NEW), yes(5, COLLECT_NEW)),
+        (None, 5),
+    ),
+    "allowed again, and nothing new again": (
+        (yes(1), no(5, COLLECT_NEW), yes(7, COLLECT_NEW), no(9, COLLECT_NEW)),
+        (None, 9),
+    ),
+    "no older data, nothing new": ((yes(1), no(1, OLDER_DATA), no(5, COLLECT_NEW)), (1, 5)),
+    "no older data, and new data allowed again": (
+        (yes(1), no(1, OLDER_DATA), no(5, COLLECT_NEW), yes(7, COLLECT_NEW)),
+        (7, None),
+    ),
+    "a whole new yes says nothing of new data": (
+        (yes(1), no(5, COLLECT_NEW), yes(7)),
+        (None, 5),
+    ),
+    "stopped with everything": ((yes(1), no(5, ANY)), None),
+    "stopped, and a new yes": ((yes(1), no(5, ANY), yes(7)), (None, None)),
+    "what is still to come": ((yes(1), no(101, COLLECT_NEW), no(101, OLDER_DATA)), (None, None)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_which_data_count(name: str) -> None:
+    choices, expected = CASES[name]
+    assert found(*choices) == expected
+
+
+def test_the_last_of_those_who_are_needed_opens() -> None:
+    theirs = {"party": "p-1"}
+    asked = (no(1, OLDER_DATA), yes(1), yes(4, **theirs))
+    assert found(*asked, needs=BOTH) == (4, None)
+    agreed = (*asked, yes(6, OLDER_DATA), yes(6, OLDER_DATA, **theirs))
+    assert found(*agreed, needs=BOTH) == (None, None)
+    assert found(*asked, yes(6, OLDER_DATA), needs=BOTH) == (4, None)
+    stopped = (*agreed, no(7, COLLECT_NEW, **theirs))
+    assert found(*stopped, yes(8, COLLECT_NEW), needs=BOTH) == (None, 7)
+    again = (*stopped, yes(8, COLLECT_NEW), yes(9, COLLECT_NEW, **theirs))
+    assert found(*again, needs=BOTH) == (None, None)
+
+
+def test_who_is_not_needed_allows_nothing_again_for_the_patient() -> None:
+    mentor = frozenset({"p-1"})
+    given = (yes(1, party="p-1"), no(5, COLLECT_NEW))
+    assert found(*given, yes(7, COLLECT_NEW, party="p-1"), needs=mentor) == (None, 5)
+    both = (*given, yes(7, COLLECT_NEW, party="p-1"), yes(8, COLLECT_NEW))
+    assert found(*both, needs=mentor) == (None, None)
+
+
+def test_a_no_in_person_is_overruled_by_nobody() -> None:
+    """Invariant 19: after the patient's own no only the patient's own yes opens."""
+    mentor = frozenset({"p-1"})
+    theirs = yes(5, party="p-1")
+    assert decide(X, [no(1, party="p-1"), theirs], day(9), needs=mentor).permit
+    assert not decide(X, [no(1), theirs], day(9), needs=mentor).permit
+    assert decide(X, [no(1), theirs, yes(6)], day(9), needs=mentor).permit
+    assert not decide(X, [no(1), yes(6)], day(9), needs=frozenset()).permit
+
+
+def test_what_was_known_then() -> None:
+    late = replace(no(3, COLLECT_NEW), recorded_at=day(8))
+    choices = [yes(1), late, no(1, OLDER_DATA)]
+    assert window(X, choices, day(9), known_at=day(5)) == Window(since=day(1))
+    assert window(X, choices, day(9)) == Window(since=day(1), until=day(8))
+
+
+def test_a_yes_to_older_data_that_ends_is_none() -> None:
+    choices = [yes(1), yes(1, OLDER_DATA, until=day(20))]
+    assert window(X, choices, day(9)) == Window()
+    assert window(X, choices, day(9), lasting=day(10)) == Window()
+    assert window(X, choices, day(9), lasting=day(21)) == Window(since=day(1))
+
+
+def test_the_acts_that_a_hospital_needs_to_see_it() -> None:
+    first, older = yes(1, act="a"), yes(4, OLDER_DATA, act="b")
+    again = yes(7, COLLECT_NEW, act="d")
+    stop = no(5, COLLECT_NEW, act="c")
+    made = window(X, [first, yes(3, act="e"), older, stop, again], day(9))
+    assert made is not None
+    assert made.whole
+    assert made.acts == {"b", "d"}
+    limited = window(X, [first, yes(3, act="e"), no(1, OLDER_DATA)], day(9))
+    assert limited is not None
+    assert not limited.whole
+    assert limited.acts == {"a"}
+
+
+def test_the_items_of_the_window_are_about_records() -> None:
+    assert ITEMS[OLDER_DATA].category == RECORD
+    assert COLLECT_NEW not in ITEMS
+
+
+CHOICES = st.lists(
+    st.builds(
+        said,
+        kind=st.sampled_from(["grant", "grant", "denial"]),
+        item=st.sampled_from([X.item, X.item, OLDER_DATA, COLLECT_NEW, ANY]),
+        at=st.integers(0, 12),
+        study=st.sampled_from(["x", "x", ANY]),
+        party=st.sampled_from(["self", "self", "p-1"]),
+        complete=st.booleans(),
+        asks_older=st.booleans(),
+    ),
+    max_size=9,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(CHOICES, st.integers(0, 12), st.sampled_from([X.item, OLDER_DATA, COLLECT_NEW]))
+def test_a_further_no_never_widens(choices: list[Choice], at: int, item: str) -> None:
+    before = window(X, choices, day(20), needs=ALONE)
+    after = window(X, [*choices, no(at, item)], day(20), needs=ALONE)
+    if after is None:
+        return
+    assert before is not None
+    lowest, highest = day(-1), day(99)
+    assert (after.since or lowest) >= (before.since or lowest)
+    assert (after.until or highest) <= (before.until or highest)
