@@ -16,6 +16,8 @@ prime divides would be missed, and nobody outside knows the prime.
 Speed: a row is first seen on a random sample of columns, drawn anew again and again so that nobody
 can aim beside it. A row with t coefficients there needs no further look; only the others are looked
 at column block by column block. New rows wait, and are worked into the stored basis by the block.
+Whether a row is nought everywhere, a digest says: its product with CHECKS secret vectors of random
+bytes, which is nought for any other row with a chance of 2^-96 (after Freivalds 1977).
 """
 
 from __future__ import annotations
@@ -41,6 +43,9 @@ BLOCK: Final = 512
 WAITING: Final = 32
 LEAST_PRIME: Final = 1 << 15
 TRIES: Final = 4
+CHECKS: Final = 12
+AT_ONCE: Final = 1 << 13
+"""Slots at a time: so many bytes add up exactly in float32, and stay in the processor's cache."""
 MANY: Final = 1000
 """With so many rows one pivot is tried, not TRIES, to stay within the time for one question."""
 
@@ -73,6 +78,9 @@ class Closure:
         self._t = t
         self._chance = np.random.Generator(np.random.Philox(seed))
         self._prime = float(_random_prime(self._chance))
+        self._secret = np.random.Generator(np.random.Philox(np.random.SeedSequence((seed, 1))))
+        self._words = np.zeros((CHECKS, 0), np.uint8)  # the random vectors
+        self._digests: Reals = np.zeros((0, CHECKS))  # of all rows
         self._slots = 0
         self._stored = 0  # so many rows have been worked into the stored basis
         self._blocks: list[npt.NDArray[np.uint16]] = []  # (stored, BLOCK) columns of it each
@@ -90,6 +98,7 @@ class Closure:
         made._widen(slots)
         made._pivots = np.sort(made._chance.choice(slots, rank, replace=False))
         made._stored = rank
+        digests = np.zeros((rank, CHECKS))
         for number in range(len(made._blocks)):
             block = made._chance.integers(0, int(made._prime), (rank, BLOCK), dtype=np.uint16)
             here = np.flatnonzero(made._pivots // BLOCK == number)
@@ -98,6 +107,9 @@ class Closure:
             block[here, columns] = 1
             block[:, max(slots - number * BLOCK, 0) :] = 0
             made._blocks[number] = block
+            words = made._words[:, number * BLOCK : (number + 1) * BLOCK].astype(np.float64)
+            digests += made._modulo(block.astype(np.float64) @ words.T)
+        made._digests = made._modulo(digests)
         made._draw()
         return made
 
@@ -116,6 +128,7 @@ class Closure:
         made = copy.copy(self)
         made._waiting = list(self._waiting)
         made._seen, made._parts = self._seen.copy(), self._parts.copy()
+        made._digests = self._digests.copy()
         return made
 
     def add(self, bits: Bits, tries: int | None = None) -> Seen:
@@ -132,17 +145,16 @@ class Closure:
         bits = np.pad(bits, (0, len(self._blocks) * BLOCK - len(bits)))
         at_pivots = bits[self._pivots].astype(np.float64)
         row = self._modulo(bits[self._sample] - at_pivots @ self._seen)
+        digest = self._modulo(self._digest(bits) - at_pivots @ self._digests)
+        if not row.any() and not digest.any():
+            return Seen(False, 0)
         parts = np.append(self._modulo(-(at_pivots @ self._parts)), 1.0)
         chosen = bits[self._pivots[: self._stored]].astype(np.bool_)
         self._waiting.append(_Waiting(bits, chosen))
         self._parts = np.column_stack((self._parts, np.zeros(self.rank)))
         if not row.any():
             row = self._outside(row, parts)
-        if not row.any():
-            self._waiting.pop()
-            self._parts = self._parts[:, :-1].copy()
-            return Seen(False, 0)
-        return Seen(True, min(weight, self._insert(row, parts, tries)))
+        return Seen(True, min(weight, self._insert(row, parts, digest, tries)))
 
     def settle(self, at_least: int = WAITING) -> None:
         """Work the waiting rows into the stored basis when there are `at_least` so many."""
@@ -162,7 +174,7 @@ class Closure:
         self._stored, self._waiting = self.rank, []
         self._draw()
 
-    def _insert(self, row: Reals, parts: Reals, tries: int) -> int:
+    def _insert(self, row: Reals, parts: Reals, digest: Reals, tries: int) -> int:
         """Give the last waiting set a pivot in the sample; the least weight of what changes.
 
         The pivot is free to choose, and another pivot shows other combinations: a few are tried.
@@ -172,12 +184,15 @@ class Closure:
         for pivot in self._chance.choice(places, min(tries, len(places)), replace=False).tolist():
             by = float(pow(int(row[pivot]), -1, int(self._prime)))
             row, parts = self._modulo(row * by), self._modulo(parts * by)
+            digest = self._modulo(digest * by)
             factors = self._seen[:, pivot].copy()
             changed = np.flatnonzero(factors)
             light = min(light, self._least(row, parts, factors, changed))
         for some in _portions(changed):
             self._seen[some] = self._modulo(self._seen[some] - factors[some, None] * row)
             self._parts[some] = self._modulo(self._parts[some] - factors[some, None] * parts)
+        self._digests = self._modulo(self._digests - factors[:, None] * digest)
+        self._digests = np.vstack((self._digests, digest))
         self._seen = np.vstack((self._seen, row))
         self._parts = np.vstack((self._parts, parts))
         self._pivots = np.append(self._pivots, self._sample[pivot])
@@ -206,7 +221,7 @@ class Closure:
         return int(weights.min(initial=self._t))
 
     def _outside(self, row: Reals, parts: Reals) -> Reals:
-        """`row` with one more column in the sample where the set is not nought, if there is one."""
+        """`row` with one more column in the sample where the set is not nought; there is one."""
         for number, block in enumerate(self._blocks):
             reduced = self._reduced(number)
             places = np.flatnonzero(self._modulo(parts @ reduced))
@@ -217,7 +232,15 @@ class Closure:
                 self._sample = np.append(self._sample, number * BLOCK + place)
                 self._seen = np.column_stack((self._seen, self._modulo(column)))
                 return np.append(row, self._modulo(parts @ reduced[:, place, None]))
-        return row
+        raise AssertionError("a digest that is not nought is of a row that is not")
+
+    def _digest(self, bits: Bits) -> Reals:
+        """The sums of the random vectors over a set."""
+        found = np.zeros(CHECKS)
+        for low in range(0, len(bits), AT_ONCE):
+            here = slice(low, low + AT_ONCE)
+            found += self._words[:, here].astype(np.float32) @ bits[here].astype(np.float32)
+        return found
 
     def _reduced(self, number: int) -> Reals:
         """The waiting sets less the stored basis, in one column block."""
@@ -236,6 +259,8 @@ class Closure:
         more = -(-slots // BLOCK) - len(self._blocks)
         nothing = np.zeros((self._stored, BLOCK), np.uint16)
         self._blocks = [*self._blocks, *[nothing] * more]
+        words = self._secret.integers(0, 256, (CHECKS, more * BLOCK), dtype=np.uint8)
+        self._words = np.concatenate((self._words, words), axis=1)
         for row in self._waiting:
             row.bits = np.pad(row.bits, (0, more * BLOCK))
         if not self._waiting:

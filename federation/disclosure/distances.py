@@ -60,5 +60,5 @@ class Distances:
         if more > 0:
             drawn = self._chance.integers(0, BUCKETS, more)
             self._bucket = np.concatenate((self._bucket, drawn))
-        inside = self._bucket[: len(bits)][bits.astype(np.bool_)]
-        return np.bincount(inside, minlength=BUCKETS).astype(np.int32)
+        found = np.bincount(self._bucket[: len(bits)], weights=bits, minlength=BUCKETS)
+        return found.astype(np.int32)

@@ -48,25 +48,36 @@ class Recognition:
         return self._reduced(vectors).astype(np.uint8)
 
     def add(self, vectors: Vectors) -> None:
-        """Remember the sets of an answer."""
-        fresh: list[npt.NDArray[Any]] = []
+        """Remember the sets of an answer.
+
+        The new rows are reduced by one another as combinations of what they were, so that whole
+        rows are worked on once each, and only the few numbers of the combinations again and again.
+        """
+        left = self._reduced(vectors)
+        kept = np.zeros(left.shape)  # the rows that are new, as they were
+        shares = np.zeros((len(left), len(left)), np.int64)  # how much of each is in each
         pivots: list[int] = []
-        for found in self._reduced(vectors):
-            row = found.astype(np.int64)
-            for earlier, pivot in zip(fresh, pivots, strict=True):
-                row = (row - row[pivot] * earlier) % PRIME
+        for found in left:
+            n = len(pivots)
+            taken = found[pivots] @ shares[:n, :n] % PRIME
+            row = _residues(found - taken @ kept[:n])
             places = np.flatnonzero(row[: self._columns])
             if len(places) == 0:
                 if row.any():
-                    self._differences.add(row[self._columns :].astype(np.uint8).tobytes())
+                    self._differences.add(row[self._columns :].tobytes())
                 continue
             pivot = int(places[0])
-            row = row * pow(int(row[pivot]), -1, PRIME) % PRIME
-            fresh = [(other - other[pivot] * row) % PRIME for other in fresh]
-            fresh.append(row)
+            by = pow(int(row[pivot]), -1, PRIME)
+            own = np.append(-taken, 1) * by % PRIME
+            others = shares[:n, :n] @ kept[:n, pivot].astype(np.int64) % PRIME
+            shares[:n, : n + 1] = (shares[:n, : n + 1] - np.outer(others, own)) % PRIME
+            shares[n, : n + 1] = own
+            kept[n] = found
             pivots.append(pivot)
-        if fresh:
-            self._insert(np.array(fresh), pivots)
+        if pivots:
+            n = len(pivots)
+            fresh = _residues(shares[:n, :n].astype(np.float64) @ kept[:n])
+            self._insert(fresh.astype(np.int64), pivots)
 
     def _is_told(self, row: npt.NDArray[Any]) -> bool:
         mark = row[self._columns :]

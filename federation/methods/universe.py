@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ SIZE = 4096
 """Invented patients. With fewer than the independent answers of a site, sets look more alike than
 they are, and their marks decide alone."""
 
+_VARIABLES_IN_MEMORY = 256
 _EPOCH_MONTHS = 1990 * 12
 _MONTHS = 50 * 12
 _LONGEST = 4000.0
@@ -54,12 +56,20 @@ def columns_of(
     found = {}
     for name in names:
         variable = codebook.variables[name]
-        seed = hashlib.sha256(f"{book}:{name}".encode()).digest()
-        values = _values(variable, np.random.default_rng(int.from_bytes(seed[:16], "big")))
+        values = _values_in(book, variable)
         if name == person_time:
             values = np.where(values > 0, values, values[values > 0].min(initial=np.inf))
         found[name] = Column(variable, values)
     return found
+
+
+@lru_cache(maxsize=_VARIABLES_IN_MEMORY)
+def _values_in(book: str, variable: Variable) -> NDArray[np.int16 | np.float64]:
+    """Read only, because everybody gets the same array."""
+    seed = hashlib.sha256(f"{book}:{variable.name}".encode()).digest()
+    values = _values(variable, np.random.default_rng(int.from_bytes(seed[:16], "big")))
+    values.flags.writeable = False
+    return values
 
 
 def _values(variable: Variable, chance: np.random.Generator) -> NDArray[np.int16 | np.float64]:

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
@@ -13,6 +13,8 @@ from federation.disclosure.marks import PRIME, WORDS, Mark, mark_of, mark_text
 from federation.site.store import transaction
 
 _KEY_BYTES = 32
+_EXACT = 1 << 16
+"""So many numbers below PRIME add up exactly in float32, of which matrix products are fast."""
 _NONCE = bytes(16)  # the key is used for this one stream only
 
 
@@ -22,15 +24,28 @@ class Marking:
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         self._words: NDArray[np.uint8] = np.zeros((0, WORDS), np.uint8)
+        self._last: tuple[tuple[Bitmap, ...], tuple[Mark, ...]] = ((), ())
 
-    def part(self, bitmap: Bitmap) -> Mark:
-        """The sum of the numbers of these slots, each word modulo PRIME."""
-        data = bitmap.to_bytes((bitmap.bit_length() + 7) // 8, "little")
-        slots = np.flatnonzero(np.unpackbits(np.frombuffer(data, np.uint8), bitorder="little"))
-        if len(slots) > 0 and slots[-1] >= len(self._words):
-            self._words = self._numbers(2 * int(slots[-1]) + 1)
-        sums = self._words[slots].sum(axis=0, dtype=np.uint64) % np.uint64(PRIME)
-        return tuple(int(word) for word in sums)
+    def parts(self, bitmaps: Sequence[Bitmap]) -> tuple[Mark, ...]:
+        """Of each set the sum of the numbers of its slots, each word modulo PRIME. Those of the
+        last sets are kept: a look and the step after it ask for the same ones."""
+        if self._last[0] != tuple(bitmaps):
+            self._last = tuple(bitmaps), self._parts(bitmaps)
+        return self._last[1]
+
+    def _parts(self, bitmaps: Sequence[Bitmap]) -> tuple[Mark, ...]:
+        slots = max((bitmap.bit_length() for bitmap in bitmaps), default=0)
+        if slots > len(self._words):
+            self._words = self._numbers(2 * slots)
+        size = (slots + 7) // 8
+        packed = [np.frombuffer(bitmap.to_bytes(size, "little"), np.uint8) for bitmap in bitmaps]
+        sums = np.zeros((len(bitmaps), WORDS))
+        for low in range(0, size, _EXACT // 8):
+            some = np.array([each[low : low + _EXACT // 8] for each in packed])
+            bits = np.unpackbits(some, axis=1, bitorder="little").astype(np.float32)
+            words = self._words[8 * low : 8 * low + bits.shape[1]].astype(np.float32)
+            sums += bits[:, : len(words)] @ words
+        return tuple(tuple(row) for row in (sums.astype(np.int64) % PRIME).tolist())
 
     def keep(self, run: str, marks: Mapping[str, Mark]) -> None:
         """Keep the sets of a run that are answered about, by label, in the caller's transaction."""
