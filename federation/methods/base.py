@@ -8,9 +8,9 @@ other sites' masked sums and refuse a hub that asks for anything else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from federation.query.terms import Terms
     from federation.query.variables import Variable
 
+T = TypeVar("T")
 Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 Sums = dict[str, Array]
@@ -114,12 +115,13 @@ class Rows:
 
     def select(self, mask: Mask) -> Rows:
         """The rows where bool `mask` (n,) holds, in the same order."""
+        places = np.flatnonzero(mask)  # taking by place is several times faster than by mask
         kept = {
-            name: Column(column.variable, column.values[mask])
+            name: Column(column.variable, column.values.take(places))
             for name, column in self.columns.items()
         }
-        people = None if self.people is None else self.people[mask]
-        return Rows(kept, int(np.count_nonzero(mask)), people)
+        people = None if self.people is None else self.people.take(places)
+        return Rows(kept, places.size, people)
 
     def patients_in(self, index: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
         """Different patients per cell, int64 (size,); `index` (n,) is each row's cell, -1 for none.
@@ -146,9 +148,22 @@ class Ask:
     codebook: Codebook
     terms: Terms
     site: str | None = None
+    _cache: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "codebook", self.codebook.at(self.query.unit))
+
+    def once(self, what: str, make: Callable[[Ask], T]) -> T:
+        """`make` of this, worked out once; `what` names it. Only for what follows from the
+        question alone and is never changed afterwards, such as a parsed formula."""
+        if what not in self._cache:
+            self._cache[what] = make(self)
+        return self._cache[what]  # type: ignore[no-any-return]
+
+    @property
+    def at_hub(self) -> Ask:
+        """The same as the hub asks it."""
+        return self.once("at hub", lambda ask: replace(ask, site=None))
 
     @property
     def strict(self) -> bool:

@@ -54,6 +54,10 @@ _WIDEST_ETA = 600.0
 
 def design_for(ask: Ask) -> Design:
     """The design matrix the question asks for."""
+    return ask.once("design", _design)
+
+
+def _design(ask: Ask) -> Design:
     formula = parse_formula(ask.params["formula"], ask.codebook, two_sided=False)
     return design_of(formula, ask.codebook)
 

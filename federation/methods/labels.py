@@ -11,7 +11,11 @@ from federation.methods.base import Ask, Column, Finished, Method, Rows
 
 def set_labels(method: Method, ask: Ask) -> tuple[str, ...]:
     """The labels of `method.sets`, in order; they follow from the question alone."""
-    return tuple(label for label, _ in method.sets(ask, no_rows(ask)))
+
+    def made(ask: Ask) -> tuple[str, ...]:
+        return tuple(label for label, _ in method.sets(ask, no_rows(ask)))
+
+    return ask.once(f"labels {method.kind}", made)
 
 
 def cell_labels(method: Method, ask: Ask) -> frozenset[str]:

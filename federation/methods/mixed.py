@@ -46,6 +46,10 @@ Floats = npt.NDArray[np.float64]
 
 def plan_of(ask: Ask) -> GlmPlan:
     """Terms and outcome of the linear model."""
+    return ask.once("plan", _plan)
+
+
+def _plan(ask: Ask) -> GlmPlan:
     formula = parse_formula(ask.params["formula"], ask.codebook, two_sided=True)
     return GlmPlan(GAUSSIAN, design_of(formula, ask.codebook), formula.response or "")
 

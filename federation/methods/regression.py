@@ -143,6 +143,10 @@ _NEEDS = {
 
 def plan_of(ask: Ask) -> GlmPlan:
     """What the question asks to be fitted."""
+    return ask.once("plan", _plan)
+
+
+def _plan(ask: Ask) -> GlmPlan:
     formula = parse_formula(ask.params["formula"], ask.codebook, two_sided=True)
     design = design_of(formula, ask.codebook)
     return GlmPlan(ask.params["family"], design, formula.response or "", ask.params["offset"])

@@ -43,6 +43,10 @@ _KIND = "standardise"
 
 def plan_of(ask: Ask) -> GlmPlan:
     """The model of the expected number; without a formula one without terms."""
+    return ask.once("plan", _plan)
+
+
+def _plan(ask: Ask) -> GlmPlan:
     text = ask.params["formula"]
     design = Design((), ask.codebook)
     if text is not None:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidKey
@@ -20,6 +21,7 @@ from federation.protocol.encoding import b64, unb64
 from federation.protocol.errors import ProtocolError
 
 _KEY_BYTES = 32
+_MOST_AGREED = 1_000
 
 
 def key_id(public: str) -> str:
@@ -72,6 +74,7 @@ class BoxKey:
 
     def __init__(self, private: X25519PrivateKey) -> None:
         self._private = private
+        self._agreed: dict[str, bytes] = {}
         self.public = b64(private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
 
     @classmethod
@@ -99,16 +102,23 @@ class BoxKey:
         )
 
     def agree(self, other_public: str) -> bytes:
-        """The 32 shared bytes with the owner of `other_public` (RFC 7748).
+        """The 32 shared bytes with the owner of `other_public` (RFC 7748), worked out once.
 
         ProtocolError for a key that is malformed or of low order.
         """
-        try:
-            return self._private.exchange(X25519PublicKey.from_public_bytes(unb64(other_public)))
-        except (ValueError, InvalidKey) as error:
-            raise ProtocolError("BAD_KEY") from error
+        if other_public not in self._agreed:
+            try:
+                other = X25519PublicKey.from_public_bytes(unb64(other_public))
+                shared = self._private.exchange(other)
+            except (ValueError, InvalidKey) as error:
+                raise ProtocolError("BAD_KEY") from error
+            if len(self._agreed) >= _MOST_AGREED:
+                self._agreed.clear()
+            self._agreed[other_public] = shared
+        return self._agreed[other_public]
 
 
+@lru_cache(maxsize=1_000)
 def verifying_key(public: str) -> OKPKey:
     """The key that checks signatures of the holder of `public`; ProtocolError when malformed."""
     if len(unb64(public)) != _KEY_BYTES:

@@ -10,6 +10,7 @@ import copy
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -101,12 +102,12 @@ class Query:
             "output": self.output,
         }
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Return the SHA-256 of the canonical JSON: what a committee approves."""
         return sha256_hex(self.to_dict())
 
-    @property
+    @cached_property
     def question_sha256(self) -> str:
         """Return a hash of what is asked only: the same whoever asks it, in whichever study and
         with whatever wording of the cohort."""

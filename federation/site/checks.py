@@ -3,6 +3,7 @@
 Each check raises Refused with a public code; the order is that of architecture.md, step 4.
 """
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,6 +23,8 @@ from federation.site.mapping import Mapped
 from federation.site.settings import StudyHere
 from federation.site.step_message import StepMessage
 
+_QUESTIONS_IN_MEMORY = 4
+
 
 @dataclass(frozen=True)
 class Question:
@@ -31,6 +34,25 @@ class Question:
     method: Method
     ask: Ask
     mapped: Mapped
+
+
+class Questions:
+    """The questions of the last runs. All messages of a run are about one question, and the hash
+    that says so (`run_sha256`) covers everything that it is read from."""
+
+    def __init__(self, directory: SiteDirectory) -> None:
+        self._directory = directory
+        self._read: OrderedDict[str, Question] = OrderedDict()
+
+    def read(self, asked: StepMessage) -> Question:
+        """The question of this message. Raises Refused as `read_question`."""
+        found = self._read.pop(asked.run_sha256, None)
+        if found is None:
+            found = read_question(self._directory, asked)
+        while len(self._read) >= _QUESTIONS_IN_MEMORY:
+            self._read.popitem(last=False)
+        self._read[asked.run_sha256] = found
+        return found
 
 
 def read_question(directory: SiteDirectory, asked: StepMessage) -> Question:

@@ -30,7 +30,7 @@ from federation.protocol.errors import ProtocolError
 from federation.query.refusals import Refused
 from federation.site.alone import OwnReleases
 from federation.site.answering import Answering, Prepared
-from federation.site.checks import Question, check_approval, check_question, read_question
+from federation.site.checks import Question, Questions, check_approval, check_question
 from federation.site.consenting import Consenting
 from federation.site.data import DataStore
 from federation.site.directory import SiteDirectory
@@ -84,6 +84,7 @@ class Pipeline:
         self._directory = directory
         self._database = database
         self._consenting = consenting
+        self._questions = Questions(directory)
         self._journal = Journal(database)
         self._leaving = Leaving(database, self._journal, directory.peers)
         self._ledger = SiteLedger(database)
@@ -120,7 +121,7 @@ class Pipeline:
             if kept is not None:
                 return kept
             self._directory.policy.check(now)
-            question = read_question(self._directory, asked)
+            question = self._questions.read(asked)
             return self._work(question, asked, now)
         except Refused as refused:
             code, terms, reason = refused.code, refused.terms, ""
@@ -293,7 +294,7 @@ class Pipeline:
             judged.flagged,
             tuple(min(least, most) for least in judged.bound),
             judged.told,
-            tuple(self._marking.part(bitmap) for _, bitmap in counted.named)
+            self._marking.parts([bitmap for _, bitmap in counted.named])
             or ((0,) * WORDS,) * len(judged.told),
             judged.complement_flagged,
             min(judged.complement_bound, cap(question.ask.terms.t_complement)),

@@ -32,8 +32,7 @@ def next_step(method: Method, ask: Ask, last: Step, asked: StepMessage, own_repl
     if is_own(last):
         raise ProtocolError("RUN_FINISHED")
     pooled = _pooled(asked, own_reply, ask, last)
-    hub_ask = Ask(query=ask.query, codebook=ask.codebook, terms=ask.terms, site=None)
-    after = method.combine(hub_ask, last, pooled)
+    after = method.combine(ask.at_hub, last, pooled)
     if isinstance(after, Finished):
         raise ProtocolError("RUN_FINISHED")
     return after
