@@ -129,6 +129,11 @@ class EmbeddedEngine:
         """How often the site's process was started."""
         return self._sites[site].starts
 
+    @property
+    def sites(self) -> list[str]:
+        """The sites it knows, by slug."""
+        return sorted(self._sites)
+
     def process_id(self, site: str) -> int | None:
         """The process id of a running site, for tests that kill it."""
         return self._sites[site].process_id()

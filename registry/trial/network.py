@@ -96,6 +96,10 @@ class TrialNetwork:
     def sites(self) -> list[str]:
         return sorted(self._sites)
 
+    def directory(self, slug: str) -> Path:
+        """Where the site `slug` lives."""
+        return self._sites[slug].path
+
     def start(self) -> None:
         """Start every site and give it a snapshot in which everyone consents."""
         peers = {slug: site.identity for slug, site in self._sites.items()}
@@ -107,6 +111,12 @@ class TrialNetwork:
         # still starting.
         importlib.import_module("scipy.special")
         self._publish()
+
+    def restart(self) -> None:
+        """Stop every site and start it again from its own directory, as after a power cut."""
+        self._running().close()
+        paths = {slug: site.path for slug, site in self._sites.items()}
+        self._engine = self._carried_by(EmbeddedEngine(paths))
 
     def ask(self, query: Query, requester: str = "") -> dict[str, Any]:
         """The answer to one question, as query.md says. Never raises for what a site answers."""
