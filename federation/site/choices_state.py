@@ -1,5 +1,6 @@
 """How the hospital's part of consent stands, in numbers: letters, paper, outbox, orders."""
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from consent.bands import band
 from federation.site import letters, outbox, paper
 from federation.site.destroying import orders
+from federation.site.log_watch import ALONE
 from federation.site.store import open_read_only
 
 
@@ -22,13 +24,24 @@ def choices_state(database: sqlite3.Connection) -> Mapping[str, int | str]:
         "messages_refused": told["refused"],
         "orders_open": sum(order.open for order in orders(database)),
         "unproven": band(0 if row is None else row[0]),
+        "alone": int(_is_alone(database)),
     }
+
+
+def _is_alone(database: sqlite3.Connection) -> bool:
+    """Whether the newest list came without what other hospitals saw of the log."""
+    row = database.execute(
+        "SELECT facts FROM audit WHERE event = 'SNAPSHOT' ORDER BY seq DESC LIMIT 1"
+    ).fetchone()
+    return row is not None and json.loads(row[0]).get("status") == ALONE
 
 
 _WORDS: Mapping[str, str] = {
     "paper_waiting": "forms on paper with a yes wait for a second person: site paper list",
     "messages_refused": "messages were refused by the hub: site outbox",
     "orders_open": "orders to destroy data wait for an answer: site destroy list",
+    "alone": "list of choices came without what two other hospitals saw of the log; compare with "
+    "them when that stays so for a day",
     "unproven": "patients: a yes that could not be verified, so they are not counted",
 }
 

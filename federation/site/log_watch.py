@@ -7,7 +7,7 @@ found out: here, or by comparing what hospitals confirm.
 
 import sqlite3
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from consent.errors import ConsentError
@@ -19,6 +19,12 @@ from federation.protocol.transparency import open_witness
 from federation.site.store import milliseconds
 
 MOST_OTHERS = 50
+OTHERS = 2
+"""Of so many other hospitals, where there are, a list carries what they saw."""
+SEEN_WITHIN = timedelta(days=1)
+ALONE = "alone"
+"""In the site's own log: a list that told of fewer. A hub that tells this hospital another story
+than the others must keep their words from it."""
 
 
 def head_seen(database: sqlite3.Connection) -> tuple[int, str]:
@@ -46,25 +52,38 @@ def check_head(database: sqlite3.Connection, told: object) -> None:
 
 
 def check_others(
-    told: object, witnesses: object, peers: Mapping[str, PublicIdentity], *, site: str, network: str
-) -> None:
+    told: object,
+    witnesses: object,
+    peers: Mapping[str, PublicIdentity],
+    *,
+    site: str,
+    network: str,
+    issued: datetime,
+) -> int:
     """Raise ConsentError `log_inconsistent` unless the log that is told continues every head that
     other hospitals say, in their own signed words, that they were told.
 
     Only words signed with a key that is pinned here count; others are nobody's. So a hub that tells
-    two hospitals different histories can let neither see the other's word.
+    two hospitals different histories can let neither see the other's word. Of how many hospitals
+    there was one that is not older than a day.
     """
+    heard = set()
     claims = told if isinstance(told, Mapping) else {}
     new_size, new_root = claims.get("size"), claims.get("root")
     for each in witnesses[:MOST_OTHERS] if isinstance(witnesses, list) else ():
         head = _word_of(each, peers, site=site, network=network)
-        if head is None or head["size"] == 0:
+        if head is None:
+            continue
+        if issued - datetime.fromtimestamp(head["iat"], UTC) <= SEEN_WITHIN:
+            heard.add(each["site"])
+        if head["size"] == 0:
             continue
         if type(new_size) is not int or not isinstance(new_root, str) or head["size"] > new_size:
             raise ConsentError("log_inconsistent")
         path = each.get("consistency", [])
         if not _continues(head["size"], head["root"], new_size, new_root, path):
             raise ConsentError("log_inconsistent")
+    return len(heard)
 
 
 def _word_of(

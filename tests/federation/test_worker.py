@@ -1,5 +1,6 @@
 """From a submitted question to a stored answer, over real sites and a real database."""
 
+import json
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -112,6 +113,32 @@ def test_a_change_of_choice_reaches_the_hospital_without_any_question(bench: Any
         )
 
     bench.work(confirmed)
+
+
+def test_each_hospital_holds_what_the_others_saw_against_its_own_list(bench: Any) -> None:
+    """The hub alone would be the one to find that it tells two stories."""
+
+    def with_all(seq: int) -> bool:
+        return len(bench.rows(f"SELECT 1 FROM consent_ack WHERE seq = {seq}")) == 3
+
+    def heard(site: str) -> str | None:
+        with sqlite3.connect(bench.hub.sites[site] / "site.sqlite") as database:
+            [(facts,)] = database.execute(
+                "SELECT facts FROM audit WHERE event = 'SNAPSHOT' ORDER BY seq DESC LIMIT 1"
+            )
+        return json.loads(facts).get("status")
+
+    bench.work(lambda: with_all(1))
+    assert {heard(site) for site in bench.hub.sites} == {"alone"}, "nobody had seen anything yet"
+    with bench.hub.factory() as session:
+        for site in bench.hub.sites:
+            subject = session.query(Subject).filter_by(site=site).first()
+            withdraw(session, subject, STUDY)
+        session.commit()
+    bench.work(lambda: with_all(2))
+    assert {heard(site) for site in bench.hub.sites} == {None}
+    assert bench.rows("SELECT count(*) FROM consent_ack WHERE status != 'applied'") == [(0,)]
+    assert bench.rows("SELECT count(*) FROM consent_alarm") == [(0,)]
 
 
 def test_a_group_that_is_too_small_is_refused_without_a_number(bench: Any, questions: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -42,8 +42,8 @@ def word(seen: list[bytes], told: list[bytes], key: SigningKey = OTHER, **change
     }
 
 
-def look(told: list[bytes], *words: Any) -> None:
-    check_others(head(told), list(words), PEERS, site="here", network="net")
+def look(told: list[bytes], *words: Any, at: datetime = NOW) -> int:
+    return check_others(head(told), list(words), PEERS, site="here", network="net", issued=at)
 
 
 def test_heads_of_the_same_history_agree_whatever_their_size() -> None:
@@ -85,8 +85,17 @@ def test_a_word_without_its_proof_is_not_passed_over() -> None:
 def test_what_no_pinned_key_signed_stops_nothing(foreign: Any) -> None:
     """Else anybody could keep this hospital from counting."""
     look(LEAVES, foreign)
-    check_others(head(LEAVES), foreign, PEERS, site="here", network="net")
-    check_others(head(LEAVES), [word(FORKED, LEAVES)], PEERS, site="here", network="elsewhere")
+    place = {"site": "here", "issued": NOW}
+    assert check_others(head(LEAVES), foreign, PEERS, network="net", **place) == 0
+    forked = [word(FORKED, LEAVES)]
+    assert check_others(head(LEAVES), forked, PEERS, network="elsewhere", **place) == 0
+
+
+def test_how_many_others_spoke_of_late() -> None:
+    """A hub that tells two stories must keep words back: that is seen, too."""
+    spoken = word(LEAVES, LEAVES), word(LEAVES[:3], LEAVES)
+    assert look(LEAVES, *spoken) == 1
+    assert look(LEAVES, *spoken, at=NOW + timedelta(hours=25)) == 0
 
 
 def test_a_proof_is_made_of_whole_hashes() -> None:
