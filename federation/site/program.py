@@ -26,7 +26,7 @@ from federation.site.directory import SiteDirectory
 from federation.site.errors import SetupError
 from federation.site.faults import point
 from federation.site.frames import read_frame, write_frame
-from federation.site.log_watch import head_seen, head_told
+from federation.site.log_watch import ALONE, head_seen, head_told
 from federation.site.outbox import Outbox
 from federation.site.pipeline import Outgoing, Pipeline
 from federation.site.policy_log import note_policy
@@ -109,7 +109,7 @@ class SiteProgram:
                 seq = claims["seq"]
             told = self._consenting.read(claims)
             with transaction(self._database):
-                self._consenting.remember(told)
+                self._consenting.remember(told, now)
                 self._outbox.settle(claims, now)
                 self._orders.take(claims, now)
                 messages = self._outbox.waiting()
@@ -152,6 +152,8 @@ class SiteProgram:
         """Inside a transaction: the audit line and the row of an acknowledgement that leaves."""
         sha256 = hashlib.sha256(reply).hexdigest()
         facts: dict[str, str | int] = {"seq": seq, "code": code, "sha256": sha256}
+        if code == "APPLIED" and self._consenting.alone:
+            facts["status"] = ALONE
         line = audit.record(self._database, "SNAPSHOT", facts, now)
         self._register.keep(line, self._register.acknowledgement_kind(reply), body=reply)
 
