@@ -303,11 +303,8 @@ def test(environment: Environment, arguments: Sequence[str]) -> None:
     except Stop as stop:  # .ci/run forbids skips, so there it is a failure
         say(f"{stop} Until then the tests that start a vantage6 server are skipped.")
     os.chdir(environment.root)
-    # Two processes, files kept together so that what a file sets up is set up once. Measurements
-    # that take minutes are marked slow: python3 dev.py test -m slow.
-    whole_suite = ["-n", "2", "--dist", "loadfile", "--cov", "--cov-report=term:skip-covered"]
-    whole_suite += ["-m", "not slow"]
-    environment.run(["-m", "pytest", *(arguments or whole_suite)])
+    whole_suite = [os.path.join("tests", "support", "whole_suite.py")]
+    environment.run(["-m", "pytest", *arguments] if arguments else whole_suite)
 
 
 def bench(environment: Environment, arguments: Sequence[str]) -> None:
