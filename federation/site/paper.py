@@ -19,6 +19,7 @@ from typing import Any, Final
 from consent.parties import SELF
 from consent.proof import act_of
 from consent.rule import ANY
+from federation.protocol.encoding import unb64
 from federation.site import audit
 from federation.site.denials import close
 from federation.site.errors import SetupError
@@ -163,7 +164,8 @@ class Paper:
             ),
         )
         own = form.party == SELF
-        close(self._database, form.handle, form.study, said[NO], now, own=own)
+        said_at = max(now, _list_issued(self._database) or now)
+        close(self._database, form.handle, form.study, said[NO], said_at, own=own)
         if said[NO] or said[LATER]:
             answers = {item: NO for item in said[NO]} | {item: LATER for item in said[LATER]}
             self._tell(form, f"{number}-no", answers, signed_at, [self._by], now)
@@ -305,6 +307,19 @@ class Paper:
         if row is None:
             raise SetupError("there is no form with this number; see site paper list.")
         return _entered(row)
+
+
+def _list_issued(database: sqlite3.Connection) -> datetime | None:
+    """When the consent list in use was made, by the hub's clock; None without a list.
+
+    A clock at the desk that is slow must not make a "no" older than a yes that was said before it.
+    """
+    row = database.execute("SELECT message FROM snapshot").fetchone()
+    if row is None:
+        return None
+    # It was verified before it was kept. `issued` is in whole seconds, rounded down.
+    claims = json.loads(unb64(row[0].split(b".")[1].decode("ascii")))
+    return moment(claims["issued"] * 1000 + 999)
 
 
 def _entered(row: tuple[Any, ...]) -> Entered:

@@ -45,6 +45,14 @@ def test_a_no_at_the_desk_works_in_the_next_question(net: Net) -> None:
     assert agreed(net) == before - 1
 
 
+def test_a_slow_clock_at_the_desk_makes_no_no_older_than_the_yes_before_it(net: Net) -> None:
+    before, slow = agreed(net), net.now - timedelta(days=1)
+    with opened(net.folder / SITE, "Anna", net.now) as desk, desk.act():
+        handle = desk.handle(net.rows[SITE][0]["HDR_PATIENT_NO"])
+        desk.paper.enter(Form(handle, STUDY, {"*": "no"}, slow.date(), how="phone"), slow)
+    assert agreed(net) == before - 1
+
+
 def test_a_no_between_two_steps_stops_the_answer_in_hand(net: Net) -> None:
     driver = net.driver(net.plan(net.query(COUNT)))
     assert net.round(driver) == "step"
