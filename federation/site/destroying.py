@@ -10,7 +10,7 @@ import re
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from consent.snapshot import HANDLE_BYTES
@@ -33,6 +33,9 @@ REASONS: Final = (
 """Why not everything could be destroyed: it belongs to the care record; rules for safety in trials
 keep it; it was used up; it can no longer be told whose it is; another party holds it."""
 MAX_ORDERS: Final = 10_000
+THINKING: Final = timedelta(days=14)
+"""In which the patient may take an order back (consent.md 3.7, W4). Counted here from when it was
+first seen: an order has no proof, and what was destroyed does not come back."""
 _ID: Final = re.compile(r"[0-9a-f-]{32,36}")
 _WORD: Final = re.compile(r"[a-z*][a-z0-9_.*-]{0,62}")
 _STUDY: Final = re.compile(r"[A-Za-z0-9*][A-Za-z0-9_.-]{0,62}")
@@ -78,6 +81,7 @@ class Orders:
     def take(self, claims: Mapping[str, Any], now: datetime) -> None:
         """Keep the orders that a consent list names; one that is taken back is cancelled here.
 
+        None may be carried out before `THINKING` has passed here too, whatever the hub says of it.
         Never raises for what the list holds: an order that cannot be read is not kept.
         """
         given = claims.get("destroy")
@@ -90,7 +94,8 @@ class Orders:
                 " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
                 (
                     *(order.id, order.handle, order.study, json.dumps(order.what)),
-                    *(milliseconds(order.grace_until), milliseconds(now)),
+                    milliseconds(max(order.grace_until, now + THINKING)),
+                    milliseconds(now),
                 ),
             )
             if order.cancelled:

@@ -19,7 +19,7 @@ from federation.site.destroying import Orders, orders
 from federation.site.paper import vouched
 from federation.site.parties import needs
 from federation.site.pseudonyms import handle_text
-from federation.site.store import milliseconds, open_store, transaction
+from federation.site.store import milliseconds, moment, open_store, transaction
 
 TEXT = "a" * 64
 NOW = datetime.now(UTC)
@@ -292,7 +292,9 @@ def _take(site, *given):
 
 def test_an_order_is_answered_once_after_the_days_of_thought(site, database):
     order = "0" * 31 + "1"
-    _take(site, _order(site, 14))
+    _take(site, _order(site, -1))  # a hub that would have it done at once
+    [found] = orders(database)
+    assert found.grace_until == moment(milliseconds(NOW + timedelta(days=14)))
     assert run("destroy done", site, order, "--by", "Anna").exit_code == 2
     with transaction(database):
         database.execute("UPDATE destroy_order SET grace_until = 1")
