@@ -305,7 +305,9 @@ def _without_doubt(now: datetime, known_at: datetime | None) -> list[ColumnEleme
     return [
         event.proof.is_not(None),
         TextVersion.id.is_not(None),
-        TextVersion.suspended_at.is_(None),
+        TextVersion.suspended_at.is_(None)
+        if known_at is None
+        else or_(TextVersion.suspended_at.is_(None), TextVersion.suspended_at > known_at),
         ~marked("invalidated"),
         ~doubted,
         ~ended,

@@ -128,6 +128,7 @@ class _Doubts:
     confirmed: frozenset[str]
     closed: Mapping[str, datetime]
     grown: Mapping[str, datetime]
+    known_at: datetime | None
 
     @classmethod
     def of(
@@ -166,6 +167,7 @@ class _Doubts:
             ),
             first,
             grown_up_since(session, subjects, now, known_at),
+            known_at,
         )
 
     def clear(self, row: Any) -> bool:
@@ -175,7 +177,10 @@ class _Doubts:
         grown = self.grown.get(subject)
         if row[13] == SELF and grown is not None and min(row[8], recorded) < grown:
             return False
-        if known_text is None or suspended is not None or event in self.void:
+        if known_text is None or event in self.void:
+            return False
+        # What counted before a text was suspended did count then; now it never does.
+        if suspended is not None and (self.known_at is None or suspended <= self.known_at):
             return False
         if (text, item) in self.ended or (text, ANY) in self.ended:
             return False

@@ -14,8 +14,10 @@ from consent.errors import ConsentError
 from registry.access import rule
 from registry.forms.sections import parents_in, sections
 from registry.pages.public import visible
+from registry.receipts.picture import qr_svg
 from registry.transaction import current_session
 from registry.translate import language
+from registry.translate import translate as _
 
 blueprint = Blueprint("patient_paper", __name__, url_prefix="/studies")
 
@@ -36,4 +38,5 @@ def paper(slug: str) -> str:
         words=version.content[language()],
         pages=sections(version.content["items"]),
         parents_in=parents_in,
+        code=qr_svg(version.id, _("Number of the text, to scan")),
     )

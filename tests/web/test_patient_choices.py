@@ -12,7 +12,7 @@ from rich_text import rich_content
 from sqlalchemy import select
 
 from consent import service as consent
-from consent.models import Invitation, SnapshotRecord, Subject
+from consent.models import Invitation, SnapshotRecord, Subject, TextVersion
 from consent.models_people import DestroyOrder, Link, Party, Use
 from federation.runs.models import Run
 from registry.accounts.sessions import start
@@ -329,6 +329,12 @@ def test_history_uses_and_the_reminder(
     page = patient.get("gebruik").text
     assert page.count('<li class="stack-s">') == 1
     assert run.title in page
+    # A text that is suspended later takes nothing from what was: the data did count.
+    with factory() as session:
+        text = session.scalars(select(TextVersion).where(TextVersion.study == OWN)).one()
+        consent.suspend_text(session, text, actor=SYSTEM, now=clock.now)
+        session.commit()
+    assert run.title in patient.get("gebruik").text
 
 
 def snapshot(seq: int, minutes: int) -> SnapshotRecord:
