@@ -5,6 +5,7 @@ the engine are those of production; only the RSA keys are shorter (2048 bits), b
 take a quarter of a minute to make.
 """
 
+import secrets
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import cast
 
 from federation.engines.interface import Engine
 from federation.engines.vantage6_client import Vantage6Client
@@ -52,23 +54,31 @@ class Vantage6Network:
         sites: Mapping[str, Path],
         factory: SessionFactory,
         say: Callable[[str], None] = lambda sentence: None,
+        server: LocalServer | None = None,
     ) -> None:
+        """`server`: one that runs already and stays, in place of one of our own."""
         self._folder = folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._paths = dict(sites)
         self._factory = factory
         self._say = say
         self._nodes: dict[str, subprocess.Popen[bytes]] = {}
         python = find_python()
-        if python is None:
+        self._own_server = server is None
+        if python is None and server is None:
             raise Vantage6NotHere(
                 "There is no vantage6 server here: it has an environment of its own. Start this "
                 f"with dev.py, which makes it, or name its Python in {PYTHON_VARIABLE}."
             )
-        self.server = LocalServer(folder / "server", python)
+        self.server = server or LocalServer(folder / "server", cast(Path, python))
+        mark = secrets.token_hex(4)
         self.settings = Vantage6Settings(
             url=self.server.url,
             password_file=folder / "hub.password",
             key_file=folder / "hub.pem",
+            # names are unique on a server, which may have seen other networks
+            user=f"hub-{mark}",
+            collaboration=f"network-{mark}",
         )
 
     def __enter__(self) -> "Vantage6Network":
@@ -92,8 +102,9 @@ class Vantage6Network:
         return open_engine(self.settings, self._factory)
 
     def _start(self) -> None:
-        self._say("Starting a vantage6 server on this machine")
-        self.server.start()
+        if self._own_server:
+            self._say("Starting a vantage6 server on this machine")
+            self.server.start()
         self._say(f"Making {len(self._paths)} organisations and nodes on it, with their keys")
         self._set_up()
         self._say(f"Connecting {len(self._paths)} sites as nodes, each a process of its own")
@@ -159,7 +170,8 @@ class Vantage6Network:
             node.wait()
             if node.stdin is not None:
                 node.stdin.close()
-        self.server.stop()
+        if self._own_server:
+            self.server.stop()
 
 
 class SmallHub:

@@ -115,7 +115,8 @@ def _shares(slug: str, config: Mapping[str, Sequence[str]], encrypted: bool) -> 
             "which has nothing to set.",
             slug,
         )
-    if not logs:
+    # Ours has no logs to share, and says what it is.
+    if not logs and "oncokring" not in config:
         return Finding(
             "NODE_RULES",
             WARN,

@@ -1,0 +1,100 @@
+"""The demo's four questions give the same numbers over pipes and over a real vantage6 server.
+
+All 686 patients, in three hospitals in place of ten, because each node is a process of its own. All
+ten: python3 dev.py demo --engine vantage6 --once.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from patients_door import CountedArgon2
+from vantage6_lab import server
+
+from federation.protocol.keys import SigningKey
+from federation.site.directory import SiteDirectory
+from migrations.run import upgrade
+from registry.accounts import secrets
+from registry.database import SessionFactory, engine_of, open_database
+from registry.demo import network as demo_network
+from registry.demo.network import DemoNetwork, build
+from registry.demo.patients import Patient
+from registry.demo.questions import QUESTIONS, Question
+from registry.demo.running import RunningDemo
+from registry.site_links import SiteLink
+from registry.trial.vantage6_network import Vantage6Network
+
+SITES = ("catharina", "maastricht-umc", "zuyderland")
+
+
+def divide_by_three(patients: list[Patient]) -> dict[str, list[Patient]]:
+    return {slug: patients[place :: len(SITES)] for place, slug in enumerate(SITES)}
+
+
+def asked_of(question: Question, network: DemoNetwork) -> Question:
+    return replace(question, query={**question.query, "sites": sorted(network.sites)})
+
+
+def copy_of(network: DemoNetwork, folder: Path, factory: SessionFactory) -> DemoNetwork:
+    """The same network a second time: same keys, same choices, other directories."""
+    sites = {}
+    for slug, site in network.sites.items():
+        shutil.copytree(site.path, folder / slug)
+        sites[slug] = SiteDirectory.load(folder / slug)
+    return replace(network, factory=factory, sites=sites)
+
+
+@pytest.fixture(scope="module")
+def answers() -> Iterator[dict[str, Any]]:
+    """What each engine answered to each question, and what the pages were told of the sites."""
+    server()  # a skip, with its reason, before anything is built
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        tempfile.TemporaryDirectory(prefix="oncokring-same-") as name,
+    ):
+        patch.setattr(demo_network, "divide", divide_by_three)
+        patch.setattr(secrets, "_hasher", CountedArgon2)  # nobody signs in here
+        folder = Path(name)
+        (folder / "second").mkdir()
+        url = f"sqlite:///{folder / 'hub.sqlite'}"
+        upgrade(url)
+        factory = open_database(url)
+        key = SigningKey.generate()
+        first = build(folder / "sites", factory, key, lambda sentence: None)
+        engine_of(factory).dispose()
+        shutil.copy(folder / "hub.sqlite", folder / "second" / "hub.sqlite")
+        other = open_database(f"sqlite:///{folder / 'second' / 'hub.sqlite'}")
+        second = copy_of(first, folder / "second", other)
+        found: dict[str, Any] = {}
+        with RunningDemo(first) as running:
+            found["embedded"] = {q.name: running.ask(asked_of(q, first))[0] for q in QUESTIONS}
+        paths = {slug: site.path for slug, site in second.sites.items()}
+        with (
+            Vantage6Network(folder / "vantage6", paths, other, server=server()) as nodes,
+            RunningDemo(second, make_engine=nodes.engine, engine="vantage6") as running,
+        ):
+            found["vantage6"] = {q.name: running.ask(asked_of(q, second))[0] for q in QUESTIONS}
+            with other() as session:
+                found["links"] = {link.institution: link for link in session.query(SiteLink)}
+        engine_of(factory).dispose()
+        engine_of(other).dispose()
+        yield found
+
+
+@pytest.mark.parametrize("name", [question.name for question in QUESTIONS])
+def test_the_result_is_identical(answers: dict[str, Any], name: str) -> None:
+    here, there = answers["embedded"][name], answers["vantage6"][name]
+    assert here["status"] == there["status"] == "complete"
+    assert here["sites"] == there["sites"]
+    assert (here["result"], here["hidden"]) == (there["result"], there["hidden"])
+
+
+def test_the_pages_are_told_what_the_engine_says(answers: dict[str, Any]) -> None:
+    assert set(answers["links"]) == set(SITES)
+    assert {link.engine for link in answers["links"].values()} == {"vantage6"}
