@@ -88,7 +88,7 @@ class Node:
         """Answer until `end`; out of reach, try again, ever less often."""
         from federation.site.vantage6_events import Events, Pause
 
-        pause, last = Pause(), ""
+        pause, last, known = Pause(), "", False
         events = Events(self._client, self.wake, self._say, self._about())
         self._is_told = lambda: events.online
         try:
@@ -96,6 +96,8 @@ class Node:
                 try:
                     if not self._entered:
                         self._enter()
+                    if not known:
+                        known = True
                         events.start()
                     self._take_all()
                     pause.reset()
@@ -107,13 +109,15 @@ class Node:
                 except NodeError as error:
                     if error.code != last:
                         self._say(error.code)
-                    if error.code == "KEY_REFUSED" and not self._entered:
+                    if error.code == "KEY_REFUSED" and not known:
                         return FAILED
                     last = error.code
+                    # Whoever answers next may be somebody else: it is looked at anew.
+                    self._entered = False
                     self._wait(pause.again())
             return OK
         finally:
-            if self._entered:
+            if known:
                 events.close()
 
     def _about(self) -> dict[str, Any]:
@@ -147,6 +151,9 @@ class Node:
         while not self._ended and place <= MOST_SKIPPED:
             run = self._client.open_run(place)
             if run is None:
+                if place == 1:  # nobody waits for what could not be delivered
+                    self._unsent.clear()
+                    self._offers.clear()
                 return
             if run.closed or run.id in self._settled:
                 place += 1
