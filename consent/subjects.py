@@ -202,18 +202,36 @@ def _common_network(session: Session, site: str, studies: Sequence[str]) -> str:
     return networks.pop()
 
 
-def sign_in_with_code(session: Session, typed: str, *, now: datetime) -> SignIn:
+def code_to_check(session: Session, typed: str) -> tuple[str, str, str]:
+    """What `letters.proves` takes for a typed code; of nobody when no letter has it. Reads only."""
+    code = letters.read_code(typed)
+    invitation = None if code is None else session.get(Invitation, code.code_id)
+    return _to_check(invitation, code)
+
+
+def digits_to_check(
+    session: Session, code_id: str, key: bytes, typed: str
+) -> tuple[str, bytes, str]:
+    """What `letters.second_proves` takes for typed digits; reads only."""
+    return _digits_to_check(session.get(Invitation, code_id), key, typed)
+
+
+def sign_in_with_code(
+    session: Session, typed: str, *, now: datetime, checking: letters.Checking | None = None
+) -> SignIn:
     """Who the typed code belongs to. The caller commits also when it is refused.
 
     A wrong, replaced, expired, resting or never issued code gives the same answer after the same
     work, so that nothing can be learnt from it. Five wrong tries in a row let a code rest for an
     hour: with 80 random bits that stops guessing, and a typing error never locks a patient out of
     stopping for long. A code stays good until it expires, so that stopping is as easy as joining.
+    checking: has checked the code before this transaction (`code_to_check`).
     """
     code = letters.read_code(typed)
     invitation = None if code is None else _letter(session, code.code_id)
-    code_id, secret = ("", "") if code is None else (code.code_id, code.secret)
-    proven = letters.proves(_NOBODY if invitation is None else invitation.verifier, code_id, secret)
+    asked = _to_check(invitation, code)
+    code_id = asked[1]
+    proven = (checking or letters.Checking()).proves(*asked)
     why = _not_open(session, invitation, now)
     if why is not None or invitation is None:
         return _refused(session, why or "unknown")
@@ -232,17 +250,21 @@ def sign_in_with_digits(
     *,
     now: datetime,
     resting: bool = False,
+    checking: letters.Checking | None = None,
 ) -> SignIn:
     """Who is signed in by a letter (its proof key, from the code before) and its six digits.
 
     The same answer after the same work for every refusal. Wrong digits count with the wrong tries
     of the letter's code, and only both together clear that count. resting: too many digits were
-    tried, so that even the right ones are refused.
+    tried, so that even the right ones are refused. checking: as `sign_in_with_code`, with
+    `digits_to_check`.
     """
     invitation = _letter(session, code_id)
     stored = None if invitation is None else invitation.second_verifier
     digits = read_digits(typed)
-    proven = letters.second_proves(stored or _NOBODY, key, digits or "")
+    proven = (checking or letters.Checking()).second_proves(
+        *_digits_to_check(invitation, key, typed)
+    )
     why = _not_open(session, invitation, now)
     if why is not None or invitation is None:
         return _refused(session, why or "unknown")
@@ -253,16 +275,24 @@ def sign_in_with_digits(
     return _open(session, invitation, SECOND_LEVEL, now)
 
 
-def letter_of(session: Session, subject: Subject, party: str, typed: str, now: datetime) -> str:
+def letter_of(
+    session: Session,
+    subject: Subject,
+    party: str,
+    typed: str,
+    now: datetime,
+    checking: letters.Checking | None = None,
+) -> str:
     """The id of the letter that was typed again to prove a yes, when it is this person's own.
 
     Raises ConsentError `code_invalid` for every other code, after the same work. A wrong try of
-    this person's own letter counts with those of the door.
+    this person's own letter counts with those of the door. checking: as `sign_in_with_code`.
     """
     code = letters.read_code(typed)
     invitation = None if code is None else _letter(session, code.code_id)
-    code_id, secret = ("", "") if code is None else (code.code_id, code.secret)
-    proven = letters.proves(_NOBODY if invitation is None else invitation.verifier, code_id, secret)
+    asked = _to_check(invitation, code)
+    code_id = asked[1]
+    proven = (checking or letters.Checking()).proves(*asked)
     if invitation is None or _not_open(session, invitation, now) is not None:
         raise ConsentError("code_invalid")
     if (invitation.subject_id, invitation.party) != (subject.id, party):
@@ -281,6 +311,18 @@ def role_of(session: Session, subject: Subject, party: str) -> str:
         .order_by(Invitation.created_at.desc())
     )
     return session.scalars(newest).first() or "self"
+
+
+def _to_check(invitation: Invitation | None, code: letters.Letter | None) -> tuple[str, str, str]:
+    stored = _NOBODY if invitation is None else invitation.verifier
+    return (stored, "", "") if code is None else (stored, code.code_id, code.secret)
+
+
+def _digits_to_check(
+    invitation: Invitation | None, key: bytes, typed: str
+) -> tuple[str, bytes, str]:
+    stored = None if invitation is None else invitation.second_verifier
+    return stored or _NOBODY, key, read_digits(typed) or ""
 
 
 def _letter(session: Session, code_id: str) -> Invitation | None:

@@ -1,8 +1,9 @@
 """The door for patients with a letter: its code, then the six digits, each under one limiter.
 
 These functions sit at the edge: each opens its own unit of work, because a wrong try must be
-counted and audited although the request fails. The key that proves a yes is handed back to go into
-the browser's sealed cookie; it is never written down here.
+counted and audited although the request fails. The secret itself is checked before that unit of
+work, because Argon2id takes its time and only one can write at a time. The key that proves a yes is
+handed back to go into the browser's sealed cookie; it is never written down here.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from registry.access import ANONYMOUS
 from registry.accounts import attempts
 from registry.accounts.sessions import start
 from registry.database import SessionFactory
-from registry.transaction import unit_of_work
+from registry.transaction import reading, unit_of_work
 from studies.actor import Actor
 
 
@@ -74,9 +75,14 @@ def sign_in_with_letter(
     Raises ConsentError ``code_invalid`` for every kind of wrong code, or AccountError LOCKED when
     there were too many wrong tries from here.
     """
+    checking = letters.Checking()
+    with reading(factory) as session:
+        attempts.check(session, trier.keys(), now)
+        asked = subjects.code_to_check(session, typed)
+    checking.proves(*asked)
     with unit_of_work(factory, ANONYMOUS) as session:
         attempts.check(session, trier.keys(), now)
-        found = subjects.sign_in_with_code(session, typed, now=now)
+        found = subjects.sign_in_with_code(session, typed, now=now, checking=checking)
         arrived = _settle(session, found, trier, now, previous)
     if found.waits_for_digits:
         return Waiting(_key_of(typed))
@@ -100,6 +106,11 @@ def sign_in_with_digits(
     when to stop. AccountError LOCKED as for the letter.
     """
     key = attempts.digits_key(letter.code_id)
+    checking = letters.Checking()
+    with reading(factory) as session:
+        attempts.check(session, trier.keys(), now)
+        asked = subjects.digits_to_check(session, letter.code_id, letter.key, typed)
+    checking.second_proves(*asked)
     with unit_of_work(factory, ANONYMOUS) as session:
         attempts.check(session, trier.keys(), now)
         found = subjects.sign_in_with_digits(
@@ -109,6 +120,7 @@ def sign_in_with_digits(
             typed,
             now=now,
             resting=attempts.is_locked(session, key, now),
+            checking=checking,
         )
         arrived = _settle(session, found, trier, now, previous)
         if arrived is None:
@@ -135,12 +147,17 @@ def confirm_letter(
     Only a letter to this person about this patient will do; `about` names another subject that
     the caller knows to be the same patient. Raises as `sign_in_with_letter`.
     """
+    checking = letters.Checking()
+    with reading(factory) as session:
+        attempts.check(session, trier.keys(), now)
+        asked = subjects.code_to_check(session, typed)
+    checking.proves(*asked)
     with unit_of_work(factory, actor) as session:
         attempts.check(session, trier.keys(), now)
         subject = session.get_one(Subject, about or actor.id)
         right = True
         try:
-            subjects.letter_of(session, subject, party, typed, now)
+            subjects.letter_of(session, subject, party, typed, now, checking)
         except ConsentError:
             right = False
             attempts.count(session, trier.keys(), now)
