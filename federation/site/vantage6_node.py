@@ -278,8 +278,8 @@ class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
         """
         update = {
             "status": status,
-            "started_at": started.isoformat(),
-            "finished_at": datetime.now(UTC).isoformat(),
+            "started_at": _told(started),
+            "finished_at": _told(datetime.now(UTC)),
         }
         if code:
             update["log"] = code
@@ -289,7 +289,7 @@ class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
 
     def begin(self, run: Run, started: datetime) -> None:
         """Tell the server that this site works on a run."""
-        self.ask("patch", f"run/{run.id}", {"status": "active", "started_at": started.isoformat()})
+        self.ask("patch", f"run/{run.id}", {"status": "active", "started_at": _told(started)})
 
     def _my_number(self) -> int:
         """The node's own number, from its token: the server's word about itself."""
@@ -297,6 +297,11 @@ class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
             return int(json.loads(unb64(str(self._access_token).split(".")[1]))["sub"])
         except (ProtocolError, IndexError, KeyError, TypeError, ValueError) as error:
             raise NodeError("NOT_VANTAGE6") from error
+
+
+def _told(moment: datetime) -> str:
+    """A moment as the server reads it: it fails on one without a fraction of a second."""
+    return moment.isoformat(timespec="microseconds")
 
 
 def public_sha256(text: object) -> str:

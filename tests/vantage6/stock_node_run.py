@@ -125,11 +125,16 @@ def build(folder: Path) -> None:
         f"FROM {BASE}\nCOPY wheels /wheels\nENV PIP_NO_INDEX=1 PIP_FIND_LINKS=/wheels\n"
     )
     run("docker", "build", "-q", "-t", "local/python:wheels", context)
+    # Without BuildKit every stage above the target is built; those of the hub are left out.
+    text = (ROOT / "Dockerfile").read_text("utf-8")
+    above, _, rest = text.partition("# -- hub -")
+    file = folder / "Dockerfile"
+    file.write_text(above + rest[rest.index("# -- site -") :], "utf-8")
     for target, tag in (("algorithm", IMAGE), ("site", SITE_IMAGE)):
         say(f"build {target}")
         run(
             *("docker", "build", "--build-arg", "PYTHON=local/python:wheels"),
-            *("--target", target, "-t", tag, ROOT),
+            *("--target", target, "-t", tag, "-f", file, ROOT),
         )
 
 
