@@ -42,9 +42,9 @@ def key_of(
     if found is None:
         return Finding(
             "SITE_KEY",
-            WARN,
-            "The server has no public key of it yet.",
-            "Its program brings it when it starts; ask the hospital to start it.",
+            BAD,
+            "The server has no public key of it, so nothing is sent to it.",
+            f"oncokring vantage6 setup --public-key {slug}=FILE, with the file that it sent.",
             slug,
         )
     if found != row.key_sha256:

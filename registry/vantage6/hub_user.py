@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,26 +81,31 @@ def _role(server: Vantage6Client, organization: int) -> int:
     for row in server.list("role", organization_id=organization):
         if row.get("name") == ROLE:
             return int(row["id"])
+    made = server.post(
+        "role",
+        {
+            "name": ROLE,
+            "description": "Posts tasks and reads their results",
+            "rules": rules_of(server, RIGHTS),
+            "organization_id": organization,
+        },
+    )
+    return int(made["id"])
+
+
+def rules_of(server: Vantage6Client, rights: Sequence[tuple[str, str, str]]) -> list[int]:
+    """The server's numbers of these rights; SetUpError when it does not know one."""
     rules = {
         (row["name"], row["scope"], row["operation"]): int(row["id"]) for row in server.list("rule")
     }
-    lacking = [" ".join(right) for right in RIGHTS if right not in rules]
+    lacking = [" ".join(right) for right in rights if right not in rules]
     if lacking:
         raise SetUpError(
             "NO_RULE",
             f"The vantage6 server does not know the right '{lacking[0]}', which every server of "
             "version 4.15 has. Ask its administrator for that version.",
         )
-    made = server.post(
-        "role",
-        {
-            "name": ROLE,
-            "description": "Posts tasks and reads their results",
-            "rules": [rules[right] for right in RIGHTS],
-            "organization_id": organization,
-        },
-    )
-    return int(made["id"])
+    return [rules[right] for right in rights]
 
 
 def _check(found: Mapping[str, Any], chosen: Vantage6Settings, organization: int) -> None:
@@ -126,12 +131,17 @@ def kept_password(file: Path) -> str:
     """The password in `file`, made there (0600) when the file is not there yet."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        letters = "".join(_KINDS)
-        made = [secrets.choice(kind) for kind in _KINDS]
-        made += [secrets.choice(letters) for _ in range(PASSWORD_CHARACTERS - len(_KINDS))]
         file.touch(mode=0o600, exist_ok=False)
-        file.write_text("".join(made) + "\n", encoding="ascii")
+        file.write_text(make_password() + "\n", encoding="ascii")
     return file.read_text(encoding="utf-8").strip()
+
+
+def make_password() -> str:
+    """A password that the server takes and nobody guesses."""
+    letters = "".join(_KINDS)
+    made = [secrets.choice(kind) for kind in _KINDS]
+    made += [secrets.choice(letters) for _ in range(PASSWORD_CHARACTERS - len(_KINDS))]
+    return "".join(made)
 
 
 def _id_of(link: object) -> int | None:

@@ -4,10 +4,8 @@ An organisation for the hub and one for each hospital (named by its slug), one c
 node per hospital and the hub's user. It may be run again at any time: what is there stays, only
 what is missing is made, and no key is replaced unless that hospital is named for it.
 
-What the server itself does not allow (read in vantage6-server 4.15.2): nobody but an
-organisation's own node or user changes its public key. So a key that is known when the
-organisation is made goes along; otherwise the hospital's program brings it at its first start, and
-the fingerprint is written down here once the hospital has sent its file.
+A hospital makes its own pair of keys and sends the public half. It goes on the server, and its
+fingerprint into our database: the server is the directory of keys, and is not believed.
 """
 
 from __future__ import annotations
@@ -28,6 +26,7 @@ from registry.vantage6.hub_user import SetUpError, Step, ensure_user, hub_organi
 from registry.vantage6.invitation import Invitation
 from registry.vantage6.keys import fingerprint, for_server, load_or_make, on_server
 from registry.vantage6.models import Vantage6Site
+from registry.vantage6.uploading import upload
 from studies.actor import Actor
 from studies.events import announce
 
@@ -176,7 +175,18 @@ class SetUp:
             recorded = known.key_sha256 if known and known.server == self._chosen.url else None
         organization, there = self._site_organisation(slug, pem)
         given = None if pem is None else fingerprint(pem)
-        accepted = self._accepted(slug, given, recorded, there, renew=renew)
+        if given is not None and recorded not in (None, given) and not renew:
+            raise SetUpError(
+                "KEY_KNOWN",
+                f"The public key in the file for {slug} is not the one that was accepted before. "
+                f"When the hospital made a new one, say so: --new-key {slug}",
+            )
+        if pem is not None and there != given and (there is None or renew):
+            upload(self._server, self._chosen.url, organization, pem)
+            self.report.made.append(f"public key of {slug} on the server")
+            there = given
+        accepted = given or recorded
+        self._say_waiting(slug, accepted, there)
         if organization not in members:
             self._server.post(f"collaboration/{collaboration}/organization", {"id": organization})
             members.add(organization)
@@ -199,33 +209,21 @@ class SetUp:
             )
         )
 
-    def _accepted(
-        self, slug: str, given: str | None, recorded: str | None, there: str | None, *, renew: bool
-    ) -> str | None:
-        """Which fingerprint counts from now on, and a word about what does not fit yet."""
-        if given is not None and recorded not in (None, given) and not renew:
-            raise SetUpError(
-                "KEY_KNOWN",
-                f"The public key in the file for {slug} is not the one that was accepted before. "
-                f"When the hospital made a new one, say so: --new-key {slug}",
-            )
-        accepted = given or recorded
-        if not self._encrypted:
-            return accepted
+    def _say_waiting(self, slug: str, accepted: str | None, there: str | None) -> None:
+        """A word about a key that does not fit yet; the hospital is asked nothing until it does."""
+        if not self._encrypted or (accepted is not None and accepted == there):
+            return
         if accepted is None:
-            self.report.waiting.append(
-                f"{slug}: its public key. When the hospital has sent its file: "
-                f"--public-key {slug}=FILE"
-            )
+            said = f"its public key. When the hospital has sent it: --public-key {slug}=FILE"
         elif there is None:
-            self.report.waiting.append(f"{slug}: its program brings its public key when it starts")
-        elif there != accepted:
-            self.report.waiting.append(
-                f"{slug}: the server has another public key than the hospital sent, so nothing is "
-                "sent to it. Ask the hospital whether it is replacing its key; if not, somebody "
-                "else put that key there"
+            said = f"its public key, which the server has lost: --public-key {slug}=FILE"
+        else:
+            said = (
+                "a word with the hospital: the server has another public key than it sent, so "
+                "nothing is sent to it. When it made a new one: "
+                f"--new-key {slug} --public-key {slug}=FILE. When not, somebody else put it there"
             )
-        return accepted
+        self.report.waiting.append(f"{slug}: {said}")
 
     def _site_organisation(self, slug: str, pem: bytes | None) -> tuple[int, str | None]:
         found = self._organisation(slug)

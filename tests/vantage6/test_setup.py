@@ -17,6 +17,8 @@ import pytest
 from click.testing import CliRunner, Result
 from vantage6_lab import Administrator, make_key, server
 
+from federation.engines.vantage6_client import Vantage6Client
+from federation.engines.vantage6_keys import Connection
 from federation.site.vantage6_settings import read_given_file
 from registry.cli import cli
 from registry.database import engine_of, open_database, utc_now
@@ -28,6 +30,7 @@ from registry.vantage6.engine import open_engine
 from registry.vantage6.findings import Finding, exit_code
 from registry.vantage6.keys import fingerprint, load_or_make, on_server
 from registry.vantage6.models import Vantage6Site
+from registry.vantage6.uploading import upload
 from studies.actor import SYSTEM
 from studies.events import announce
 from studies.models import Institution, Membership, Network
@@ -201,8 +204,24 @@ def test_again_makes_nothing_and_shows_no_key(
     assert (office.records(), len(organisations(root))) == before
 
 
+def test_the_doctor_finds_what_is_missing(office: Office, first: object) -> None:
+    code, found = office.doctor()
+    assert code == 1
+    states = {key: each["state"] for key, each in found.items()}
+    for fine in ("CLIENT_VERSION", "SERVER_VERSION", "CLOCK", "CREDENTIALS", "ENCRYPTION"):
+        assert states[fine, ""] == "good", found[fine, ""]
+    assert states["HUB_KEY", ""] == "good"
+    assert states["WORKER", ""] == "warn"
+    assert states["SITE_KEY", "beta-ziekenhuis"] == "bad"
+    assert states["NODE", "beta-ziekenhuis"] == "warn"
+    assert all(each["change"] for each in found.values() if each["state"] != "good")
+    shown = office.type("vantage6 doctor")
+    assert "=> oncokring vantage6 setup --public-key beta-ziekenhuis=FILE" in shown.stdout
+    assert shown.stderr.count("\n") == 1
+
+
 def test_a_key_is_replaced_only_for_a_hospital_that_is_named(
-    office: Office, first: tuple[Result, Path], tmp_path: Path
+    office: Office, first: tuple[Result, Path], root: Administrator, tmp_path: Path
 ) -> None:
     (tmp_path / "new.pem").write_bytes(make_key().public)
     given = f"--public-key alfa-ziekenhuis={tmp_path / 'new.pem'}"
@@ -218,26 +237,32 @@ def test_a_key_is_replaced_only_for_a_hospital_that_is_named(
     assert after["alfa-ziekenhuis"][:2] == before["alfa-ziekenhuis"][:2]
     assert after["alfa-ziekenhuis"][2] == fingerprint((tmp_path / "new.pem").read_bytes())
     assert after["beta-ziekenhuis"] == before["beta-ziekenhuis"]
-    # The server still has the old one until the hospital brings the new one: doctor says so.
-    code, found = office.doctor()
-    assert code == 1
-    assert "another public key" in found["SITE_KEY", "alfa-ziekenhuis"]["sentence"]
+    found = organisations(root)
+    assert on_server(found["alfa-ziekenhuis"]["public_key"]) == after["alfa-ziekenhuis"][2]
+    assert office.doctor()[1]["SITE_KEY", "alfa-ziekenhuis"]["state"] == "good"
+    # Who put it there is gone again.
+    assert not [row for row in root.get("user", per_page=100)["data"] if "key-" in row["username"]]
 
 
-def test_the_doctor_finds_what_is_missing(office: Office, first: object) -> None:
-    code, found = office.doctor()
-    assert code == 1
-    states = {key: each["state"] for key, each in found.items()}
-    for fine in ("CLIENT_VERSION", "SERVER_VERSION", "CLOCK", "CREDENTIALS", "ENCRYPTION"):
-        assert states[fine, ""] == "good", found[fine, ""]
-    assert states["HUB_KEY", ""] == "good"
-    assert states["WORKER", ""] == "warn"
-    assert states["SITE_KEY", "beta-ziekenhuis"] == "bad"
-    assert states["NODE", "beta-ziekenhuis"] == "warn"
-    assert all(each["change"] for each in found.values() if each["state"] != "good")
-    shown = office.type("vantage6 doctor")
-    assert "=> oncokring vantage6 setup --public-key beta-ziekenhuis=FILE" in shown.stdout
-    assert shown.stderr.count("\n") == 1
+def test_a_key_that_the_server_swapped_is_noticed(
+    office: Office, first: object, root: Administrator, tmp_path: Path
+) -> None:
+    (tmp_path / "beta.pem").write_bytes(make_key().public)
+    given = f"--site beta-ziekenhuis --public-key beta-ziekenhuis={tmp_path / 'beta.pem'}"
+    done = office.setup(f"{given} --json")
+    assert done.exit_code == 0, (done.stderr, done.exception)
+    assert json.loads(done.stdout)["waiting"] == []
+    assert office.doctor()[1]["SITE_KEY", "beta-ziekenhuis"]["state"] == "good"
+    client = Vantage6Client(
+        Connection(server().url, server().root.username, server().root.password)
+    )
+    upload(client, server().url, office.records()["beta-ziekenhuis"][0], make_key().public)
+    client.close()
+    again = office.setup("--json")
+    assert "another public key" in json.loads(again.stdout)["waiting"][0]
+    swapped = office.doctor()[1]["SITE_KEY", "beta-ziekenhuis"]
+    assert swapped["state"] == "bad"
+    assert "another public key" in swapped["sentence"]
 
 
 def test_the_doctor_stops_where_nothing_more_can_be_seen(office: Office, first: object) -> None:
