@@ -143,6 +143,10 @@ class Vantage6Engine:
         """The hospital has another key, and said so by another way than the server."""
         self._tasks.pin(site, fingerprint)
 
+    def open_tasks(self) -> dict[int, str]:
+        """The site of each task on the server that is waited for, by the task's number there."""
+        return self._book.open_tasks()
+
     def _start(self) -> None:
         with self._starting:
             if self._started or self._closed.is_set():

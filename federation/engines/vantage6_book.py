@@ -135,6 +135,10 @@ class Book:
         with self._lock:
             return self._by_id.get(number)
 
+    def open_tasks(self) -> dict[int, str]:
+        with self._lock:
+            return {number: task.site for number, task in self._by_id.items()}
+
     def due(self) -> dict[int, Task]:
         """The tasks to ask after now; each is planned again, later."""
         soon = time.monotonic() + 0.1

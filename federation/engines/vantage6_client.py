@@ -43,6 +43,7 @@ MAX_ANSWER = 2 * MAX_ENCODED
 RENEW_SECONDS = 600.0
 #: After a refused password, seconds without another attempt: the server blocks who insists.
 LOGIN_PAUSE = 60.0
+UNREACHABLE = "VANTAGE6_UNREACHABLE"
 _CHUNK = 1 << 16
 _WORTH_REPEATING = (429, 500, 502, 503, 504)
 
@@ -162,16 +163,20 @@ class Vantage6Client(UserClient):  # type: ignore[misc]  # vantage6 carries no t
         """
         verb, attempt, renewed = method.upper(), 1, False
         while True:
-            self._sign_in()
+            made = False
             try:
+                self._sign_in()
+                made = True
                 status, data = self._once(verb, endpoint, json, params, dict(headers or {}))
-            except Vantage6Error as error:
-                if attempt >= ATTEMPTS or (error.unsure and verb != "GET"):
-                    raise
-            else:
                 if status in (401, 422) and not renewed and self._sign_in(refused=True):
                     renewed = True
                     continue
+            except Vantage6Error as error:
+                again = verb == "GET" or not (made and error.unsure)
+                if attempt >= ATTEMPTS or not again or error.code != UNREACHABLE:
+                    error.unsure = error.unsure and made
+                    raise
+            else:
                 if attempt >= ATTEMPTS or verb != "GET" or status not in _WORTH_REPEATING:
                     return _read(status, data, verb)
             time.sleep(FIRST_PAUSE * 2 ** (attempt - 1))
@@ -321,7 +326,7 @@ def _not_let_in(username: str) -> Vantage6Error:
 
 def _unreachable(*, unsure: bool) -> Vantage6Error:
     return Vantage6Error(
-        "VANTAGE6_UNREACHABLE",
+        UNREACHABLE,
         "The vantage6 server could not be reached, or did not answer in time. Check its address "
         "and whether it runs; work goes on by itself when it is back.",
         unsure=unsure,
