@@ -24,7 +24,7 @@ class Rejected(NodeError):
     """The server understood a request and turned it down."""
 
     def __init__(self, status: int) -> None:
-        super().__init__(f"HTTP_{status}")
+        super().__init__("REJECTED")
         self.status = status
 
 

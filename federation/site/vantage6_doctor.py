@@ -222,6 +222,11 @@ _CODES: Mapping[str, tuple[str, str, str]] = {
         "What answers is not a vantage6 server.",
         "Check the address in vantage6.toml; it ends in the path of the API, mostly /api.",
     ),
+    "REJECTED": (
+        BAD,
+        "The server turns this node's requests down.",
+        "Ask the network office whether the node was removed.",
+    ),
     "KEY_REFUSED": (
         BAD,
         "The server does not accept the node's key.",

@@ -11,7 +11,6 @@ from typing import Any
 
 import socketio
 
-from federation.site.vantage6_answers import NodeError
 from federation.site.vantage6_node import SiteClient
 
 SPACE = "/tasks"
@@ -72,8 +71,9 @@ class Events:
             socket = self._made()
             try:
                 self._hold(socket)
-            except (NodeError, socketio.exceptions.SocketIOError, OSError, ValueError):
-                pass
+            except Exception:
+                # Whatever a server sends here, the list of tasks is polled meanwhile.
+                self._gone.set()
             if self.online:
                 self.online = False
                 self._say("OFFLINE")

@@ -222,11 +222,12 @@ class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
         if not settings.encrypted:
             return []
         hub = self.ask("get", f"organization/{settings.hub_organization}")
-        if public_sha256(hub.get("public_key")) != settings.hub_key_sha256:
+        key = read_field(hub, "public_key")
+        if public_sha256(key) != settings.hub_key_sha256:
             raise Refused("HUB_KEY_CHANGED")
-        self._hub_key = hub["public_key"]
+        self._hub_key = key
         own = self.ask("get", f"organization/{settings.organization}")
-        same = public_sha256(own.get("public_key")) == settings.public_sha256
+        same = public_sha256(read_field(own, "public_key")) == settings.public_sha256
         return [] if same else ["OWN_KEY_DIFFERS"]
 
     def open_run(self, place: int) -> Run | None:
