@@ -26,7 +26,7 @@ from federation.engines.interface import Engine, Reply, SiteStatus
 from federation.methods.base import Ask, Column, Finished, Rows
 from federation.methods.registry import KINDS, parse
 from federation.query.terms import Terms
-from registry.bench import load, patients, utility
+from registry.bench import engines, load, patients, utility
 from registry.bench.analyses import ANALYSES, COHORTS, STUDY, query
 from registry.bench.pooled import MOST_ROWS, POOLED
 from registry.bench.processes import computing, megabytes
@@ -200,6 +200,14 @@ def _pooled(kind: str, table: pd.DataFrame) -> float | None:
 @click.option(
     "--sizes", default="1000,100000,1000000", show_default=True, help="Patients per site."
 )
+@click.option(
+    "--engine",
+    type=click.Choice(engines.ENGINES),
+    default="embedded",
+    show_default=True,
+    help="vantage6: the way over a real server beside the embedded engine, in one run.",
+)
+@click.option("--sites", default=SITES, show_default=True, help="Hospitals of --engine vantage6.")
 @click.option("--utility", "questions", type=int, help="Ask so many questions; count refusals.")
 @click.option("--patients", "choosing", type=int, help="Let so many patients choose at once.")
 @click.option("--seconds", default=60.0, show_default=True, help="How long the patients choose.")
@@ -216,6 +224,8 @@ def _pooled(kind: str, table: pd.DataFrame) -> float | None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 def bench(
     sizes: str,
+    engine: str,
+    sites: int,
     questions: int | None,
     choosing: int | None,
     seconds: float,
@@ -229,6 +239,9 @@ def bench(
     def say(text: str) -> None:
         words.print(text, highlight=False)
 
+    if engine == "vantage6":
+        engines.report(sizes, sites, as_json, say)
+        return
     if questions:
         click.echo(json.dumps(utility.measure(questions, say), indent=2))
         return
