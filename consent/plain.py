@@ -1,19 +1,20 @@
 """Patients who only ever spoke for themselves through the portal, read and judged many at a time.
 
 What the rule finds (consent/rule.py) for them is simple: of all that was said about an item the
-last word counts, and at the same moment a no goes before a yes. So a hospital's acts are read as
-one line each, and per patient a few masks of columns are laid over each other. Everybody about
+last word counts, and at the same moment a no goes before a yes. Who was asked about older data and
+has no yes to them counts with data since the first yes that stands. So a hospital's acts are read
+as one line each, and per patient a few masks of columns are laid over each other. Everybody about
 whom anything else is known is left to `consent.grounds.Judging`; a property test holds both
 together.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, NamedTuple
 
 from sqlalchemy import BigInteger, Text, case, func, select, type_coerce
 from sqlalchemy.orm import Session
@@ -23,13 +24,20 @@ from consent.grounds import Column, Judged, act_from
 from consent.items import ITEMS, with_parents
 from consent.models import ConsentEvent, ConsentMark, Subject, TextEnd, TextVersion
 from consent.models_people import Fact, Party
-from consent.nothing_new import COLLECT_NEW
-from consent.rule import ANY, SELF
-from consent.standing import PAPER
+from consent.rule import ANY, COLLECT_NEW, OLDER_DATA, SELF
+from consent.standing import PAPER, asking_older
 from studies.base import from_ms, to_ms
 
-#: A no to this is about data from before a moment, which needs more than the last word.
-PAST: Final = "use.past"
+
+class _Word(NamedTuple):
+    """What one thing said does: the columns that it opens, those it closes, its item when it is a
+    no, and the studies in which it shows that older data were asked about. opens: -1 for what is
+    not plain."""
+
+    opens: int
+    closes: int = 0
+    item: str = ""
+    asks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,43 +146,106 @@ class _Masks:
         self._needs = [
             sum(1 << place[study, code] for code in with_parents([item])) for study, item in columns
         ]
-        self._tables: dict[tuple[str, ...], dict[str, tuple[int, int, str]]] = {}
+        self._asking = asking_older(session)
+        studies = sorted({study for study, _ in columns})
+        # Per study: its columns, and the one of older data (0 where no text asks about them).
+        self._studies = [
+            (
+                study,
+                sum(1 << number for number, (of, _) in enumerate(columns) if of == study),
+                1 << place[study, OLDER_DATA] if (study, OLDER_DATA) in place else 0,
+            )
+            for study in studies
+        ]
+        self._tables: dict[tuple[str, ...], dict[str, _Word]] = {}
         self._rows: dict[int, tuple[bytes, int]] = {}
 
     def plain(self, rows: Iterable[tuple[Any, ...]]) -> Plain | None:
         """What is found of one patient by his acts; None when it takes more than the last word."""
-        words: list[tuple[int, int, int]] = []  # moment, a yes before a no, mask
-        grants: list[tuple[int, int, int, tuple[Any, ...]]] = []
+        said: list[tuple[int, bool, int, int, Any]] = []  # moment, a no?, leaf, mask, act
         newest: dict[Column, int] = {}
+        asked = 0
         for row in rows:
-            told = self._told(row)
-            if told is None:
+            words = self._told(row)
+            if words is None:
                 return None
-            yes, no, denied, (effective, recorded, study) = told
-            first, last = min(effective, recorded), max(effective, recorded)
-            if yes:
-                words.append((first, 0, yes))
-                grants.append((-first, row[2], yes, row))
-            if denied:
-                words.append((last, 1, no))
-                for item in denied:
-                    newest[study, item] = max(last, newest.get((study, item), 0))
+            effective, recorded, study = row[7:10]
+            opens = closes = 0
+            for word in words:
+                opens |= word.opens
+                closes |= word.closes
+                asked |= word.asks
+                if word.item:
+                    place = (study, word.item)
+                    newest[place] = max(effective, recorded, newest.get(place, 0))
+            if opens:
+                said.append((min(effective, recorded), False, row[2], opens, row))
+            if closes:
+                said.append((max(effective, recorded), True, row[2], closes, row))
+        said.sort(key=itemgetter(0, 1, 2))
         standing = 0
-        for _, is_no, mask in sorted(words):
+        for _, is_no, _, mask, _ in said:
             standing = standing & ~mask if is_no else standing | mask
-        bits, left = self._row(standing)
-        acts = []
-        for *_, yes, row in sorted(grants, key=itemgetter(0, 1)):
-            if yes & left:
-                acts.append((row[1], _act(row)))
-                left &= ~yes
-        denied_at = tuple((*place, at) for place, at in newest.items())
-        resting = tuple(sorted(receipt for receipt, _ in acts))
-        return Plain(Judged(bits, resting, denied_at), tuple(acts))
+        bits, mask = self._row(standing)
+        limits = self._limits(standing, mask, asked)
+        if limits is None:
+            return None
+        apart, older = limits
+        acts = self._newest(said, mask | older)
+        if apart:
+            acts |= self._first(said, apart)
+        return Plain(
+            Judged(
+                self._bytes(mask & ~apart) if apart else bits,
+                tuple(sorted(acts)),
+                tuple((*place, at) for place, at in newest.items()),
+                self._bytes(apart) if apart else b"",
+            ),
+            tuple((receipt, _act(row)) for receipt, row in acts.items()),
+        )
 
-    def _told(
-        self, row: tuple[Any, ...]
-    ) -> tuple[int, int, list[str], tuple[int, int, str]] | None:
+    def _limits(self, standing: int, mask: int, asked: int) -> tuple[int, int] | None:
+        """The columns that count with data of some time only; those that let older data count.
+
+        None where the hospital is not told about older data, though somebody was asked.
+        """
+        apart = older = 0
+        for number, (_, own, past) in enumerate(self._studies):
+            if asked >> number & 1 and mask & own:
+                if not past:
+                    return None
+                if standing & past:
+                    older |= past
+                else:
+                    apart |= mask & own
+        return apart, older
+
+    def _newest(self, said: Sequence[tuple[int, bool, int, int, Any]], left: int) -> dict[str, Any]:
+        """Per column of `left` the newest act that opens it; of two at one moment the first."""
+        found: dict[str, Any] = {}
+        for _, is_no, _, mask, row in sorted(said, key=lambda each: (-each[0], each[2])):
+            if not is_no and mask & left:
+                found[row[1]] = row
+                left &= ~mask
+        return found
+
+    def _first(
+        self, said: Sequence[tuple[int, bool, int, int, Any]], wanted: int
+    ) -> dict[str, Any]:
+        """Per column of `wanted` the first act of those that still stand."""
+        standing = 0
+        firsts: list[tuple[int, Any]] = []
+        for _, is_no, _, mask, row in said:
+            if is_no:
+                standing &= ~mask
+                firsts = [(own & ~mask, act) for own, act in firsts]
+            else:
+                firsts.append((mask & ~standing, row))
+                standing |= mask
+        return {row[1]: row for own, row in firsts if own & wanted}
+
+    def _told(self, row: tuple[Any, ...]) -> list[_Word] | None:
+        """What was said in one act; None when it is not plain."""
         said, ends, least_proof, most_proof = row[3:7]
         same, most = row[7:15], row[15:23]
         effective, recorded, study, network, site, party, channel, text = same
@@ -183,42 +254,34 @@ class _Masks:
         if party != SELF or channel == PAPER or max(effective, recorded) > self._now:
             return None
         table = self._tables.setdefault((study, network, site, text), {})
-        yes, no, denied = 0, 0, []
+        words = []
         for word in said.split(","):
             found = table.get(word)
             if found is None:
                 found = table[word] = self._word(word, study, network, site, text)
-            if found[0] < 0:
+            if found.opens < 0:
                 return None
-            yes |= found[0]
-            no |= found[1]
-            if found[2]:
-                denied.append(found[2])
-        return yes, no, denied, (effective, recorded, study)
+            words.append(found)
+        return words
 
-    def _word(
-        self, word: str, study: str, network: str, site: str, text: str
-    ) -> tuple[int, int, str]:
-        """The columns that one thing said opens, those it closes, and its item when it is a no.
-
-        -1 for what is not plain.
-        """
+    def _word(self, word: str, study: str, network: str, site: str, text: str) -> _Word:
         kind, item, category, counts = word.split(" ")
         grants = kind == "granted"
-        wide = ANY in (study, network, site, item, category)
-        of_times = item == COLLECT_NEW or (item == PAST and not grants)
-        if of_times or (grants and wide):
-            return -1, 0, ""
-        mask = 0
-        if network in (ANY, self._network) and site in (ANY, self._site):
-            for number, (of, about) in enumerate(self._columns):
-                if study in (ANY, of) and item in (ANY, about):
-                    if category in (ANY, ITEMS[about].category):
-                        mask |= 1 << number
+        if item == COLLECT_NEW or (grants and ANY in (study, network, site, item, category)):
+            return _Word(-1)
+        here = network in (ANY, self._network) and site in (ANY, self._site)
+        mask = asks = 0
+        for number, (of, about) in enumerate(self._columns):
+            if here and study in (ANY, of) and item in (ANY, about):
+                if category in (ANY, ITEMS[about].category):
+                    mask |= 1 << number
+        if here and (item == OLDER_DATA or (grants and text in self._asking)):
+            for number, (of, _, _) in enumerate(self._studies):
+                asks |= (study in (ANY, of)) << number
         if not grants:
-            return 0, mask, item
+            return _Word(0, mask, item, asks)
         good = text in self._good and not {(text, item), (text, ANY)} & self._ended
-        return (mask if good and counts == "1" else 0), 0, ""
+        return _Word(mask if good and counts == "1" else 0, asks=asks)
 
     def _row(self, standing: int) -> tuple[bytes, int]:
         """The bits of a row, and the same as a mask: a closed parent closes its children."""
@@ -228,6 +291,9 @@ class _Masks:
             mask = sum(1 << number for number, bit in enumerate(bits) if bit)
             row = self._rows[standing] = bits, mask
         return row
+
+    def _bytes(self, mask: int) -> bytes:
+        return bytes(mask >> number & 1 for number in range(len(self._columns)))
 
 
 def _act(row: tuple[Any, ...]) -> Act:

@@ -38,7 +38,10 @@ from .conftest import NOW, STUDY, Hub, load
 SITE, NETWORK = "zuyderland", ONCOZON.slug
 STUDIES = ("x", "y")
 ASKED = ("study.join", "use.record", "use.network", "use.past")
-COLUMNS = tuple((study, item) for study in STUDIES for item in with_parents(ASKED[:3]))
+# One study asks about older data, the other does not.
+COLUMNS = tuple(
+    (study, item) for study in STUDIES for item in with_parents(ASKED[: 4 - (study == "y")])
+)
 PATIENTS = 240
 DAY = timedelta(days=1)
 
@@ -268,6 +271,12 @@ def normal(state: State) -> dict[str, Any]:
             handle: [bool(mask[place]) for mask in state.granted]
             for place, handle in enumerate(names)
         },
+        "within": {
+            handle: [bool(mask[place]) for mask in state.within]
+            for place, handle in enumerate(names)
+        },
+        "own": sorted(tuple(vars(no).values()) for no in state.evidence.own),
+        "texts": state.evidence.texts,
         "acts": sorted(
             (names[act.handle], act.act, act.study, act.text, act.party, act.kind, act.yes, act.at)
             for act in state.evidence.acts
