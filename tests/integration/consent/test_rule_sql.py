@@ -81,7 +81,7 @@ def filled(factory: SessionFactory, chance: random.Random) -> Iterator[tuple[Ses
             approved_by=[],
             valid_from=START,
             created_at=START,
-            suspended_at=START,
+            suspended_at=START + timedelta(days=4),
         )
         session.add(wrong)
         session.flush()

@@ -29,7 +29,11 @@ def test_a_coordinator_writes_a_text_and_looks_at_it(visit: Visit, seen: Seen) -
     at_each_width(page, seen, "texts-overview")
     page.get_by_role("link", name="Versie 1").click()
     at_each_width(page, seen, "texts-version")
-    page.go_back()
+    page.get_by_role("link", name="Er is iets mis").click()
+    page.locator("main form button").click()
+    expect(page.locator("#error-summary")).to_be_focused()
+    at_each_width(page, seen, "texts-suspend")
+    page.goto(page.url.replace("/1/suspend", ""))
 
     page.get_by_role("button", name="Schrijf een nieuwe versie").click()
     at_each_width(page, seen, "texts-editor")
