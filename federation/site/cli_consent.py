@@ -146,14 +146,21 @@ def paper() -> None:
 @click.option("--text", "text_version", default="", help="Number of the text on the form.")
 @click.option("--signed-on", type=_DAY, required=True, help="Date of the signature.")
 @click.option("--language", type=click.Choice(["nl", "en"]), default="nl", show_default=True)
-@click.option("--party", default="self", help="Representative who signed, as site person names.")
+@click.option(
+    "--party",
+    default=None,
+    help="Who signed: self, or a representative as site person names. Needed where others speak "
+    "for the patient too.",
+)
 @click.option("--how", type=click.Choice(["paper", "desk", "phone"]), default="paper")
 @click.option("--scan", type=_FILE, default=None, help="The scan, of which only a hash is kept.")
 @_BY
 @_ANY
 def paper_enter(directory: Path, number: str, by: str, any_number: bool, **given: Any) -> None:
     """Enter a form. A no works at once; a yes waits until a second person confirms it."""
+    from consent.parties import SELF
     from federation.site.paper import Form, scan_hash
+    from federation.site.parties import person
 
     answers = {item: said for said in ("yes", "no", "later") for item in given[said]}
     if len(answers) < sum(len(given[said]) for said in ("yes", "no", "later")):
@@ -168,14 +175,18 @@ def paper_enter(directory: Path, number: str, by: str, any_number: bool, **given
     with at_desk(directory, by) as desk:
         if given["study"] is not None:
             desk.check_study(given["study"])
+        handle = desk.handle(number, any_number=any_number)
+        if given["party"] is None and person(desk.database, handle).speakers:
+            # A patient's own no is lifted by nobody else: a parent's must not become one.
+            stop("Say who signed or called: --party self, or --party p-… (see site person).", 2)
         form = Form(
-            handle=desk.handle(number, any_number=any_number),
+            handle=handle,
             study=given["study"] or "*",
             answers=answers,
             signed_on=given["signed_on"].date(),
             text_version=given["text_version"],
             language=given["language"],
-            party=given["party"],
+            party=given["party"] or SELF,
             how=given["how"],
             scan_sha256="" if given["scan"] is None else scan_hash(given["scan"]),
         )

@@ -199,6 +199,21 @@ def test_a_form_that_cannot_be_right_is_not_entered(site, database, wrong):
     assert database.execute("SELECT count(*) FROM denial").fetchone() == (0,)
 
 
+def test_whose_no_it_is_must_be_said_where_others_speak_too(site, database):
+    """A patient's own no is lifted by nobody else: a parent's call must not become one."""
+    child = ("--number", "P1", "--by", "Anna")
+    done("person", site, *child, "--born", f"{NOW.year - 8}-05")
+    parent = done("person", site, *child, "--add", "parent")["representatives"][0]["party"]
+    no = ("--study", "onco", "--stop", "--how", "phone", "--signed-on", TODAY)
+    refused = run("paper enter", site, *child, *no)
+    assert refused.exit_code == 2
+    assert "--party self" in refused.stderr
+    done("paper enter", site, *child, *no, "--party", parent)
+    assert database.execute("SELECT count(*) FROM own_denial").fetchone() == (0,)
+    done("paper enter", site, *child, *no, "--party", "self")
+    assert database.execute("SELECT count(*) FROM own_denial").fetchone() == (1,)
+
+
 def test_stopping_by_phone_closes_everything_and_never_goes_away(site, database):
     done(
         *("paper enter", site, "--number", "P1", "--all-studies", "--how", "phone"),
