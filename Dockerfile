@@ -69,10 +69,11 @@ COPY federation/disclosure federation/disclosure
 COPY federation/protocol federation/protocol
 COPY federation/engines/__init__.py federation/engines/vantage6_wire.py federation/engines/
 COPY federation/site federation/site
-COPY consent/__init__.py consent/bands.py consent/encoding.py consent/errors.py \
-    consent/evidence.py consent/log.py \
+COPY consent/__init__.py consent/bands.py consent/catalogue.py consent/catalogue.yaml \
+    consent/encoding.py consent/errors.py \
+    consent/evidence.py consent/items.py consent/log.py \
     consent/parties.py consent/passkeys.py consent/proof.py consent/rule.py \
-    consent/second_factor.py consent/snapshot.py consent/
+    consent/second_factor.py consent/snapshot.py consent/text_id.py consent/
 RUN pip install --no-deps --no-build-isolation --no-index .
 
 FROM base AS site

@@ -55,7 +55,8 @@ def copied(stage: str) -> list[Path]:
             path = ROOT / source
             assert path.exists(), f"{source} is copied and does not exist"
             found.update(path.rglob("*.py") if path.is_dir() else [path])
-    return sorted(path for path in found if path.relative_to(ROOT).parts[0] in OURS)
+    python = [path for path in found if path.suffix == ".py"]
+    return sorted(path for path in python if path.relative_to(ROOT).parts[0] in OURS)
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:
