@@ -7,6 +7,7 @@ so with :func:`studies.looking.read_only` and cannot write on either database.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,8 +16,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
+from registry.turns import QueuedConnection, Turns
 from studies.looking import READ_ONLY
 
 SessionFactory = sessionmaker[Session]
@@ -49,8 +52,15 @@ def make_engine(url: str) -> Engine:
                 "Give a path, such as sqlite:////var/lib/oncokring/hub.sqlite."
             )
         make_private(Path(parsed.database))
-        engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000}, **POOL)
-        event.listen(engine, "connect", _sqlite_connect)
+        queued = {"timeout": BUSY_TIMEOUT_MS / 1000, "factory": QueuedConnection}
+        engine = create_engine(parsed, connect_args=queued, **POOL)
+        turns = Turns()
+
+        def connected(dbapi_connection: QueuedConnection, _record: Any) -> None:
+            dbapi_connection.turns = turns
+            _sqlite_connect(dbapi_connection)
+
+        event.listen(engine, "connect", connected)
         event.listen(engine, "begin", _sqlite_begin)
         return _watched(engine)
     if parsed.get_backend_name() == "postgresql":
@@ -123,7 +133,7 @@ def engine_of(factory: SessionFactory) -> Engine:
     return engine
 
 
-def _sqlite_connect(dbapi_connection: Any, _record: Any) -> None:
+def _sqlite_connect(dbapi_connection: QueuedConnection) -> None:
     # SQLAlchemy's begin event must be the only one that begins, so that it can say IMMEDIATE.
     dbapi_connection.isolation_level = None
     cursor = dbapi_connection.cursor()
@@ -141,6 +151,11 @@ def _sqlite_connect(dbapi_connection: Any, _record: Any) -> None:
 def _sqlite_begin(connection: Connection) -> None:
     reading = bool(connection.get_execution_options().get(READ_ONLY))
     connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reading else 'OFF'}")
+    raw = connection.connection.dbapi_connection
+    if not reading and isinstance(raw, QueuedConnection):
+        if not raw.wait_for_turn(BUSY_TIMEOUT_MS / 1000):
+            locked = sqlite3.OperationalError("database is locked")
+            raise OperationalError("BEGIN IMMEDIATE", None, locked)
     # A deferred transaction that starts to write later fails with "database is locked" when
     # another wrote in between; IMMEDIATE waits its turn up to busy_timeout instead.
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

@@ -6,8 +6,8 @@ from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from migrations import run as migrations
 from registry.database import (
@@ -17,6 +17,7 @@ from registry.database import (
     make_engine,
     open_database,
 )
+from registry.turns import QueuedConnection, Turns
 from studies.actor import SYSTEM
 from studies.events import announce
 from studies.looking import read_only
@@ -95,6 +96,44 @@ def test_a_database_that_forgets_is_refused(factory: SessionFactory) -> None:
             connection.commit()
         with pytest.raises(ValueError, match="synchronous_commit=off"):
             check_durable(engine)
+
+
+def test_writers_of_a_sqlite_file_take_turns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("registry.database.BUSY_TIMEOUT_MS", 200)
+    engine = make_engine(f"sqlite:///{tmp_path / 'hub.sqlite'}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE came (who INTEGER)")
+    with engine.begin() as first:
+        # Whoever waits too long is told so, and is not in the way of the others afterwards.
+        with pytest.raises(OperationalError, match="locked"), engine.begin():
+            pass
+        came: list[int] = []
+        monkeypatch.setattr("registry.database.BUSY_TIMEOUT_MS", 10_000)
+
+        def write(who: int) -> None:
+            with engine.begin() as connection:
+                connection.exec_driver_sql("INSERT INTO came VALUES (?)", (who,))
+                came.append(who)
+
+        writers = [Thread(target=write, args=(who,)) for who in range(8)]
+        (queue,) = {connection_turns(first)}
+        for number, writer in enumerate(writers, 1):
+            writer.start()
+            while len(queue._waiting) < number:
+                pass
+    for writer in writers:
+        writer.join()
+    assert came == list(range(8))
+    engine.dispose()
+
+
+def connection_turns(connection: Connection) -> Turns:
+    raw = connection.connection.dbapi_connection
+    assert isinstance(raw, QueuedConnection)
+    assert raw.turns is not None
+    return raw.turns
 
 
 @pytest.mark.parametrize(
