@@ -19,6 +19,7 @@ from typing import Any, Final
 from consent.parties import SELF
 from consent.proof import act_of
 from consent.rule import ANY
+from consent.snapshot import CLOCK_SKEW
 from federation.protocol.encoding import unb64
 from federation.site import audit
 from federation.site.denials import close
@@ -313,13 +314,14 @@ def _list_issued(database: sqlite3.Connection) -> datetime | None:
     """When the consent list in use was made, by the hub's clock; None without a list.
 
     A clock at the desk that is slow must not make a "no" older than a yes that was said before it.
+    Never much later than when it came here: a hub could date its list so that no yes opens again.
     """
-    row = database.execute("SELECT message FROM snapshot").fetchone()
+    row = database.execute("SELECT message, applied_at FROM snapshot").fetchone()
     if row is None:
         return None
     # It was verified before it was kept. `issued` is in whole seconds, rounded down.
     claims = json.loads(unb64(row[0].split(b".")[1].decode("ascii")))
-    return moment(claims["issued"] * 1000 + 999)
+    return min(moment(row[1]) + CLOCK_SKEW, moment(claims["issued"] * 1000 + 999))
 
 
 def _entered(row: tuple[Any, ...]) -> Entered:

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from consent import letters
 from consent.proof import act_of, proof_key
+from federation.protocol.encoding import b64, canonical
 from federation.protocol.keys import key_id
 from federation.protocol.messages import TYP_SITE_MESSAGE, verify
 from federation.site import audit
@@ -197,6 +198,17 @@ def test_a_form_that_cannot_be_right_is_not_entered(site, database, wrong):
     assert found.exit_code == 2, found.stdout
     assert database.execute("SELECT count(*) FROM paper_act").fetchone() == (0,)
     assert database.execute("SELECT count(*) FROM denial").fetchone() == (0,)
+
+
+def test_a_list_dated_far_ahead_does_not_keep_a_later_yes_from_counting(site, database):
+    """A no at the desk is later than the list in use, but never much later than now."""
+    body = b"h." + b64(canonical({"issued": 4_070_908_800})).encode() + b".s"
+    with transaction(database):
+        database.execute("INSERT INTO snapshot VALUES (1, 1, ?, ?)", (body, milliseconds(NOW)))
+    no = ("--study", "onco", "--stop", "--how", "phone", "--signed-on", TODAY, "--by", "Anna")
+    done("paper enter", site, "--number", "P1", *no)
+    [(said,)] = database.execute("SELECT at FROM denial")
+    assert milliseconds(NOW) <= said <= milliseconds(NOW + timedelta(minutes=10))
 
 
 def test_whose_no_it_is_must_be_said_where_others_speak_too(site, database):
