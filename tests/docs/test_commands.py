@@ -31,6 +31,7 @@ ELSEWHERE: Mapping[str, str | tuple[str, str]] = {
     r"python3 dev\.py (demo|serve|test|bench)( .*)?": "tests/dev/test_dev.py",
     r"python3 dev\.py check": ("no test", "the suite has its own architecture tests"),
     r"python3 dev\.py lock.*": ("no test", "needs the package index; changes requirements/"),
+    r"oncokring vantage6 .*": "tests/vantage6/test_setup.py",
     r"echo uv \| .*": ("no test", "needs the package index"),
     r"oncokring site (join|connect|doctor) .*": "tests/vantage6/test_node.py",
     r"oncokring site link .*": "tests/vantage6/test_algorithm.py",
