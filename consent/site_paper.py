@@ -13,7 +13,7 @@ from consent.items import ITEMS
 from consent.models import ConsentEvent, Receipt
 from consent.proof import act_of, site_prover
 from consent.recording import mark, say
-from consent.rule import ANY
+from consent.rule import ANY, COLLECT_NEW
 from consent.site_facts import Told, moment, text
 
 PAPER: Final = "paper"
@@ -106,11 +106,15 @@ def _said(answers: Mapping[str, str], study: str) -> list[Said]:
         if dict(answers) != {ANY: "no"}:
             raise ValueError("all at once can only be stopped")
         return [Said("withdrawn", ANY, study, ANY)]
-    if any(item not in ITEMS for item in answers):
+    # "Nothing new" (level W2) can be said at the desk; allowing it again takes the letter.
+    stops = [item for item, answer in answers.items() if (item, answer) == (COLLECT_NEW, "no")]
+    asked = {item: answer for item, answer in answers.items() if item not in stops}
+    if any(item not in ITEMS for item in asked):
         raise ConsentError("unknown_item")
-    return [
-        Said(_KIND[answer], item, study, ITEMS[item].category) for item, answer in answers.items()
+    said = [
+        Said(_KIND[answer], item, study, ITEMS[item].category) for item, answer in asked.items()
     ]
+    return [*said, *(Said("withdrawn", item, study, ANY) for item in stops)]
 
 
 def _answers(value: object) -> dict[str, str]:

@@ -13,6 +13,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final
 
 from federation.query.codebook import Codebook
+from federation.query.dated import named_in_dates
 from federation.query.errors import did_you_mean
 from federation.query.units import above
 from federation.query.variables import Variable
@@ -56,6 +57,7 @@ class _Planner:
         self._derived = derived
         self._file = name
         self._units = codebook.units
+        self._dated = named_in_dates(codebook)
         self._items: dict[str, dict[str, Node]] = {}
         self._resolved: dict[tuple[str, str], Node] = {}
         self._kinds: dict[tuple[str, str], Kind] = {}
@@ -91,7 +93,7 @@ class _Planner:
             self._resolved[unit, name]
             for unit, items in self._items.items()
             for name in items
-            if name not in self._tables[unit].let
+            if name not in self._tables[unit].let or name in self._dated
         ]
         while left:
             for each in parts(left.pop()):
@@ -183,7 +185,7 @@ class _Planner:
             items={
                 name: self._resolved[unit, name]
                 for name in self._items[unit]
-                if name not in table.let or (unit, name) in self._needed
+                if name not in table.let or name in self._dated or (unit, name) in self._needed
             },
             kinds=kinds,
             variables=tuple(variables),

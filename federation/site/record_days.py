@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from consent.snapshot import NO_END, NO_START, Mask, Snapshot
 from federation.query.codebook import Codebook
+from federation.query.dated import dates_of, named_in_dates
 from federation.query.record_dates import DayOf
 from federation.query.units import above
 from federation.query.variables import Variable
@@ -62,7 +63,7 @@ def days_of(table: Table) -> Days:
 
 def date_units(codebook: Codebook, units: Mapping[str, UnitRows]) -> dict[str, UnitRows]:
     """The rows of each unit with the days of their data. Unchanged for a codebook without dates."""
-    if not codebook.whole.dates:
+    if not dates_of(codebook):
         return dict(units)
     found: dict[str, UnitRows] = {}
     for unit, rows in units.items():
@@ -78,6 +79,7 @@ def _seen(
     codebook: Codebook, units: Mapping[str, UnitRows], unit: str
 ) -> tuple[dict[str, Dates], dict[str, NDArray[Any]]]:
     """The dates and the variables of each row, those of the units above included."""
+    named = named_in_dates(codebook)
     dates: dict[str, Dates] = {}
     columns: dict[str, NDArray[Any]] = {}
     places: Places = np.arange(units[unit].n)
@@ -86,7 +88,7 @@ def _seen(
         if rows is None:
             break
         for item, value in rows.items.items():
-            if isinstance(value, Dates | Texts) and item in _named(codebook):
+            if isinstance(value, Dates | Texts) and item in named:
                 dates.setdefault(item, as_dates(value).take(places))
         for variable, values in rows.columns.items():
             if values.dtype.kind == "f":
@@ -97,11 +99,6 @@ def _seen(
     return dates, columns
 
 
-def _named(codebook: Codebook) -> frozenset[str]:
-    days = [day for each in codebook.whole.dates.values() for day in (each.first, each.last) if day]
-    return frozenset(day.name for day in days)
-
-
 def _days(
     codebook: Codebook,
     unit: str,
@@ -110,7 +107,7 @@ def _days(
     n: int,
 ) -> Days:
     """Of a unit's own dates, without what its rows belong to."""
-    told = codebook.whole.dates.get(unit)
+    told = dates_of(codebook).get(unit)
     if told is None:
         return unknown(n)
     first, last = (_ends(day, dates, columns, n) for day in (told.first, told.last))

@@ -132,8 +132,8 @@ def level_words(level: str) -> tuple[str, str]:
         "W2": (
             _("Nothing new"),
             _(
-                "Nothing new is used or sent to you. If your hospital cannot tell old data from "
-                "new, it does not count you at all."
+                "Nothing new is used or sent to you. What is of before today stays in use. Data "
+                "without a date are not used."
             ),
         ),
         "W3": (

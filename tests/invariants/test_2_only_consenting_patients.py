@@ -5,9 +5,16 @@ Five real hospitals. A spy sits where rows enter the statistics. More on snapsho
 tests/disclosure/test_consent_at_the_site.py; the decision rule: tests/unit/consent.
 """
 
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
+from hospitals import CODEBOOK, START
+
+from consent.rule import ANY, COLLECT_NEW
+from federation.query.codebook import load_codebook
+from federation.site.denials import close
+from federation.site.store import open_store, transaction
 
 COUNT = {"kind": "count", "by": []}
 MEAN = {"kind": "describe", "variables": ["ca125"]}
@@ -65,6 +72,45 @@ def test_who_is_unknown_to_the_hub_is_never_read(hospitals, five, rows_seen):
     outcome = net.ask(MEAN)
     assert outcome.envelope["result"]["n"] == everybody(net)
     assert MARK not in rows_seen["values"]
+
+
+@pytest.mark.parametrize("dates", ["", "dates: {patient: {first: diagnosed, last: %s}}\n"])
+def test_data_of_a_time_that_a_patient_does_not_allow_are_never_read(
+    hospitals, five, rows_seen, dates
+):
+    """Who wants nothing new counts with records of before; without dates in the codebook, or in the
+    record, not at all. 60 said so; of 20 the record reaches into the month in which they did, of 10
+    nobody knows from when it is."""
+    for place in range(30):
+        five["h1"][place]["HDR_CA125"] = str(MARK)
+        five["h1"][place]["HDR_LAST"] = f"{START:%d-%m-%Y}"
+        if place >= 20:
+            five["h1"][place]["HDR_DIAG"] = ""
+    for place in range(30, 60):
+        five["h1"][place] |= {"HDR_DIAG": "03-04-2019", "HDR_LAST": "08-09-2020"}
+    days = CODEBOOK.replace(b"fu_days: {type: duration,", b"fu_days: {type: duration, unit: days,")
+    last = "{from: diagnosed, plus: fu_days}"
+    head = (dates % last if dates else "").encode()
+    net = hospitals(five, codebook=load_codebook(days.replace(b"variables:", head + b"variables:")))
+    rows = [row["HDR_PATIENT_NO"] for row in five["h1"]]
+    nothing_new(net, "h1", rows[:60], START - timedelta(days=1))
+    outcome = net.ask(MEAN)
+    assert outcome.envelope["result"]["n"] == everybody(net) - (30 if dates else 60)
+    assert MARK not in rows_seen["values"]
+    # An earlier "no" of one of them is another state of consent, as a withdrawal is.
+    consenting = net.programs["h1"]._consenting
+    before = consenting.state
+    nothing_new(net, "h1", rows[30:31], START - timedelta(days=9000))
+    consenting.check(0, net.now, timedelta(hours=1))
+    assert consenting.state != before
+
+
+def nothing_new(net, site, numbers, at):
+    """At the desk of a hospital, while its program runs."""
+    here = net.directories[site]
+    with closing(open_store(here.database)) as books, transaction(books):
+        for number in numbers:
+            close(books, here.handles.handle(number), ANY, [COLLECT_NEW], at)
 
 
 @pytest.mark.parametrize("state", ["stale", "none", "older than demanded"])

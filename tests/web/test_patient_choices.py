@@ -44,7 +44,7 @@ def stop(patient: Patient, path: str, **sent: str) -> str:
                 *("contact.questionnaire", "contact.newstudy", "contact.results"),
                 *("bio.blood", "collect.new"),
             },
-            False,
+            True,
         ),
         ("W3", {"*"}, False),
         ("W4", {"*"}, False),
@@ -61,6 +61,7 @@ def test_each_level_of_stopping(
     assert (set(said), set(said.values())) == (kinds, {"withdrawn"})
     page = patient.get("keuzes").text
     assert ("u doet mee</span>" in page) == takes_part
+    assert ("Gegevens van voor die dag tellen nog mee" in page) == (level == "W2")
     assert ("Vernietigen wat kan" in page) == (level == "W4")
 
 

@@ -278,3 +278,16 @@ def test_the_form_on_paper_is_public(browser: FlaskClient, rich: None) -> None:
     assert page.status_code == 200
     assert page.text.count('class="paper-box"') == 33
     assert browser.get("/studies/no-such-study/paper").status_code == 404
+
+
+def test_who_allows_no_older_data_reads_from_when_data_count(
+    patient: Patient, rich: None, factory: SessionFactory
+) -> None:
+    patient.record(patient.answer_all("yes"))
+    page = patient.get("keuzes").text
+    assert "u doet mee</span>" in page
+    assert "Alleen gegevens vanaf" not in page
+    patient.post(f"{OWN}/stoppen", item="use.past")
+    page = patient.get("keuzes").text
+    assert "u doet mee</span>" in page
+    assert "Alleen gegevens vanaf" in page

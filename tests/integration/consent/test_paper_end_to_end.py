@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ from sqlalchemy import select
 
 from consent import service as consent
 from consent.acts import Circumstances, Said
+from consent.encoding import to_ms
 from consent.items import ITEMS
 from consent.models import ConsentEvent
 from consent.proof import letter_prover, proof_key, site_prover
 from consent.recording import mark, say
+from consent.rule import COLLECT_NEW
 from consent.site_messages import processed
 from consent.witnessing import note_witness
 from federation.protocol.keys import SigningKey
@@ -116,6 +119,33 @@ def test_paper_counts_when_two_checked_it_and_no_longer_after_a_no(place: Place)
     here.tell(now)
     counting.take(now + timedelta(minutes=1))
     assert not counting.counts("1", now + timedelta(minutes=1))
+
+
+def test_nothing_new_can_be_said_by_phone_and_is_not_taken_back_on_paper(place: Place) -> None:
+    here, counting = place.here, Counting(place.here)
+    handle, now = here.handles.handle("1"), NOW + timedelta(minutes=1)
+    form = Form(handle, STUDY, YES, NOW.date(), text_version=place.hub.text)
+    with transaction(here.database):
+        number = here.paper("Anna").enter(form, NOW)
+        here.paper("Bram").confirm(number, NOW)
+        stop = Form(handle, STUDY, {COLLECT_NEW: "no"}, NOW.date(), how="phone")
+        here.paper("Anna").enter(stop, now)
+    assert here.tell(now) == {"taken": 2}
+    [study] = consent.choices(place.hub.session, here.subject("1"), now + timedelta(minutes=1))
+    assert study.counts
+    assert study.nothing_new is not None
+    now += timedelta(minutes=2)
+    counting.take(now)
+    assert counting.counts("1", now)
+    snapshot = counting.consenting.snapshot
+    assert snapshot is not None
+    _, until = snapshot.limits([handle], STUDY, REQUIRES)
+    assert until[0] == to_ms(NOW + timedelta(minutes=1))  # when the hospital heard it
+    with transaction(here.database):
+        again = replace(form, answers={COLLECT_NEW: "yes"})
+        number = here.paper("Anna").enter(again, now)
+        here.paper("Bram").confirm(number, now)
+    assert here.tell(now + timedelta(minutes=1)) == {"refused": 1}
 
 
 def test_the_hub_cannot_make_a_form_nor_stretch_one(place: Place) -> None:

@@ -19,6 +19,7 @@ from consent.rule import (
     Scope,
     Window,
     decide,
+    nothing_new_since,
     window,
 )
 
@@ -161,6 +162,14 @@ def test_a_no_in_person_is_overruled_by_nobody() -> None:
     assert not decide(X, [no(1), theirs], day(9), needs=mentor).permit
     assert decide(X, [no(1), theirs, yes(6)], day(9), needs=mentor).permit
     assert not decide(X, [no(1), yes(6)], day(9), needs=frozenset()).permit
+
+
+def test_since_when_nothing_new_is_said_also_where_nothing_is_granted() -> None:
+    stop = no(5, COLLECT_NEW)
+    assert window(X, [stop], day(9)) is None
+    assert nothing_new_since(X, [stop], day(9)) == day(5)
+    assert nothing_new_since(X, [stop, yes(7, COLLECT_NEW)], day(9)) is None
+    assert nothing_new_since(X, [stop], day(9), known_at=day(4)) is None
 
 
 def test_what_was_known_then() -> None:
