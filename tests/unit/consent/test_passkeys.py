@@ -163,5 +163,7 @@ def test_a_letter_vouches_for_one_key_of_one_person(device: Authenticator) -> No
         {"site": "zuyderland"},
     ):
         assert not replace(made, **changed).proved_by(mac, key), changed
+    # A line break moves words from one field to the next; it must stop nobody else's yes either.
+    assert not replace(made, rp_id="hub\n.example").proved_by(mac, key)
     with pytest.raises(ValueError, match="one line"):
         _ = replace(made, rp_id="hub\nexample").canonical
