@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
@@ -11,8 +12,10 @@ from werkzeug.test import TestResponse
 
 from consent.models import ConsentEvent, Receipt
 from registry.database import SessionFactory
+from studies.actor import SYSTEM
+from studies.events import announce
 
-from .conftest import OWN
+from .conftest import OWN, SITE
 
 Token = Callable[[FlaskClient], str]
 
@@ -73,3 +76,16 @@ def receipts(factory: SessionFactory) -> int:
 def receipt_of(response: TestResponse) -> str:
     assert response.status_code == 303, response.text[:2000]
     return response.location.rsplit("/", 1)[1]
+
+
+def stop(patient: Patient, path: str, **sent: str) -> str:
+    return receipt_of(patient.post(path, **sent))
+
+
+def hidden_of(page: str) -> dict[str, str]:
+    found = dict(re.findall(r'type="hidden" name="([^"]*)" value="([^"]*)"', page))
+    return {name: value for name, value in found.items() if name in ("key", "item")}
+
+
+def consent_announce(session: Any) -> None:
+    announce(session, actor=SYSTEM, action="consent.destroy_reported", about=f"institution:{SITE}")
