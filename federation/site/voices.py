@@ -111,17 +111,19 @@ class Voices:
             words[name] = min(at, words.get(name, at))
         return found
 
-    def last_words(self, study: str, item: str, place: int) -> dict[str, int]:
-        """Each person's last yes to an item for one patient."""
+    def last_words(self, study: str, item: str) -> dict[int, dict[str, int]]:
+        """By place each person's last yes to an item."""
         acts, named = self.evidence.acts, self.naming(study, item)
-        named = named[acts["handle"][named] == place]
-        words: dict[str, int] = {}
-        for party, at in zip(
-            acts["party"][named].tolist(), self.moments[named].tolist(), strict=True
+        found: dict[int, dict[str, int]] = {}
+        for place, party, at in zip(
+            acts["handle"][named].tolist(),
+            acts["party"][named].tolist(),
+            self.moments[named].tolist(),
+            strict=True,
         ):
-            name = self.evidence.parties[party]
+            words, name = found.setdefault(place, {}), self.evidence.parties[party]
             words[name] = max(at, words.get(name, at))
-        return words
+        return found
 
 
 def with_own(needed: frozenset[str], own: bool) -> frozenset[str]:

@@ -95,11 +95,11 @@ def _new_data(
     for handle, of_study, at, own in new_data:
         if of_study in (study, ANY) and handle in place:
             noes.setdefault(place[handle], []).append((at, own))
+    spoken = voices.last_words(study, COLLECT_NEW) if noes else {}
     for patient, said in noes.items():
         own = any(in_person for _, in_person in said)
         wanted = with_own(voices.several.get(patient, ALONE), own)
-        words = voices.last_words(study, COLLECT_NEW, patient)
-        words = {party: at for party, at in words.items() if party in wanted}
+        words = {p: at for p, at in spoken.get(patient, {}).items() if p in wanted}
         # What the last one to say yes again had not heard of is unanswered.
         heard = min(words.values()) if wanted and wanted <= words.keys() else NO_START
         unanswered = [at for at, _ in said if at >= heard]
