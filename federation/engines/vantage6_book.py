@@ -34,8 +34,8 @@ class Task:
     message: bytes
     handle: str  # its name on the server
     key: tuple[str, bytes]
+    made: float
     waiting: set[str] = field(default_factory=set)
-    made: float = field(default_factory=time.monotonic)
     id: int | None = None
     started: float | None = None  # when we first saw the site work on it
     look_at: float = 0.0
@@ -74,7 +74,7 @@ class Book:
         key = (site, hashlib.sha256(message).digest())
         with self._lock:
             known = self._by_key.get(key)
-            task = known or Task(site, message, handle, key)
+            task = known or Task(site, message, handle, key, time.monotonic())
             self._by_key[key] = task
             task.waiting.add(handle)
             self._by_handle[handle] = task
