@@ -35,7 +35,7 @@ from studies.models import Institution
 BITS = 2048
 #: Seconds in which every node must have told the server that it is there.
 CONNECT_SECONDS = 90.0
-CONNECTED = b" CONNECTED"
+CONNECTED, ENDED = " CONNECTED", "ENDED\n"  # as the nodes' logs say it
 
 
 class Vantage6NotHere(Exception):
@@ -43,7 +43,7 @@ class Vantage6NotHere(Exception):
 
 
 class Vantage6Network:
-    """A server with one node process per site directory, from ``__enter__`` to ``__exit__``.
+    """A server with a node process per site directory, from ``__enter__`` to ``__exit__``.
 
     ``factory`` is the hub's database, which must know the sites as institutions.
     """
@@ -62,7 +62,7 @@ class Vantage6Network:
         self._paths = dict(sites)
         self._factory = factory
         self._say = say
-        self._nodes: dict[str, subprocess.Popen[bytes]] = {}
+        self._nodes: subprocess.Popen[bytes] | None = None
         python = find_python()
         self._own_server = server is None
         if python is None and server is None:
@@ -108,8 +108,7 @@ class Vantage6Network:
         self._say(f"Making {len(self._paths)} organisations and nodes on it, with their keys")
         self._set_up()
         self._say(f"Connecting {len(self._paths)} sites as nodes, each a process of its own")
-        for slug in self._paths:
-            self._start_node(slug)
+        self._start_nodes()
         self._wait_for_nodes()
 
     def _set_up(self) -> None:
@@ -131,15 +130,13 @@ class Vantage6Network:
         for invitation in report.invitations:
             join(self._paths[invitation.slug], invitation.to_dict(), bits=BITS)
 
-    def _start_node(self, slug: str) -> None:
-        with self._log(slug).open("ab") as log:
-            self._nodes[slug] = subprocess.Popen(  # noqa: S603  our own module, no shell
-                [
-                    sys.executable,
-                    "-m",
-                    "registry.trial.vantage6_node_process",
-                    str(self._paths[slug]),
-                ],
+    def _start_nodes(self) -> None:
+        arguments = [
+            text for slug, path in self._paths.items() for text in (str(self._log(slug)), str(path))
+        ]
+        with (self._folder / "nodes.log").open("ab") as log:
+            self._nodes = subprocess.Popen(  # noqa: S603  our own module, no shell
+                [sys.executable, "-m", "registry.trial.vantage6_nodes", *arguments],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -147,29 +144,32 @@ class Vantage6Network:
 
     def _wait_for_nodes(self) -> None:
         until = time.monotonic() + CONNECT_SECONDS
-        waiting = set(self._nodes)
+        waiting = sorted(self._paths)
         while waiting:
-            waiting = {slug for slug in waiting if CONNECTED not in self._log(slug).read_bytes()}
-            ended = sorted(slug for slug in waiting if self._nodes[slug].poll() is not None)
-            if ended or (waiting and time.monotonic() > until):
-                slug = (ended or sorted(waiting))[0]
+            time.sleep(0.05)
+            said = {slug: self._said(slug) for slug in waiting}
+            waiting = [slug for slug in waiting if CONNECTED not in said[slug]]
+            ended = [slug for slug in waiting if ENDED in said[slug]]
+            alive = self._nodes is not None and self._nodes.poll() is None
+            if waiting and (ended or not alive or time.monotonic() > until):
+                slug = (ended or waiting)[0]
                 raise Vantage6NotHere(
                     f"The node of {slug} did not connect; its log is {self._log(slug)}."
                 )
-            time.sleep(0.05)
+
+    def _said(self, slug: str) -> str:
+        log = self._log(slug)
+        return log.read_text("utf-8") if log.exists() else ""
 
     def _log(self, slug: str) -> Path:
         return self._folder / f"node-{slug}.log"
 
     def close(self) -> None:
         """End nodes and server; a second call does nothing."""
-        nodes, self._nodes = self._nodes, {}
-        for node in nodes.values():
-            node.kill()
-        for node in nodes.values():
-            node.wait()
-            if node.stdin is not None:
-                node.stdin.close()
+        nodes, self._nodes = self._nodes, None
+        if nodes is not None and nodes.stdin is not None:
+            nodes.stdin.close()  # which ends them all
+            nodes.wait()
         if self._own_server:
             self.server.stop()
 
