@@ -78,6 +78,12 @@ def take_part(hub: Hub, subject: Subject, minutes: int) -> dict[str, bool]:
     return {each.study.slug: each.counts for each in found}
 
 
+def limited(hub: Hub, subject: Subject, minutes: int) -> bool:
+    """Whether nothing new may be used in any of the studies."""
+    found = consent.choices(hub.session, subject, NOW + minutes * MINUTE)
+    return all(each.nothing_new is not None for each in found)
+
+
 def undo(
     hub: Hub, subject: Subject, receipt: Receipt, minutes: int, how: Circumstances = PROVED
 ) -> list[Receipt]:
@@ -100,13 +106,15 @@ def test_one_press_brings_back_what_held_in_every_study(hub: Hub) -> None:
     both, none = {STUDY: True, SECOND: True}, {STUDY: False, SECOND: False}
     for minutes, level in ((2, "W2"), (6, "W3"), (10, "W4")):
         stopped = stop(hub, subject, level, minutes)
-        assert take_part(hub, subject, minutes) == none
+        assert take_part(hub, subject, minutes) == (both if level == "W2" else none)
+        assert limited(hub, subject, minutes) == (level == "W2")
         with pytest.raises(ConsentError, match="proof_needed"):
             undo(hub, subject, stopped, minutes + 1, Circumstances())
         made = undo(hub, subject, stopped, minutes + 1)
         assert sorted(each.study for each in made) == [STUDY, SECOND]
         assert undo(hub, subject, stopped, minutes + 2) == made  # the same form, nothing new
         assert take_part(hub, subject, minutes + 1) == both
+        assert not limited(hub, subject, minutes + 1)
     [order] = withdrawing.orders(hub.session, subject)
     assert order.cancelled_at is not None
     # W1 stops messages only; nobody ever said yes to one, so there is nothing to bring back
