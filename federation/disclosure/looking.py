@@ -172,7 +172,8 @@ def take_doubts(pooled: Arrays, labels: Sequence[str]) -> frozenset[str]:
 
 
 Recognises = Callable[[Mapping[str, Mark]], Collection[str]]
-"""Which of these sets, by label and mark, earlier answers make up at all hospitals alike."""
+"""Which of these sets, by label and mark, earlier answers make up at all hospitals alike. The
+analysis set comes first; the others may be made up of earlier answers and of that one."""
 
 
 def agree(
@@ -194,7 +195,8 @@ def agree(
 
     A set that earlier answers tell somewhere needs those bounds, too, unless it is recognised: one
     hospital may have been told more than the others. Hospitals recognise; the hub (None) takes
-    their word for it.
+    their word for it. As in each hospital's own judgement, the analysis set counts among what is
+    told: without its bounds, or when it is not recognised itself, the run ends here.
     """
     flagged, bound = pooled.get("look.flagged"), pooled.get("look.bound")
     told, marks = pooled.get("look.told"), pooled.get("look.marks")
@@ -220,8 +222,8 @@ def agree(
     open_to_doubt = {labels[place] for place in near if told[place] > 0} - unsafe
     doubted: set[str] = set()
     if recognises is not None and open_to_doubt:
-        asked = {label: by_label[label] for label in labels if label in open_to_doubt}
-        doubted = open_to_doubt - set(recognises(asked))
+        asked = [labels[0], *(label for label in labels[1:] if label in open_to_doubt)]
+        doubted = open_to_doubt - set(recognises({label: by_label[label] for label in asked}))
     if by_label[COHORT] == by_label[labels[0]]:
         doubted.discard(COHORT)  # nobody lacks a value
     hideable = {*cells, COHORT}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Mapping
+from operator import or_
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,13 +35,22 @@ class Recognising:
     def recognises(
         self, run: str, method: Method, ask: Ask, marks: Mapping[str, Mark]
     ) -> Collection[str]:
-        """The labels of those of these sets that earlier answers make up at all hospitals alike."""
+        """The labels of those of these sets that earlier answers make up at all hospitals alike.
+
+        The first of `marks` is the analysis set. Another set may also be made up of that one and
+        earlier answers: the number of one tells the number of the other, and the analysis set is
+        judged by itself. So the women follow from everybody, who are new, and the men of before.
+        """
         self._catch_up()
         defined = self._definitions(run, method, ask)
         labels = list(marks)
         vectors = np.array([_vector(defined[label], marks[label]) for label in labels], np.uint8)
-        found = self._known.recognises(vectors)
-        return {label for label, told in zip(labels, found, strict=True) if told}
+        told = self._known.recognises(vectors)
+        left = self._known.rest(vectors)
+        analysis = Recognition(SIZE)
+        analysis.add(left[:1])
+        told[1:] = map(or_, told[1:], analysis.recognises(left[1:]))
+        return {label for label, is_told in zip(labels, told, strict=True) if is_told}
 
     def _definitions(self, run: str, method: Method, ask: Ask) -> dict[str, NDArray[np.uint8]]:
         if self._current[0] != run:
