@@ -222,17 +222,17 @@ class Closure:
 
     def _outside(self, row: Reals, parts: Reals) -> Reals:
         """`row` with one more column in the sample where the set is not nought; there is one."""
-        for number, block in enumerate(self._blocks):
-            reduced = self._reduced(number)
-            places = np.flatnonzero(self._modulo(parts @ reduced))
-            if len(places) > 0:
-                place = int(self._chance.choice(places))
-                column = self._parts @ reduced[:, place]
-                column[: self._stored] += block[:, place]
-                self._sample = np.append(self._sample, number * BLOCK + place)
-                self._seen = np.column_stack((self._seen, self._modulo(column)))
-                return np.append(row, self._modulo(parts @ reduced[:, place, None]))
-        raise AssertionError("a digest that is not nought is of a row that is not")
+        number, places = next(
+            (number, places)
+            for number in range(len(self._blocks))
+            if len(places := np.flatnonzero(self._modulo(parts @ self._reduced(number)))) > 0
+        )
+        reduced, place = self._reduced(number), int(self._chance.choice(places))
+        column = self._parts @ reduced[:, place]
+        column[: self._stored] += self._blocks[number][:, place]
+        self._sample = np.append(self._sample, number * BLOCK + place)
+        self._seen = np.column_stack((self._seen, self._modulo(column)))
+        return np.append(row, self._modulo(parts @ reduced[:, place, None]))
 
     def _digest(self, bits: Bits) -> Reals:
         """The sums of the random vectors over a set."""

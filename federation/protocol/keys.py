@@ -21,7 +21,6 @@ from federation.protocol.encoding import b64, unb64
 from federation.protocol.errors import ProtocolError
 
 _KEY_BYTES = 32
-_MOST_AGREED = 1_000
 
 
 def key_id(public: str) -> str:
@@ -102,7 +101,8 @@ class BoxKey:
         )
 
     def agree(self, other_public: str) -> bytes:
-        """The 32 shared bytes with the owner of `other_public` (RFC 7748), worked out once.
+        """The 32 shared bytes with the owner of `other_public` (RFC 7748), worked out once for
+        each: ask only with keys that are pinned.
 
         ProtocolError for a key that is malformed or of low order.
         """
@@ -112,8 +112,6 @@ class BoxKey:
                 shared = self._private.exchange(other)
             except (ValueError, InvalidKey) as error:
                 raise ProtocolError("BAD_KEY") from error
-            if len(self._agreed) >= _MOST_AGREED:
-                self._agreed.clear()
             self._agreed[other_public] = shared
         return self._agreed[other_public]
 

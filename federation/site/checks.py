@@ -54,6 +54,10 @@ class Questions:
         self._read[asked.run_sha256] = found
         return found
 
+    def check(self, question: Question, asked: StepMessage) -> None:
+        """As `check_question`, once per run: all that it looks at is the same in all messages."""
+        question.ask.once("fits here", lambda _: check_question(self._directory, question, asked))
+
 
 def read_question(directory: SiteDirectory, asked: StepMessage) -> Question:
     """The question as this hospital understands it: study agreed here, codebook as agreed, query

@@ -30,7 +30,7 @@ from federation.protocol.errors import ProtocolError
 from federation.query.refusals import Refused
 from federation.site.alone import OwnReleases
 from federation.site.answering import Answering, Prepared
-from federation.site.checks import Question, Questions, check_approval, check_question
+from federation.site.checks import Question, Questions, check_approval
 from federation.site.consenting import Consenting
 from federation.site.data import DataStore
 from federation.site.directory import SiteDirectory
@@ -160,7 +160,7 @@ class Pipeline:
 
     def _work(self, question: Question, asked: StepMessage, now: datetime) -> Outgoing:
         self._check_approval(question, asked, now)
-        check_question(self._directory, question, asked)
+        self._questions.check(question, asked)
         state = self._state(asked)
         max_age = timedelta(minutes=self._directory.policy.consent_max_age_min)
         self._consenting.check(asked.min_snapshot, now, max_age)
@@ -184,8 +184,7 @@ class Pipeline:
                 return self._replay(question, asked, decision.replay, now)
             if decision.judgement is not None and counted.contributes:
                 share = self._directory.policy.budget.rank_max_share_of_n
-                method, ask = question.method, question.ask
-                self._own.check(method, ask, decision.judgement, counted, share)
+                self._own.check(question.method, question.ask, decision.judgement, counted, share)
             votes = self._votes(question, asked, decision, counted)
             if state is not None and (state.votes is None or not state.votes.same(votes)):
                 # Another answer left since the look: what all agreed on may no longer hold.
