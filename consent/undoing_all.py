@@ -52,6 +52,13 @@ def may_undo_all(session: Session, subject: Subject, receipt: Receipt, now: date
     return session.scalar(last) == receipt.first_leaf
 
 
+def brings_back(session: Session, subject: Subject, receipt: Receipt, now: datetime) -> list[str]:
+    """The studies of which one press says again what held before; none where that cannot be."""
+    if not may_undo_all(session, subject, receipt, now):
+        return []
+    return [each.study for each in again(session, subject, receipt, now) if each.text is not None]
+
+
 def again(session: Session, subject: Subject, receipt: Receipt, now: datetime) -> list[Again]:
     """By study what held before this act and no longer does because of it."""
     earlier = _events(session, receipt, ConsentEvent.leaf < receipt.first_leaf)

@@ -160,10 +160,10 @@ def _last_receipt(session: Session, subject: Subject, study: Study) -> Receipt |
 
 
 def _undo_until(session: Session, subject: Subject, receipt: Receipt | None) -> datetime | None:
-    if receipt is None or not (
-        undoing.may_undo(session, subject, receipt, g.now)
-        or undoing_all.may_undo_all(session, subject, receipt, g.now)
-    ):
+    if receipt is None:
+        return None
+    alone = undoing.may_undo(session, subject, receipt, g.now)
+    if not alone and not undoing_all.brings_back(session, subject, receipt, g.now):
         return None
     return receipt.recorded_at + undoing.WITHIN
 

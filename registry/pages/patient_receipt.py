@@ -173,9 +173,7 @@ def _page(session: Session, study: str, receipt: str, errors: dict[str, str]) ->
     undoes = said[0].evidence.get("undoes", "") if said else ""
     undone = _undone_by(session, found)
     wide = found.study == ANY
-    may_undo_all = wide and undoing_all.may_undo_all(session, subject, found, g.now)
-    back = _again(session, found) if may_undo_all else []
-    comes_back = [each.study for each in back if each.text is not None]
+    comes_back = undoing_all.brings_back(session, subject, found, g.now) if wide else []
     left = undoing_all.left_stopped(session, subject, found, g.now) if wide and undone else []
     return render_template(
         "patient/done.html",
@@ -186,12 +184,10 @@ def _page(session: Session, study: str, receipt: str, errors: dict[str, str]) ->
         level=level,
         role=said[0].actor_role if said else "self",
         words=_words(session, said),
-        may_undo=bool(comes_back)
-        if may_undo_all
-        else undoing.may_undo(session, subject, found, g.now),
+        may_undo=bool(comes_back) or undoing.may_undo(session, subject, found, g.now),
         comes_back=comes_back,
         still_stopped=left,
-        needs_code=may_undo_all and proving.prover() is None,
+        needs_code=bool(comes_back) and proving.prover() is None,
         undone=undone,
         undoes=session.get(Receipt, undoes) if undoes else None,
         elsewhere=bool(carried(session, found)),

@@ -208,6 +208,7 @@ def test_objecting_and_taking_it_back(
     # made by mistake, all use comes back in one press; an objection to reuse is taken back
     done = patient.get(f"alles/klaar/{receipt}").text
     assert ("Heeft u zich vergist?" in done) == (what == "everything")
+    assert ("#undo" in patient.get("keuzes").text) == (what == "everything")
     assert "Mijn bezwaar intrekken" in patient.get("bezwaar").text
     assert patient.post("bezwaar/terug").status_code == 422  # it opens, so it needs the letter
     clock.now += timedelta(minutes=1)
