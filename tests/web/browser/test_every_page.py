@@ -23,6 +23,7 @@ PUBLIC = (
     "/privacy",
     "/accessibility",
     "/help",
+    "/status",
     "/mijn",
 )
 SIGNED_IN = (
@@ -42,6 +43,7 @@ SIGNED_IN = (
     ("committee", "/sign-in/confirm"),
     ("coordinator", "/c"),
     ("coordinator", f"/c/study/{STUDY}/hospitals"),
+    ("coordinator", "/status"),
     ("auditor", "/audit"),
     ("auditor", "/audit?verify=1"),
 )
