@@ -13,10 +13,11 @@ from typing import Any
 
 from flask import g
 from flask_smorest import abort  # type: ignore[import-untyped]
+from sqlalchemy.orm import Session
 
 from consent import service, withdrawing
 from consent.errors import ConsentError
-from consent.models import Invitation
+from consent.models import Invitation, Receipt, Subject
 from consent.proof import LETTER, Prove, Statement
 from registry.access import rule
 from registry.accounts import proving
@@ -104,7 +105,7 @@ def withdraw(header: Mapping[str, str], form: Mapping[str, Any]) -> Mapping[str,
     else:
         made = withdrawing.withdraw_level(session, study=study, level=level, **same)
     carry(session, made, level)
-    return shown(session, subject, made)
+    return _stopped(session, subject, made)
 
 
 @blueprint.post("/me/objections")
@@ -130,7 +131,22 @@ def object_to(header: Mapping[str, str], form: Mapping[str, Any]) -> Mapping[str
         circumstances=proving.circumstances("", channel="api"),
     )
     carry(session, made)
-    return shown(session, subject, made)
+    return _stopped(session, subject, made)
+
+
+def _stopped(session: Session, subject: Subject, made: Receipt) -> Mapping[str, Any]:
+    """As `shown`; where the log is damaged without the document. A "no" is never held up."""
+    try:
+        return shown(session, subject, made)
+    except ConsentError as error:
+        if error.code != "log_inconsistent":
+            raise
+    return {
+        "receipt": made.id,
+        "recorded_at": made.recorded_at,
+        "document": {},
+        "deliveries": service.deliveries(session, subject, made),
+    }
 
 
 def _made_by_client(given: Mapping[str, Any]) -> Prove:

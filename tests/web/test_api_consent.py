@@ -216,6 +216,26 @@ def test_the_levels_of_stopping(
         assert len(session.scalars(select(DestroyOrder)).all()) == orders
 
 
+def test_a_damaged_log_holds_no_stop_up(
+    signed_in: SignedIn, send: Callable[..., Any], factory: SessionFactory, clock: Any
+) -> None:
+    """The receipt cannot be proved then; the "no" is written down all the same."""
+    with factory() as session:
+        session.connection().exec_driver_sql("DROP TRIGGER log_leaf_no_delete")
+        session.connection().exec_driver_sql("DELETE FROM log_leaf WHERE number = 0")
+        announce(session, actor=SYSTEM, action="consent.damaged", about="test")
+        session.commit()
+    clock.now += timedelta(minutes=1)
+    client = signed_in("mine")
+    body = {"study": OWN, "language": "nl"}
+    made = send(client, "/api/v1/me/withdrawals", body, "stop-0001")
+    assert (made.status_code, made.get_json()["document"]) == (200, {})
+    with factory() as session:
+        number = made.get_json()["receipt"]
+        query = select(ConsentEvent.kind).where(ConsentEvent.receipt_id == number)
+        assert session.scalars(query).all() == ["withdrawn"]
+
+
 def test_stopping_and_objecting_are_checked(signed_in: SignedIn, send: Callable[..., Any]) -> None:
     client = signed_in("mine")
     for body in (
