@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, LargeBinary, String
+from sqlalchemy import ForeignKey, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from consent.models import SHA256
@@ -103,3 +103,23 @@ class Erasure(Base):
     ground: Mapped[str] = mapped_column(String(40))
     by: Mapped[list[str]] = mapped_column(Json)
     at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class NoConsentDecision(Base):
+    """A decision that data of a study may be used without asking. Nobody counts by it; see
+    consent/no_consent.py. `ground`: "a" or "b" of art. 7:458 BW; `reference`: of the approval."""
+
+    __tablename__ = "consent_route"
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    study: Mapped[str] = mapped_column(ForeignKey("study.slug"), index=True)
+    ground: Mapped[str] = mapped_column(String(1))
+    reason: Mapped[str] = mapped_column(Text)
+    reference: Mapped[str] = mapped_column(Text)
+    asked_by: Mapped[str] = mapped_column(String(64))
+    asked_at: Mapped[datetime] = mapped_column(UtcTime)
+    decided_by: Mapped[str | None] = mapped_column(String(64))
+    decided_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    until: Mapped[datetime] = mapped_column(UtcTime)
+    ended_by: Mapped[str | None] = mapped_column(String(64))
+    ended_at: Mapped[datetime | None] = mapped_column(UtcTime)

@@ -59,6 +59,7 @@ AUDITED: Mapping[str, tuple[str, ...]] = {
             "consent_party",
             "consent_passkey",
             "consent_receipt",
+            "consent_route",
             "consent_site_message",
             "consent_snapshot",
             "consent_subject",

@@ -6,6 +6,7 @@ import click
 
 from registry.commands.consent_erase import erase
 from registry.commands.consent_import import import_messages
+from registry.commands.consent_route import route
 from registry.commands.consent_text import text
 
 
@@ -16,4 +17,5 @@ def consent() -> None:
 
 consent.add_command(erase)
 consent.add_command(import_messages)
+consent.add_command(route)
 consent.add_command(text)

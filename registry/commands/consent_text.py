@@ -156,7 +156,7 @@ def approve(draft_id: str, name: str, change_class: str) -> None:
         study, seen = found.study, drafts.draft_sha256(session, found)
         _say_differences(session, study, found.content)
         click.echo(f"study {study}, class {found.change_class}, sha256 {seen}", err=True)
-    by = _prove(factory, name)
+    by = prove(factory, name)
     with unit_of_work(factory, by) as session:
         if not may_approve(session, by, study):
             raise click.ClickException(
@@ -239,7 +239,8 @@ def _say_differences(session: Session, study: str, content: Mapping[str, Any]) -
                     click.echo(f"{language} {part.code}: {shown}", err=True)
 
 
-def _prove(factory: Any, name: str) -> Actor:
+def prove(factory: Any, name: str) -> Actor:
+    """The person with this account, by password and one-time code."""
     password = click.prompt("Password", hide_input=True, err=True)
     code = click.prompt("One-time code", hide_input=True, err=True)
     arrived = signing.sign_in(
