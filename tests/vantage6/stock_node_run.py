@@ -106,9 +106,11 @@ def docker(folder: Path) -> Iterator[None]:
         )
         yield
     finally:
-        left = subprocess.run(["docker", "ps", "-q"], capture_output=True, text=True).stdout.split()
+        left = subprocess.run(
+            ["docker", "ps", "-aq"], capture_output=True, text=True
+        ).stdout.split()
         if left:
-            run("docker", "kill", *left)
+            run("docker", "rm", "-f", *left)
         daemon.terminate()
         daemon.wait(60)
 
