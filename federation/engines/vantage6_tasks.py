@@ -142,7 +142,6 @@ class Tasks:
         answer = self.client.get(
             "task",
             init_user_id=self.client.user_id,
-            collaboration_id=self._connection.collaboration,
             per_page=min(2 * len(ids) + 10, 100),
         )
         rows = _get(answer, "data")
