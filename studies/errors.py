@@ -5,6 +5,7 @@ from typing import Final
 
 CODES: Final[Mapping[str, str]] = {
     "not_found": "There is nothing with this name here. Check the name.",
+    "bad_phone": "A phone number has digits, spaces and dashes. Give it as people dial it.",
     "name_taken": "This name is already in use. Choose another one.",
     "bad_name": (
         "A short name has small letters, digits and dashes, starts with a letter and is at most "

@@ -6,6 +6,7 @@ announces what it did (studies/events.py). Refusals are StudiesError with a stab
 
 from studies.loading import load_network, shipped_codebook
 from studies.nodes import enrol_node, note_node
+from studies.phones import set_phone
 from studies.reading import (
     get_participation,
     get_study,
@@ -36,6 +37,7 @@ __all__ = [
     "move_study",
     "note_node",
     "open_sites",
+    "set_phone",
     "shipped_codebook",
     "tighten_terms",
 ]

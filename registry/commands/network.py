@@ -105,6 +105,20 @@ def sites() -> None:
 
 
 @network.command()
+@click.argument("site")
+@click.argument("number", default="")
+def phone(site: str, number: str) -> None:
+    """Set the number that patients of SITE call; it stands on each of their pages."""
+    by = operator()
+    with unit_of_work(open_hub_database(), by) as session:
+        try:
+            studies.set_phone(session, site, number.strip(), actor=by)
+        except StudiesError as error:
+            raise click.UsageError(f"{site}: {error.message}") from error
+    click.echo(f"{site}\t{number.strip() or 'no number'}")
+
+
+@network.command()
 def peers() -> None:
     """Print the public keys of all accepted programs: the list for `oncokring site pin`."""
     with reading(open_hub_database()) as session:

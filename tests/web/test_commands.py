@@ -62,6 +62,14 @@ def test_an_account_from_nothing_to_signed_in_secrets(terminal: Terminal) -> Non
     assert again["password"] != shown["password"]
 
 
+def test_the_number_that_patients_call(terminal: Terminal) -> None:
+    terminal.type("network load oncozon")
+    assert terminal.type("network phone viecuri 077-0000000").stdout == "viecuri\t077-0000000\n"
+    assert terminal.type("network phone viecuri").stdout == "viecuri\tno number\n"
+    for wrong in ("network phone viecuri call-me", "network phone nowhere 077-0000000"):
+        assert terminal.type(wrong).exit_code == 2
+
+
 def test_a_refusal_is_an_error_with_its_code(terminal: Terminal) -> None:
     terminal.type("user add anna --role administrator@network")
     refused = terminal.type("user suspend anna")
