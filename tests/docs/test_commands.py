@@ -34,7 +34,6 @@ ELSEWHERE: Mapping[str, str | tuple[str, str]] = {
     r"oncokring vantage6 .*": "tests/vantage6/test_setup.py",
     r"echo uv \| .*": ("no test", "needs the package index"),
     r"oncokring site (join|connect|doctor) .*": "tests/vantage6/test_node.py",
-    r"oncokring site link .*": "tests/vantage6/test_algorithm.py",
     r"systemctl .*": ("no test", "needs systemd and root"),
     r"docker .*": ("no test", "needs a container runtime; tests/dev/test_dockerfile.py reads it"),
     r"python3 -m venv .*": ("no test", "an environment outside the clone"),
