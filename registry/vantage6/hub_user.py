@@ -19,7 +19,7 @@ ROLE = "oncokring hub"
 #: server's own role for researchers it could read and delete what others of an organisation do.
 RIGHTS = (
     ("task", "COLLABORATION", "CREATE"),
-    ("task", "COLLABORATION", "VIEW"),
+    ("task", "OWN", "VIEW"),
     ("task", "OWN", "DELETE"),
     ("run", "OWN", "VIEW"),
     ("organization", "COLLABORATION", "VIEW"),
