@@ -186,6 +186,14 @@ class Process:
         self._process.terminate()
         return self.ended()
 
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """A test that failed leaves nothing behind."""
+        self._process.kill()
+        self._process.communicate()
+
 
 class Wire:
     """A TCP line to the server that can be cut, and grow silent, and be mended."""

@@ -127,18 +127,18 @@ def test_killed_after_the_journal_it_sends_the_same_bytes(lab: Lab) -> None:
     hub, path, site = lab.hub, lab.path("h1"), lab.together.sites["h1"]
     task = hub.post(site, lab.message("h1"))
 
-    dying = Process(path, crash="N5:1")
-    code, out, errors = dying.ended()
+    with Process(path, crash="N5:1") as dying:
+        code, out, errors = dying.ended()
     assert (code, errors) == (-9, "")
     assert all(LINE.fullmatch(line) for line in out.splitlines(keepends=True))
     (kept,) = journal(path)
     assert hub.run(task)["finished_at"] is None
 
-    later = Process(path)
-    later.says("ONLINE")
-    assert hub.answer(task) == kept[1]
-    assert journal(path) == [kept]
-    code, out, errors = later.terminate()
+    with Process(path) as later:
+        later.says("ONLINE")
+        assert hub.answer(task) == kept[1]
+        assert journal(path) == [kept]
+        code, out, errors = later.terminate()
     assert (code, errors) == (0, "")
     assert all(LINE.fullmatch(line) for line in out.splitlines(keepends=True))
 
@@ -146,7 +146,8 @@ def test_killed_after_the_journal_it_sends_the_same_bytes(lab: Lab) -> None:
 def test_killed_after_sending_it_does_not_take_the_task_up_again(lab: Lab) -> None:
     path, hub = lab.path("h1"), lab.hub
     task = hub.post(lab.together.sites["h1"], lab.message("h1"))
-    assert Process(path, "--once", crash="N6:1").ended()[0] == -9
+    with Process(path, "--once", crash="N6:1") as dying:
+        assert dying.ended()[0] == -9
     reply, rows = hub.answer(task), journal(path)
     with Running(path) as node:
         node.says("ONLINE")
