@@ -95,6 +95,9 @@ def undo(
         return there
     if receipt.subject_id != subject.id or not may_undo(session, subject, receipt, now):
         raise ConsentError("choices_changed")
+    # Who reads what another said, says nothing in their name and takes nothing of it back.
+    if receipt.party != circumstances.party:
+        raise ConsentError("choices_changed")
     said = undoing(session, receipt)
     if not said:
         raise ConsentError("choices_changed")

@@ -93,10 +93,13 @@ def undo_all(
     """
     # From here on nothing else is said: a "no" of this moment is seen below, and never undone.
     locked_head(session, subject.network, now)
+    # Who reads what another said, says nothing in their name and takes nothing of it back.
+    if receipt.subject_id != subject.id or receipt.party != circumstances.party:
+        raise ConsentError("choices_changed")
     there = undone_by(session, receipt)
-    if there and receipt.subject_id == subject.id:
+    if there:
         return there
-    if receipt.subject_id != subject.id or not may_undo_all(session, subject, receipt, now):
+    if not may_undo_all(session, subject, receipt, now):
         raise ConsentError("choices_changed")
     found = again(session, subject, receipt, now)
     if not found:

@@ -173,7 +173,8 @@ def _page(session: Session, study: str, receipt: str, errors: dict[str, str]) ->
     undoes = said[0].evidence.get("undoes", "") if said else ""
     undone = _undone_by(session, found)
     wide = found.study == ANY
-    comes_back = undoing_all.brings_back(session, subject, found, g.now) if wide else []
+    own = found.party == g.visit.party
+    comes_back = undoing_all.brings_back(session, subject, found, g.now) if wide and own else []
     left = undoing_all.left_stopped(session, subject, found, g.now) if wide and undone else []
     return render_template(
         "patient/done.html",
@@ -184,7 +185,7 @@ def _page(session: Session, study: str, receipt: str, errors: dict[str, str]) ->
         level=level,
         role=said[0].actor_role if said else "self",
         words=_words(session, said),
-        may_undo=bool(comes_back) or undoing.may_undo(session, subject, found, g.now),
+        may_undo=bool(comes_back) or (own and undoing.may_undo(session, subject, found, g.now)),
         comes_back=comes_back,
         still_stopped=left,
         needs_code=bool(comes_back) and proving.prover() is None,

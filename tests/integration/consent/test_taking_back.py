@@ -145,6 +145,8 @@ def test_it_opens_nothing_that_was_closed_and_comes_too_late_after_a_day(hub: Hu
     with pytest.raises(ConsentError, match="choices_changed"):
         undo(hub, other, stopped, 3)
     with pytest.raises(ConsentError, match="choices_changed"):
+        undo(hub, subject, stopped, 3, replace(PROVED, party="p-one"))
+    with pytest.raises(ConsentError, match="choices_changed"):
         undo(hub, subject, stopped, 24 * 60 + 2)
     undo(hub, subject, stopped, 3)
     assert take_part(hub, subject, 3) == {STUDY: True, SECOND: False}
