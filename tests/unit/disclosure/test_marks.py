@@ -88,6 +88,14 @@ def test_nothing_new_changes_nothing():
     assert made.recognises(np.array([FIRST, SECOND])) == [True, False]
 
 
+def test_sets_that_do_not_meet_leave_each_other_as_they_are():
+    made = known([FIRST], [THIRD])
+    union = FIRST.astype(np.int64) + THIRD
+    left = made.rest(np.array([union % PRIME, SECOND], np.uint8))
+    assert not left[0].any()
+    assert np.array_equal(left[1], SECOND)
+
+
 def test_many_answers():
     """More rows than are worked on at a time, in answers of several sets."""
     made, sets = Recognition(UNIVERSE), []
