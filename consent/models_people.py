@@ -152,3 +152,14 @@ class Use(Base):
     seq: Mapped[int]
     band: Mapped[str] = mapped_column(String(20))
     at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class TextSeen(Base):
+    """That this speaker read what changed in a text which asks nothing again (consent.md 3.7)."""
+
+    __tablename__ = "consent_text_seen"
+
+    subject_id: Mapped[str] = mapped_column(ForeignKey("consent_subject.id"), primary_key=True)
+    party: Mapped[str] = mapped_column(String(40), primary_key=True)
+    text_version: Mapped[str] = mapped_column(ForeignKey("consent_text.id"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcTime)

@@ -66,6 +66,7 @@ AUDITED: Mapping[str, tuple[str, ...]] = {
             "consent_text",
             "consent_text_draft",
             "consent_text_end",
+            "consent_text_seen",
             "consent_text_suspension",
             "consent_tree_head",
             "consent_use",

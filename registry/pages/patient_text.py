@@ -16,6 +16,7 @@ from consent import suspending
 from consent.differences import compare as difference
 from consent.errors import ConsentError
 from consent.models import ConsentEvent, Subject, TextVersion
+from consent.seen import newest_seen, note_seen
 from consent.texts import to_ask_again, versions
 from registry.access import rule
 from registry.pages.patient_draft import form_of, speaker, study_of
@@ -67,8 +68,20 @@ def compare(study: str) -> str | Response:
         ],
         changes=form.version.changes.get(language(), ""),
         again=asks_again(session, subject, study, speaker()),
+        news=has_news(session, subject, study, speaker()),
         hospital=my_hospital(session),
     )
+
+
+@blueprint.post("/<study>/nieuwe-tekst")
+@rule(roles={"patient"})
+def seen(study: str) -> Response:
+    """What changed was read: it is not told again. No choice changes."""
+    session = current_session()
+    subject, form = me(session), form_of(session, study)
+    by = consent.patient(subject)
+    note_seen(session, subject, form.version, party=speaker(), actor=by, now=g.now)
+    return redirect(url_for("patient.choices"), 303)
 
 
 def agreed_to(session: Session, subject: Subject, study: str, party: str) -> TextVersion | None:
@@ -89,12 +102,13 @@ def agreed_to(session: Session, subject: Subject, study: str, party: str) -> Tex
 
 def has_news(session: Session, subject: Subject, study: str, party: str) -> bool:
     """Whether a newer text than the one agreed to differs in more than spelling, and yet asks
-    nothing again: then the patient is told, and has nothing to do."""
+    nothing again: then the patient is told, until they say that they read it."""
     old = agreed_to(session, subject, study, party)
     if old is None or asks_again(session, subject, study, party):
         return False
+    read = max(old.number, newest_seen(session, subject, study, party))
     return any(
-        text.number > old.number
+        text.number > read
         and text.valid_from <= g.now
         and text.suspended_at is None
         and text.change_class != "editorial"

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from consent import service as consent
 from consent.models import Invitation, SnapshotRecord, Subject, TextVersion
-from consent.models_people import Party, Use
+from consent.models_people import Party, TextSeen, Use
 from federation.runs.models import Run
 from registry.accounts.sessions import start
 from registry.app import HubApp
@@ -57,7 +57,15 @@ def test_a_clearer_text_is_told_and_a_wider_one_asks_only_what_is_new(
         )
         session.commit()
     assert clearer in patient.get("keuzes").text
-    assert "U hoeft niets te doen" in patient.get(f"{OWN}/nieuwe-tekst").text
+    page = patient.get(f"{OWN}/nieuwe-tekst").text
+    assert "U hoeft niets te doen" in page
+    assert "Ik heb dit gelezen" in page
+    for _twice in range(2):  # it is told until it was read, and that is written down once
+        assert patient.post(f"{OWN}/nieuwe-tekst").status_code == 303
+    assert clearer not in patient.get("keuzes").text
+    assert "Ik heb dit gelezen" not in patient.get(f"{OWN}/nieuwe-tekst").text
+    with factory() as session:
+        assert [each.party for each in session.scalars(select(TextSeen))] == ["self"]
     with factory() as session:
         consent.publish_text(
             session,
