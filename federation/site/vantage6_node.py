@@ -63,6 +63,8 @@ class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
         super().__init__(f"{parts.scheme}://{host}", parts.port, parts.path)
         self._settings = settings
         self._session = requests.Session()
+        # Or a .netrc of the machine that names the server would take the place of our token.
+        self._session.auth = _as_it_is
         self._one_at_a_time = threading.RLock()
         self._access_token: str | None = None
         self._refresh = ""
@@ -298,6 +300,10 @@ class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
             return int(json.loads(unb64(str(self._access_token).split(".")[1]))["sub"])
         except (ProtocolError, IndexError, KeyError, TypeError, ValueError) as error:
             raise NodeError("NOT_VANTAGE6") from error
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
 
 
 def _told(moment: datetime) -> str:

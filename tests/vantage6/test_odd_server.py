@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -39,6 +40,7 @@ class Odd:
     instead: dict[str, Callable[[int], Answer]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     told: list[tuple[int, dict[str, Any]]] = field(default_factory=list)
+    signed: list[str | None] = field(default_factory=list)
     url: str = ""
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> Answer:
@@ -77,6 +79,7 @@ class Handler(BaseHTTPRequestHandler):
         body = json.loads(self.rfile.read(length)) if length else None
         parts = urlsplit(self.path)
         odd: Odd = self.server.odd  # type: ignore[attr-defined]
+        odd.signed.append(self.headers.get("Authorization"))
         status, found = odd.answer(self.command, parts.path, parse_qs(parts.query), body)
         data = found if isinstance(found, bytes) else json.dumps(found).encode()
         self.send_response(status)
@@ -254,6 +257,16 @@ def test_a_flood_is_not_read_to_its_end(
     odd.instead["GET version"] = lambda nth: (200, {"version": "4" * 1_000_000})
     with pytest.raises(NodeError, match="NOT_VANTAGE6"):
         site.client.server_version()
+
+
+def test_the_machines_netrc_does_not_take_the_place_of_the_token(
+    odd: Odd, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    assert site.node.once() == OK
+    assert set(odd.signed) == {None, f"Bearer {TOKEN}"}
 
 
 def test_a_token_is_renewed_once_and_then_the_no_is_believed(odd: Odd, site: Site) -> None:
