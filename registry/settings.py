@@ -100,11 +100,14 @@ class Vantage6Settings:
                 "ONCOKRING_VANTAGE6_URL uses http on an address other than 127.0.0.1. The password "
                 "would travel unprotected; use https."
             )
-        for name, value in (("USER", self.user), ("COLLABORATION", self.collaboration)):
+        for name, value in (
+            ("ONCOKRING_VANTAGE6_USER", self.user),
+            ("ONCOKRING_VANTAGE6_COLLABORATION", self.collaboration),
+        ):
             if not value.strip() or value.isdigit():
                 raise SettingsError(
-                    f"ONCOKRING_VANTAGE6_{name} is empty or only digits, which a vantage6 server "
-                    "does not take as a name."
+                    f"{name} is empty or only digits, which a vantage6 server does not take as a "
+                    "name."
                 )
 
 
