@@ -37,6 +37,8 @@ SEND_SECONDS = 20.0
 SENDERS = 10
 #: After a lost answer: how often the task is looked for before it is made again.
 LOOKS = 3
+#: Seconds that ``close`` gives requests that are under way; what is left ends with the program.
+CLOSE_SECONDS = 10.0
 #: How often the nodes' presence is read.
 PRESENCE_SECONDS = 20.0
 #: Errors after which the same request may well succeed.
@@ -123,8 +125,9 @@ class Vantage6Engine:
         if self._events is not None:
             self._events.close()
         if self._started:
+            until = time.monotonic() + CLOSE_SECONDS
             for thread in self._threads:
-                thread.join(5)
+                thread.join(max(0.0, until - time.monotonic()))
         self._tasks.close()
 
     def __enter__(self) -> "Vantage6Engine":
@@ -282,6 +285,8 @@ class Vantage6Engine:
                 elif word == "completed":
                     self._finish(task, None, UNREADABLE)
                 else:
+                    # A node refuses what it cannot read: it may have another key by now.
+                    self._tasks.forget_key(task.site)
                     self._finish(task, None, FAILURES.get(word, FAILED))
 
     def _take(self, task: Task, result: str) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 import requests
-from vantage6_lab import Administrator, Collaboration, add_user
+from vantage6_lab import Administrator, Collaboration, add_user, server
 from vantage6_stock import Enough, collect, connection, engine, stock, wait_for
 
 from federation.engines.interface import SITE_UNREACHABLE
@@ -135,3 +135,24 @@ def test_the_same_bytes_are_one_task_while_it_is_open(
         ours.send("b", message)
         wait_for(lambda: len(ours.open_tasks()) == 2)
         assert {reply.handle for reply in collect(ours, 6) if reply.site == "a"} == handles
+
+
+def test_the_hub_outlives_a_restart_of_the_server(
+    together: Collaboration, root: Administrator
+) -> None:
+    """And a token that the server no longer takes: the hub signs in again by itself."""
+    with engine(together, events=True) as ours:
+        ours.send("a", b"before")
+        wait_for(lambda: ours.open_tasks() and ours._book.line)
+        server().restart()
+        ours._tasks.client._access_token = "of.another.server"
+        ours._tasks.client._since = float("-inf")
+        ours.send("b", b"after")
+        wait_for(lambda: len(ours.open_tasks()) == 2, 60)
+        wait_for(lambda: ours._book.line, 60)
+        assert {ours.status(site).state for site in ("a", "b")} == {"down"}
+        before, after = sorted(ours.open_tasks())
+        _refuse_as(together, "b", after)  # the open line tells of it, not the next look
+        (reply,) = collect(ours, 1)
+        assert (reply.site, reply.failure) == ("b", "VANTAGE6_NOT_ALLOWED")
+        assert list(ours.open_tasks()) == [before]
