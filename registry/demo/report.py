@@ -30,6 +30,11 @@ def run_demo(
 
     `engine` "vantage6": the sites are nodes of a vantage6 server that is started here.
     """
+    if engine == "vantage6":
+        # Only here: the demo on one machine does without vantage6's packages.
+        from registry.trial.vantage6_network import Vantage6Network, server_python
+
+        server_python()  # or the sentence that there is none, before anything is made
     url = f"sqlite:///{folder / DATABASE}"
     say("Creating the hub's database")
     upgrade(url)
@@ -45,9 +50,6 @@ def run_demo(
             with RunningDemo(network) as running:
                 yield running
             return
-        # Only here: the demo on one machine does without vantage6's packages.
-        from registry.trial.vantage6_network import Vantage6Network
-
         paths = {slug: site.path for slug, site in network.sites.items()}
         with (
             Vantage6Network(folder / "vantage6", paths, factory, say) as nodes,

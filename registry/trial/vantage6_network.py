@@ -14,7 +14,6 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import cast
 
 from federation.engines.interface import Engine
 from federation.engines.vantage6_client import Vantage6Client
@@ -42,6 +41,17 @@ class Vantage6NotHere(Exception):
     """There is no vantage6 server to start, or a node did not start; the sentence says why."""
 
 
+def server_python() -> Path:
+    """The Python that runs a vantage6 server; Vantage6NotHere when there is none."""
+    python = find_python()
+    if python is None:
+        raise Vantage6NotHere(
+            "There is no vantage6 server here: it has an environment of its own. Start this with "
+            f"dev.py, which makes it, or name its Python in {PYTHON_VARIABLE}."
+        )
+    return python
+
+
 class Vantage6Network:
     """A server with a node process per site directory, from ``__enter__`` to ``__exit__``.
 
@@ -63,14 +73,8 @@ class Vantage6Network:
         self._factory = factory
         self._say = say
         self._nodes: subprocess.Popen[bytes] | None = None
-        python = find_python()
         self._own_server = server is None
-        if python is None and server is None:
-            raise Vantage6NotHere(
-                "There is no vantage6 server here: it has an environment of its own. Start this "
-                f"with dev.py, which makes it, or name its Python in {PYTHON_VARIABLE}."
-            )
-        self.server = server or LocalServer(folder / "server", cast(Path, python))
+        self.server = server or LocalServer(folder / "server", server_python())
         mark = secrets.token_hex(4)
         self.settings = Vantage6Settings(
             url=self.server.url,

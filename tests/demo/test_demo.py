@@ -82,3 +82,11 @@ def test_a_directory_that_the_demo_did_not_make_is_left_alone(tmp_path):
     assert "--directory" in done.stderr
     assert "Traceback" not in done.stderr
     assert kept.read_text() == "years of work"
+
+
+def test_without_a_vantage6_server_it_says_so_before_it_begins(tmp_path, monkeypatch):
+    monkeypatch.setenv("ONCOKRING_VANTAGE6_SERVER_PYTHON", str(tmp_path / "nothing"))
+    done = run_demo("--once", "--engine", "vantage6", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "dev.py" in done.stderr
+    assert "Creating" not in done.stderr
