@@ -157,9 +157,14 @@ def _study_choices(
     events: Sequence[ConsentEvent],
     moment: datetime,
 ) -> StudyChoices:
-    about = [event for event in events if event.study in (study.slug, ANY)]
+    # An objection to use without being asked answers no question of a study.
+    about = [
+        event
+        for event in events
+        if event.study in (study.slug, ANY) and event.item != "object.reuse"
+    ]
     needed = with_parents(study.requires)
-    further = {event.item for event in about if event.item in ITEMS} - {*needed, "object.reuse"}
+    further = {event.item for event in about if event.item in ITEMS} - set(needed)
     codes = (*needed, *(code for code in ITEMS if code in further))
     states = tuple(_item_state(subject, study.slug, code, said, about, moment) for code in codes)
     requests = [request_for(subject, study.slug, code) for code in needed]

@@ -153,6 +153,7 @@ def _last_receipt(session: Session, subject: Subject, study: Study) -> Receipt |
             Receipt.subject_id == subject.id,
             Receipt.party == speaker(),
             ConsentEvent.study.in_((study.slug, "*")),
+            ConsentEvent.item != withdrawing.OBJECT_REUSE,
         )
         .order_by(Receipt.first_leaf.desc())
         .limit(1)

@@ -6,12 +6,13 @@ from datetime import timedelta
 import pytest
 from changed_texts import changed
 
-from consent import objecting, undoing_all, withdrawing
+from consent import letters, objecting, undoing_all, withdrawing
 from consent import service as consent
 from consent.acts import Circumstances
 from consent.errors import ConsentError
 from consent.models import ConsentEvent, Receipt, Subject
 from consent.proof import letter_prover
+from consent.subjects import handle_bytes
 from studies import service as studies
 from studies.actor import SYSTEM
 from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
@@ -226,6 +227,28 @@ def test_an_objection_is_taken_back_with_a_proof_and_opens_nothing_else(hub: Hub
     assert objecting.objected_since(hub.session, subject) == NOW + 4 * MINUTE
     hub.answer(subject, NOW + 5 * MINUTE)
     assert take_part(hub, subject, 5) == {STUDY: True}
+
+
+def test_an_objection_answers_no_question(hub: Hub) -> None:
+    subject = hub.subject()
+    letter = letters.new_letter()
+    consent.invite(
+        hub.session,
+        site=subject.site,
+        handle=handle_bytes(subject.handle),
+        code_id=letter.code_id,
+        verifier=letters.verifier(letter.code_id, letter.secret),
+        studies=[STUDY],
+        language="nl",
+        actor=SYSTEM,
+        now=NOW,
+    )
+    objecting_to(hub, subject, 1, everything=False)
+    [study] = consent.choices(hub.session, subject, NOW + 2 * MINUTE)
+    assert (study.answered, study.receipt_id) == (False, None)
+    objecting_to(hub, subject, 3, everything=True)
+    [study] = consent.choices(hub.session, subject, NOW + 4 * MINUTE)
+    assert study.answered
 
 
 def test_a_row_without_a_proof_takes_no_objection_back(hub: Hub) -> None:
