@@ -7,6 +7,7 @@ import os
 import re
 import select
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -47,6 +48,14 @@ def wait_for(what: Callable[[], Any], seconds: float = SECONDS) -> Any:
         assert time.monotonic() < until, "waited in vain"
         time.sleep(0.02)
     return found
+
+
+def journal(path: Path) -> list[tuple[str, bytes]]:
+    """The code and the bytes of every reply that the site in `path` wrote down, oldest first."""
+    database = sqlite3.connect(path / "site.sqlite")
+    rows = database.execute("SELECT code, reply FROM journal ORDER BY rowid").fetchall()
+    database.close()
+    return rows
 
 
 class Hub:

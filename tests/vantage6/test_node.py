@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import secrets
-import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +14,7 @@ import jwt
 import pytest
 from click.testing import CliRunner
 from hospitals import claims_of
-from site_nodes import LINE, Lab, Process, Running, Wire, a_lab, root, wait_for
+from site_nodes import LINE, Lab, Process, Running, Wire, a_lab, journal, root, wait_for
 from vantage6.client import UserClient
 from vantage6_lab import Administrator, add_user, make_key, server
 
@@ -38,13 +37,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     with a_lab(tmp_path_factory.mktemp("lab")) as made:
         yield made
-
-
-def journal(path: Path) -> list[tuple[str, bytes]]:
-    with sqlite3.connect(path / "site.sqlite") as database:
-        rows = database.execute("SELECT code, reply FROM journal ORDER BY rowid").fetchall()
-    database.close()
-    return rows
 
 
 def test_a_site_answers_and_looks_at_nothing_that_is_not_the_hubs(lab: Lab) -> None:
