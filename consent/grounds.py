@@ -1,5 +1,6 @@
 """What a hospital is told of its patients' choices, and the evidence on which each bit rests."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -7,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import Text, select, type_coerce
 from sqlalchemy.orm import Session
 
 from consent import standing
@@ -254,7 +255,7 @@ def acts_of(session: Session, receipts: Iterable[str]) -> dict[str, Act]:
                 event.text_version,
                 event.party,
                 event.effective_at,
-                event.proof,
+                type_coerce(event.proof, Text),
             )
             .where(
                 event.receipt_id.in_(wanted[start : start + _SOME]),
@@ -264,7 +265,10 @@ def acts_of(session: Session, receipts: Iterable[str]) -> dict[str, Act]:
             .order_by(event.leaf.desc())
         )
         found |= {row[0]: row for row in rows}
-    return {receipt: act_from(*row[1:]) for receipt, row in found.items()}
+    # Read once per act, not once per yes.
+    return {
+        receipt: act_from(*row[1:5], proof=json.loads(row[5])) for receipt, row in found.items()
+    }
 
 
 def act_from(

@@ -131,7 +131,12 @@ class _Masks:
         columns: tuple[Column, ...],
         moment: datetime,
     ) -> None:
-        self._site, self._network, self._columns = site, network, columns
+        self._site, self._network = site, network
+        studies = sorted({study for study, _ in columns})
+        # Older data of a study are asked about also where the hospital has no column of it.
+        further = [(study, OLDER_DATA) for study in studies if (study, OLDER_DATA) not in columns]
+        self._columns = (*columns, *further)
+        self._width = len(columns)
         self._now = to_ms(moment)
         self._good = set(
             session.scalars(select(TextVersion.id).where(TextVersion.suspended_at.is_(None)))
@@ -142,18 +147,17 @@ class _Masks:
                 select(TextEnd.text_version, TextEnd.item).where(TextEnd.at <= moment)
             )
         }
-        place = {column: number for number, column in enumerate(columns)}
+        place = {column: number for number, column in enumerate(self._columns)}
         self._needs = [
             sum(1 << place[study, code] for code in with_parents([item])) for study, item in columns
         ]
         self._asking = asking_older(session)
-        studies = sorted({study for study, _ in columns})
-        # Per study: its columns, and the one of older data (0 where no text asks about them).
+        # Per study: its columns, and the one of older data.
         self._studies = [
             (
                 study,
                 sum(1 << number for number, (of, _) in enumerate(columns) if of == study),
-                1 << place[study, OLDER_DATA] if (study, OLDER_DATA) in place else 0,
+                1 << place[study, OLDER_DATA],
             )
             for study in studies
         ]
@@ -187,10 +191,7 @@ class _Masks:
         for _, is_no, _, mask, _ in said:
             standing = standing & ~mask if is_no else standing | mask
         bits, mask = self._row(standing)
-        limits = self._limits(standing, mask, asked)
-        if limits is None:
-            return None
-        apart, older = limits
+        apart, older = self._limits(standing, mask, asked)
         acts = self._newest(said, mask | older)
         if apart:
             acts |= self._first(said, apart)
@@ -204,16 +205,11 @@ class _Masks:
             tuple((receipt, _act(row)) for receipt, row in acts.items()),
         )
 
-    def _limits(self, standing: int, mask: int, asked: int) -> tuple[int, int] | None:
-        """The columns that count with data of some time only; those that let older data count.
-
-        None where the hospital is not told about older data, though somebody was asked.
-        """
+    def _limits(self, standing: int, mask: int, asked: int) -> tuple[int, int]:
+        """The columns that count with data of some time only; those that let older data count."""
         apart = older = 0
         for number, (_, own, past) in enumerate(self._studies):
             if asked >> number & 1 and mask & own:
-                if not past:
-                    return None
                 if standing & past:
                     older |= past
                 else:
@@ -293,7 +289,7 @@ class _Masks:
         return row
 
     def _bytes(self, mask: int) -> bytes:
-        return bytes(mask >> number & 1 for number in range(len(self._columns)))
+        return bytes(mask >> number & 1 for number in range(self._width))
 
 
 def _act(row: tuple[Any, ...]) -> Act:

@@ -37,6 +37,7 @@ from studies.models import Institution, Membership, Participation, Study
 
 VALID_FOR: Final = timedelta(minutes=60)
 REFRESH: Final = timedelta(minutes=5)
+AFTER_REFUSALS: Final = timedelta(minutes=2)
 AFTER_DEATH: Final = "after.death"
 ACK_STATUSES: Final = ("applied", "refused")
 
@@ -56,8 +57,8 @@ def publish_snapshots(
     """Make the next numbered snapshot for each of `sites` that needs one; give the new ones.
 
     A site needs one when it has none, when a choice of one of its patients, a text or its studies
-    changed since the last one, or when the last one is `refresh` old. A grant that ends before
-    the snapshot does is left out, so that nobody is counted past an end.
+    changed since the last one, when it refused the last one, or when that is `refresh` old. A grant
+    that ends before the snapshot does is left out, so that nobody is counted past an end.
     sign: gets the site's slug and the claims, gives the signed message.
     Raises ConsentError `unknown_site` for a site that belongs to no network or to several.
     """
@@ -268,7 +269,22 @@ def _is_due(
 ) -> bool:
     # A last one from the future means that a clock was set back: make one with the right dates.
     fresh = timedelta(0) <= now - last.issued < refresh
-    return not fresh or _has_changed(session, site, network, last)
+    return (
+        not fresh or _is_refused(session, last, now) or _has_changed(session, site, network, last)
+    )
+
+
+def _is_refused(session: Session, last: SnapshotRecord, now: datetime) -> bool:
+    """Whether the hospital refused the last one, so that it is no use sending it again.
+
+    With its refusal it says which head of the log it saw, and the next list goes on from there;
+    when that did not help either, a while passes in between.
+    """
+    ack, before = (session.get(Ack, (last.site, seq)) for seq in (last.seq, last.seq - 1))
+    if ack is None or ack.status != "refused":
+        return False
+    again = before is not None and before.status == "refused"
+    return not again or now - ack.received_at >= AFTER_REFUSALS
 
 
 def _has_changed(session: Session, site: str, network: str, last: SnapshotRecord) -> bool:

@@ -28,9 +28,9 @@ from studies.events import announce
 from studies.looking import read_only
 from studies.models import SiteNode
 
-#: How old a snapshot may be for a site that is being asked, and for one that is not.
-REFRESH_ASKED = timedelta(minutes=5)
-REFRESH_IDLE = timedelta(minutes=40)
+#: How old a snapshot may be, also for a site that nobody asks: with its confirmation comes what the
+#: hospital has to tell, such as a no at the desk.
+REFRESH = timedelta(minutes=5)
 VALID = timedelta(minutes=60)
 #: Between two looks for new choices, and before an unconfirmed snapshot is sent again.
 LOOK = timedelta(seconds=2)
@@ -50,17 +50,28 @@ class Snapshots:
         self._sent: dict[str, tuple[str, int]] = {}
         self._again: dict[tuple[str, int], datetime] = {}
         self._looked: datetime | None = None
+        self._waiting: set[str] = set()
 
     def make(self, sites: Iterable[str], now: datetime, *, renew: bool = False) -> None:
         """Make the next snapshot of each site that needs one, outside any transaction.
 
         With ``renew`` every site gets a new one, for sites that say theirs is too old.
         """
-        age = timedelta(0) if renew else REFRESH_ASKED
+        age = timedelta(0) if renew else REFRESH
         for site in sites:
-            self._publish(site, now, age)
+            if not self._in_flight(site, now):
+                self._publish(site, now, age)
         # The next look must send what was made here.
         self._looked = None
+
+    def _in_flight(self, site: str, now: datetime) -> bool:
+        """Whether a list is under way to a hospital. The next one then waits for its word: it has
+        to go on from the head of the log that the hospital saw, and choices made in quick
+        succession go together."""
+        return any(
+            target[0] == site and self._again.get(target, now) > now
+            for target in self._sent.values()
+        )
 
     def required(self, session: Session, sites: Iterable[str]) -> dict[str, int]:
         """The lowest snapshot number that will do, per site; it may still have to be made."""
@@ -100,12 +111,11 @@ class Snapshots:
             session.commit()
             return record
 
-    def publish(self, now: datetime, asked: Iterable[str]) -> bool:
+    def publish(self, now: datetime) -> bool:
         """Make what choices, texts and time demand, and send what is not confirmed yet."""
         if self._looked is not None and timedelta(0) <= now - self._looked < LOOK:
             return False
         self._looked = now
-        asked = set(asked)
         with self._factory() as session:
             nodes = sorted(session.scalars(select(SiteNode.institution)))
             for network in session.scalars(select(LogHead.network)).all():
@@ -114,9 +124,11 @@ class Snapshots:
         unconfirmed = []
         for site in nodes:
             # A node without a network has no patients whose choices could be told.
+            if self._in_flight(site, now):
+                self._waiting.add(site)
+                continue
             with suppress(ConsentError):
-                age = REFRESH_ASKED if site in asked else REFRESH_IDLE
-                record = self._publish(site, now, age)
+                record = self._publish(site, now, REFRESH)
                 if record is not None:
                     unconfirmed.append((site, record.seq, record.body))
         sent = False
@@ -148,6 +160,10 @@ class Snapshots:
         target = self._sent.pop(reply.handle, None)
         if target is None:
             return False
+        if target[0] in self._waiting:
+            # There was more to tell: look again at once.
+            self._waiting.discard(target[0])
+            self._looked = None
         if reply.body is not None:
             with suppress(ProtocolError, ConsentError):
                 self._store(target[0], reply.body, now)

@@ -66,7 +66,7 @@ class Worker:
         """
         try:
             happened = self._take_replies(now, wait)
-            happened |= self._snapshots.publish(now, self._asked_sites())
+            happened |= self._snapshots.publish(now)
             for active in list(self._active.values()):
                 happened |= self._guarded(active, now)
             return happened | self._claim(now)
@@ -74,9 +74,6 @@ class Worker:
             # What is in memory may be ahead of what was stored: forget it, the lease stays ours.
             self._active.clear()
             raise
-
-    def _asked_sites(self) -> set[str]:
-        return {site for active in self._active.values() for site in active.driver.plan.roster}
 
     def _guarded(self, active: Active, now: datetime) -> bool:
         try:

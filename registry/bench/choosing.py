@@ -132,9 +132,10 @@ class Patient:
         self._chance = random.Random(number)  # noqa: S311  the same patients each time
 
     def work(self, until: float) -> None:
-        """Sign in and choose until the moment `until`; a form that was begun is finished."""
+        """Sign in and choose until `until`, once at least; a form that was begun is finished."""
         try:
             self._sign_in()
+            self._choose()
             while time.monotonic() < until:
                 self._choose()
         except (WentWrong, OSError, http.client.HTTPException) as error:

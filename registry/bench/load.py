@@ -18,7 +18,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ from urllib.request import urlopen
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
+from werkzeug.serving import make_server
 
 from consent.items import with_parents
 from consent.models import Ack, ConsentEvent, ConsentMark, LogHead, Receipt, SnapshotRecord, Subject
@@ -37,16 +38,21 @@ from consent.recording import KIND_OF_ANSWER
 from consent.snapshot import Snapshot, parse_claims
 from consent.subjects import handle_bytes
 from consent.verifying import LogHolds, look_whole
+from federation.engines.embedded import EmbeddedEngine
 from federation.protocol.keys import SigningKey
 from federation.protocol.messages import TYP_SNAPSHOT, verify
 from federation.runs.site_messages import take_messages
 from federation.site.desk import opened
 from migrations.run import upgrade
+from registry import worker
+from registry.app import create_app
 from registry.bench.choosing import Patient
 from registry.database import SessionFactory, engine_of, open_database
 from registry.demo.network import STUDY, DemoNetwork, build
 from registry.demo.patients import local_number
+from registry.settings import from_environ
 from registry.transaction import reading, unit_of_work
+from registry.worker import site_directories
 from studies.actor import SYSTEM
 from studies.models import SiteNode, Study
 from studies.seeds.oncozon import ONCOZON
@@ -55,6 +61,7 @@ _START_S = 60.0
 _SETTLE_S = 180.0
 _STOP_S = 40.0
 Say = Callable[[str], None]
+Running = Callable[["Hub", int], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -171,12 +178,17 @@ def _percentiles(times: Sequence[float]) -> dict[str, int]:
     return {name: round(1000 * value) for name, value in at.items()}
 
 
-def measure(hub: Hub, seconds: float, pause: float, say: Say) -> Measured:
-    """Let everybody with a letter choose for so many seconds, then look everything up."""
+def measure(
+    hub: Hub, seconds: float, pause: float, say: Say, running: Running | None = None
+) -> Measured:
+    """Let everybody with a letter choose for so many seconds, then look everything up.
+
+    running: serves the pages at a port and runs the worker; as programs of their own by default.
+    """
     port = _free_port()
     with reading(hub.factory) as session:
         before = {subject: _receipts(session, subject) for subject in hub.codes}
-    with _running(hub, port):
+    with (running or as_programs)(hub, port):
         say(f"{len(hub.codes)} patients choose for {seconds:.0f} seconds")
         until = time.monotonic() + seconds
         patients = {
@@ -213,7 +225,32 @@ def measure(hub: Hub, seconds: float, pause: float, say: Say) -> Measured:
 
 
 @contextmanager
-def _running(hub: Hub, port: int) -> Iterator[None]:
+def in_this_process(hub: Hub, port: int) -> Iterator[None]:
+    """The pages and the worker as threads of this process, and the hospitals' own processes."""
+    environment = hub.environment(port)
+    app = create_app(from_environ(environment), factory=hub.factory)
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    engine = EmbeddedEngine(site_directories(hub.folder / "sites"))
+    stop = threading.Event()
+    threads = [
+        threading.Thread(target=server.serve_forever),
+        threading.Thread(target=worker.run, args=(hub.factory, engine, hub.key, stop)),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        server.shutdown()
+        for thread in threads:
+            thread.join()
+        server.server_close()
+        engine.close()
+
+
+@contextmanager
+def as_programs(hub: Hub, port: int) -> Iterator[None]:
     """The server and the worker as separate programs, ended in order."""
     command = [sys.executable, "-m", "registry.cli"]
     environment = hub.environment(port)
@@ -334,4 +371,6 @@ def _counted_wrong(session: Session, hub: Hub, patients: Mapping[str, Patient]) 
         if bool(counts[0]) != all(said[item] == "yes" for item in requires):
             found.append(f"{subject_id}: not counted by the last word")
     unproven = session.scalars(select(Ack.site).where(Ack.unproven.is_not(None))).all()
-    return [*found, *(f"{site}: could not verify a yes" for site in sorted(set(unproven)))]
+    found += [f"{site}: could not verify a yes" for site in sorted(set(unproven))]
+    refused = session.execute(select(Ack.site, Ack.seq, Ack.code).where(Ack.status == "refused"))
+    return [*found, *(f"{site}: refused list {seq}, {code}" for site, seq, code in refused)]

@@ -17,7 +17,7 @@ from registry.translate import translate as _
 from registry.translate import translate_count
 from studies.models import Institution, Membership, SiteNode
 
-#: An idle site is heard every 40 minutes, with a new consent list; after an hour it counts nobody.
+#: An idle site is heard every 5 minutes, with a new consent list; after an hour it counts nobody.
 SILENT_AFTER = timedelta(minutes=60)
 #: The drawing beside the words of the start page.
 HERO = Shape("wide", 560, 14.5)

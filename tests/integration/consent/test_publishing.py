@@ -10,7 +10,7 @@ import pytest
 from consent import service as consent
 from consent.errors import ConsentError
 from consent.models import SnapshotRecord, Subject, TextVersion
-from consent.publishing import REFRESH, VALID_FOR
+from consent.publishing import AFTER_REFUSALS, REFRESH, VALID_FOR
 from consent.snapshot import Snapshot, parse_claims
 from consent.subjects import handle_bytes
 from federation.protocol import messages
@@ -264,3 +264,25 @@ def test_signed_by_the_hub_and_read_by_the_site(hub: Hub) -> None:
     snapshot = parse_claims(claims, audience=SITE, network=ONCOZON.slug)
     snapshot.check_fresh(NOW, timedelta(minutes=15))
     assert snapshot.permits([handle_bytes(subject.handle)], STUDY, REQUIRES).all()
+
+
+def test_a_refused_list_is_made_anew_at_once_and_then_with_pauses(hub: Hub, post: Post) -> None:
+    def refuse(seq: int, at: datetime) -> None:
+        consent.store_ack(
+            hub.session,
+            site=SITE,
+            seq=seq,
+            status="refused",
+            code="log_inconsistent",
+            applied_at=None,
+            now=at,
+        )
+
+    assert [record.seq for record in post.publish(NOW)] == [1]
+    refuse(1, NOW + SECOND)
+    # With its word the hospital said what it knows: the next list may fit.
+    assert [record.seq for record in post.publish(NOW + SECOND)] == [2]
+    assert post.publish(NOW + 2 * SECOND) == []
+    refuse(2, NOW + 2 * SECOND)
+    assert post.publish(NOW + 3 * SECOND) == []
+    assert [record.seq for record in post.publish(NOW + 2 * SECOND + AFTER_REFUSALS)] == [3]
