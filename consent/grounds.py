@@ -267,7 +267,8 @@ def acts_of(session: Session, receipts: Iterable[str]) -> dict[str, Act]:
         found |= {row[0]: row for row in rows}
     # Read once per act, not once per yes.
     return {
-        receipt: act_from(*row[1:5], proof=json.loads(row[5])) for receipt, row in found.items()
+        receipt: act_from(study, text, party, effective, json.loads(proof))
+        for receipt, study, text, party, effective, proof in found.values()
     }
 
 
