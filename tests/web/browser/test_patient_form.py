@@ -199,6 +199,7 @@ def test_on_a_phone(visit: Visit, place: Place, invited: Callable[[], str], seen
     publish_a_wider_text(place)
     page.click("text=Naar mijn keuzes")
     seen(page, "form-mijn-keuzes-390")
+    large_letters(page)
     page.click("text=Bekijk wat er is veranderd")
     seen(page, "form-nieuwe-tekst-390")
     page.set_viewport_size({"width": 1280, "height": 844})
