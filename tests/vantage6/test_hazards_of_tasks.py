@@ -150,7 +150,7 @@ def test_the_hub_outlives_a_restart_of_the_server(
         ours.send("b", b"after")
         wait_for(lambda: len(ours.open_tasks()) == 2, 60)
         wait_for(lambda: ours._book.line, 60)
-        assert {ours.status(site).state for site in ("a", "b")} == {"down"}
+        wait_for(lambda: {ours.status(site).state for site in ("a", "b")} == {"down"}, 60)
         before, after = sorted(ours.open_tasks())
         _refuse_as(together, "b", after)  # the open line tells of it, not the next look
         (reply,) = collect(ours, 1)
