@@ -37,7 +37,7 @@ SLOW_SECONDS = 2.0
 #: How often a reply is offered again to a server that fails on it, before the next task's turn.
 OFFERS = 5
 #: Seconds without a further sign of a new task before the site looks, and the most it waits.
-SETTLE_SECONDS, LONGEST_SETTLE = 0.1, 0.4
+SETTLE_SECONDS, LONGEST_SETTLE = 0.1, 0.8
 #: Tasks at the head of the list that this site is done with and the server still shows.
 MOST_SKIPPED = 200
 
@@ -159,8 +159,8 @@ class Node:
                 place += 1
             else:
                 self._take(run)
-                if run.alone and self._is_told() and self._bell.empty():
-                    return
+                if run.alone and self._is_told():
+                    return  # the bell rang meanwhile, or will
 
     def _take(self, run: Run) -> None:
         if run.id not in self._unsent:
