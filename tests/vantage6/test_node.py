@@ -20,7 +20,7 @@ from vantage6_lab import Administrator, add_user, make_key, server
 
 from federation.engines.vantage6_wire import IMAGE, encode_input
 from federation.protocol.messages import TYP_REPLY, verify
-from federation.site import vantage6_connect, vantage6_node
+from federation.site import vantage6_connect, vantage6_events, vantage6_node
 from federation.site.cli import site
 from federation.site.pipeline import Outgoing
 from federation.site.program import SiteProgram
@@ -152,6 +152,7 @@ def test_it_outlives_a_restart_of_the_server_and_a_cut_line(
 ) -> None:
     monkeypatch.setattr(vantage6_node, "ATTEMPTS", 1)
     monkeypatch.setattr(vantage6_node, "READ_SECONDS", 1.5)
+    monkeypatch.setattr(vantage6_events.Pause.__init__, "__defaults__", (0.1, 0.5))
     hub, site, wire = lab.hub, lab.together.sites["h0"], Wire(server().port)
     lab.set("h0", url=f'"{wire.url}"', poll_seconds=0.2)
     try:
