@@ -69,6 +69,7 @@ class Vantage6Engine:
         self._send_seconds = send_seconds
         self._jobs: SimpleQueue[tuple[Literal["post", "delete"], Task] | None] = SimpleQueue()
         self._runs: SimpleQueue[int] = SimpleQueue()
+        self._early: SimpleQueue[int] = SimpleQueue()  # heard of before our task had its number
         self._presence_at = 0.0
         self._closed = threading.Event()
         self._wake = threading.Event()
@@ -198,6 +199,9 @@ class Vantage6Engine:
             if found is not None:
                 if not self._book.posted(task, found):
                     self._jobs.put(("delete", task))
+                with suppress(Empty):
+                    while True:
+                        self._runs.put(self._early.get_nowait())
                 self._wake.set()
                 return
             self._closed.wait(pause)
@@ -264,7 +268,8 @@ class Vantage6Engine:
             return
         task = self._book.task(number)
         if task is None:
-            self._book.disown(run)
+            if not self._book.disown(run):
+                self._early.put(run)
         elif result is None:
             self._book.look_soon(number)
         else:

@@ -188,13 +188,15 @@ class Book:
     def is_foreign(self, run: int) -> bool:
         return run in self._foreign
 
-    def disown(self, run: int) -> None:
-        """A run of somebody else, unless one of our tasks has no number yet."""
+    def disown(self, run: int) -> bool:
+        """Whether it is a run of somebody else: unknown while a task of ours has no number yet."""
         with self._lock:
-            if all(task.id is not None for task in self._by_handle.values()):
-                self._foreign[run] = None
-                if len(self._foreign) > _MOST_FOREIGN:
-                    self._foreign.popitem(last=False)
+            if any(task.id is None for task in self._by_handle.values()):
+                return False
+            self._foreign[run] = None
+            if len(self._foreign) > _MOST_FOREIGN:
+                self._foreign.popitem(last=False)
+            return True
 
     def saw(self, online: Mapping[int, bool], *, all_of_them: bool = False) -> None:
         """The server says of these organisations whether their node is there. A node that polls

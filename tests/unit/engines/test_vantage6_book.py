@@ -129,10 +129,10 @@ def test_presence_is_what_the_server_said_or_a_reply_showed(clock: SimpleNamespa
 def test_a_run_is_somebody_elses_only_when_all_ours_have_numbers() -> None:
     book = Book(SITES, 3600)
     _, task = opened(book)
-    book.disown(5)
+    assert not book.disown(5)
     assert not book.is_foreign(5)  # it may be the one that is on its way
     book.posted(task, 1)
-    book.disown(5)
+    assert book.disown(5)
     assert book.is_foreign(5)
     assert book.task(1) is task
     for run in range(20_000):
