@@ -251,8 +251,7 @@ def test_python_and_database_agree(filled: tuple[Session, list[str]]) -> None:
             known = None if known_day is None else START + timedelta(days=known_day)
             by_database = set(session.scalars(permitted(REQUEST, now, known)))
             by_python = set()
-            found = session.execute(windows(REQUEST, now, known, asking))
-            windows_there = {subject: (since, until) for subject, since, until in found}
+            with_windows = day in (4, 8)  # the dearer half; often enough to meet every kind
             windows_here = {}
             for start in range(0, PATIENTS, 5000):
                 part = subjects[start : start + 5000]
@@ -262,9 +261,12 @@ def test_python_and_database_agree(filled: tuple[Session, list[str]]) -> None:
                     for subject in part
                     if _permits(said.get(subject, Standing()), now, known)
                 }
-                windows_here |= _windows(said, now, known)
+                if with_windows:
+                    windows_here |= _windows(said, now, known)
             assert by_database == by_python
-            assert windows_there == windows_here
+            if with_windows:
+                found = session.execute(windows(REQUEST, now, known, asking))
+                assert {who: (since, until) for who, since, until in found} == windows_here
             kinds |= {(since is None, until is None) for since, until in windows_here.values()}
             seen.add(len(by_python))
     # The histories must reach both answers often, or the agreement would mean nothing.
