@@ -10,7 +10,8 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 
 # Patients per hospital, largest first: together 686, unequal on purpose.
 SIZES: Mapping[str, int] = {
@@ -59,7 +60,11 @@ class Patient:
 
 def load_patients() -> list[Patient]:
     """The 686 patients in the order of the published file."""
-    text = files("lifelines.datasets").joinpath("lymph_node.csv").read_text("utf-8")
+    # The file lies in the package; importing lifelines for it would take two seconds.
+    spec = find_spec("lifelines")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("lifelines, which brings the demo's patients, is not installed")
+    text = Path(spec.origin).with_name("datasets").joinpath("lymph_node.csv").read_text("utf-8")
     return [_patient(row) for row in csv.DictReader(io.StringIO(text))]
 
 
