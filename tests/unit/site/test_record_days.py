@@ -67,7 +67,9 @@ tables:
     dose: {column: dosis}
     let: {given: {column: dag}}
 """
-PEOPLE = "nr,geslacht,sinds,gezien\np1,m,2020-02-03,2024-05-06\np2,v,2021-00-00,\np3,v,,2024-01-01\n"
+PEOPLE = (
+    "nr,geslacht,sinds,gezien\np1,m,2020-02-03,2024-05-06\np2,v,2021-00-00,\np3,v,,2024-01-01\n"
+)
 TUMOURS = "t,nr,datum\nt1,p1,2020-03-00\nt2,p2,2021-07-08\nt3,p1,2019-12-31\nt4,p9,2020-01-01\n"
 TREATMENTS = "b,t,dosis,dag\nb1,t1,5,2020-04-05\nb2,t1,6,\nb3,t3,7,2020-05-05\n"
 FILES = {"people": PEOPLE, "tumours": TUMOURS, "treatments": TREATMENTS}
