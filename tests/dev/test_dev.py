@@ -244,7 +244,7 @@ def test_stdout_belongs_to_the_command(clone: Clone) -> None:
         (["serve"], "/bin/oncokring serve"),
         (["bench", "--small"], "-m registry.bench --small"),
         (["test", "tests/unit", "-q"], "-m pytest tests/unit -q"),
-        (["test"], " tests/support/whole_suite.py"),
+        (["test"], "tests/support/whole_suite.py"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
