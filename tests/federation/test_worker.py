@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -345,3 +346,45 @@ def test_what_is_filled_comes_with_the_first_word_of_each_hospital(bench: Any) -
     bench.work(told)
     lines = bench.rows("SELECT count(*) FROM audit_line WHERE action = 'site.coverage'")
     assert lines == [(len(bench.hub.sites),)]
+
+
+def test_the_next_list_waits_for_the_word_on_the_one_before(bench: Any, questions: Any) -> None:
+    def stop(number: int) -> None:
+        with bench.hub.factory() as session:
+            subjects = session.query(Subject).filter_by(site="catharina").order_by(Subject.id)
+            withdraw(session, subjects[number], questions.STUDY)
+            session.commit()
+
+    def lists() -> list[tuple[int, str | None]]:
+        return [
+            tuple(row)
+            for row in bench.rows(
+                "SELECT s.seq, a.status FROM consent_snapshot s LEFT JOIN consent_ack a"
+                " ON a.site = s.site AND a.seq = s.seq WHERE s.site = 'catharina' ORDER BY s.seq"
+            )
+        ]
+
+    def later(seconds: int) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=seconds)
+
+    bench.work(lambda: confirmations(bench) >= 3)
+    bench.carrier.replies = lambda timeout: []
+    stop(0)
+    bench.worker.step(later(3))
+    stop(1)
+    bench.worker.step(later(6))
+    assert lists() == [(1, "applied"), (2, None)]
+    del bench.carrier.replies
+    bench.work(lambda: lists()[-1] == (3, "applied"))
+
+    # A worker that is killed never hears what became of its list; the next one goes on from too
+    # early a head of the log, is refused, learns from that, and makes it right at once.
+    stop(2)
+    bench.worker.step(later(3))
+    time.sleep(0.5)
+    bench.carrier.replies(0.0)
+    bench.worker = bench.new_worker()
+    stop(3)
+    bench.work(lambda: lists()[-1][1] == "applied" and lists()[-1][0] > 4)
+    assert [status for _, status in lists()[:3]] == ["applied"] * 3
+    assert [status for _, status in lists()[4:]].count("refused") <= 1
