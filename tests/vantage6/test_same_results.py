@@ -21,12 +21,13 @@ from federation.protocol.keys import SigningKey
 from federation.site.directory import SiteDirectory
 from migrations.run import upgrade
 from registry.accounts import secrets
-from registry.database import SessionFactory, engine_of, open_database
+from registry.database import SessionFactory, engine_of, open_database, utc_now
 from registry.demo.network import DemoNetwork, build
 from registry.demo.questions import QUESTIONS, Question
 from registry.demo.running import RunningDemo
 from registry.site_links import SiteLink
 from registry.trial.vantage6_network import Vantage6Network
+from registry.vantage6.doctor import Doctor, Known
 
 HOSPITALS = 5
 
@@ -75,6 +76,9 @@ def answers() -> Iterator[dict[str, Any]]:
             found["vantage6"] = {q.name: running.ask(asked_of(q, second))[0] for q in QUESTIONS}
             with other() as session:
                 found["links"] = {link.institution: link for link in session.query(SiteLink)}
+                known = Known.read(session, nodes.settings.url)
+                session.expunge_all()
+            found["findings"] = list(Doctor(nodes.settings, known, utc_now).findings())
         engine_of(factory).dispose()
         engine_of(other).dispose()
         yield found
@@ -86,6 +90,14 @@ def test_the_result_is_identical(answers: dict[str, Any], name: str) -> None:
     assert here["status"] == there["status"] == "complete"
     assert here["sites"] == there["sites"]
     assert (here["result"], here["hidden"]) == (there["result"], there["hidden"])
+
+
+def test_the_doctor_finds_nothing_wrong(answers: dict[str, Any]) -> None:
+    wrong = [each for each in answers["findings"] if each.state != "good"]
+    # Other tests of this process may have hospitals of their own on the same server.
+    assert [each for each in wrong if each.code != "OTHER_MEMBER"] == []
+    codes = [each.code for each in answers["findings"]]
+    assert [codes.count(code) for code in ("SITE_KEY", "NODE", "NODE_RULES")] == [HOSPITALS] * 3
 
 
 def test_the_pages_are_told_what_the_engine_says(answers: dict[str, Any]) -> None:
