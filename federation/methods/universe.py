@@ -78,8 +78,13 @@ def _values(variable: Variable, chance: np.random.Generator) -> NDArray[np.int16
     if variable.type == "date":
         months = _EPOCH_MONTHS + chance.integers(0, _MONTHS, SIZE)
         return (months // 12 * 12 if variable.resolution == "year" else months).astype(np.float64)
-    points = _points(variable)
-    return points[chance.integers(0, len(points), SIZE)]
+    # As many in each class of the codebook, however wide it is: a question is about classes, and a
+    # set of which nobody is invented looks like any other such set.
+    points, edges = _points(variable), np.array(variable.edges or (-np.inf, np.inf))
+    starts = np.searchsorted(points, edges[:-1])
+    sizes = np.diff(starts, append=len(points))
+    chosen = chance.integers(0, len(starts), SIZE)
+    return points[starts[chosen] + (chance.random(SIZE) * sizes[chosen]).astype(np.int64)]
 
 
 def _points(variable: Variable) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ BOOK = Codebook.from_dict(
             "days": {"type": "duration", "unit": "days", "min": 0, "max": 400, "cuts": [100, 200]},
             "visits": {"type": "integer", "min": 0, "max": 50},
             "treated": {"type": "boolean"},
+            "marker": {"type": "number", "min": 0, "max": 5000, "cuts": [35, 200]},
         },
     }
 )
@@ -48,3 +49,12 @@ def test_a_person_time_stays_in_its_class() -> None:
     )
     counts = _definitions(early, kind="count")
     assert np.array_equal(rates[-1], counts[-1])
+
+
+def test_narrow_classes_have_as_many_as_wide_ones() -> None:
+    """Else three usual conditions leave nobody, and sets without anybody all look the same."""
+    low = {"var": "marker", "op": "<", "value": 35}
+    early = {"var": "days", "op": "<", "value": 100}
+    treated = {"var": "treated", "op": "=", "value": True}
+    found = _definitions({"all": [low, early, treated]}, kind="count")
+    assert 0.04 * SIZE < found[-1].sum() < 0.07 * SIZE  # an eighteenth
