@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -98,11 +98,15 @@ def assemble(
 ) -> State:
     """The state of a site from what was found of each patient. acts: by receipt."""
     # Whoever is granted nothing is left out: not named means not permitted.
-    named = [(subject, one) for subject, one in judged.items() if 1 in one.bits or 1 in one.within]
+    # In the order of the handles, so that nothing has to change places when the list is packed.
+    named = sorted(
+        ((subject, one) for subject, one in judged.items() if 1 in one.bits or 1 in one.within),
+        key=lambda each: handles[each[0]],
+    )
     rows = _rows((one.bits for _, one in named), len(columns))
     apart = _rows((one.within or bytes(len(columns)) for _, one in named), len(columns))
     rests = [
-        replace(acts[receipt], handle=place)
+        acts[receipt].at_place(place)
         for place, (_, one) in enumerate(named)
         for receipt in one.acts
     ]

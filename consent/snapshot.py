@@ -188,10 +188,13 @@ def _bits(masks: Sequence[Mask], order: NDArray[np.intp]) -> list[str]:
 
 
 def _reordered(evidence: Evidence, order: NDArray[np.intp]) -> Evidence:
+    here = np.arange(len(order))
+    if np.array_equal(order, here):
+        return evidence
     place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
+    place[order] = here
     at = place.tolist()
-    return replace(evidence, acts=[replace(act, handle=at[act.handle]) for act in evidence.acts])
+    return replace(evidence, acts=[act.at_place(at[act.handle]) for act in evidence.acts])
 
 
 def parse_claims(
