@@ -98,18 +98,24 @@ def test_the_harness_sees_planted_faults(
         check(ending, undisturbed["QUESTION"])
 
 
+def children_of(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in found for child in task.read_text().split()]
+
+
 def test_sites_end_with_their_hub(asked: Callable[[str], Any]) -> None:
     disturbed = asked("QUESTION")
     process = disturbed.start({})
     until = time.monotonic() + 30
-    children: list[int] = []
-    while len(children) < 3 and time.monotonic() < until:
-        tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
-        children = [int(pid) for task in tasks for pid in task.read_text().split()]
-    assert len(children) == 3
+    # the process that forks the sites, and the three that it made
+    made: list[int] = []
+    while len(made) < 4 and time.monotonic() < until:
+        servers = children_of(process.pid)
+        made = [*servers, *(site for server in servers for site in children_of(server))]
+    assert len(made) == 4
     process.send_signal(signal.SIGKILL)
     process.wait()
-    while any(Path(f"/proc/{pid}").exists() for pid in children):
+    while any(Path(f"/proc/{pid}").exists() for pid in made):
         assert time.monotonic() < until, "a site outlived its hub"
         time.sleep(0.05)
 
