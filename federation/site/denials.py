@@ -50,10 +50,13 @@ Said = dict[tuple[bytes, str, str], int]
 """By handle, study and item the moment of the newest "no", in milliseconds."""
 
 
+_ALL = "SELECT handle, study, item, at FROM denial"
+_OWN = "SELECT handle, study, item, at FROM own_denial"
+
+
 def newest(database: sqlite3.Connection, *, own: bool = False) -> Said:
     """Every "no" there is; or only what patients said in person."""
-    table = "own_denial" if own else "denial"
-    rows = database.execute(f"SELECT handle, study, item, at FROM {table}")  # noqa: S608
+    rows = database.execute(_OWN if own else _ALL)
     return {(handle, study, item): at for handle, study, item, at in rows}
 
 

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from whole_suite import outside_of_this_run
 
 CONFTEST = Path(__file__).parents[1] / "conftest.py"
 
@@ -31,7 +32,7 @@ CHANCE = "import random\ndef test_a(): print('drawn', random.random())\n"
 def run_suite(folder: Path, text: str, no_skips: bool) -> subprocess.CompletedProcess[str]:
     shutil.copy(CONFTEST, folder / "conftest.py")
     (folder / "test_small.py").write_text(text, encoding="utf-8")
-    environment = {**os.environ, "ONCOKRING_NO_SKIPS": "1" if no_skips else ""}
+    environment = {**outside_of_this_run(), "ONCOKRING_NO_SKIPS": "1" if no_skips else ""}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-s", "-p", "no:cacheprovider", "-c", os.devnull, "."],
         cwd=folder,

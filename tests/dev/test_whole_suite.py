@@ -50,6 +50,7 @@ def test_slipcover_counts_lines_and_branches_in_both_processes(tmp_path: Path) -
             *("--out", "found.json", "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"),
         ],
         cwd=tmp_path,
+        env=whole_suite.outside_of_this_run(),
         capture_output=True,
         text=True,
         timeout=120,

@@ -28,6 +28,16 @@ WHOLE = ("consent/rule.py", "federation/disclosure/", "federation/protocol/")
 PYTEST = ["-n", "2", "--dist", "loadfile", "-m", "not slow"]
 
 
+def outside_of_this_run() -> dict[str, str]:
+    """The environment for a pytest that a test starts: with ours it would take itself for one of
+    our two processes, and remove at its end what they measured."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SLIPCOVER_", "PYTEST_XDIST_"))
+    }
+
+
 @dataclass(frozen=True)
 class File:
     """One file of the product. Branches are (line from, line to)."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 import schemathesis
 from flask.testing import FlaskClient
@@ -193,10 +194,14 @@ class Known:
         for act, run in self._decided.items():
             if label.endswith(f"/{act}"):
                 path["query_id"] = run
+        # A key of its own: one that was used for something else is a conflict, as it should be.
+        acts = "POST /api/v1/me/" in label
+        key = {"Idempotency-Key": uuid5(NAMESPACE_URL, label).hex} if acts else None
         found = {
             "path_parameters": path,
             "query": self._queries.get(label),
             "body": self._bodies.get(label),
+            "headers": key,
         }
         return {name: value for name, value in found.items() if value}
 
