@@ -177,24 +177,6 @@ def object_to(
     )
 
 
-def has_objected(session: Session, subject: Subject, party: str | None = None) -> datetime | None:
-    """When this subject first objected to use without being asked; None for never.
-
-    party: by the word of this speaker; None for anybody's.
-    """
-    return session.scalar(
-        select(ConsentEvent.recorded_at)
-        .where(
-            ConsentEvent.subject_id == subject.id,
-            ConsentEvent.kind == "objected",
-            ConsentEvent.item.in_((OBJECT_REUSE, ANY)),
-            *(() if party is None else (ConsentEvent.party == party,)),
-        )
-        .order_by(ConsentEvent.leaf)
-        .limit(1)
-    )
-
-
 def orders(session: Session, subject: Subject, party: str | None = None) -> Sequence[DestroyOrder]:
     """What this subject asked to destroy, newest first, with what came of it.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -98,22 +98,17 @@ class Voices:
         """By place, for those for whom several must agree, each person's first yes among acts."""
         here = np.zeros(self.patients, np.bool_)
         here[list(self.several)] = True
-        acts = self.evidence.acts
-        named = named[here[acts["handle"][named]]]
-        found: dict[int, dict[str, int]] = {}
-        for place, party, at in zip(
-            acts["handle"][named].tolist(),
-            acts["party"][named].tolist(),
-            self.moments[named].tolist(),
-            strict=True,
-        ):
-            words, name = found.setdefault(place, {}), self.evidence.parties[party]
-            words[name] = min(at, words.get(name, at))
-        return found
+        return self._words(named[here[self.evidence.acts["handle"][named]]], min)
 
     def last_words(self, study: str, item: str) -> dict[int, dict[str, int]]:
         """By place each person's last yes to an item."""
-        acts, named = self.evidence.acts, self.naming(study, item)
+        return self._words(self.naming(study, item), max)
+
+    def _words(
+        self, named: NDArray[np.intp], of: Callable[[int, int], int]
+    ) -> dict[int, dict[str, int]]:
+        """By place each person's yes among acts: the first (`min`) or the last (`max`)."""
+        acts = self.evidence.acts
         found: dict[int, dict[str, int]] = {}
         for place, party, at in zip(
             acts["handle"][named].tolist(),
@@ -122,7 +117,7 @@ class Voices:
             strict=True,
         ):
             words, name = found.setdefault(place, {}), self.evidence.parties[party]
-            words[name] = max(at, words.get(name, at))
+            words[name] = of(at, words.get(name, at))
         return found
 
 

@@ -65,8 +65,8 @@ def read_public(data: bytes, name: str) -> bytes:
         public = serialization.load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise BadKey(
-            f"{name} does not hold a public key. Ask the hospital for the file that "
-            "'oncokring site connect --new-key' wrote."
+            f"{name} does not hold a public key. Ask the hospital for the file vantage6.pub that "
+            "'oncokring site join' wrote."
         ) from error
     if not isinstance(public, rsa.RSAPublicKey) or public.key_size < LEAST_BITS:
         raise BadKey(f"{name} must hold an RSA key of at least {LEAST_BITS} bits.")

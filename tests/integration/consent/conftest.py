@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from consent import service as consent
+from consent import withdrawing
 from consent.models import Receipt, Subject
 from consent.proof import letter_prover
 from registry.database import SessionFactory
@@ -64,6 +65,27 @@ class Hub:
             form_key=secrets.token_hex(8),
             actor=consent.patient(subject),
             now=at,
+        )
+
+    def stop_level(
+        self,
+        subject: Subject,
+        level: str,
+        at: datetime,
+        study: str | None = STUDY,
+        key: str | None = None,
+    ) -> Receipt:
+        """Stop by one of the levels W1 to W4, in a study or (None) in all."""
+        return withdrawing.withdraw_level(
+            self.session,
+            subject=subject,
+            study=study,
+            level=level,
+            language="nl",
+            form_key=key or secrets.token_hex(8),
+            actor=consent.patient(subject),
+            now=at,
+            circumstances=consent.Circumstances(),
         )
 
 

@@ -94,17 +94,7 @@ class Lab:
         )
 
     def nothing_new(self, subject: Subject, at: datetime, study: str | None = STUDY) -> None:
-        withdrawing.withdraw_level(
-            self.hub.session,
-            subject=subject,
-            study=study,
-            level="W2",
-            language="nl",
-            form_key=secrets.token_hex(8),
-            actor=consent.patient(subject),
-            now=at,
-            circumstances=Circumstances(),
-        )
+        self.hub.stop_level(subject, "W2", at, study)
 
     def new_again(self, subject: Subject, at: datetime, prove: bool = True) -> None:
         withdrawing.allow_new(

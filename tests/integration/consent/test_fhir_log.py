@@ -11,7 +11,7 @@ import pytest
 from fhir_reading import believed, check, states
 from sqlalchemy import select
 
-from consent import fhir, fhir_log, fhir_r4, fhir_r5, rule_sql, withdrawing
+from consent import fhir, fhir_log, fhir_r4, fhir_r5, rule_sql
 from consent import service as consent
 from consent.acts import Circumstances
 from consent.fhir_model import ConsentNow
@@ -47,17 +47,8 @@ def said(hub: Any, subject: Subject, at: datetime, answer: str, **change: str) -
 
 
 def stopped(hub: Any, subject: Subject, at: datetime, level: str, study: str | None) -> Receipt:
-    return withdrawing.withdraw_level(
-        hub.session,
-        subject=subject,
-        study=study,
-        level=level,
-        language="nl",
-        form_key=secrets.token_hex(8),
-        actor=consent.patient(subject),
-        now=at,
-        circumstances=Circumstances(),
-    )
+    made: Receipt = hub.stop_level(subject, level, at, study)
+    return made
 
 
 def invalidated(hub: Any, receipt: Receipt, reason: str, at: datetime) -> None:

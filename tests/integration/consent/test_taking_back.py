@@ -61,17 +61,8 @@ def answer(hub: Hub, subject: Subject, study: str, text: str, minutes: int, **no
 
 
 def stop(hub: Hub, subject: Subject, level: str, minutes: int) -> Receipt:
-    return withdrawing.withdraw_level(
-        hub.session,
-        subject=subject,
-        study=None,
-        level=level,
-        language="nl",
-        form_key=f"stop-{level}-{minutes}",
-        actor=consent.patient(subject),
-        now=NOW + minutes * MINUTE,
-        circumstances=Circumstances(),
-    )
+    key = f"stop-{level}-{minutes}"
+    return hub.stop_level(subject, level, NOW + minutes * MINUTE, None, key)
 
 
 def take_part(hub: Hub, subject: Subject, minutes: int) -> dict[str, bool]:

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from consent import objecting, undoing, withdrawing
 from consent import service as consent
-from consent import undoing, withdrawing
 from consent.acts import Circumstances
 from consent.errors import ConsentError
 from consent.models import Subject
@@ -26,17 +26,8 @@ def counts(hub: Hub, subject: Subject, minutes: int) -> bool:
 
 
 def stop(hub: Hub, subject: Subject, level: str, minutes: int, study: str | None = STUDY) -> str:
-    return withdrawing.withdraw_level(
-        hub.session,
-        subject=subject,
-        study=study,
-        level=level,
-        language="nl",
-        form_key=f"stop-{level}-{minutes}",
-        actor=consent.patient(subject),
-        now=NOW + minutes * MINUTE,
-        circumstances=Circumstances(),
-    ).id
+    key = f"stop-{level}-{minutes}"
+    return hub.stop_level(subject, level, NOW + minutes * MINUTE, study, key).id
 
 
 def undo(hub: Hub, subject: Subject, receipt: str, minutes: int, key: str = "") -> str:
@@ -114,7 +105,7 @@ def test_orders_and_objections_are_the_patients_own(hub: Hub) -> None:
     assert order.cancelled_at is None
     withdrawing.take_back(hub.session, subject, order.id, actor=own, now=late - MINUTE)
     assert order.cancelled_at == late - MINUTE
-    assert withdrawing.has_objected(hub.session, subject) is None
+    assert objecting.objected_since(hub.session, subject) is None
     withdrawing.object_to(
         hub.session,
         subject=other,
@@ -125,7 +116,7 @@ def test_orders_and_objections_are_the_patients_own(hub: Hub) -> None:
         now=NOW,
         circumstances=Circumstances(),
     )
-    assert withdrawing.has_objected(hub.session, other) is not None
+    assert objecting.objected_since(hub.session, other) is not None
     assert needed(hub.session, subject, NOW) == {"self"}
     assert may_read(hub.session, subject, "self", "p-one", NOW)
     assert not may_read(hub.session, subject, "p-one", "self", NOW)
