@@ -1,6 +1,7 @@
 """Imports every module that defines tables, so that the one metadata is complete."""
 
 import consent.models
+import consent.models_joining
 import consent.models_people
 import consent.models_trust
 import federation.runs.models
@@ -10,16 +11,19 @@ import registry.health
 import registry.site_links
 import registry.vantage6.models
 import studies.models
+import studies.models_participants
 from studies.base import Base
 
 MODULES = (
     studies.models,
+    studies.models_participants,
     registry.accounts.models,
     registry.audit,
     registry.health,
     registry.site_links,
     registry.vantage6.models,
     consent.models,
+    consent.models_joining,
     consent.models_people,
     consent.models_trust,
     federation.runs.models,

@@ -43,6 +43,10 @@ AUDITED: Mapping[str, tuple[str, ...]] = {
     ),
     "study": ("study.",),
     **dict.fromkeys(("participation", "participation_step"), ("participation.",)),
+    **dict.fromkeys(("study_enrolment", "study_arm"), ("study.",)),
+    **dict.fromkeys(("participant", "participant_event", "participant_link"), ("participant.",)),
+    **dict.fromkeys(("screening_count", "arm_count"), ("screening.",)),
+    "accrual_plan": ("accrual.",),
     **dict.fromkeys(("site_node", "site_coverage", "vantage6_site"), ("site.",)),
     **dict.fromkeys(
         (
