@@ -24,13 +24,72 @@ CODES: Final[Mapping[str, str]] = {
     "not_a_member": "This institution is not in the network of the study. Add it first.",
     "in_the_future": "The date lies in the future. Give today or an earlier date.",
     "before_last_step": "The date lies before the last step. Give a later date.",
+    "unknown_kind": "A study is of the kind wmo, nwmo or data. Choose one of them.",
+    "unknown_step": "There is no such step on the road of this study. Choose one of its steps.",
+    "step_needed": "No study can do without this step, so a network cannot leave it out.",
+    "not_ready": "Something must be done before this step. The page of the hospital says what.",
+    "reason_needed": "This step, or a date that lies back, needs a reason. Choose one.",
+    "changed_meanwhile": (
+        "Somebody else changed this hospital's part in the meantime. Load it again, look at what "
+        "changed, and repeat your change."
+    ),
+    "bad_tumour": (
+        "Tumour types are ICD-10 codes or ranges such as C50 or C18-C20, no two over each other. "
+        "Give them so."
+    ),
+    "bad_period": "The end lies before the beginning, or it has ended already. Look at the dates.",
+    "unknown_code": "This code is not in the list. Choose one from the list.",
+    "already_signed": "This institution has signed this version already. Nothing is to be done.",
+    "not_signed": "This institution has not signed this version. Look at the agreements first.",
+    "meeting_frozen": (
+        "The state of this meeting was frozen and cannot be changed. Write a new decision instead."
+    ),
+    "bad_plan": (
+        "A plan begins with 0, has at least two days and numbers that rise with them. Give it so."
+    ),
+    "bad_month": "A month is given as 2026-11. Give it so.",
+    "bad_count": "A count is a whole number from 0 up, under a name of the list. Look at them.",
+    "counts_differ": "The counts do not add up. Look at the lines that are named.",
+    "bad_pseudonym": (
+        "This is not a study number: it begins with the letters of the study, then digits, and "
+        "holds nothing of a person. Give the number that the study gave."
+    ),
+    "no_prefix": "The letters of the study's numbers are not settled. Settle them first.",
+    "pseudonym_taken": "This study number is in use. Look at that participant first.",
+    "not_enrolling": "This hospital takes no new participants now. Its page says why.",
+    "consent_needed": (
+        "Nobody comes into a study before they agreed. Give the letter, or the date of the signed "
+        "form, its text and who checked it."
+    ),
+    "consent_text_differs": (
+        "The form is not on the text that was in use at this hospital then. Look at the texts."
+    ),
+    "milestone_reached": "This was written down before, and it stays true. Nothing is to do.",
+    "unknown_milestone": "There is no such milestone. Choose one from the list.",
+    "has_left": "This participant has left the study, or ended it. Nothing new is written down.",
+    "not_theirs": "This participant is not with that hospital. Look at where they are.",
+    "no_handover": "Nobody offered this participant to that hospital. Look at where they are.",
+    "unknown_arm": "The study has no such arm. Choose one of its arms.",
+    "empty_text": "There is nothing written here. Write a sentence.",
 }
 
 
 class StudiesError(Exception):
-    """A refusal of the studies package; `code` is one of CODES, `message` its sentence."""
+    """A refusal of the studies package; `code` is one of CODES, `message` its sentence.
 
-    def __init__(self, code: str) -> None:
+    `missing` are the codes of unmet guards (`not_ready`), `versions` the version that the caller
+    was shown and the one that is there now (`changed_meanwhile`).
+    """
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        missing: tuple[str, ...] = (),
+        versions: tuple[int, int] | None = None,
+    ) -> None:
         self.code = code
         self.message = CODES[code]
+        self.missing = missing
+        self.versions = versions
         super().__init__(f"{code}: {self.message}")

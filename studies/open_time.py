@@ -1,0 +1,58 @@
+"""When a hospital was open for new participants: its steps, corrected, as periods. Nothing writes.
+
+Time on hold is not open time. These periods are the denominator of every rate of recruitment.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from studies.models import Participation, ParticipationStep
+
+OPEN: Final = "open"
+MONTH: Final = timedelta(days=30.4375)
+"""A month of 365.25 / 12 days."""
+
+
+@dataclass(frozen=True)
+class Stay:
+    """A time in one state; `until` None while it goes on."""
+
+    state: str
+    since: datetime
+    until: datetime | None
+
+    def days(self, now: datetime) -> float:
+        """Its length in days, until `now` while it goes on."""
+        return max((self.until or now) - self.since, timedelta(0)) / timedelta(days=1)
+
+
+def stays(part: Participation, now: datetime) -> tuple[Stay, ...]:
+    """The states of a hospital's part in order, up to `now`, with corrections worked in."""
+    steps = [step for step in _effective(part.steps) if step[1] <= now]
+    ends = [*(at for _, at in steps[1:]), None]
+    return tuple(Stay(state, at, end) for (state, at), end in zip(steps, ends, strict=True))
+
+
+def open_stays(part: Participation, now: datetime) -> tuple[Stay, ...]:
+    """The times in which new participants could come in."""
+    return tuple(stay for stay in stays(part, now) if stay.state == OPEN)
+
+
+def months(periods: Iterable[Stay], now: datetime) -> float:
+    """Their length together in months (:data:`MONTH`)."""
+    return sum(stay.days(now) for stay in periods) / (MONTH / timedelta(days=1))
+
+
+def _effective(steps: Sequence[ParticipationStep]) -> list[tuple[str, datetime]]:
+    """Each step that stands with the date that stands, by date."""
+    said: dict[int, tuple[str, datetime]] = {}
+    for step in steps:
+        if step.corrects is None:
+            said[step.number] = (step.state, step.at)
+        elif step.void:
+            said.pop(step.corrects, None)
+        elif step.corrects in said:
+            said[step.corrects] = (said[step.corrects][0], step.at)
+    return [said[number] for number in sorted(said, key=lambda number: (said[number][1], number))]
