@@ -1,8 +1,8 @@
 """What a snapshot carries so that a hospital need not believe it: acts with proofs, and denials.
 
 Pure; numpy only. The hub packs what stands in its log; the hospital checks every act it counts on
-(federation/site/proving.py). Arrays are little-endian bytes in base64url, so that 50,000 patients
-are read in a fraction of a second.
+(federation/site/proving.py). Of a million acts no more travels than cannot be left out: columns of
+bytes (consent/columns.py) that go behind the signed part of the message, about 46 bytes an act.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from consent.encoding import b64, unb64
+from consent.columns import as_bytes, pack_numbers, read_numbers, read_texts
 from consent.rule import ANY
 from consent.text_id import content_id
 
@@ -21,26 +21,18 @@ MOST_ITEMS: Final = 63
 MOST_ACTS: Final = 10_000_000
 KINDS: Final = ("letter", "passkey", "site")
 _EVERY: Final = 0xFFFF  # the place of "*" in a denial
-_ACT: Final = np.dtype(
-    [
-        ("handle", "<u4"),
-        ("study", "<u2"),
-        ("text", "<u2"),
-        ("party", "<u2"),
-        ("kind", "u1"),
-        ("items", "<u8"),
-        ("at", "<i8"),
-        ("act", "S16"),
-        ("by", "S6"),
-        ("mac", "S16"),
-    ]
-)
+_LATEST: Final = 1 << 48  # milliseconds; the year 10889
+_ACT_BYTES: Final = 16
+_BY_BYTES: Final = 6
+_MAC_BYTES: Final = 16
 _DENIAL: Final = np.dtype([("handle", "S20"), ("study", "<u2"), ("item", "<u2"), ("at", "<i8")])
-_REST: Final = np.dtype([("column", "<u2"), ("handle", "<u4"), ("act", "<u4")])
-_KEYS: Final = frozenset({"studies", "texts", "items", "parties", "acts", "denied", "more"})
+_KEYS: Final = frozenset(
+    {"studies", "texts", "items", "parties", "forms", "form", "step", "since", "at", "act", "by"}
+    | {"mac", "denied", "own", "more", "passkeys", "words"}
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Act:
     """One act of agreeing: the fields of its statement (consent/proof.py) and its proof.
 
@@ -105,6 +97,51 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Acts:
+    """The acts of a list as columns, in the order of its handles.
+
+    handle: uint32, places in the list. at: int64, milliseconds. act, by, mac: bytes, as they came.
+    form: which of `forms` each is: acts that differ in none of study, text, party, kind and items
+    have the same. forms: (how many, 5), uint64, those five, as places among the names; items as
+    bits.
+    """
+
+    handle: NDArray[np.uint32]
+    at: NDArray[np.int64]
+    act: NDArray[np.bytes_]
+    by: NDArray[np.bytes_]
+    mac: NDArray[np.bytes_]
+    form: NDArray[np.uint64]
+    forms: NDArray[np.uint64]
+
+    def __len__(self) -> int:
+        return len(self.handle)
+
+    def __getitem__(self, column: str) -> NDArray[Any]:
+        """A column by its name, also study, text, party, kind and items."""
+        if column in _OF_A_FORM:
+            of: NDArray[Any] = self.forms[:, _OF_A_FORM.index(column)][self.form]
+            return of
+        found: NDArray[Any] = getattr(self, column)
+        return found
+
+
+_OF_A_FORM: Final = ("study", "text", "party", "kind", "items")
+
+
+def _no_acts() -> Acts:
+    return Acts(
+        handle=np.zeros(0, np.uint32),
+        at=np.zeros(0, np.int64),
+        act=np.zeros(0, f"S{_ACT_BYTES}"),
+        by=np.zeros(0, f"S{_BY_BYTES}"),
+        mac=np.zeros(0, f"S{_MAC_BYTES}"),
+        form=np.zeros(0, np.uint64),
+        forms=np.zeros((0, len(_OF_A_FORM)), np.uint64),
+    )
+
+
+@dataclass(frozen=True)
 class Packed:
     """Evidence as a hospital reads it: arrays, and the names that their numbers stand for."""
 
@@ -112,7 +149,7 @@ class Packed:
     texts: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
     parties: tuple[str, ...] = ()
-    acts: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, _ACT))
+    acts: Acts = field(default_factory=_no_acts)
     denied: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, _DENIAL))
     more: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     passkeys: tuple[Mapping[str, Any], ...] = ()
@@ -125,58 +162,54 @@ NOTHING: Final = Packed()
 
 
 def pack(evidence: Evidence) -> dict[str, Any]:
-    """The claims of `evidence`. Raises ValueError for more than 63 items or 65,535 names."""
+    """The claims of `evidence`; the acts go in the order of the handles. Raises ValueError for more
+    than 63 items or 65,535 names."""
     denied = [*evidence.denied, *evidence.own]
-    studies = _names([each.study for each in evidence.acts], [each.study for each in denied])
-    # Many acts say yes to the same items.
-    said = {each.yes for each in evidence.acts}
-    items = _names([item for yes in said for item in yes], [d.item for d in denied])
-    texts, parties = (
-        _names([each.text for each in evidence.acts]),
-        _names([each.party for each in evidence.acts]),
-    )
+    acts = sorted(evidence.acts, key=lambda each: each.handle)
+    forms = {(a.study, a.text, a.party, a.kind, a.yes): 0 for a in acts}
+    for place, same in enumerate(forms):
+        forms[same] = place
+    studies = _names([same[0] for same in forms], [each.study for each in denied])
+    items = _names([item for same in forms for item in same[4]], [d.item for d in denied])
+    texts, parties = _names([same[1] for same in forms]), _names([same[2] for same in forms])
     if len(items) > MOST_ITEMS:
         raise ValueError("a snapshot tells of at most 63 items")
-    bit = {item: 1 << place for place, item in enumerate(items)}
-    bits = {yes: sum(bit[item] for item in yes) for yes in said}
     study_at, text_at, party_at = _places(studies), _places(texts), _places(parties)
     item_at = _places(items)
-    acts = np.array(
-        [
-            (
-                each.handle,
-                study_at[each.study],
-                text_at[each.text],
-                party_at[each.party],
-                KINDS.index(each.kind),
-                bits[each.yes],
-                each.at,
-                bytes.fromhex(each.act),
-                each.by.encode("ascii"),
-                each.mac,
-            )
-            for each in evidence.acts
-        ],
-        _ACT,
-    )
+    at = np.array([each.at for each in acts], np.int64)
+    since = int(at.min()) if len(at) else 0
+    handle = np.array([each.handle for each in acts], np.int64)
 
-    def packed(said: Sequence[Denial]) -> str:
+    def packed(said: Sequence[Denial]) -> bytes:
         rows = [
             (d.handle, study_at.get(d.study, _EVERY), item_at.get(d.item, _EVERY), d.at)
             for d in said
         ]
-        return b64(np.array(rows, _DENIAL).tobytes())
+        return np.array(rows, _DENIAL).tobytes()
 
     return {
         "studies": list(studies),
         "texts": list(texts),
         "items": list(items),
         "parties": list(parties),
-        "acts": b64(acts.tobytes()),
+        "forms": [
+            [study_at[s], text_at[t], party_at[p], KINDS.index(k), sorted(item_at[i] for i in yes)]
+            for s, t, p, k, yes in forms
+        ],
+        "form": pack_numbers(
+            np.array([forms[a.study, a.text, a.party, a.kind, a.yes] for a in acts], np.uint64)
+        ),
+        # Handles as the step from the one before, moments since the first: small numbers.
+        "step": pack_numbers(np.diff(handle, prepend=0)),
+        "since": since,
+        "at": pack_numbers(at - since),
+        "act": bytes.fromhex("".join([each.act for each in acts])),
+        "by": b"".join([each.by.encode("ascii").ljust(_BY_BYTES, b"\0") for each in acts]),
+        "mac": b"".join([each.mac.ljust(_MAC_BYTES, b"\0") for each in acts]),
         "denied": packed(evidence.denied),
         "own": packed(evidence.own),
         "words": [{"study": study, "content": dict(text)} for study, text in evidence.texts],
-        "more": {str(n): dict(a.more) for n, a in enumerate(evidence.acts) if a.more is not None},
+        "more": {str(n): dict(a.more) for n, a in enumerate(acts) if a.more is not None},
         "passkeys": [dict(each) for each in evidence.passkeys],
     }
 
@@ -191,18 +224,8 @@ def unpack(claims: object, *, handles: int) -> Packed:
     names = {key: _read_names(claims[key]) for key in ("studies", "texts", "items", "parties")}
     if len(names["items"]) > MOST_ITEMS:
         raise ValueError("a snapshot tells of at most 63 items")
-    acts = _rows(claims["acts"], _ACT)
-    denied, own = _rows(claims["denied"], _DENIAL), _rows(claims.get("own", ""), _DENIAL)
-    for array, column, end in (
-        (acts, "handle", handles),
-        (acts, "study", len(names["studies"])),
-        (acts, "text", len(names["texts"])),
-        (acts, "party", len(names["parties"])),
-        (acts, "kind", len(KINDS)),
-        (acts, "items", 1 << len(names["items"])),
-    ):
-        if len(array) and int(array[column].max()) >= end:
-            raise ValueError("a number in the evidence stands for nothing")
+    acts = _read_acts(claims, names, handles)
+    denied, own = _denials(claims["denied"]), _denials(claims["own"])
     for column, end in (("study", len(names["studies"])), ("item", len(names["items"]))):
         for array in (denied, own):
             if np.any((array[column] >= end) & (array[column] != _EVERY)):
@@ -215,10 +238,59 @@ def unpack(claims: object, *, handles: int) -> Packed:
         acts=acts,
         denied=denied,
         more=_read_more(claims["more"], len(acts)),
-        passkeys=_read_passkeys(claims.get("passkeys", [])),
+        passkeys=_read_passkeys(claims["passkeys"]),
         own=own,
-        asked=_read_texts(claims.get("words", [])),
+        asked=_read_texts(claims["words"]),
     )
+
+
+def _read_acts(
+    claims: Mapping[str, Any], names: Mapping[str, tuple[str, ...]], handles: int
+) -> Acts:
+    rows = len(as_bytes(claims["act"])) // _ACT_BYTES
+    if rows > MOST_ACTS:
+        raise ValueError("a snapshot tells of at most ten million acts")
+    since = claims["since"]
+    if type(since) is not int or not 0 <= since < _LATEST:
+        raise TypeError("acts have a first moment")
+    forms = _read_forms(claims["forms"], names)
+    steps = read_numbers(claims["step"], rows, max(handles, 1))
+    # Below ten million steps of less than five million each: no sum is too large for 64 bits.
+    handle = np.cumsum(steps, dtype=np.uint64)
+    if rows and int(handle[-1]) >= handles:
+        raise ValueError("a number in the evidence stands for nothing")
+    at = read_numbers(claims["at"], rows, _LATEST).view(np.int64)
+    at += since
+    return Acts(
+        handle=handle.astype(np.uint32),
+        at=at,
+        act=read_texts(claims["act"], rows, _ACT_BYTES),
+        by=read_texts(claims["by"], rows, _BY_BYTES),
+        mac=read_texts(claims["mac"], rows, _MAC_BYTES),
+        form=read_numbers(claims["form"], rows, len(forms)),
+        forms=forms,
+    )
+
+
+def _read_forms(value: object, names: Mapping[str, tuple[str, ...]]) -> NDArray[np.uint64]:
+    ends = (len(names["studies"]), len(names["texts"]), len(names["parties"]), len(KINDS))
+    if not isinstance(value, list) or len(value) > MOST_ACTS:
+        raise TypeError("forms are a list")
+    found = np.zeros((len(value), len(_OF_A_FORM)), np.uint64)
+    for row, form in zip(found, value, strict=True):
+        if not isinstance(form, list) or len(form) != len(ends) + 1:
+            raise TypeError("a form has five parts")
+        *places, items = form
+        if not isinstance(items, list) or len(set(items)) != len(items):
+            raise TypeError("a form names each item once")
+        for place, end in (
+            *zip(places, ends, strict=True),
+            *((i, len(names["items"])) for i in items),
+        ):
+            if type(place) is not int or not 0 <= place < end:
+                raise ValueError("a number in the evidence stands for nothing")
+        row[:] = (*places, sum(1 << item for item in items))
+    return found
 
 
 def denials_of(packed: Packed, *, own: bool = False) -> list[tuple[bytes, str, str, int]]:
@@ -269,11 +341,11 @@ def _read_names(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _rows(text: object, dtype: np.dtype[np.void]) -> NDArray[np.void]:
-    data = unb64(text, MOST_ACTS * dtype.itemsize * 3 // 4 - 3)
-    if len(data) % dtype.itemsize:
+def _denials(value: object) -> NDArray[np.void]:
+    data = as_bytes(value)
+    if len(data) % _DENIAL.itemsize or len(data) // _DENIAL.itemsize > MOST_ACTS:
         raise ValueError("not whole rows")
-    return np.frombuffer(data, dtype) if data else np.zeros(0, dtype)
+    return np.frombuffer(data, _DENIAL) if len(data) else np.zeros(0, _DENIAL)
 
 
 def _read_more(value: object, acts: int) -> dict[int, Mapping[str, Any]]:

@@ -1,6 +1,5 @@
 """Giving each site the state of consent of its own patients: whole, numbered, signed, confirmed."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,6 +26,7 @@ from consent.models import (
     TextVersion,
 )
 from consent.recording import as_of
+from consent.renewing import periods_of
 from consent.rule import OLDER_DATA
 from consent.site_messages import processed
 from consent.snapshot import build_claims
@@ -121,7 +121,10 @@ def prepare_snapshot(
         granted=state.granted,
         within=state.within,
         evidence=state.evidence,
-        further=further_claims(session, site, network, head, now),
+        further={
+            **further_claims(session, site, network, head, now),
+            "renewal_years": periods_of(session, network).renewal_years,
+        },
     )
     record = {
         "site": site,
@@ -131,7 +134,7 @@ def prepare_snapshot(
         "valid_until": valid_until,
         "log_size": size,
         "log_root": EMPTY_ROOT.hex() if head is None else head.root,
-        "columns_sha256": _columns_sha256(columns),
+        "columns_sha256": _basis_sha256(session, network, columns),
         "content_sha256": _content_sha256(claims),
         "facts": facts,
     }
@@ -288,7 +291,7 @@ def _is_refused(session: Session, last: SnapshotRecord, now: datetime) -> bool:
 
 
 def _has_changed(session: Session, site: str, network: str, last: SnapshotRecord) -> bool:
-    if last.columns_sha256 != _columns_sha256(_columns(session, site, network)):
+    if last.columns_sha256 != _basis_sha256(session, network, _columns(session, site, network)):
         return True
     suspended = session.scalar(
         select(TextVersion.id).where(TextVersion.suspended_at >= last.issued).limit(1)
@@ -366,11 +369,16 @@ def _asking(session: Session, network: str, item: str) -> set[str]:
     )
 
 
-def _columns_sha256(columns: Sequence[Column]) -> str:
-    return sha256(canonical_json([list(column) for column in columns]).encode()).hexdigest()
+def _basis_sha256(session: Session, network: str, columns: Sequence[Column]) -> str:
+    """What a list is about: its columns, and after how many years a yes is asked again."""
+    about = [list(column) for column in columns]
+    years = periods_of(session, network).renewal_years
+    return sha256(canonical_json([about, years]).encode()).hexdigest()
 
 
 def _content_sha256(claims: Mapping[str, Any]) -> str:
-    names = ("columns", "handles", "granted", "within")
-    told = {name: claims[name] for name in names if name in claims}
-    return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    told = sha256(canonical_json(claims["columns"]).encode())
+    for name in ("handles", "granted", "within"):
+        part: bytes = claims.get(name, b"")
+        told.update(len(part).to_bytes(8, "little") + part)
+    return told.hexdigest()

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from consent.encoding import b64, unb64
+from consent.columns import as_bytes
 from consent.errors import ConsentError
 from consent.evidence import NOTHING, Evidence, Packed, pack, unpack
 
@@ -23,7 +23,15 @@ MAX_COLUMNS = 10_000
 CLOCK_SKEW = timedelta(minutes=5)
 _HANDLE = np.dtype(f"S{HANDLE_BYTES}")
 _KEYS = frozenset({"network", "seq", "issued", "valid_until", "columns", "handles", "granted"})
-_FURTHER = ("log", "witnesses", "site_seq", "site_refused", "site_sha256", "destroy")
+_FURTHER = (
+    "log",
+    "witnesses",
+    "site_seq",
+    "site_refused",
+    "site_sha256",
+    "destroy",
+    "renewal_years",
+)
 
 NO_START: Final = -(1 << 62)
 NO_END: Final = 1 << 62
@@ -38,10 +46,12 @@ class Windows:
 
     Milliseconds since 1970: `since` or later, before `until`; NO_START and NO_END are no limit.
     A hospital works them out by its own books; a snapshot as the hub tells it has none.
+    changes_at: when they may be others by themselves, because a yes is due to be renewed, or ends.
     """
 
     since: tuple[NDArray[np.int64], ...]
     until: tuple[NDArray[np.int64], ...]
+    changes_at: int = NO_END
 
 
 @dataclass(frozen=True)
@@ -51,8 +61,8 @@ class Snapshot:
     handles: sorted, without repeats. columns: (study, item). granted: one mask per column, over
     `handles`. Times are UTC, whole seconds. evidence: what the bits rest on; without it a site
     counts nobody. further: what else the hub tells this site, unchecked (the log's head, the
-    site's own messages that arrived, orders to destroy). windows: of which time the data may be;
-    only where a hospital has worked that out.
+    site's own messages that arrived, orders to destroy, when a yes is asked again). windows: of
+    which time the data may be; only where a hospital has worked that out.
     """
 
     network: str
@@ -151,6 +161,7 @@ def build_claims(
 ) -> dict[str, Any]:
     """The claims of a snapshot message; the message adds sender, audience and signature.
 
+    Handles, masks and acts are bytes; they go behind the part that is signed.
     granted: one mask per column, over `handles` in the order given; they are sorted here, and so
     are the places in `evidence`. further: other claims of `Snapshot.further`. within: masks like
     `granted` of those who count with data of some time only. They stand apart, because a hospital
@@ -177,14 +188,14 @@ def build_claims(
         "issued": int(issued.timestamp()),
         "valid_until": int(valid_until.timestamp()),
         "columns": [{"study": study, "item": item} for study, item in columns],
-        "handles": b64(ordered.tobytes()),
+        "handles": ordered.tobytes(),
         "granted": _bits(granted, order),
         **({"within": _bits(within, order)} if any(mask.any() for mask in within) else {}),
     }
 
 
-def _bits(masks: Sequence[Mask], order: NDArray[np.intp]) -> list[str]:
-    return [b64(np.packbits(mask[order], bitorder="little").tobytes()) for mask in masks]
+def _bits(masks: Sequence[Mask], order: NDArray[np.intp]) -> bytes:
+    return b"".join(np.packbits(mask[order], bitorder="little").tobytes() for mask in masks)
 
 
 def _reordered(evidence: Evidence, order: NDArray[np.intp]) -> Evidence:
@@ -228,7 +239,10 @@ def _parse(claims: Mapping[str, Any]) -> Snapshot:
     if not isinstance(claims["network"], str):
         raise TypeError("network is text")
     columns = _columns(claims["columns"])
-    handles = np.frombuffer(unb64(claims["handles"], MAX_HANDLES * HANDLE_BYTES), dtype=_HANDLE)
+    named = as_bytes(claims["handles"])
+    if len(named) > MAX_HANDLES * HANDLE_BYTES:
+        raise ValueError("too many handles")
+    handles = np.frombuffer(named, dtype=_HANDLE)
     if np.any(handles[1:] <= handles[:-1]):
         raise ValueError("handles are sorted and without repeats")
     granted = _masks(claims["granted"], len(columns), len(handles))
@@ -270,19 +284,17 @@ def _columns(value: object) -> tuple[tuple[str, str], ...]:
 
 
 def _masks(packed: object, columns: int, handles: int) -> tuple[Mask, ...]:
-    if not isinstance(packed, list) or len(packed) != columns:
-        raise ValueError("one mask per column")
-    return tuple(_mask(text, handles) for text in packed)
+    data, size = as_bytes(packed), (handles + 7) // 8
+    if len(data) != columns * size:
+        raise ValueError("one mask per column, as long as the handles")
+    return tuple(_mask(data[at * size : (at + 1) * size], handles) for at in range(columns))
 
 
-def _mask(text: object, length: int) -> Mask:
-    data = unb64(text, MAX_HANDLES)
-    if len(data) != (length + 7) // 8:
-        raise ValueError("a mask is as long as the handles")
+def _mask(data: memoryview, length: int) -> Mask:
     bits = np.unpackbits(np.frombuffer(data, dtype=np.uint8), bitorder="little")
     if bits[length:].any():
         raise ValueError("bits without a handle")
-    return bits[:length].astype(np.bool_)
+    return bits[:length].view(np.bool_)
 
 
 def _whole(value: object) -> int:

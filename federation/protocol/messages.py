@@ -3,6 +3,7 @@
 The bytes signed are the bytes sent and nothing is parsed before the signature holds
 (design: security.md 3.1). The header is exactly alg, typ and kid, so an embedded key,
 another algorithm or compression cannot be smuggled in (OWASP ASVS 5.0, 9.1.2 and 9.1.3).
+Megabytes of bytes travel as they are, behind the signed part that holds their hash.
 """
 
 import secrets
@@ -14,6 +15,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jws import JWSRegistry
 
+from federation.protocol.attached import attach, detach, split
 from federation.protocol.encoding import MAX_MESSAGE_BYTES, canonical, parse_json
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import SigningKey, verifying_key
@@ -50,9 +52,14 @@ def sign(
     now: datetime,
     lifetime: timedelta,
 ) -> bytes:
-    """Sign `claims` together with v, iss, aud, iat, exp and a random jti of 128 bits."""
+    """Sign `claims` together with v, iss, aud, iat, exp and a random jti of 128 bits.
+
+    Claims that are bytes, and bytes in a table that is a claim, go behind the signed part
+    (federation/protocol/attached.py).
+    """
+    told, behind = detach(claims)
     payload = {
-        **claims,
+        **told,
         "v": VERSION,
         "iss": issuer,
         "aud": audience,
@@ -64,7 +71,7 @@ def sign(
     text = jws.serialize_compact(
         header, canonical(payload), key.jwk, algorithms=_ALGORITHMS, registry=_REGISTRY
     )
-    return text.encode("ascii")
+    return b"".join([text.encode("ascii"), *behind])
 
 
 def verify(
@@ -75,17 +82,21 @@ def verify(
     audience: str,
     now: datetime | None,
     max_bytes: int = MAX_MESSAGE_BYTES,
+    attached: bool = False,
 ) -> dict[str, Any]:
     """The claims of a message of kind `typ` meant for `audience`.
 
     `key_of` maps a key id to the public key that may sign this kind, or None.
     With `now` None the time window is not checked: for messages kept as evidence.
+    With `attached` bytes may stand behind the signed part; they come back as views of `data`.
     Raises ProtocolError: TOO_LARGE, BAD_MESSAGE, BAD_HEADER, WRONG_TYPE, UNKNOWN_KEY,
-    BAD_SIGNATURE, WRONG_VERSION, WRONG_AUDIENCE, NOT_YET, EXPIRED or what parse_json raises.
+    BAD_SIGNATURE, WRONG_VERSION, WRONG_AUDIENCE, NOT_YET, EXPIRED, BAD_ATTACHED or what parse_json
+    raises.
     """
     if len(data) > max_bytes:
         raise ProtocolError("TOO_LARGE")
-    payload = _checked_payload(typ, data, key_of)
+    signed, behind = split(data) if attached else (data, memoryview(b""))
+    payload = _checked_payload(typ, signed, key_of)
     claims = parse_json(payload, max_bytes)
     _check_common(claims)
     if claims["aud"] != audience:
@@ -95,7 +106,7 @@ def verify(
             raise ProtocolError("NOT_YET")
         if claims["exp"] < (now - SKEW).timestamp():
             raise ProtocolError("EXPIRED")
-    return claims
+    return attach(claims, behind) if attached else claims
 
 
 def _checked_payload(typ: str, data: bytes, key_of: Callable[[str], str | None]) -> bytes:

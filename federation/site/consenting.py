@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consent.errors import ConsentError
+from consent.evidence import NOTHING
+from consent.periods import Periods
 from consent.snapshot import Snapshot, parse_claims
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import PublicIdentity, key_id
@@ -16,8 +19,8 @@ from federation.protocol.messages import TYP_SNAPSHOT, verify
 from federation.query.refusals import Refused
 from federation.site.books import Books
 from federation.site.data import Table
-from federation.site.log_watch import OTHERS, check_head, check_others, keep_head
-from federation.site.proving import Proving
+from federation.site.log_watch import OTHERS, check_head, check_others, head_told, keep_head
+from federation.site.proving import AS_DESIGNED, Proving
 from federation.site.record_days import rows_that_count
 from federation.site.step_message import HUB
 from federation.site.store import milliseconds
@@ -36,6 +39,7 @@ class Consenting:
         network: str,
         hub_public: str,
         peers: Mapping[str, PublicIdentity] | None = None,
+        periods: Periods = AS_DESIGNED,
     ) -> None:
         self._database = database
         self._slug = slug
@@ -44,7 +48,7 @@ class Consenting:
         self.alone = False
         """Whether the list read last told of too few other hospitals what they saw of the log."""
         self._keys = {key_id(hub_public): hub_public}
-        self._proving = Proving(database, network=network, slug=slug)
+        self._proving = Proving(database, network=network, slug=slug, periods=periods)
         self._books = Books(database)
         self._times_used = 0
         self._told: Snapshot | None = None
@@ -67,12 +71,19 @@ class Consenting:
         """The snapshot in use, fresh or not, with only what this hospital could prove."""
         return self._current
 
-    def _restore(self) -> None:
-        row = self._database.execute("SELECT message FROM snapshot").fetchone()
+    @property
+    def head(self) -> tuple[int, str] | None:
+        """Size and root of the log of choices that the snapshot in use told of."""
+        return None if self._current is None else head_told(self._current)
+
+    def _restore(self, now: datetime | None = None) -> None:
+        """Count by the list that is kept, by the books as they are."""
+        row = self._database.execute("SELECT message, proved FROM snapshot").fetchone()
         if row is not None:
             claims = self._claims(row[0], now=None)
             told = parse_claims(claims, audience=self._slug, network=self._network)
-            self.use(told, self.proven(told, datetime.now(UTC)))
+            self._proving.trust(told, row[1])
+            self.use(told, self.proven(told, now or datetime.now(UTC)))
 
     def _claims(self, message: bytes, now: datetime | None) -> dict[str, Any]:
         return verify(
@@ -82,6 +93,7 @@ class Consenting:
             audience=self._slug,
             now=now,
             max_bytes=MAX_SNAPSHOT_BYTES,
+            attached=True,
         )
 
     def verified(self, message: bytes, now: datetime) -> dict[str, Any]:
@@ -140,15 +152,19 @@ class Consenting:
             (told.seq, unproven, milliseconds(now)),
         )
         self._database.execute(
-            "INSERT INTO snapshot (one, seq, message, applied_at) VALUES (1, ?, ?, ?)"
+            "INSERT INTO snapshot (one, seq, message, applied_at, proved) VALUES (1, ?, ?, ?, ?)"
             " ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, message = excluded.message,"
-            " applied_at = excluded.applied_at",
-            (told.seq, message, milliseconds(now)),
+            " applied_at = excluded.applied_at, proved = excluded.proved",
+            (told.seq, message, milliseconds(now), self._proving.proved(told)),
         )
 
     def use(self, told: Snapshot, proven: Snapshot) -> None:
-        """Count from now on by what of a snapshot is proved."""
-        self._told, self._current = told, proven
+        """Count from now on by what of a snapshot is proved. Of the evidence nothing stays in
+        memory: where the books change, the list is read again from the database."""
+        handles = told.handles.copy()
+        self._told = replace(told, evidence=NOTHING, handles=handles)
+        self._current = replace(proven, evidence=NOTHING, handles=handles)
+        self._proving.forget()
         self._times_used += 1
         self._masks.clear()
 
@@ -156,10 +172,11 @@ class Consenting:
         """Raise Refused CONSENT_UNAVAILABLE without a fresh snapshot numbered `minimum` or
         higher. A site that cannot know counts nobody, and says so.
 
-        A "no" at the desk, a confirmed form or a birthday since the last look works from here on.
+        A "no" at the desk, a confirmed form, a birthday or the end of a yes since the last look
+        works from here on.
         """
-        if self._told is not None and self._books.changed(now):
-            self.use(self._told, self.proven(self._told, now))
+        if self._told is not None and (self._books.changed(now) or self._overtaken(now)):
+            self._restore(now)
         if self._current is None or self._current.seq < minimum:
             raise Refused("CONSENT_UNAVAILABLE")
         try:
@@ -170,8 +187,13 @@ class Consenting:
     def check_still(self, state: tuple[int, int], now: datetime) -> None:
         """Raise Refused CONSENT_UNAVAILABLE when somebody stopped since `state` was counted by.
         Call inside the transaction in which an answer is written down: nobody can write then."""
-        if state != self.state or self._books.changed(now):
+        if state != self.state or self._books.changed(now) or self._overtaken(now):
             raise Refused("CONSENT_UNAVAILABLE")
+
+    def _overtaken(self, now: datetime) -> bool:
+        """Whether a yes ended, or was not renewed, since the list in use was worked out."""
+        windows = None if self._current is None else self._current.windows
+        return windows is not None and milliseconds(now) >= windows.changes_at
 
     def mask(self, table: Table, study: str, requires: Sequence[str]) -> NDArray[np.bool_]:
         """Which rows of `table` may be counted for `study`, bool (n,): of patients who agree, and

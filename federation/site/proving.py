@@ -4,7 +4,8 @@ A bit of a snapshot counts only when every person whose yes is needed made an ac
 (federation/site/proofs.py), that names the item and the study, and that is later than every "no"
 this hospital ever saw. So nobody at the hub can make a yes (invariant 6), and a yes of before a
 "no" does not come back. Of which time the data may be follows from the same acts and the same "no"s
-(federation/site/windowing.py): the hub can say less, never more.
+(federation/site/windowing.py), and so does until when a yes lasts: the hub can say less, never
+more.
 """
 
 import sqlite3
@@ -18,22 +19,33 @@ from numpy.typing import NDArray
 
 from consent.evidence import denials_of
 from consent.items import ITEMS, with_parents
+from consent.periods import Periods, is_period
 from consent.rule import ALONE, ANY, COLLECT_NEW
-from consent.snapshot import CLOCK_SKEW, HANDLE_BYTES, Mask, Snapshot
+from consent.snapshot import CLOCK_SKEW, Mask, Snapshot
 from federation.site import denials, parties
+from federation.site.places import Places
 from federation.site.proofs import NEVER, Proofs
 from federation.site.store import milliseconds, moment
 from federation.site.voices import Voices
 from federation.site.windowing import windows
 
 AFTER_DEATH: Final = "after.death"
+AS_DESIGNED: Final = Periods()
 
 
 class Proving:
     """Reduces a snapshot to what this hospital can prove. One per site program."""
 
-    def __init__(self, database: sqlite3.Connection, *, network: str, slug: str) -> None:
+    def __init__(
+        self,
+        database: sqlite3.Connection,
+        *,
+        network: str,
+        slug: str,
+        periods: Periods = AS_DESIGNED,
+    ) -> None:
         self._database = database
+        self._periods = periods
         self._proofs = Proofs(database, network=network, slug=slug)
 
     def remember(self, snapshot: Snapshot, now: datetime) -> None:
@@ -63,24 +75,35 @@ class Proving:
     def proven(self, snapshot: Snapshot, now: datetime) -> Snapshot:
         """The same snapshot with only the bits that are proved, and with the data windows."""
         evidence = snapshot.evidence
-        handles = [handle.ljust(HANDLE_BYTES, b"\0") for handle in snapshot.handles.tolist()]
-        place = {handle: number for number, handle in enumerate(handles)}
-        moments = self._proofs.moments(evidence, handles, _latest(snapshot, now))
-        voices = Voices.of(self._database, evidence, moments, place, now)
+        place = Places(snapshot.handles)
+        moments = self._proofs.moments(evidence, snapshot.handles, _latest(snapshot, now))
+        periods = _shortest(self._periods, snapshot.further.get("renewal_years"))
+        voices = Voices.of(self._database, evidence, moments, place, now, periods)
         known = denials.newest(self._database)
         denied = _newest(snapshot.columns, place, known)
         own = _in_person(snapshot.columns, place, denials.newest(self._database, own=True))
-        granted: list[Mask] = []
-        since = []
-        for column, (study, item) in enumerate(snapshot.columns):
-            agreed, first = voices.agreed(study, item, denied[:, column], own[column])
-            granted.append(snapshot.granted[column] & agreed)
-            since.append(first)
+        agreed = [
+            voices.agreed(study, item, denied[:, column], own[column])
+            for column, (study, item) in enumerate(snapshot.columns)
+        ]
+        granted = [told & found.mask for told, found in zip(snapshot.granted, agreed, strict=True)]
         whole = _with_parents(snapshot.columns, granted)
-        proved = replace(snapshot, granted=self._after_death(snapshot, whole, handles))
+        proved = replace(snapshot, granted=self._after_death(snapshot, whole, place))
         new_data = denials.to_new_data(self._database)
-        limits = windows(proved, since, voices, place, known, new_data)
+        limits = windows(proved, agreed, voices, place, known, new_data)
         return replace(proved, windows=limits)
+
+    def proved(self, snapshot: Snapshot) -> bytes | None:
+        """Which acts of the list looked at last letters and passkeys prove; see `trust`."""
+        return self._proofs.proved(snapshot.evidence)
+
+    def trust(self, snapshot: Snapshot, proved: bytes | None) -> None:
+        """Do not work out again what was worked out of this very list, and kept with it."""
+        self._proofs.trust(snapshot.evidence, proved)
+
+    def forget(self) -> None:
+        """Let go of the evidence of the list looked at last."""
+        self._proofs.forget()
 
     def count_unproven(self, told: Snapshot, proven: Snapshot) -> int:
         """Of how many patients something was told that could not be proved."""
@@ -90,24 +113,32 @@ class Proving:
         return int(np.count_nonzero(lost))
 
     def _after_death(
-        self, snapshot: Snapshot, granted: tuple[Mask, ...], handles: list[bytes]
+        self, snapshot: Snapshot, granted: tuple[Mask, ...], place: Places
     ) -> tuple[Mask, ...]:
         """After a death only those count who agreed to that for the study (consent.md 3.6, 20)."""
         rows = self._database.execute("SELECT DISTINCT handle FROM fact WHERE kind = 'death'")
-        died = {handle for (handle,) in rows}
+        died = [place[handle] for (handle,) in rows if handle in place]
         if not died:
             return granted
-        gone = np.array([handle in died for handle in handles], np.bool_)
+        gone = np.zeros(len(place), np.bool_)
+        gone[died] = True
         agreed = {
             study: granted[column]
             for column, (study, item) in enumerate(snapshot.columns)
             if item == AFTER_DEATH
         }
-        nobody = np.zeros(len(handles), np.bool_)
+        nobody = np.zeros(len(place), np.bool_)
         return tuple(
             bits & (~gone | agreed.get(study, nobody))
             for bits, (study, _) in zip(granted, snapshot.columns, strict=True)
         )
+
+
+def _shortest(own: Periods, told: object) -> Periods:
+    """How long a yes lasts: the hub may make it shorter, never longer."""
+    if not isinstance(told, int) or not is_period(told):
+        return own
+    return replace(own, renewal_years=min(own.renewal_years, told))
 
 
 def _latest(snapshot: Snapshot, now: datetime) -> int:

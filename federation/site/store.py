@@ -12,9 +12,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from federation.site.errors import SetupError
-from federation.site.store_consent import VERSION_7, VERSION_8, VERSION_9
+from federation.site.store_consent import VERSION_7, VERSION_8, VERSION_9, VERSION_10
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 BUSY_SECONDS = 5.0
 
 _VERSION_1 = """
@@ -227,6 +227,7 @@ _CHANGES = (
     VERSION_7,
     VERSION_8,
     VERSION_9,
+    VERSION_10,
 )
 """What each version adds to the one before it; a new database gets all of them."""
 

@@ -161,3 +161,12 @@ CREATE TRIGGER own_denial_only_later BEFORE UPDATE ON own_denial
 CREATE TRIGGER own_denial_no_delete BEFORE DELETE ON own_denial
     BEGIN SELECT RAISE(ABORT, 'a no is never forgotten'); END;
 """
+# proved: a bit per act of the list, whether a letter or passkey proves it; worked out once, because
+# what a letter proves stays true: so a letter never changes but that it ends, and never goes away.
+VERSION_10 = """
+ALTER TABLE snapshot ADD COLUMN proved BLOB;
+CREATE TRIGGER letter_no_other BEFORE UPDATE OF code_id, handle, party, proof_key ON letter
+    BEGIN SELECT RAISE(ABORT, 'a letter stays what it was'); END;
+CREATE TRIGGER letter_no_delete BEFORE DELETE ON letter
+    BEGIN SELECT RAISE(ABORT, 'a letter is never forgotten'); END;
+"""

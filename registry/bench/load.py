@@ -359,7 +359,9 @@ def _counted_wrong(session: Session, hub: Hub, patients: Mapping[str, Patient]) 
             .order_by(SnapshotRecord.seq.desc())
             .limit(1)
         ).one()
-        claims = verify(TYP_SNAPSHOT, record.body or b"", keys.get, audience=site, now=None)
+        claims = verify(
+            TYP_SNAPSHOT, record.body or b"", keys.get, audience=site, now=None, attached=True
+        )
         lists[site] = parse_claims(claims, audience=site)
     found = []
     for subject_id, patient in patients.items():

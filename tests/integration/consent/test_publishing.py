@@ -153,7 +153,7 @@ def test_a_study_that_stops_leaves_the_snapshot(hub: Hub, post: Post, what: str)
         studies.move_participation(hub.session, part, "closed", actor=SYSTEM, now=NOW + SECOND)
     else:
         study = studies.get_study(hub.session, STUDY)
-        studies.move_study(hub.session, study, "closed", actor=SYSTEM)
+        studies.move_study(hub.session, study, "closed", actor=SYSTEM, now=NOW + SECOND)
     assert consent.required_seq(hub.session, SITE) == 2
     post.publish(NOW + SECOND)
     assert post.last.columns == ()
@@ -260,6 +260,7 @@ def test_signed_by_the_hub_and_read_by_the_site(hub: Hub) -> None:
         {key.kid: key.public}.get,
         audience=SITE,
         now=NOW,
+        attached=True,
     )
     snapshot = parse_claims(claims, audience=SITE, network=ONCOZON.slug)
     snapshot.check_fresh(NOW, timedelta(minutes=15))

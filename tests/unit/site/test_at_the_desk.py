@@ -204,7 +204,9 @@ def test_a_list_dated_far_ahead_does_not_keep_a_later_yes_from_counting(site, da
     """A no at the desk is later than the list in use, but never much later than now."""
     body = b"h." + b64(canonical({"issued": 4_070_908_800})).encode() + b".s"
     with transaction(database):
-        database.execute("INSERT INTO snapshot VALUES (1, 1, ?, ?)", (body, milliseconds(NOW)))
+        database.execute(
+            "INSERT INTO snapshot VALUES (1, 1, ?, ?, NULL)", (body, milliseconds(NOW))
+        )
     no = ("--study", "onco", "--stop", "--how", "phone", "--signed-on", TODAY, "--by", "Anna")
     done("paper enter", site, "--number", "P1", *no)
     [(said,)] = database.execute("SELECT at FROM denial")
