@@ -22,6 +22,8 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+/-]{0,99}")
 _BASE64 = re.compile(r"[A-Za-z0-9_+/-]*={0,2}")
 _NAME = re.compile(r"[ -~]{1,200}")
+_SIGNED = re.compile(r"[A-Za-z0-9_-]{1,200}\.[A-Za-z0-9_-]{1,16000}\.[A-Za-z0-9_-]{1,200}")
+_ITEM = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _SEALED = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){4}")
 _DTYPES = frozenset({"<i8", "<u8", "<f8", "|u1"})
 
@@ -144,6 +146,23 @@ def _is_replay(value: object) -> bool:
     )
 
 
+def _are_items(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and 0 < len(value) <= MAX_NAMES
+        and all(_matches(_ITEM)(item) for item in value)
+    )
+
+
+def _is_head(value: object) -> bool:
+    return value is None or (
+        isinstance(value, Mapping)
+        and set(value) == {"size", "root"}
+        and _is_count(value["size"])
+        and _matches(_HASH)(value["root"])
+    )
+
+
 _CHECKS: Final[Mapping[str, Check]] = {
     "v": _is_count,
     "iss": _matches(_TOKEN),
@@ -166,7 +185,15 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "snapshot": _is_count,
     "policy_sha256": _matches(_HASH),
     "software": _matches(_TOKEN),
+    "basis": _matches(_SIGNED),
     "replay_of": _is_replay,
+}
+_BASIS: Final[Mapping[str, Check]] = {
+    **{name: _CHECKS[name] for name in ("run", "query_sha256", "roster_sha256", "snapshot")},
+    **{name: _CHECKS[name] for name in ("policy_sha256", "software")},
+    "study": _matches(_TOKEN),
+    "log": _is_head,
+    "requires": _are_items,
 }
 _NEEDED: Final = ("run", "step", "query_sha256", "status")
 
@@ -198,6 +225,13 @@ def check_outgoing(
         raise Refused("INTERNAL_REFUSED")
 
 
+def check_basis(claims: Mapping[str, Any]) -> None:
+    """Raise Refused INTERNAL_REFUSED unless `claims` are those of a hospital's word about whom it
+    counted by, all of them and nothing else (federation/protocol/basis.py)."""
+    if claims.keys() != _BASIS.keys() or not all(_BASIS[key](claims[key]) for key in claims):
+        raise Refused("INTERNAL_REFUSED")
+
+
 def _is_allowed(reply: Mapping[str, Any], plain_allowed: bool, own_allowed: str | None) -> bool:
     given = {key: value for key, value in reply.items() if value is not None}
     if not all(key in _CHECKS and _CHECKS[key](value) for key, value in given.items()):
@@ -206,7 +240,11 @@ def _is_allowed(reply: Mapping[str, Any], plain_allowed: bool, own_allowed: str 
         return False
     carries = _CARRIES & set(given)
     if given["status"] != "ok":
-        return not carries and ("code" in given) == (given["status"] == "refused")
+        return (
+            not carries
+            and "basis" not in given
+            and ("code" in given) == (given["status"] == "refused")
+        )
     if len(carries) != 1 or "code" in given or given.get("terms_named"):
         return False
     (way,) = carries

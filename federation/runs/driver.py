@@ -28,6 +28,7 @@ from federation.query.refusals import REFUSALS, Refused
 from federation.query.terms import Terms
 from federation.runs import envelope
 from federation.runs.holding_back import HoldingBack, without_cohort
+from federation.runs.origin import origin
 
 #: The name under which the hub signs and is addressed.
 HUB = "hub"
@@ -325,13 +326,6 @@ class Driver:
         answer = self._method.result(self._ask, finished, shown)
         if COHORT in self._agreed.hidden | self._agreed.doubted:
             answer = without_missing(answer)
-        origin = envelope.provenance(
-            plan.query,
-            plan.terms,
-            released_at=now,
-            snapshots={site: int(a.claims["snapshot"]) for site, a in self._answers.items()},
-            signatures=self._signatures(),
-        )
         total = len(plan.roster)
         return Outcome(
             "complete",
@@ -342,7 +336,7 @@ class Driver:
                 plan.terms,
                 answer,
                 sites=envelope.site_report(total, total),
-                origin=origin,
+                origin=self._origin(now),
             ),
             sets=sets,
         )
@@ -363,16 +357,9 @@ class Driver:
             code=code,
         )
 
-    def _signatures(self) -> list[dict[str, str]]:
-        """Per site: the key that signed its last reply and the SHA-256 of those bytes."""
-        return [
-            {
-                "site": site,
-                "kid": key_id(self.plan.roster[site].sign),
-                "reply_sha256": hashlib.sha256(answer.body).hexdigest(),
-            }
-            for site, answer in sorted(self._answers.items())
-        ]
+    def _origin(self, released_at: datetime | None) -> dict[str, Any]:
+        replies = {site: (each.body, each.claims) for site, each in self._answers.items()}
+        return origin(self.plan, replies, released_at)
 
     def _refused(
         self, code: str, terms: tuple[str, ...] = (), sites: list[str] | None = None

@@ -70,14 +70,19 @@ def provenance(
     released_at: datetime | None,
     snapshots: Mapping[str, int],
     signatures: Sequence[Mapping[str, str]],
+    consent: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Which question, program, thresholds, consent snapshots and signed replies are behind it."""
+    """Which question, program, thresholds, consent and signed replies are behind it.
+
+    ``consent``: per hospital by which list, log and items it counted.
+    """
     return {
         "codebook": query.codebook,
         "code": code_version(),
         "released_at": None if released_at is None else iso(released_at),
         "policy": terms.to_dict(),
         "snapshots": dict(sorted(snapshots.items())),
+        "consent": {site: dict(consent[site]) for site in sorted(consent)},
         "signatures": [dict(signature) for signature in signatures],
     }
 

@@ -106,17 +106,7 @@ class OwnAnswers(Driver):
             sites=envelope.site_report(
                 len(plan.roster), len(plan.roster) - len(silent), silent=silent
             ),
-            origin=envelope.provenance(
-                plan.query,
-                plan.terms,
-                released_at=now,
-                snapshots={
-                    site: int(answer.claims["snapshot"])
-                    for site, answer in self._answers.items()
-                    if answer.status == "ok"
-                },
-                signatures=self._signatures(),
-            ),
+            origin=self._origin(now),
         )
         sealed_for = {"sealed_for": self._sealed_for()} if self._claim == "sealed" else {}
         return Outcome(status, {**released, "by_site": own, **sealed_for})

@@ -14,7 +14,7 @@ from federation.methods.own import is_own
 from federation.query.refusals import Refused
 from federation.site.alone import hidden_alone, own_answer
 from federation.site.checks import Question
-from federation.site.replies import Replies
+from federation.site.replies import CountedBy, Replies
 from federation.site.selection import Counted, Selection
 from federation.site.step_message import StepMessage
 
@@ -22,12 +22,13 @@ from federation.site.step_message import StepMessage
 @dataclass(frozen=True)
 class Prepared:
     """The rows of a run, kept between its steps. Valid for one state of consent (Consenting.state)
-    and version of the data."""
+    and version of the data. head: of the log of choices, as the consent list told it."""
 
     consent: tuple[int, int]
     version: str
     selection: Selection
     counted: Counted
+    head: tuple[int, str] | None
 
 
 class Answering:
@@ -51,10 +52,11 @@ class Answering:
 
         Raises Refused as the method, the gate and the allow-list do.
         """
-        ask, seq = question.ask, prepared.consent[0]
+        ask, study = question.ask, question.study
+        counted_by = CountedBy(study.slug, study.requires, prepared.consent[0], prepared.head)
         if is_own(step) and ask.query.output == "by_site":
             answer = self._alone(question, step, prepared, votes)
-            return self._replies.own(asked, ask, question.study, answer, snapshot=seq, now=now)
+            return self._replies.own(asked, ask, study, answer, counted_by=counted_by, now=now)
         sums = votes.sums() if step.name == LOOK else _sums(question, step, prepared)
         if doubted is not None:
             labels = (*set_labels(question.method, ask), COHORT)
@@ -65,7 +67,7 @@ class Answering:
             sums,
             prepared.counted,
             plain=step.labelled or (ask.query.output == "by_site" and not ask.strict),
-            snapshot=seq,
+            counted_by=counted_by,
             now=now,
         )
 

@@ -242,7 +242,7 @@ class Pipeline:
             return known
         selection = select(question, store, self._consenting)
         counted = count_sets(question, selection, self._slots)
-        prepared = Prepared(state, version, selection, counted)
+        prepared = Prepared(state, version, selection, counted, self._consenting.head)
         self._prepared.pop(asked.run, None)
         while len(self._prepared) >= _RUNS_IN_MEMORY:
             self._prepared.popitem(last=False)

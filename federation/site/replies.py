@@ -2,13 +2,16 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 
-from federation.disclosure.outgoing import check_outgoing, is_own_answer
+from federation.disclosure.looking import LOOK
+from federation.disclosure.outgoing import check_basis, check_outgoing, is_own_answer
 from federation.methods.base import Ask, Sums
+from federation.protocol.basis import sign_basis
 from federation.protocol.encoding import canonical, pack_array
 from federation.protocol.masks import mask
 from federation.protocol.messages import TYP_ACK, TYP_REPLY, TYP_RESULT, sign
@@ -35,6 +38,17 @@ SOFTWARE = "oncokring/0.1.0"
 _NO_HASH = "0" * 64
 
 
+@dataclass(frozen=True)
+class CountedBy:
+    """The consent behind an answer: number of the list, the head of the log of choices it told of
+    (size and root; None where it told of none), and the items that the study requires."""
+
+    study: str
+    requires: tuple[str, ...]
+    snapshot: int
+    head: tuple[int, str] | None
+
+
 class Replies:
     """Builds and signs this site's messages to the hub."""
 
@@ -50,7 +64,7 @@ class Replies:
         counted: Counted,
         *,
         plain: bool,
-        snapshot: int,
+        counted_by: CountedBy,
         now: datetime,
     ) -> bytes:
         """An answer with masked sums, or with plain ones where nothing is protected.
@@ -61,10 +75,12 @@ class Replies:
         contribution = np.array([int(counted.contributes), n, n * n], np.int64)
         everything = {**sums, CONTRIBUTION: contribution}
         claims = {
-            **self._common(asked, snapshot),
+            **self._common(asked, counted_by.snapshot),
             "status": "ok",
             **(_plain(everything) if plain else self._masked(asked, everything)),
         }
+        if asked.step_name != LOOK:  # in which only votes leave
+            claims["basis"] = self._basis(asked, counted_by, now)
         check_outgoing(claims, ask.terms)
         return self._sign(claims, now)
 
@@ -75,12 +91,13 @@ class Replies:
         study: StudyHere,
         answer: Mapping[str, Any],
         *,
-        snapshot: int,
+        counted_by: CountedBy,
         now: datetime,
     ) -> bytes:
         """This hospital's own released answer, in the clear or sealed to the study's key that the
         hospital pinned. Raises Refused INTERNAL_REFUSED as `answer`."""
-        claims = {**self._common(asked, snapshot), "status": "ok"}
+        claims = {**self._common(asked, counted_by.snapshot), "status": "ok"}
+        claims["basis"] = self._basis(asked, counted_by, now)
         inside = None
         way = way_of(study, ask)
         if way == "released":
@@ -89,7 +106,7 @@ class Replies:
             if not is_own_answer(answer):
                 raise Refused("INTERNAL_REFUSED")
             own = {
-                **self._common(asked, snapshot),
+                **self._common(asked, counted_by.snapshot),
                 "kind": ask.query.kind,
                 "terms": ask.terms.to_dict(),
                 "released": dict(answer),
@@ -106,6 +123,20 @@ class Replies:
         to open it again, and its people must see what left."""
         sealed, inside = self._last_sealed
         return inside if sealed == body else None
+
+    def _basis(self, asked: StepMessage, counted_by: CountedBy, now: datetime) -> str:
+        """By which state of consent this hospital counted, in its own signed word for everybody."""
+        common = self._common(asked, counted_by.snapshot)
+        head = counted_by.head
+        claims = {
+            **{name: value for name, value in common.items() if name != "step"},
+            "study": counted_by.study,
+            "log": None if head is None else {"size": head[0], "root": head[1]},
+            "requires": list(counted_by.requires),
+        }
+        check_basis(claims)
+        key, slug = self._directory.sign, self._directory.slug
+        return sign_basis(key, slug, now, claims).decode("ascii")
 
     def _masked(self, asked: StepMessage, sums: Sums) -> dict[str, Any]:
         layout, vector = flatten(sums)

@@ -1,4 +1,5 @@
-"""``oncokring result``: sealed results of single hospitals, on the researcher's own computer."""
+"""``oncokring result``: on the researcher's own computer, check by which consent a result was
+counted, and open sealed results of single hospitals."""
 
 from __future__ import annotations
 
@@ -12,6 +13,8 @@ from typing import Any
 import click
 from rich.console import Console
 
+from federation.client.origin import WHY as WHY_NOT
+from federation.client.origin import check_origin
 from federation.client.results import ResultError, open_results
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import BoxKey, key_id
@@ -25,7 +28,7 @@ _MAX_BYTES = 64 * 1024 * 1024
 
 @click.group()
 def result() -> None:
-    """Open results of single hospitals that are sealed for a study."""
+    """Check results, and open those of single hospitals that are sealed for a study."""
 
 
 @result.group()
@@ -81,6 +84,37 @@ def open_(answer: Path, key_file: Path, peers: Path | None, as_json: bool) -> No
         return
     plain = bool(os.environ.get("NO_COLOR")) or not sys.stdout.isatty()
     show(Console(no_color=plain, highlight=False), opened, str(opened.get("analysis", "")))
+
+
+@result.command()
+@click.argument("answer", type=_FILE, metavar="RESULT.json")
+@click.option(
+    "--peers", type=_FILE, required=True, help="The network's list of hospitals' public keys."
+)
+def verify(answer: Path, peers: Path) -> None:
+    """Check by which consent each hospital counted in RESULT.json; exit code 1 if it fails.
+
+    Compares what the hub says with the hospitals' own signed words: number of the list of choices,
+    head of the log of choices, items a patient had to agree to, question, and who took part.
+    """
+    known = _object(peers)
+    _signers(peers)
+    try:
+        found = check_origin(_object(answer), known)
+    except ResultError as error:
+        raise click.ClickException(str(error)) from error
+    for each in found:
+        if not each.holds:
+            click.echo(f"{each.site}: DOES NOT HOLD. {WHY_NOT[each.why]}.")
+            continue
+        log = each.log
+        head = "no log" if log is None else f"log of {log['size']} entries, root {log['root']}"
+        items = ", ".join(each.requires)
+        click.echo(f"{each.site}: holds. List {each.snapshot}; {head}; requires {items}.")
+    if not all(each.holds for each in found):
+        click.echo("The result does not hold: do not rely on it, and tell the hospitals.")
+        raise SystemExit(1)
+    click.echo("What the result says of consent is what every hospital signed.")
 
 
 def _print_key(made: BoxKey) -> None:

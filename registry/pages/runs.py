@@ -21,6 +21,7 @@ from federation.runs.models import Run
 from registry.access import rule
 from registry.own_results import PARTICIPANTS_ONLY, answer_for
 from registry.pages.connections import connections_of
+from registry.pages.consent_origin import consent_origin
 from registry.pages.explaining import sentences, thresholds
 from registry.pages.figures import figure_of, svg_of
 from registry.pages.finding import finding
@@ -227,6 +228,7 @@ def result(id: Any) -> str | BaseResponse:  # noqa: A002
         ],
         hospitals=hospitals,
         provenance=envelope["provenance"],
+        consent_origin=consent_origin(envelope["provenance"], hospitals, language()),
         warnings=[warning_words(str(w)) for w in envelope.get("warnings") or []],
         state=run_state(run.state),
         json=json.dumps(run.query, indent=2, ensure_ascii=False),

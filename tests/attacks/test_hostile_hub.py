@@ -331,7 +331,7 @@ def test_40_a_reply_has_no_field_more(net10):
     """What leaves is an allow-list: every reply of a whole run has these fields and no other."""
     driver = net10.driver(net10.plan(net10.query(COUNT, cohort=OLD)))
     allowed = {*COMMON, "run", "step", "query_sha256", "roster_sha256", "snapshot"}
-    allowed |= {"policy_sha256", "software", "status", "layout", "masked"}
+    allowed |= {"policy_sha256", "software", "status", "layout", "masked", "basis"}
     seen = 0
     while True:
         for slug, message in driver.messages(net10.now).items():

@@ -12,6 +12,7 @@ import pytest
 from hospitals import Net, patients
 
 from federation.disclosure.policy import Policy
+from federation.protocol.basis import sign_basis
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import BoxKey
 from federation.protocol.messages import TYP_REPLY, sign
@@ -51,9 +52,11 @@ def say(net: Net, driver: Any, site: str, **claims: Any) -> None:
         "policy_sha256": "0" * 64,
         "software": "test",
         "status": "ok",
-        **claims,
     }
     key = net.directories[site].sign
+    told = {name: value for name, value in whole.items() if name not in ("step", "status")}
+    more = {"study": plan.query.study, "log": None, "requires": ["use.record"]}
+    whole |= {"basis": sign_basis(key, site, net.now, {**told, **more}).decode(), **claims}
     body = sign(
         TYP_REPLY, whole, key, issuer=site, audience=HUB, now=net.now, lifetime=timedelta(hours=1)
     )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from federation.disclosure.gate import check_outgoing
+from federation.disclosure.outgoing import check_basis
 from federation.protocol.encoding import pack_array
 from federation.protocol.sums import flatten
 from federation.query.refusals import Refused
@@ -37,6 +38,7 @@ PLAIN = {name: pack_array(np.asarray(array)) for name, array in SUMS.items()}
     "change",
     [
         {},
+        {"basis": "eyJh.eyJi.c2ln"},
         REFUSAL,
         {**REFUSAL, "code": "MODEL_TOO_RICH", "terms_named": ["grade[3]", "age:hormone[yes]"]},
         REPLAY,
@@ -46,6 +48,34 @@ PLAIN = {name: pack_array(np.asarray(array)) for name, array in SUMS.items()}
 )
 def test_what_may_leave(change: dict[str, Any]) -> None:
     check_outgoing(reply(**change), STRICT)
+
+
+BASIS: dict[str, Any] = {
+    **{"run": "a-b", "study": "onco", "query_sha256": HASH, "roster_sha256": HASH},
+    **{"policy_sha256": HASH, "software": "oncokring/1", "snapshot": 3},
+    **{"log": {"size": 9, "root": HASH}, "requires": ["use.record", "study.join"]},
+}
+
+
+def test_a_word_about_consent_holds_these_and_nothing_else() -> None:
+    check_basis(BASIS)
+    check_basis({**BASIS, "log": None})
+    for change in (
+        {"n": 57},
+        {"study": "Jan Jansen"},
+        {"snapshot": "3"},
+        {"log": {"size": 9, "root": HASH, "n": 57}},
+        {"log": {"size": 9.5, "root": HASH}},
+        {"log": {"size": 9, "root": "x"}},
+        {"requires": []},
+        {"requires": ["Jan Jansen"]},
+        {"requires": "use.record"},
+    ):
+        with pytest.raises(Refused, match="INTERNAL_REFUSED"):
+            check_basis({**BASIS, **change})
+    for name in BASIS:
+        with pytest.raises(Refused, match="INTERNAL_REFUSED"):
+            check_basis({key: value for key, value in BASIS.items() if key != name})
 
 
 @pytest.mark.parametrize(
@@ -79,6 +109,10 @@ def test_what_may_leave(change: dict[str, Any]) -> None:
         {"layout": {"x": 1}},
         {"snapshot": "3"},
         {"software": "C:\\Users\\jan"},
+        {"basis": "two.parts"},
+        {"basis": "jan jansen.is.here"},
+        {"basis": 3},
+        {**REFUSAL, "basis": "a.b.c"},
         {"plain": PLAIN, "masked": None},
         {"plain": PLAIN},
         {**REFUSAL, "masked": pack_array(VECTOR)},

@@ -16,6 +16,7 @@ from federation.disclosure.marks import WORDS
 from federation.methods.base import Ask, Column, Rows, Step
 from federation.methods.labels import set_labels
 from federation.methods.registry import KINDS, parse
+from federation.protocol.basis import sign_basis
 from federation.protocol.encoding import pack_array
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import BoxKey, PublicIdentity, SigningKey, key_id
@@ -72,9 +73,16 @@ class Hospital:
         return {
             **self.common(plan, step),
             "status": "ok",
+            "basis": self.basis(plan),
             "layout": layout,
             "masked": pack_array(masked),
         }
+
+    def basis(self, plan: RunPlan) -> str:
+        told = {name: v for name, v in self.common(plan).items() if name != "step"}
+        more = {"study": "s", "software": "x/1", "policy_sha256": "0" * 64, "log": None}
+        said = {**told, **more, "requires": ["use.record"]}
+        return sign_basis(self.sign_key, self.identity.slug, NOW, said).decode()
 
     def common(self, plan: RunPlan, step: int = 0) -> dict[str, Any]:
         return {
