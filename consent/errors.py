@@ -57,6 +57,7 @@ CODES: Final[Mapping[str, str]] = {
     "ack_malformed": "The hospital's confirmation could not be read.",
     "log_inconsistent": "The log of choices does not fit what was shown of it before.",
     "proof_not_possible": "There is no such leaf or no such size in the log of choices.",
+    "years_not_valid": "Give whole years from 1 to 100: remind, then ask again, then end.",
     "alarm_not_found": "There is no alarm with this number.",
     "two_people_needed": "Two different people must decide this.",
     "study_not_ended": "This study has not ended, so its evidence must be kept.",
@@ -65,6 +66,9 @@ CODES: Final[Mapping[str, str]] = {
     "message_malformed": "A message of the hospital could not be read.",
     "unknown_party": "The hospital has not said that this person may speak for the patient.",
     "order_not_found": "This hospital has no such order to destroy.",
+    "letter_not_found": "No letter of this hospital about this study has this number.",
+    "not_agreed": "The patient does not agree to take part (any more), so this is not done.",
+    "joined_already": "This patient is in this study already. Look at the hand-over of hospitals.",
     "order_not_open": "The order to destroy was answered or taken back, or may still be.",
 }
 

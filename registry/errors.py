@@ -60,6 +60,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "text_not_found": 404,
     "head_not_found": 404,
     "alarm_not_found": 404,
+    "letter_not_found": 404,
     "suspension_not_found": 404,
     **dict.fromkeys(
         (

@@ -33,6 +33,9 @@ CODES: Final[Mapping[str, str]] = {
         "Somebody else changed this hospital's part in the meantime. Load it again, look at what "
         "changed, and repeat your change."
     ),
+    "bad_identifier": (
+        "This is not how a number of this register is written. Copy it from the register."
+    ),
     "bad_tumour": (
         "Tumour types are ICD-10 codes or ranges such as C50 or C18-C20, no two over each other. "
         "Give them so."

@@ -3,12 +3,13 @@
 Time on hold is not open time. These periods are the denominator of every rate of recruitment.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from studies.models import Participation, ParticipationStep
+from studies.models import Participation
+from studies.site_steps import taken
 
 OPEN: Final = "open"
 MONTH: Final = timedelta(days=30.4375)
@@ -30,9 +31,9 @@ class Stay:
 
 def stays(part: Participation, now: datetime) -> tuple[Stay, ...]:
     """The states of a hospital's part in order, up to `now`, with corrections worked in."""
-    steps = [step for step in _effective(part.steps) if step[1] <= now]
-    ends = [*(at for _, at in steps[1:]), None]
-    return tuple(Stay(state, at, end) for (state, at), end in zip(steps, ends, strict=True))
+    steps = [step for step in taken(part.steps) if step.at <= now]
+    ends = [*(step.at for step in steps[1:]), None]
+    return tuple(Stay(step.state, step.at, end) for step, end in zip(steps, ends, strict=True))
 
 
 def open_stays(part: Participation, now: datetime) -> tuple[Stay, ...]:
@@ -43,16 +44,3 @@ def open_stays(part: Participation, now: datetime) -> tuple[Stay, ...]:
 def months(periods: Iterable[Stay], now: datetime) -> float:
     """Their length together in months (:data:`MONTH`)."""
     return sum(stay.days(now) for stay in periods) / (MONTH / timedelta(days=1))
-
-
-def _effective(steps: Sequence[ParticipationStep]) -> list[tuple[str, datetime]]:
-    """Each step that stands with the date that stands, by date."""
-    said: dict[int, tuple[str, datetime]] = {}
-    for step in steps:
-        if step.corrects is None:
-            said[step.number] = (step.state, step.at)
-        elif step.void:
-            said.pop(step.corrects, None)
-        elif step.corrects in said:
-            said[step.corrects] = (said[step.corrects][0], step.at)
-    return [said[number] for number in sorted(said, key=lambda number: (said[number][1], number))]
