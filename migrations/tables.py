@@ -11,11 +11,15 @@ import registry.health
 import registry.site_links
 import registry.vantage6.models
 import studies.models
+import studies.models_network
 import studies.models_participants
+import studies.models_sites
 from studies.base import Base
 
 MODULES = (
     studies.models,
+    studies.models_sites,
+    studies.models_network,
     studies.models_participants,
     registry.accounts.models,
     registry.audit,

@@ -38,11 +38,42 @@ from studies.looking import read_only
 # here nor in UNAUDITED needs some announcement; a test keeps the two lists complete.
 AUDITED: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
-        ("network", "institution", "membership", "working_group", "working_group_member"),
-        ("network.", "institution."),
+        (
+            "network",
+            "institution",
+            "membership",
+            "subnetwork",
+            "subnetwork_member",
+            "office",
+            "working_group",
+            "working_group_member",
+            "professional",
+            "agreement",
+            "agreement_signature",
+            "expertise",
+            "group_meeting",
+            "group_decision",
+        ),
+        ("network.", "institution.", "group.", "agreement.", "expertise."),
     ),
     "study": ("study.",),
-    **dict.fromkeys(("participation", "participation_step"), ("participation.",)),
+    **dict.fromkeys(
+        (
+            "participation",
+            "participation_step",
+            "site_annex",
+            "site_condition",
+            "site_milestone",
+            "site_plan",
+            "site_version",
+        ),
+        ("participation.",),
+    ),
+    **dict.fromkeys(
+        ("committee_decision", "study_event", "study_feasibility", "study_version"), ("study.",)
+    ),
+    **dict.fromkeys(("document_body", "study_document"), ("study.", "participation.")),
+    "signature": ("study.", "participation.", "agreement."),
     **dict.fromkeys(("study_enrolment", "study_arm"), ("study.",)),
     **dict.fromkeys(("participant", "participant_event", "participant_link"), ("participant.",)),
     **dict.fromkeys(("screening_count", "arm_count"), ("screening.",)),

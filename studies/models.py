@@ -3,13 +3,26 @@
 People named here are professionals in their role. `invented` marks a person of a demonstration.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    Date,
+    Float,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+    true,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from studies.base import Base, Json, OrderedJson, UtcTime, new_id
+from studies.models_network import Professional
 from studies.states import INSTITUTION_KINDS, PARTICIPATION_STATES, STUDY_STATES
 
 ID = String(36)
@@ -24,7 +37,9 @@ class Network(Base):
     """A regional oncology network: institutions that agreed to work by the same rules.
 
     `consent`: what it settled about consent (login_levels, renewal_years, remind_years,
-    claim_years); what is not named is cautious.
+    claim_years); what is not named is cautious. `needs`: the kinds of agreement that an institution
+    must have in force before a query of this network may ask it (studies.agreements).
+    `pathways`: per kind of study the steps of the road that it leaves out (studies/pathway.py).
     """
 
     __tablename__ = "network"
@@ -35,10 +50,15 @@ class Network(Base):
     region_en: Mapped[str] = mapped_column(String(200), default="")
     source: Mapped[str] = mapped_column(Text, default="")
     consent: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
+    needs: Mapped[list[str]] = mapped_column(Json, default=lambda: ["queries"], server_default="[]")
+    pathways: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
 
 
 class Institution(Base):
-    """A hospital or institute. One may belong to several networks."""
+    """A hospital or institute. One may belong to several networks.
+
+    `latitude` and `longitude` are those of its city, in degrees; `contact` is a desk, not a person.
+    """
 
     __tablename__ = "institution"
     __table_args__ = (CheckConstraint(_one_of("kind", tuple(INSTITUTION_KINDS)), name="kind"),)
@@ -49,6 +69,9 @@ class Institution(Base):
     city: Mapped[str] = mapped_column(String(100), default="")
     agb: Mapped[str | None] = mapped_column(String(8))
     phone: Mapped[str] = mapped_column(String(40), default="")
+    contact: Mapped[str | None] = mapped_column(String(200))
+    latitude: Mapped[float | None] = mapped_column(Float)
+    longitude: Mapped[float | None] = mapped_column(Float)
 
 
 class Membership(Base):
@@ -65,7 +88,11 @@ class Membership(Base):
 
 
 class WorkingGroup(Base):
-    """A tumour working group of a network."""
+    """A tumour working group of a network.
+
+    `tumours` are ICD-10 codes and ranges (studies.tumours); `expected` the disciplines that it
+    wants at its table (studies.words_network).
+    """
 
     __tablename__ = "working_group"
     __table_args__ = (UniqueConstraint("network", "slug"),)
@@ -75,25 +102,42 @@ class WorkingGroup(Base):
     slug: Mapped[str] = mapped_column(SLUG)
     name_nl: Mapped[str] = mapped_column(String(200))
     name_en: Mapped[str] = mapped_column(String(200))
+    tumours: Mapped[list[str]] = mapped_column(Json, default=list, server_default="[]")
+    expected: Mapped[list[str]] = mapped_column(Json, default=list, server_default="[]")
+    since: Mapped[datetime | None] = mapped_column(UtcTime)
+    until: Mapped[datetime | None] = mapped_column(UtcTime)
 
     members: Mapped[list["WorkingGroupMember"]] = relationship(
         order_by="WorkingGroupMember.position", cascade="all, delete-orphan"
     )
 
+    @property
+    def key(self) -> str:
+        """What roles and addresses call it, unique over all networks: `oncozon.breast`."""
+        return f"{self.network}.{self.slug}"
+
+    def name(self, language: str) -> str:
+        """The name in Dutch for "nl", in English otherwise."""
+        return self.name_nl if language == "nl" else self.name_en
+
 
 class WorkingGroupMember(Base):
-    """A person in a working group: hospital and discipline both matter for who speaks for whom."""
+    """A person's seat in a working group: hospital and discipline both matter for who speaks for
+    whom, and both belong to the seat's time, not to the person."""
 
     __tablename__ = "working_group_member"
 
     id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
     group_id: Mapped[str] = mapped_column(ForeignKey("working_group.id"), index=True)
     position: Mapped[int] = mapped_column(default=0)
-    name: Mapped[str] = mapped_column(String(200))
+    professional: Mapped[str] = mapped_column(ForeignKey("professional.id"), index=True)
     discipline: Mapped[str] = mapped_column(String(100))
     role: Mapped[str] = mapped_column(String(40), default="member")
     institution: Mapped[str | None] = mapped_column(ForeignKey("institution.slug"))
-    invented: Mapped[bool] = mapped_column(default=False)
+    since: Mapped[datetime] = mapped_column(UtcTime)
+    until: Mapped[datetime | None] = mapped_column(UtcTime)
+
+    person: Mapped[Professional] = relationship(lazy="joined")
 
 
 class Study(Base):
@@ -103,7 +147,10 @@ class Study(Base):
     query.md; `output_by_site` whether results may name hospitals where every policy allows it.
     Under protection `delivery` says how: "sealed" for the holder of `result_key`, or "hub" with the
     agreement `benchmark`. `terms`: thresholds of the study itself, in force where stricter.
-    `consent`: its retention class (consent.retention).
+    `consent`: its retention class (consent.retention). `kind` chooses the road of its hospitals
+    (studies/pathway.py); `asks_data` says whether queries are part of it; `identifiers` are numbers
+    in public registers (studies/identifiers.py); `state` is worked out (studies/study_state.py),
+    and kept here for questions only.
     """
 
     __tablename__ = "study"
@@ -131,6 +178,11 @@ class Study(Base):
     terms: Mapped[dict[str, Any] | None] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     consent: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
+    kind: Mapped[str] = mapped_column(String(10), default="data", server_default="data")
+    asks_data: Mapped[bool] = mapped_column(default=True, server_default=true())
+    phase: Mapped[str | None] = mapped_column(String(10))
+    design: Mapped[str | None] = mapped_column(String(20))
+    identifiers: Mapped[dict[str, str]] = mapped_column(Json, default=dict, server_default="{}")
 
     group: Mapped[WorkingGroup | None] = relationship()
     participations: Mapped[list["Participation"]] = relationship(
@@ -147,7 +199,11 @@ class Study(Base):
 
 
 class Participation(Base):
-    """A hospital's part in a study: the state it is in now, since when."""
+    """A hospital's part in a study: the state it is in now, since when.
+
+    `version` counts every change to the part or to what belongs to it; a command that was shown an
+    older one refuses. `state` and `since` are what the steps add up to, kept for questions.
+    """
 
     __tablename__ = "participation"
     __table_args__ = (
@@ -158,10 +214,20 @@ class Participation(Base):
     id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
     study: Mapped[str] = mapped_column(ForeignKey("study.slug"))
     institution: Mapped[str] = mapped_column(ForeignKey("institution.slug"), index=True)
-    state: Mapped[str] = mapped_column(String(12), default="invited")
+    state: Mapped[str] = mapped_column(String(20), default="invited")
     since: Mapped[datetime] = mapped_column(UtcTime)
     contact: Mapped[str] = mapped_column(String(200), default="")
     note_code: Mapped[str | None] = mapped_column(String(40))
+    version: Mapped[int] = mapped_column(default=1, server_default="1")
+    answer_due: Mapped[date | None] = mapped_column(Date)
+    interest: Mapped[bool | None]
+    investigator: Mapped[str] = mapped_column(String(200), default="", server_default=text("''"))
+    gcp_until: Mapped[date | None] = mapped_column(Date)
+    insurance_until: Mapped[date | None] = mapped_column(Date)
+    expected_per_year: Mapped[int | None]
+    feasibility_run: Mapped[str | None] = mapped_column(String(36))
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    archive_until: Mapped[date | None] = mapped_column(Date)
 
     of_study: Mapped[Study] = relationship(back_populates="participations")
     of_institution: Mapped[Institution] = relationship()
@@ -169,7 +235,10 @@ class Participation(Base):
 
 
 class ParticipationStep(Base):
-    """One step in a hospital's part, never changed: `at` may lie before `recorded_at`."""
+    """One step in a hospital's part, never changed: `at` may lie before `recorded_at`.
+
+    With `corrects` it is about the step of that number: taken back (`void`), or at another `at`.
+    """
 
     __tablename__ = "participation_step"
     __table_args__ = (UniqueConstraint("participation_id", "number"),)
@@ -177,11 +246,13 @@ class ParticipationStep(Base):
     id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
     participation_id: Mapped[str] = mapped_column(ForeignKey("participation.id"))
     number: Mapped[int]
-    state: Mapped[str] = mapped_column(String(12))
+    state: Mapped[str] = mapped_column(String(20))
     at: Mapped[datetime] = mapped_column(UtcTime)
     recorded_at: Mapped[datetime] = mapped_column(UtcTime)
     by: Mapped[str] = mapped_column(String(64))
     note_code: Mapped[str | None] = mapped_column(String(40))
+    corrects: Mapped[int | None]
+    void: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class SiteNode(Base):

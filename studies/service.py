@@ -18,14 +18,18 @@ from studies.reading import (
     open_sites,
 )
 from studies.releasing import choose_delivery, tighten_terms
+from studies.site_moving import correct, decline, invite, move, take_over
 from studies.taking_part import create_study, invite_institution, move_participation, move_study
 
 __all__ = [
     "choose_delivery",
+    "correct",
     "create_study",
+    "decline",
     "enrol_node",
     "get_participation",
     "get_study",
+    "invite",
     "invite_institution",
     "list_groups",
     "list_institutions",
@@ -33,11 +37,13 @@ __all__ = [
     "list_nodes",
     "list_studies",
     "load_network",
+    "move",
     "move_participation",
     "move_study",
     "note_node",
     "open_sites",
     "set_phone",
     "shipped_codebook",
+    "take_over",
     "tighten_terms",
 ]

@@ -1,19 +1,21 @@
-"""Commands: make a study, open it, and take a hospital through the steps of taking part."""
+"""Commands: make a study, let it begin and end. Hospitals' steps are in studies/site_moving.py."""
 
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from studies.actor import Actor
 from studies.errors import StudiesError
 from studies.events import announce
-from studies.models import Network, Participation, ParticipationStep, Study, WorkingGroup
-from studies.reading import list_institutions
-from studies.states import NOTE_CODES, PARTICIPATION_STEPS, STUDY_STEPS
+from studies.identifiers import check_identifiers
+from studies.models import Network, Participation, Study, WorkingGroup
+from studies.site_moving import invite, move
+from studies.states import STUDY_DESIGNS, STUDY_KINDS, STUDY_PHASES, STUDY_STEPS
+from studies.study_state import refresh, write_event
 
 _SLUG = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
@@ -37,11 +39,17 @@ def create_study(
     lead: str | None = None,
     lead_name: str = "",
     output_by_site: bool = False,
+    kind: str = "data",
+    phase: str | None = None,
+    design: str | None = None,
+    identifiers: Mapping[str, str] | None = None,
+    asks_data: bool = True,
 ) -> Study:
     """A new study as a draft.
 
     Raises StudiesError `bad_name`, `name_taken`, `not_found` (network or group),
-    `requirement_set_empty`, `bad_codebook`. Whether the items of `requires` exist is checked
+    `requirement_set_empty`, `bad_codebook`, `unknown_kind`, `unknown_code` (phase or design),
+    `bad_identifier`. Whether the items of `requires` exist is checked
     where they are known (consent.items.with_parents); an unknown one counts nobody.
     """
     if not _SLUG.fullmatch(slug):
@@ -56,6 +64,10 @@ def create_study(
     variables = codebook.get("variables")
     if not isinstance(codebook_id, str) or not isinstance(variables, Mapping) or not variables:
         raise StudiesError("bad_codebook")
+    if kind not in STUDY_KINDS:
+        raise StudiesError("unknown_kind")
+    if phase not in (None, *STUDY_PHASES) or design not in (None, *STUDY_DESIGNS):
+        raise StudiesError("unknown_code")
     study = Study(
         slug=slug,
         network=network,
@@ -74,6 +86,11 @@ def create_study(
         requires=list(requires),
         output_by_site=output_by_site,
         created_at=now,
+        kind=kind,
+        phase=phase,
+        design=design,
+        identifiers=check_identifiers(identifiers or {}),
+        asks_data=asks_data,
     )
     session.add(study)
     session.flush()
@@ -120,12 +137,18 @@ def _group_id(session: Session, network: str, slug: str) -> str:
     return found
 
 
-def move_study(session: Session, study: Study, to: str, *, actor: Actor) -> Study:
-    """Open or close a study. Raises StudiesError `step_not_allowed`."""
+def move_study(session: Session, study: Study, to: str, *, actor: Actor, now: datetime) -> Study:
+    """Let a study begin ("open"), as data access decided, or end it ("closed").
+
+    Its state follows from that and from its hospitals. Raises StudiesError `step_not_allowed`.
+    """
     if to not in STUDY_STEPS.get(study.state, frozenset()):
         raise StudiesError("step_not_allowed")
-    study.state = to
-    session.flush()
+    kind = "opened" if to == "open" else "ended"
+    write_event(session, study, kind, actor=actor, now=now)
+    refresh(session, study)
+    if study.state != to:
+        raise StudiesError("step_not_allowed")
     announce(session, actor=actor, action=f"study.{to}", about=f"study:{study.slug}")
     return study
 
@@ -139,26 +162,12 @@ def invite_institution(
     now: datetime,
     contact: str = "",
     at: datetime | None = None,
+    reason: str | None = None,
 ) -> Participation:
-    """Invite a member of the study's network to take part.
-
-    Raises StudiesError `not_a_member`, `name_taken` when it takes part already, `in_the_future`.
-    """
-    moment = now if at is None else at
-    if moment > now:
-        raise StudiesError("in_the_future")
-    members = {member.slug for member in list_institutions(session, study.network, now)}
-    if institution not in members:
-        raise StudiesError("not_a_member")
-    if any(part.institution == institution for part in study.participations):
-        raise StudiesError("name_taken")
-    part = Participation(
-        study=study.slug, institution=institution, state="invited", since=moment, contact=contact
+    """The same as studies.site_moving.invite."""
+    return invite(
+        session, study, institution, actor=actor, now=now, contact=contact, at=at, reason=reason
     )
-    study.participations.append(part)
-    session.flush()
-    _write_step(session, part, moment, now, actor, None)
-    return part
 
 
 def move_participation(
@@ -171,53 +180,5 @@ def move_participation(
     note_code: str | None = None,
     at: datetime | None = None,
 ) -> Participation:
-    """Take the next step with a hospital; `at` may lie back, never before the last step.
-
-    Raises StudiesError `step_not_allowed`, `unknown_note`, `in_the_future`, `before_last_step`.
-    """
-    moment = now if at is None else at
-    if to not in PARTICIPATION_STEPS.get(part.state, frozenset()):
-        raise StudiesError("step_not_allowed")
-    if note_code is not None and note_code not in NOTE_CODES:
-        raise StudiesError("unknown_note")
-    if moment > now:
-        raise StudiesError("in_the_future")
-    if moment < part.since:
-        raise StudiesError("before_last_step")
-    part.state, part.since, part.note_code = to, moment, note_code
-    session.flush()
-    _write_step(session, part, moment, now, actor, note_code)
-    return part
-
-
-def _write_step(
-    session: Session,
-    part: Participation,
-    at: datetime,
-    now: datetime,
-    actor: Actor,
-    note_code: str | None,
-) -> None:
-    count = session.scalar(
-        select(func.count())
-        .select_from(ParticipationStep)
-        .where(ParticipationStep.participation_id == part.id)
-    )
-    step = ParticipationStep(
-        participation_id=part.id,
-        number=(count or 0) + 1,
-        state=part.state,
-        at=at,
-        recorded_at=now,
-        by=actor.id,
-        note_code=note_code,
-    )
-    part.steps.append(step)
-    session.flush()
-    announce(
-        session,
-        actor=actor,
-        action=f"participation.{part.state}",
-        about=f"study:{part.study}",
-        facts={"institution": part.institution, "number": step.number, "note": note_code},
-    )
+    """The same as studies.site_moving.move, for callers that call the reason a note."""
+    return move(session, part, to, actor=actor, now=now, at=at, reason=note_code)

@@ -13,12 +13,7 @@ from studies.actor import SYSTEM, Actor
 from studies.base import Json, OrderedJson, UtcTime, canonical_json, from_ms, new_id, to_ms
 from studies.errors import CODES, StudiesError
 from studies.events import announce, announced
-from studies.states import (
-    PARTICIPATION_STATES,
-    PARTICIPATION_STEPS,
-    STUDY_STATES,
-    STUDY_STEPS,
-)
+from studies.states import STUDY_STATES, STUDY_STEPS
 
 DIALECT = sqlite.dialect()
 
@@ -83,13 +78,9 @@ def test_only_small_plain_facts_are_announced(fact: Any) -> None:
 
 
 def test_every_state_has_its_steps_and_every_step_leads_to_a_state() -> None:
-    for states, steps in (
-        (STUDY_STATES, STUDY_STEPS),
-        (PARTICIPATION_STATES, PARTICIPATION_STEPS),
-    ):
-        assert set(steps) == set(states)
-        assert set().union(*steps.values()) <= set(states)
-        assert not steps["closed"]
+    assert set(STUDY_STEPS) == set(STUDY_STATES)
+    assert set().union(*STUDY_STEPS.values()) <= set(STUDY_STATES)
+    assert not STUDY_STEPS["closed"]
 
 
 def test_an_error_says_what_to_do() -> None:
