@@ -286,6 +286,8 @@ def test_nothing_is_left_when_it_is_interrupted(ended: signal.Signals, folder: P
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "TMPDIR": str(temporary)},
+        # A whole run under nohup hands down that the signal is ignored, which is then right.
+        preexec_fn=lambda: signal.signal(ended, signal.SIG_DFL),
     )
     # Not the first file of all: Python itself tries out the folder with one of its own.
     while not list(temporary.glob("oncokring-try-*")):
