@@ -16,7 +16,12 @@
 says whether the object is the actor's own. Somebody else's object is answered exactly like an
 absent one: 404. ``fresh=True`` asks for a sign-in of less than ten minutes ago (approvals, keys,
 roles). Roles carry their scope as text: ``committee@study:<slug>``, ``steward@site:<slug>``,
-``coordinator@network``; the plain ``committee`` is in ``actor.roles`` as well.
+``chair@group:<network>.<slug>``, ``coordinator@network``; the plain ``committee`` is in
+``actor.roles`` as well.
+
+In a working group ``chair`` writes its log and ``group`` reads all of it; a ``representative`` (of
+patients) reads its agenda, its studies in lay words and its questions. An ``observer`` (client
+council, GP circle) reads what is published and the list of studies, and nothing else.
 """
 
 from __future__ import annotations
@@ -42,10 +47,16 @@ ROLES = frozenset(
         "board",
         "steward",
         "auditor",
+        "chair",
+        "group",
+        "representative",
+        "observer",
         "patient",
     }
 )
 PROFESSIONAL = ROLES - {"patient"}
+#: Who may look at the network and its hospitals: everybody who works in it.
+INSIDE = PROFESSIONAL - {"representative", "observer"}
 ANONYMOUS = Actor(kind="user", id="anonymous", roles=frozenset({"public"}), name="")
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -218,6 +229,14 @@ def _own_site(
 ) -> bool:
     slug = str(arguments.get("site") or arguments.get("slug") or "")
     return reaches_any(actor, roles, "site", slug)
+
+
+@scope("group")
+def _own_group(
+    _session: Session, actor: Actor, arguments: Mapping[str, Any], roles: frozenset[str]
+) -> bool:
+    key = f"{arguments.get('network', '')}.{arguments.get('group', '')}"
+    return reaches_any(actor, roles, "group", key)
 
 
 def may_see_query(actor: Actor, run: Run, roles: Collection[str]) -> bool:

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -96,6 +97,7 @@ def event_code(action: str) -> str:
     return EVENT_CODES.get(verb, "E")
 
 
+@cache
 def source() -> str:
     """Program and version that wrote a line."""
     try:

@@ -9,8 +9,9 @@ import yaml
 from sqlalchemy.orm import Session
 
 from studies.actor import Actor
-from studies.events import announce
-from studies.models import Institution, Membership, Network, Study, WorkingGroup, WorkingGroupMember
+from studies.loading_network import add_meetings, add_network
+from studies.loading_trials import add_trials
+from studies.models import Network, Study
 from studies.seeds.shape import NetworkSeed, StudySeed
 from studies.taking_part import create_study, invite_institution, move_participation, move_study
 
@@ -35,68 +36,17 @@ def load_network(
     unless given. The texts for patients are published by the caller (consent.service).
     """
     moment = datetime.now(UTC) if now is None else now
-    network = session.get(Network, seed.slug)
+    network, new = session.get(Network, seed.slug), False
     if network is None:
-        network = _add_network(session, seed, actor)
+        network = add_network(session, seed, actor)
+        new = True
     for study in seed.studies:
         if session.get(Study, study.slug) is None:
             _add_study(session, seed, study, actor, moment)
-    return network
-
-
-def _add_network(session: Session, seed: NetworkSeed, actor: Actor) -> Network:
-    since = datetime.fromisoformat(seed.since).replace(tzinfo=UTC)
-    network = Network(
-        slug=seed.slug,
-        name=seed.name,
-        region_nl=seed.region_nl,
-        region_en=seed.region_en,
-        source=seed.source,
-    )
-    session.add(network)
-    for each in seed.institutions:
-        if session.get(Institution, each.slug) is None:
-            session.add(
-                Institution(
-                    slug=each.slug,
-                    name=each.name,
-                    kind=each.kind,
-                    city=each.city,
-                    agb=each.agb,
-                    phone=each.phone,
-                )
-            )
-    session.flush()
-    for each in seed.institutions:
-        session.add(Membership(network=seed.slug, institution=each.slug, since=since))
-    for group in seed.groups:
-        session.add(
-            WorkingGroup(
-                network=seed.slug,
-                slug=group.slug,
-                name_nl=group.name_nl,
-                name_en=group.name_en,
-                members=[
-                    WorkingGroupMember(
-                        position=position,
-                        name=person.name,
-                        discipline=person.discipline,
-                        role=person.role,
-                        institution=person.institution,
-                        invented=person.invented,
-                    )
-                    for position, person in enumerate(group.members)
-                ],
-            )
-        )
-    session.flush()
-    announce(
-        session,
-        actor=actor,
-        action="network.created",
-        about=f"network:{seed.slug}",
-        facts={"institutions": len(seed.institutions), "groups": len(seed.groups)},
-    )
+    if seed.trials:
+        add_trials(session, seed, actor, moment, shipped_codebook("no-data"))
+    if new and seed.meetings:
+        add_meetings(session, seed, actor, moment)
     return network
 
 
@@ -137,4 +87,4 @@ def _add_study(
         part = invite_institution(session, study, institution, actor=actor, now=now)
         for step in _WAY[state]:
             move_participation(session, part, step, actor=actor, now=now)
-    move_study(session, study, "open", actor=actor)
+    move_study(session, study, "open", actor=actor, now=now)

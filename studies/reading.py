@@ -1,12 +1,12 @@
 """Questions about networks, institutions, studies and who takes part. Nothing here writes."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+from studies.agreements import may_be_asked
 from studies.errors import StudiesError
 from studies.models import (
     Institution,
@@ -17,6 +17,7 @@ from studies.models import (
     Study,
     WorkingGroup,
 )
+from studies.periods import in_force
 
 
 def list_networks(session: Session) -> list[Network]:
@@ -30,14 +31,10 @@ def list_institutions(session: Session, network: str, at: datetime) -> list[Inst
         session.scalars(
             select(Institution)
             .join(Membership, Membership.institution == Institution.slug)
-            .where(Membership.network == network, *_member_at(at))
+            .where(Membership.network == network, in_force(Membership, at))
             .order_by(Institution.name, Institution.slug)
         )
     )
-
-
-def _member_at(at: datetime) -> tuple[Any, Any]:
-    return Membership.since <= at, (Membership.until.is_(None)) | (Membership.until > at)
 
 
 def list_groups(session: Session, network: str) -> list[WorkingGroup]:
@@ -84,17 +81,26 @@ def get_participation(session: Session, study: str, institution: str) -> Partici
     return part
 
 
-def open_sites(session: Session, study: str) -> list[str]:
-    """Slugs of the hospitals that a query of this study may ask now, sorted."""
-    found = session.scalars(
-        select(Participation.institution)
+def open_sites(session: Session, study: str, at: datetime | None = None) -> list[str]:
+    """Slugs of the hospitals that a query of this study may ask, sorted: open in it, and with every
+    agreement that its network needs in force. `at`: the session's clock unless given.
+    """
+    parts = session.execute(
+        select(Participation.institution, Study.network)
         .join(Study, Study.slug == Participation.study)
         .where(Study.slug == study, Study.state == "open", Participation.state == "open")
-    )
-    return sorted(found)
+    ).all()
+    if not parts:
+        return []
+    moment = session.info.get("clock", _utc_now)() if at is None else at
+    return may_be_asked(session, parts[0].network, [part.institution for part in parts], moment)
 
 
 def list_nodes(session: Session) -> dict[str, SiteNode]:
     """The enrolled site programs by institution."""
     nodes = session.scalars(select(SiteNode))
     return {node.institution: node for node in sorted(nodes, key=lambda node: node.institution)}
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

@@ -31,7 +31,8 @@ from federation.runs.states import (
 )
 from studies.actor import SYSTEM, Actor
 from studies.events import announce
-from studies.models import Participation, SiteNode, Study
+from studies.models import SiteNode, Study
+from studies.reading import open_sites
 
 OPEN_PARTICIPATION = "open"
 DECIDERS = frozenset({"committee"})
@@ -125,17 +126,12 @@ def _check_by_site(session: Session, study: Study, sites: Sequence[str]) -> None
 
 
 def asked_sites(session: Session, query: Query) -> list[str]:
-    """The hospitals that a question goes to: those open in its study, or those of them it names.
+    """The hospitals that a question goes to: those open in its study, with the agreements that the
+    network needs in force (studies.agreements), or those of them it names.
 
     Raises RunError NO_SITES, or QueryError for a name that does not take part.
     """
-    taking_part = sorted(
-        session.scalars(
-            select(Participation.institution).where(
-                Participation.study == query.study, Participation.state == OPEN_PARTICIPATION
-            )
-        )
-    )
+    taking_part = open_sites(session, query.study)
     if not taking_part:
         raise RunError("NO_SITES")
     if query.sites == "all":

@@ -49,12 +49,13 @@ class Account(Base):
 
 
 class AccountRole(Base):
-    """A role of an account for the network, one site or one study, from ``since`` to ``until``."""
+    """A role of an account from ``since`` to ``until``: for the network, one site, one study or one
+    working group."""
 
     __tablename__ = "account_role"
     __table_args__ = (
         UniqueConstraint("account_id", "role", "scope_kind", "scope_id"),
-        CheckConstraint("scope_kind IN ('network', 'site', 'study')", name="scope_kind"),
+        CheckConstraint("scope_kind IN ('network', 'site', 'study', 'group')", name="scope_kind"),
         CheckConstraint("(scope_kind = 'network') = (scope_id = '')", name="scope_id"),
     )
 
@@ -62,7 +63,7 @@ class AccountRole(Base):
     account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
     role: Mapped[str] = mapped_column(String(20))
     scope_kind: Mapped[str] = mapped_column(String(10))
-    scope_id: Mapped[str] = mapped_column(String(63), default="")
+    scope_id: Mapped[str] = mapped_column(String(127), default="")
     since: Mapped[datetime] = mapped_column(UtcTime)
     until: Mapped[datetime | None] = mapped_column(UtcTime)
     granted_by: Mapped[str] = mapped_column(String(64))

@@ -24,6 +24,7 @@ from registry.accounts.models import (
 )
 from studies.actor import Actor
 from studies.events import announce
+from studies.groups import find_group
 from studies.models import Institution, Study
 
 TOKEN_SCOPES = frozenset({"read", "write"})
@@ -94,7 +95,7 @@ def grant_role(
     now: datetime,
     until: datetime | None = None,
 ) -> AccountRole:
-    """Give a role for ``scope``: "network", "site:SLUG" or "study:SLUG".
+    """Give a role for ``scope``: "network", "site:SLUG", "study:SLUG" or "group:NETWORK.SLUG".
 
     A role that is there already gets the new end. Raises AccountError UNKNOWN_ROLE.
     """
@@ -125,6 +126,7 @@ def _check_role(session: Session, role: str, kind: str, slug: str) -> None:
         "network": lambda: slug == "",
         "site": lambda: session.get(Institution, slug) is not None,
         "study": lambda: session.get(Study, slug) is not None,
+        "group": lambda: find_group(session, slug) is not None,
     }.get(kind)
     if role not in PROFESSIONAL or known is None or not known():
         raise AccountError("UNKNOWN_ROLE")

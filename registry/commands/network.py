@@ -18,10 +18,12 @@ from registry.commands.opening import now, open_hub_database, operator
 from registry.transaction import reading, unit_of_work
 from studies import service as studies
 from studies.errors import StudiesError
-from studies.seeds.oncozon import ONCOZON
+from studies.seeds.oncozon_whole import ONCOZON_WHOLE
 from studies.seeds.shape import NetworkSeed
+from studies.seeds.west import WEST
+from studies.seeds.zuidwest import ZUIDWEST
 
-SEEDS: Mapping[str, NetworkSeed] = {ONCOZON.slug: ONCOZON}
+SEEDS: Mapping[str, NetworkSeed] = {seed.slug: seed for seed in (ONCOZON_WHOLE, ZUIDWEST, WEST)}
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _MAX_BYTES = 1_000_000
 
@@ -47,7 +49,8 @@ def load(name: str) -> None:
                 actor=by,
                 now=moment,
             )
-    click.echo(f"{name}: {len(seed.institutions)} hospitals, {len(seed.studies)} studies")
+    count = len(seed.studies) + len(seed.trials)
+    click.echo(f"{name}: {len(seed.institutions)} hospitals, {count} studies")
 
 
 @network.command()

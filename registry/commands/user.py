@@ -28,7 +28,12 @@ def user() -> None:
 @user.command()
 @click.argument("name")
 @click.option("--display-name", default="", help="Name that others see.")
-@click.option("--role", "roles", multiple=True, help="ROLE@network, @site:SLUG, @study:SLUG")
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    help="ROLE@network, @site:SLUG, @study:SLUG, @group:NETWORK.SLUG",
+)
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--json", "as_json", is_flag=True, help="Print name, password and address as JSON.")
 def add(
@@ -91,7 +96,7 @@ def list_(as_json: bool) -> None:
 @click.argument("name")
 @click.argument("held")
 def grant(name: str, held: str) -> None:
-    """Give a role: HELD is ROLE@network, ROLE@site:SLUG or ROLE@study:SLUG."""
+    """Give a role: HELD is ROLE@network, @site:SLUG, @study:SLUG or @group:NETWORK.SLUG."""
     role, _, scope = held.partition("@")
     by = operator()
     with unit_of_work(open_hub_database(), by) as session:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, g, render_template
 
-from registry.access import PROFESSIONAL, rule
+from registry.access import INSIDE, rule
 from registry.pages.connections import engine_words, hospitals_of_network
 from registry.transaction import current_session
 
@@ -19,7 +19,7 @@ def status() -> str:
     return render_template(
         "public/status.html",
         hospitals=found,
-        detailed=bool(g.actor.roles & PROFESSIONAL),
+        detailed=bool(g.actor.roles & INSIDE),
         # A worker that stands still looks at nobody.
         watched=any(each.looked for each in found),
         accepted=any(each.state != "unknown" for each in found),

@@ -8,8 +8,16 @@ sits in them, the study and who leads it. No AGB code is given, because none was
 
 from typing import Final
 
+from studies.seeds.group_shapes import shaped
 from studies.seeds.hormone_therapy_text import CONTENT
-from studies.seeds.shape import GroupSeed, InstitutionSeed, NetworkSeed, PersonSeed, StudySeed
+from studies.seeds.shape import (
+    AgreementSeed,
+    GroupSeed,
+    InstitutionSeed,
+    NetworkSeed,
+    PersonSeed,
+    StudySeed,
+)
 
 INSTITUTIONS: Final[tuple[InstitutionSeed, ...]] = (
     InstitutionSeed("catharina", "Catharina Ziekenhuis", "top_clinical", "Eindhoven"),
@@ -38,11 +46,11 @@ def _group(slug: str, name_nl: str, name_en: str, *members: tuple[str, str, str]
     )
 
 
-_SURGEON: Final = "oncologisch chirurg"
-_ONCOLOGIST: Final = "internist-oncoloog"
-_NURSE: Final = "verpleegkundig specialist"
-_RADIOTHERAPIST: Final = "radiotherapeut-oncoloog"
-_PATIENT: Final = "patiëntvertegenwoordiger"
+_SURGEON: Final = "surgical_oncology"
+_ONCOLOGIST: Final = "medical_oncology"
+_NURSE: Final = "nurse_specialist"
+_RADIOTHERAPIST: Final = "radiotherapy"
+_PATIENT: Final = "patient"
 
 # Every person below is invented.
 _BREAST: Final = GroupSeed(
@@ -57,14 +65,14 @@ _BREAST: Final = GroupSeed(
         PersonSeed("Fatima el Voorbeeld", _ONCOLOGIST, "maxima-mc"),
         PersonSeed("Loes Fictief", _NURSE, "elkerliek"),
         PersonSeed("Ruud Schijnbaar", _SURGEON, "laurentius"),
-        PersonSeed("Ilse Proefmans", "radioloog", "sjg-weert"),
-        PersonSeed("Karim Bijvoorbeeld", "patholoog", "st-anna"),
+        PersonSeed("Ilse Proefmans", "radiology", "sjg-weert"),
+        PersonSeed("Karim Bijvoorbeeld", "pathology", "st-anna"),
         PersonSeed("Hanneke Straalman", _RADIOTHERAPIST, "maastro"),
         PersonSeed("Gerda Zogenaamd", _PATIENT, None, role="patient"),
     ),
 )
 
-GROUPS: Final[tuple[GroupSeed, ...]] = (
+_GROUPS: Final[tuple[GroupSeed, ...]] = (
     _BREAST,
     _group(
         "colorectal",
@@ -77,49 +85,49 @@ GROUPS: Final[tuple[GroupSeed, ...]] = (
         "lung",
         "Longkanker",
         "Lung cancer",
-        ("Joost van Bedenken", "longarts", "maastricht-umc"),
+        ("Joost van Bedenken", "pulmonology", "maastricht-umc"),
         ("Nadia Voorbeeld", _RADIOTHERAPIST, "maastro"),
     ),
     _group(
         "urology",
         "Urologische tumoren",
         "Urological cancers",
-        ("Wim Fictief", "uroloog", "catharina"),
+        ("Wim Fictief", "urology", "catharina"),
         ("Carla Proefmans", _NURSE, "viecuri"),
     ),
     _group(
         "gynaecology",
         "Gynaecologische tumoren",
         "Gynaecological cancers",
-        ("Esther Schijnbaar", "gynaecoloog", "maastricht-umc"),
-        ("Bram van Verzonnen", "gynaecoloog", "catharina"),
+        ("Esther Schijnbaar", "gynaecology", "maastricht-umc"),
+        ("Bram van Verzonnen", "gynaecology", "catharina"),
     ),
     _group(
         "head-neck",
         "Hoofd-halstumoren",
         "Head and neck cancers",
-        ("Kees Zogenaamd", "KNO-arts", "maastricht-umc"),
+        ("Kees Zogenaamd", "ent", "maastricht-umc"),
         ("Yara Bedacht", _RADIOTHERAPIST, "maastro"),
     ),
     _group(
         "skin",
         "Huidkanker en melanoom",
         "Skin cancer and melanoma",
-        ("Olga Denkbeeld", "dermatoloog", "zuyderland"),
-        ("Mark Verzinsel", "dermatoloog", "elkerliek"),
+        ("Olga Denkbeeld", "dermatology", "zuyderland"),
+        ("Mark Verzinsel", "dermatology", "elkerliek"),
     ),
     _group(
         "haematology",
         "Bloed- en lymfeklierkanker",
         "Blood and lymph cancers",
-        ("Stefan Bijvoorbeeld", "internist-hematoloog", "maastricht-umc"),
-        ("Inge van Bedenken", "internist-hematoloog", "maxima-mc"),
+        ("Stefan Bijvoorbeeld", "haematology", "maastricht-umc"),
+        ("Inge van Bedenken", "haematology", "maxima-mc"),
     ),
     _group(
         "neuro-oncology",
         "Hersentumoren",
         "Brain tumours",
-        ("Roos Fictief", "neuroloog", "maastricht-umc"),
+        ("Roos Fictief", "neurology", "maastricht-umc"),
         ("Daan Proefmans", _RADIOTHERAPIST, "maastro"),
     ),
     _group(
@@ -127,28 +135,28 @@ GROUPS: Final[tuple[GroupSeed, ...]] = (
         "Slokdarm- en maagkanker",
         "Cancer of oesophagus and stomach",
         ("Henk Voorbeeld", _SURGEON, "catharina"),
-        ("Els Schijnbaar", "MDL-arts", "viecuri"),
+        ("Els Schijnbaar", "gastroenterology", "viecuri"),
     ),
     _group(
         "liver-pancreas",
         "Tumoren van lever, alvleesklier en galwegen",
         "Cancers of liver, pancreas and bile ducts",
         ("Lotte Verzinsel", _SURGEON, "maastricht-umc"),
-        ("Paul Bedacht", "MDL-arts", "laurentius"),
+        ("Paul Bedacht", "gastroenterology", "laurentius"),
     ),
     _group(
         "thyroid",
         "Schildklier- en bijniertumoren",
         "Cancers of thyroid and adrenal gland",
-        ("Miriam Zogenaamd", "internist-endocrinoloog", "maxima-mc"),
-        ("Jan van Verzonnen", "nucleair geneeskundige", "zuyderland"),
+        ("Miriam Zogenaamd", "endocrinology", "maxima-mc"),
+        ("Jan van Verzonnen", "nuclear_medicine", "zuyderland"),
     ),
     _group(
         "sarcoma",
         "Sarcomen",
         "Sarcomas",
         ("Thijs Denkbeeld", _SURGEON, "maastricht-umc"),
-        ("Femke Bijvoorbeeld", "patholoog", "catharina"),
+        ("Femke Bijvoorbeeld", "pathology", "catharina"),
     ),
     _group(
         "neuroendocrine",
@@ -161,17 +169,19 @@ GROUPS: Final[tuple[GroupSeed, ...]] = (
         "hereditary",
         "Erfelijke tumoren",
         "Hereditary cancers",
-        ("Sophie van Bedenken", "klinisch geneticus", "maastricht-umc"),
-        ("Lucas Voorbeeld", "genetisch consulent", "viecuri"),
+        ("Sophie van Bedenken", "clinical_genetics", "maastricht-umc"),
+        ("Lucas Voorbeeld", "genetic_counselling", "viecuri"),
     ),
     _group(
         "unknown-primary",
         "Kanker met onbekende oorsprong",
         "Cancer of unknown primary",
         ("Ahmed Verzinsel", _ONCOLOGIST, "zuyderland"),
-        ("Nel Schijnbaar", "patholoog", "sjg-weert"),
+        ("Nel Schijnbaar", "pathology", "sjg-weert"),
     ),
 )
+
+GROUPS: Final[tuple[GroupSeed, ...]] = tuple(map(shaped, _GROUPS))
 
 HORMONE_THERAPY: Final = StudySeed(
     slug="hormone-therapy",
@@ -197,6 +207,28 @@ HORMONE_THERAPY: Final = StudySeed(
     text_approved_by=("Gerda Zogenaamd (invented)", "Tom van Verzonnen (invented)"),
 )
 
+# That there is a contract, and that all signed it, stands on MAASTRO's page; the days and the
+# agreement about queries are invented.
+_SIGNATORY: Final = "raad van bestuur (verzonnen / invented)"
+AGREEMENTS: Final[tuple[AgreementSeed, ...]] = (
+    AgreementSeed(
+        "cooperation",
+        "2016-1",
+        "Samenwerkingsovereenkomst: dezelfde procedures en werkwijzen",
+        "Co-operation agreement: the same procedures and ways of working",
+        "2016-07-01",
+        _SIGNATORY,
+    ),
+    AgreementSeed(
+        "queries",
+        "2023-1",
+        "Overeenkomst over vragen van het netwerk: alleen totalen",
+        "Agreement on queries of the network: only totals",
+        "2016-07-01",
+        _SIGNATORY,
+    ),
+)
+
 ONCOZON: Final = NetworkSeed(
     slug="oncozon",
     name="OncoZON",
@@ -211,4 +243,5 @@ ONCOZON: Final = NetworkSeed(
     institutions=INSTITUTIONS,
     groups=GROUPS,
     studies=(HORMONE_THERAPY,),
+    agreements=AGREEMENTS,
 )
