@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from consent.log import EMPTY_ROOT, Frontier, leaf_hash
 from consent.models import ConsentEvent, ConsentMark, LogHead, LogLeaf, Receipt, Subject
 from consent.proof import Prove, Statement, act_of
+from consent.renewing import periods_of
 from consent.rule import SELF
 from studies.actor import SYSTEM, Actor
 from studies.base import canonical_json, new_id, to_ms
@@ -111,8 +112,9 @@ def write(
     if act.circumstances.signed_on is not None:
         effective = min(moment, act.circumstances.signed_on)
     proof = _proof(subject, act, said, effective)
+    times = (effective, moment, effective + periods_of(session, subject.network).use)
     events = [
-        _event(subject, actor, act, one, receipt_id, first + number, (effective, moment), proof)
+        _event(subject, actor, act, one, receipt_id, first + number, times, proof)
         for number, one in enumerate(said)
     ]
     leaves = [leaf_hash(event["salt"], event_content(event).encode("utf-8")) for event in events]
@@ -246,7 +248,7 @@ def _event(
     one: Said,
     receipt_id: str,
     leaf: int,
-    times: tuple[datetime, datetime],
+    times: tuple[datetime, datetime, datetime],
     proof: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     return {
@@ -261,7 +263,8 @@ def _event(
         "category": one.category,
         "effective_at": times[0],
         "recorded_at": times[1],
-        "until": None,
+        # The end of use that the text names; a "no" has no end.
+        "until": times[2] if one.kind == "granted" else None,
         "complete": True,
         "text_version": act.text_version,
         "language": act.language,

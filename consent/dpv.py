@@ -125,12 +125,21 @@ def _event(one: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any
         "@type": "dpv:ExplicitlyExpressedConsent",
         "dpv:hasConsentStatus": STATES.get(one["answer"], "dpv:ConsentUnknown"),
         "dct:date": _time(one["effective_at"]),
-        # Open-ended is discouraged: until the day on which the hub asks again.
+        # Open-ended is discouraged: until the day on which the hub asks again, and the end of all.
         "dct:valid": document["ask_again"] if one["answer"] == "granted" else None,
+        "dpv:hasDuration": _duration(document) if one["answer"] == "granted" else None,
         "dpv:isIndicatedBy": document["actor_role"],
         "dpv:hasIndicationMethod": "form",
         "dct:relation": f"urn:uuid:{document['receipt']}#process-{one['number']}",
     }
+
+
+def _duration(document: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Until when a yes lasts; None when it was given without an end."""
+    ends = document.get("ends")
+    if ends is None:
+        return None
+    return {"@type": "dpv:UntilTimeDuration", "dct:valid": {"@type": "xsd:date", "@value": ends}}
 
 
 def _time(text: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from consent.errors import ConsentError
 from consent.fhir_codes import Surroundings
 from consent.fhir_model import Asked, Patient, Spoken
 from consent.models import ConsentEvent, ConsentMark, Invitation, Subject
+from consent.renewing import periods_of
 from consent.standing import Standing
 from consent.texts import text_for
 from studies.models import Institution, Network, Participation, Study
@@ -53,6 +54,7 @@ def patient(
         spoken=spoken,
         asked=_asked(session, subject, now),
         needs=said.needs,
+        renewal=periods_of(session, subject.network).renewal,
     )
 
 

@@ -2,11 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from consent.items import ITEMS, with_parents
-from consent.rule import ALONE, ANY, OLDER_DATA, Choice, Scope, decide, nothing_new_since
+from consent.rule import (
+    ALONE,
+    ANY,
+    OLDER_DATA,
+    Choice,
+    Scope,
+    decide,
+    nothing_new_since,
+    renewed_until,
+)
 
 Status = Literal["proposed", "active", "rejected", "inactive", "entered-in-error"]
 State = Literal[
@@ -132,6 +141,7 @@ class Patient:
     spoken: Sequence[Spoken]
     asked: Mapping[str, Asked] = field(default_factory=dict)
     needs: frozenset[str] = ALONE
+    renewal: timedelta | None = None
 
     @property
     def changed(self) -> datetime | None:
@@ -142,7 +152,8 @@ class Patient:
     def permits(self, study: str, item: str, now: datetime) -> bool:
         """Whether `item` of `study` counts now: the rule permits it and everything it rests on.
 
-        Who wants nothing new used is not permitted in an export: a reader may not look at dates.
+        Who wants nothing new used is not permitted in an export, nor who was to be asked again and
+        has not said yes since: a reader may not look at dates.
         """
         if item not in ITEMS or study == ANY or self._wants_nothing_new(study, now):
             return False
@@ -155,7 +166,9 @@ class Patient:
 
     def _permits_alone(self, study: str, item: str, now: datetime) -> bool:
         choices = [one.choice for one in self.spoken]
-        return decide(self.request(study, item), choices, now, needs=self.needs).permit
+        found = decide(self.request(study, item), choices, now, needs=self.needs)
+        renewed = renewed_until(found, self.renewal)
+        return found.permit and (renewed is None or now < renewed)
 
     def request(self, study: str, item: str) -> Scope:
         """The fully valued question of the rule."""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +17,7 @@ from consent.evidence import Act, Denial, Evidence
 from consent.items import ITEMS, with_parents
 from consent.models import ConsentEvent, Subject, TextVersion
 from consent.models_people import Passkey
+from consent.renewing import periods_of
 from consent.rule import (
     ALONE,
     ANY,
@@ -80,7 +81,8 @@ def state_of(
     A grant that ends before `sure_until` is left out, so that nobody is counted past an end.
     Everybody is judged anew, one by one; consent/kept.py says the same sooner.
     """
-    judging = Judging(network, site, columns, moment, sure_until)
+    renewal = periods_of(session, network).renewal
+    judging = Judging(network, site, columns, moment, sure_until, renewal)
     found = {
         subject: judging.judged(own)
         for subject, own in standing.at_site(session, site, moment).items()
@@ -160,9 +162,11 @@ class Judging:
         columns: tuple[Column, ...],
         moment: datetime,
         sure_until: datetime,
+        renewal: timedelta,
     ) -> None:
         self.moment = moment
         self.sure_until = sure_until
+        self.renewal = renewal
         self.site = site
         self._requests = {
             (study, item): Scope(network, site, item, study, ITEMS[item].category)
@@ -179,7 +183,7 @@ class Judging:
         bits, decisions = self.row(own)
         acts = {choice.act for decision in decisions for choice in decision.grounds}
         within = bytes(len(bits))
-        if any(choice.asks_older or choice.scope.item in _LIMITING for choice in own.choices):
+        if any(self._limits(choice) for choice in own.choices):
             windows = self._windows(own, bits)
             acts |= {act for each in windows if each for act in each.acts}
             within = bytes(each is not None and not each.whole for each in windows)
@@ -193,10 +197,22 @@ class Judging:
             () if own.needs == ALONE else _denied(in_person, self.moment),
         )
 
+    def _limits(self, choice: Choice) -> bool:
+        """Whether this may mean that data of some time only count."""
+        old = min(choice.effective_at, choice.recorded_at) + self.renewal <= self.sure_until
+        return old or choice.asks_older or choice.scope.item in _LIMITING
+
     def _windows(self, own: Standing, bits: Sequence[bool]) -> list[Window | None]:
         """Per column of which time the data may be; None where nothing is granted."""
         return [
-            window(request, own.choices, self.moment, needs=own.needs, lasting=self.sure_until)
+            window(
+                request,
+                own.choices,
+                self.moment,
+                needs=own.needs,
+                lasting=self.sure_until,
+                renewal=self.renewal,
+            )
             if bit
             else None
             for request, bit in zip(self._requests.values(), bits, strict=True)

@@ -6,24 +6,25 @@ fact), when a time that matters to it comes near, or when texts, columns or eras
 in the last case everybody is judged anew. A lost or doubtful memory costs time, never truth.
 """
 
-import gc
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from consent import standing
+from consent.collecting import without_collecting
 from consent.evidence import Act
 from consent.grounds import Column, Judged, Judging, State, acts_of, assemble, handles_of
 from consent.models import ConsentEvent, ConsentMark, Subject, TextEnd, TextVersion
 from consent.models_people import Fact, Party
 from consent.models_trust import Erasure
 from consent.plain import judge_plain
+from consent.renewing import periods_of
 from consent.standing import Standing
+from studies.base import to_ms
 
 #: Above this share of a hospital's patients, reading everybody is quicker.
 _MOST_SHARE: Final = 0.1
@@ -34,7 +35,8 @@ _People = Mapping[str, tuple[object, ...]]
 @dataclass
 class _Site:
     """The memory of one hospital. until: when a judgement may change by itself, and how far it was
-    sure then; size: of the log, below which everything is in."""
+    sure then; plain_until: the same of those who spoke plainly, in milliseconds; size: of the log,
+    below which everything is in."""
 
     network: str
     basis: tuple[object, ...]
@@ -43,6 +45,7 @@ class _Site:
     people: _People
     judged: dict[str, Judged] = field(default_factory=dict)
     until: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
+    plain_until: dict[str, int] = field(default_factory=dict)
     acts: dict[str, Act] = field(default_factory=dict)
     handles: dict[str, bytes] = field(default_factory=dict)
 
@@ -65,7 +68,7 @@ class Kept:
     ) -> State:
         """As `consent.grounds.state_of`. size: of the network's log, read before in the same
         session; what was said after it may be in."""
-        with _without_collecting():
+        with without_collecting():
             return self._state_of(session, site, network, columns, moment, sure_until, size)
 
     def _state_of(
@@ -78,10 +81,11 @@ class Kept:
         sure_until: datetime,
         size: int,
     ) -> State:
-        basis = _basis(session, network, columns, moment)
+        renewal = periods_of(session, network).renewal
+        basis = (*_basis(session, network, columns, moment), renewal)
         people = _people(session, site)
         kept = self._sites.get(site)
-        judging = Judging(network, site, columns, moment, sure_until)
+        judging = Judging(network, site, columns, moment, sure_until, renewal)
         if (
             kept is None
             or (kept.network, kept.basis) != (network, basis)
@@ -101,29 +105,18 @@ class Kept:
         if kept is None:
             self._sites.pop(site, None)
             kept = _Site(network, basis, moment, size, people)
-            plain, others = judge_plain(session, site, network, columns, moment)
+            plain, others = judge_plain(
+                session, site, network, columns, moment, sure_until, renewal
+            )
             kept.handles = handles_of(session, site)
             for subject, found in plain.items():
                 kept.judged[subject] = found.judged
+                kept.plain_until[subject] = found.until
                 kept.acts.update(found.acts)
             _judge(session, kept, judging, others)
         state = assemble(session, columns, kept.judged, kept.handles, kept.acts)
         self._sites[site] = kept
         return state
-
-
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Let Python not look for garbage: it would go through all that is kept again and again, which
-    doubles the time of a large hospital's list."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _basis(
@@ -183,6 +176,8 @@ def _changed(
         for subject in people.keys() | kept.people.keys()
         if people.get(subject) != kept.people.get(subject)
     }
+    sure = to_ms(sure_until)
+    again |= {subject for subject, until in kept.plain_until.items() if until <= sure}
     # Sure for as long as nothing comes before the end of the list; one that was judged with a
     # later end may have left out a yes that lasts long enough for this one.
     return again | {
@@ -201,11 +196,13 @@ def _judge(session: Session, kept: _Site, judging: Judging, subjects: Iterable[s
         for subject in some:
             own = standings.get(subject)
             kept.until.pop(subject, None)
+            kept.plain_until.pop(subject, None)
             if own is None:
                 kept.judged.pop(subject, None)
                 continue
             kept.judged[subject] = judging.judged(own)
-            until = _next_time(own, kept.people.get(subject, ()), judging.moment)
+            people = kept.people.get(subject, ())
+            until = _next_time(own, people, judging.moment, judging.renewal)
             if until is not None:
                 kept.until[subject] = (until, judging.sure_until)
         resting = {
@@ -217,11 +214,15 @@ def _judge(session: Session, kept: _Site, judging: Judging, subjects: Iterable[s
         kept.acts |= acts_of(session, resting - kept.acts.keys())
 
 
-def _next_time(own: Standing, people: tuple[object, ...], moment: datetime) -> datetime | None:
+def _next_time(
+    own: Standing, people: tuple[object, ...], moment: datetime, renewal: timedelta
+) -> datetime | None:
     """The first moment still to come that matters to this patient; None for none."""
     times = [time for time in people if isinstance(time, datetime)]
     for choice in own.choices:
         times += [choice.effective_at, choice.recorded_at]
         if choice.until is not None:
             times.append(choice.until)
+        if choice.kind == "grant":
+            times.append(min(choice.effective_at, choice.recorded_at) + renewal)
     return min((time for time in times if time > moment), default=None)

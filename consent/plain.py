@@ -4,17 +4,17 @@ What the rule finds (consent/rule.py) for them is simple: of all that was said a
 last word counts, and at the same moment a no goes before a yes. Who was asked about older data and
 has no yes to them counts with data since the first yes that stands. So a hospital's acts are read
 as one line each, and per patient a few masks of columns are laid over each other. Everybody about
-whom anything else is known is left to `consent.grounds.Judging`; a property test holds both
-together.
+whom anything else is known, also a yes that is due to be renewed or that ends, is left to
+`consent.grounds.Judging`; a property test holds both together.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, Text, case, func, select, type_coerce
 from sqlalchemy.orm import Session
@@ -28,33 +28,47 @@ from consent.rule import ANY, COLLECT_NEW, OLDER_DATA, SELF
 from consent.standing import PAPER, asking_older
 from studies.base import from_ms, to_ms
 
+_NEVER: Final = 1 << 62
+
 
 class _Word(NamedTuple):
     """What one thing said does: the columns that it opens, those it closes, its item when it is a
-    no, and the studies in which it shows that older data were asked about. opens: -1 for what is
-    not plain."""
+    no, the studies in which it shows that older data were asked about, and whether it is a yes.
+    opens: -1 for what is not plain."""
 
     opens: int
     closes: int = 0
     item: str = ""
     asks: int = 0
+    grants: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """One patient's judgement, and the acts it rests on, by receipt."""
+    """One patient's judgement, and the acts it rests on, by receipt. until: the first moment, in
+    milliseconds, at which it may change by itself."""
 
     judged: Judged
     acts: tuple[tuple[str, Act], ...]
+    until: int
 
 
 def judge_plain(
-    session: Session, site: str, network: str, columns: tuple[Column, ...], moment: datetime
+    session: Session,
+    site: str,
+    network: str,
+    columns: tuple[Column, ...],
+    moment: datetime,
+    sure_until: datetime,
+    renewal: timedelta,
 ) -> tuple[dict[str, Plain], list[str]]:
-    """Everybody of a site who spoke plainly, and the subjects of all others who said anything."""
+    """Everybody of a site who spoke plainly, and the subjects of all others who said anything.
+
+    Who may be judged otherwise before `sure_until`, for a yes ends or a `renewal` comes, did not.
+    """
     others = _others(session, site)
     acts = _acts(session, site)
-    judging = _Masks(session, site, network, columns, moment)
+    judging = _Masks(session, site, network, columns, moment, sure_until, renewal)
     found: dict[str, Plain] = {}
     left: list[str] = []
     for subject, rows in groupby(acts, itemgetter(0)):
@@ -101,13 +115,14 @@ def _acts(session: Session, site: str) -> Iterable[tuple[Any, ...]]:
         event.channel,
         func.coalesce(event.text_version, ""),
     )
+    until = type_coerce(event.until, BigInteger)
     query: Any = (
         select(
             event.subject_id,
             event.receipt_id,
             func.min(event.leaf),
             func.aggregate_strings(said, ","),
-            func.count(event.until),
+            func.min(until),
             func.min(proof),
             func.max(proof),
             *(func.min(each) for each in same),
@@ -130,8 +145,11 @@ class _Masks:
         network: str,
         columns: tuple[Column, ...],
         moment: datetime,
+        sure_until: datetime,
+        renewal: timedelta,
     ) -> None:
         self._site, self._network = site, network
+        self._sure, self._renewal = to_ms(sure_until), renewal // timedelta(milliseconds=1)
         studies = sorted({study for study, _ in columns})
         # Older data of a study are asked about also where the hospital has no column of it.
         further = [(study, OLDER_DATA) for study in studies if (study, OLDER_DATA) not in columns]
@@ -169,11 +187,16 @@ class _Masks:
         said: list[tuple[int, bool, int, int, Any]] = []  # moment, a no?, leaf, mask, act
         newest: dict[Column, int] = {}
         asked = 0
+        until = _NEVER
         for row in rows:
             words = self._told(row)
             if words is None:
                 return None
             effective, recorded, study = row[7:10]
+            if row[4] is not None:
+                until = min(until, row[4])
+            if any(word.grants for word in words):
+                until = min(until, effective + self._renewal, recorded + self._renewal)
             opens = closes = 0
             for word in words:
                 opens |= word.opens
@@ -186,6 +209,8 @@ class _Masks:
                 said.append((min(effective, recorded), False, row[2], opens, row))
             if closes:
                 said.append((max(effective, recorded), True, row[2], closes, row))
+        if until <= self._sure:
+            return None
         said.sort(key=itemgetter(0, 1, 2))
         standing = 0
         for _, is_no, _, mask, _ in said:
@@ -203,6 +228,7 @@ class _Masks:
                 self._bytes(apart) if apart else b"",
             ),
             tuple((receipt, _act(row)) for receipt, row in acts.items()),
+            until,
         )
 
     def _limits(self, standing: int, mask: int, asked: int) -> tuple[int, int]:
@@ -242,10 +268,10 @@ class _Masks:
 
     def _told(self, row: tuple[Any, ...]) -> list[_Word] | None:
         """What was said in one act; None when it is not plain."""
-        said, ends, least_proof, most_proof = row[3:7]
+        said, _, least_proof, most_proof = row[3:7]
         same, most = row[7:15], row[15:23]
         effective, recorded, study, network, site, party, channel, text = same
-        if same != most or ends or least_proof != most_proof:
+        if same != most or least_proof != most_proof:
             return None
         if party != SELF or channel == PAPER or max(effective, recorded) > self._now:
             return None
@@ -277,7 +303,7 @@ class _Masks:
         if not grants:
             return _Word(0, mask, item, asks)
         good = text in self._good and not {(text, item), (text, ANY)} & self._ended
-        return _Word(mask if good and counts == "1" else 0, asks=asks)
+        return _Word(mask if good and counts == "1" else 0, asks=asks, grants=True)
 
     def _row(self, standing: int) -> tuple[bytes, int]:
         """The bits of a row, and the same as a mask: a closed parent closes its children."""

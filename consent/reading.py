@@ -1,8 +1,8 @@
 """What a patient's choices are now, what they were, and which hospital has received them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import func, select
@@ -21,7 +21,8 @@ from consent.models import (
     TextVersion,
 )
 from consent.recording import as_of
-from consent.rule import ANY, Scope, decide, nothing_new_since, window
+from consent.renewing import periods_of
+from consent.rule import ANY, Scope, decide, nothing_new_since, renewed_until, window
 from consent.standing import Standing
 from studies.models import Institution, Participation, Study
 
@@ -48,7 +49,8 @@ class StudyChoices:
     `open` is whether the study runs at this hospital; `receipt_id` the last receipt about it.
     `nothing_new`: since when the patient wants nothing new to be used. `data_since`: who did not
     allow older data, from which moment on data count. A hospital judges both by the dates in its
-    records; a record without a date does not count then.
+    records; a record without a date does not count then. `ask_again`: from when new data do not
+    count without another yes; it may have passed. `ends`: when a yes that counts now ends.
     """
 
     study: Study
@@ -59,6 +61,8 @@ class StudyChoices:
     receipt_id: str | None
     nothing_new: datetime | None = None
     data_since: datetime | None = None
+    ask_again: datetime | None = None
+    ends: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,7 @@ def choices(
     takes everybody's word.
     """
     moment = as_of(session, subject.network, now)
+    renewal = periods_of(session, subject.network).renewal
     said = standing.of_subjects(session, [subject.id], moment).get(subject.id, Standing())
     events = _events(session, subject)
     heard = [event for event in events if party in (None, event.party)]
@@ -123,6 +128,7 @@ def choices(
             said,
             heard,
             moment,
+            renewal,
         )
         for study, part in _studies(session, subject, events)
     )
@@ -156,6 +162,7 @@ def _study_choices(
     said: Standing,
     events: Sequence[ConsentEvent],
     moment: datetime,
+    renewal: timedelta,
 ) -> StudyChoices:
     # An objection to use without being asked answers no question of a study.
     about = [
@@ -168,7 +175,11 @@ def _study_choices(
     codes = (*needed, *(code for code in ITEMS if code in further))
     states = tuple(_item_state(subject, study.slug, code, said, about, moment) for code in codes)
     requests = [request_for(subject, study.slug, code) for code in needed]
-    found = [window(each, said.choices, moment, needs=said.needs) for each in requests]
+    found = [
+        window(each, said.choices, moment, needs=said.needs, renewal=renewal) for each in requests
+    ]
+    decided = [decide(each, said.choices, moment, needs=said.needs) for each in requests]
+    renewed = [renewed_until(each, renewal) for each in decided]
     since = [each.since for each in found if each is not None and each.since is not None]
     runs = study.state == "open" and part.state == "open"
     return StudyChoices(
@@ -180,7 +191,13 @@ def _study_choices(
         receipt_id=about[-1].receipt_id if about else None,
         nothing_new=nothing_new_since(requests[0], said.choices, moment, needs=said.needs),
         data_since=max(since, default=None) if None not in found else None,
+        ask_again=_first(renewed) if None not in renewed else None,
+        ends=_first([each.until for each in decided]) if None not in renewed else None,
     )
+
+
+def _first(moments: Iterable[datetime | None]) -> datetime | None:
+    return min((each for each in moments if each is not None), default=None)
 
 
 def _item_state(

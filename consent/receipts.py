@@ -17,6 +17,7 @@ from consent.items import ITEMS
 from consent.models import ConsentEvent, Receipt, Subject, TextVersion
 from consent.models_trust import Erasure
 from consent.receipt_check import JURISDICTION, PROFILE, VERSION
+from consent.renewing import periods_of
 from consent.tree import inclusion_proof, leaf_at
 from consent.tree_heads import SignHead, head_claims, latest_head
 from consent.verifying import columns_of
@@ -24,7 +25,6 @@ from studies.base import canonical_json
 from studies.models import Institution, Network, Study
 
 RIGHTS: Final = ("eu-gdpr:A7-3", "eu-gdpr:A13", "eu-gdpr:A15", "eu-gdpr:A16", "eu-gdpr:A17")
-RENEWAL_YEARS: Final = 5
 LEGAL_BASIS: Final = "eu-gdpr:A9-2-a"
 
 #: Gets the claims of a receipt, gives the signed message (JWS, Ed25519, `consent-receipt+jws`).
@@ -84,7 +84,8 @@ def receipt_document(
         "language": of.language,
         "recorded_at": of.recorded_at.isoformat(timespec="milliseconds"),
         "legal_basis": LEGAL_BASIS,
-        "ask_again": _ask_again(of, network, events.values()),
+        "ask_again": _ask_again(session, of, events.values()),
+        "ends": _ends(events.values()),
         "said": [
             _said(session, of, number, size, events.get(number), text)
             for number in range(of.first_leaf, of.first_leaf + of.leaves)
@@ -166,15 +167,19 @@ def _head(session: Session, of: Receipt, signers: Signers) -> tuple[int, str, st
     return of.tree_size, of.tree_root, signers.head(claims).decode("ascii")
 
 
-def _ask_again(of: Receipt, network: Network, events: Iterable[ConsentEvent]) -> str | None:
-    """The day from which a yes is asked again, so that it is not open-ended."""
-    if all(event.kind != "granted" for event in events):
+def _ask_again(session: Session, of: Receipt, events: Iterable[ConsentEvent]) -> str | None:
+    """The day from which a yes is asked again: after it new data do not count without another."""
+    said = [event.effective_at for event in events if event.kind == "granted"]
+    if not said:
         return None
-    years = network.consent.get("renewal_years", RENEWAL_YEARS)
-    day = of.recorded_at.date()
-    if (day.month, day.day) == (2, 29):
-        day = day.replace(day=28)
-    return day.replace(year=day.year + int(years)).isoformat()
+    again = min(said) + periods_of(session, of.network).renewal
+    return again.date().isoformat()
+
+
+def _ends(events: Iterable[ConsentEvent]) -> str | None:
+    """The day on which a yes ends; None when nothing was said yes to, or it has no end."""
+    ends = [event.until for event in events if event.kind == "granted" and event.until is not None]
+    return min(ends).date().isoformat() if ends else None
 
 
 def _text(session: Session, events: Iterable[ConsentEvent]) -> TextVersion | None:

@@ -9,13 +9,15 @@ enough: then the patient is one of those who must agree.
 
 What is permitted may hold for data of some time only: the data window, which is not the validity.
 Who was asked about older data and did not agree counts with data since the yes; who wants nothing
-new counts with data from before that "no". The same rule stands in consent/rule_sql.py for the
-database; a property test holds both together.
+new counts with data from before that "no". A yes lasts a time for new data, its renewal: once that
+has passed without another yes, data recorded after it do not count. The same rule stands in
+consent/rule_sql.py for the database; a property test holds both together.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Final, Literal
 
 ANY = "*"
@@ -159,6 +161,7 @@ def window(
     known_at: datetime | None = None,
     needs: frozenset[str] = ALONE,
     lasting: datetime | None = None,
+    renewal: timedelta | None = None,
 ) -> Window | None:
     """Of which time the data may be for `request`; None where `decide` permits nothing at all.
 
@@ -166,16 +169,32 @@ def window(
     counts since the first yes that still stands, of the last of those who are needed. A "no" to
     new data ends the window at its moment, until everyone who is needed says yes to it again; of
     several such the first one ends it. Data of the time between are older data, by then.
-    lasting: a yes to older data that ends before then is none.
+    renewal: so long after the newest yes of each person new data count; None for always. The end
+    is there only once it has passed: one that is still to come says nothing of data without a day.
+    A yes that comes after it begins anew, and what lies before is older data then.
+    lasting: a yes to older data that ends before then is none; nor is a renewal still to come that
+    does.
     """
     said = list(choices)
-    if not decide(request, said, now, known_at=known_at, needs=needs).permit:
+    decided = decide(request, said, now, known_at=known_at, needs=needs)
+    if not decided.permit:
         return None
-    since, acts = _since(request, said, now, known_at, needs, lasting)
+    since, acts = _since(request, said, now, known_at, needs, lasting, renewal)
     until, again = _new_data(request, said, now, known_at, needs)
     if since is not None and again is not None:
         since = max(since, again.since)
+    renewed = renewed_until(decided, renewal)
+    if renewed is not None and renewed <= (now if lasting is None else lasting):
+        until = renewed if until is None else min(until, renewed)
     return Window(since, until, frozenset(acts | (set() if again is None else again.acts)))
+
+
+def renewed_until(decision: Decision, renewal: timedelta | None) -> datetime | None:
+    """Until when new data count by what was permitted, unless somebody says yes again; it may have
+    passed. None where nothing is permitted or nothing is renewed."""
+    if renewal is None:
+        return None
+    return min((_said_at(yes) + renewal for yes in decision.grounds), default=None)
 
 
 def nothing_new_since(
@@ -227,6 +246,7 @@ def _since(
     known_at: datetime | None,
     needs: frozenset[str],
     lasting: datetime | None,
+    renewal: timedelta | None,
 ) -> tuple[datetime | None, set[str]]:
     """From when data count, and the acts that show it."""
     older = replace(request, item=OLDER_DATA, category=RECORD)
@@ -237,8 +257,24 @@ def _since(
     if allowed.permit and lasts:
         return None, {choice.act for choice in allowed.grounds}
     about = _About.of(request, said, now, known_at)
-    first = [min(about.standing(party), key=_said_at) for party in sorted(about.needed(needs))]
-    return max(_said_at(yes) for yes in first), {yes.act for yes in first}
+    chains = [_unbroken(about.standing(party), renewal) for party in sorted(about.needed(needs))]
+    since = max(_said_at(chain[0]) for chain in chains)
+    return since, {yes.act for chain in chains for yes in chain}
+
+
+def _unbroken(standing: Iterable[Choice], renewal: timedelta | None) -> list[Choice]:
+    """Of one person's yeses that stand, those that show since when they hold without a gap: the
+    first since the last renewal that was missed, and what leads from it to the newest in time."""
+    ordered = sorted(standing, key=_said_at)
+    chain = ordered[:1]
+    for before, yes in pairwise(ordered):
+        if renewal is None or _said_at(yes) - _said_at(chain[-1]) < renewal:
+            continue
+        if _said_at(yes) - _said_at(before) < renewal:
+            chain.append(before)
+        else:
+            chain = [yes]
+    return chain
 
 
 def _asks(choice: Choice, older: Scope, now: datetime, known_at: datetime | None) -> bool:

@@ -2,11 +2,10 @@
 
 Written a second time on purpose: a property test compares both on random histories. The rows come
 from `said`, which puts an event and all that may take its force together (consent/standing.py is
-the same in Python); nothing here is built from text.
+the same in Python); nothing here is built from text. The data window is in consent/window_sql.py.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,12 +19,9 @@ from sqlalchemy import (
     case,
     exists,
     false,
-    func,
     literal,
-    null,
     or_,
     select,
-    type_coerce,
     union,
 )
 from sqlalchemy.orm import aliased
@@ -33,11 +29,10 @@ from sqlalchemy.orm import aliased
 from consent.models import ConsentEvent, ConsentMark, Subject, TextEnd, TextVersion
 from consent.models_people import Fact, Party
 from consent.parties import HOLDERS
-from consent.rule import ANY, COLLECT_NEW, OLDER_DATA, RECORD, SELF, Scope
+from consent.rule import ANY, SELF, Scope
 from consent.standing import PAPER
-from studies.base import UtcTime
 
-_FIELDS = ("network", "site", "item", "study", "category")
+FIELDS = ("network", "site", "item", "study", "category")
 
 
 def permitted(
@@ -50,125 +45,11 @@ def permitted(
     """
     if ANY in request.values():
         raise ValueError("a request names every field; '*' is for choices only")
-    standing = _standing(request, now, known_at)
-    return _agreed(standing, _needed(request, now, known_at))
+    standing = standing_yes(request, now, known_at)
+    return agreed(standing, needed_people(request, now, known_at))
 
 
-def windows(
-    request: Scope, now: datetime, known_at: datetime | None = None, asking: Collection[str] = ()
-) -> Select[tuple[str, datetime | None, datetime | None]]:
-    """The data window of everyone for whom `request` is permitted: subject, since, until.
-
-    `consent.rule.window` once more. asking: ids of the texts that ask about older data.
-    Raises ValueError for a request with "*".
-    """
-    if ANY in request.values():
-        raise ValueError("a request names every field; '*' is for choices only")
-    older = replace(request, item=OLDER_DATA, category=RECORD)
-    fresh = replace(request, item=COLLECT_NEW, category=RECORD)
-    standing, needed = _standing(request, now, known_at), _needed(request, now, known_at)
-    permitted_here = _agreed(standing, needed).subquery("permitted_here")
-    subject = permitted_here.c.subject_id
-    older_standing = _standing(older, now, known_at, "older")
-    limited = and_(
-        _was_asked(subject, older, now, known_at, asking),
-        subject.not_in(_agreed(older_standing, _needed(older, now, known_at, "older_needed"))),
-    )
-    first = (
-        select(func.max(standing.c.first))
-        .join(needed, _same_person(needed, standing))
-        .where(standing.c.subject_id == subject)
-        .scalar_subquery()
-    )
-    no, again = said("no", now, known_at), said("again", now, known_at)
-    noes = and_(
-        no.c.subject_id == subject,
-        ~no.c.grants,
-        no.c.item == COLLECT_NEW,
-        no.c.starts <= now,
-        *_covers(no, fresh.values()),
-    )
-    for_new = _needed(fresh, now, known_at, "new_needed", COLLECT_NEW)
-    unanswered = _unanswered(no, fresh, for_new, now, known_at)
-    until = select(func.min(no.c.time)).where(noes, unanswered).scalar_subquery()
-    reopened = (
-        select(func.max(again.c.time))
-        .join(for_new, _same_person(for_new, again))
-        .where(again.c.subject_id == subject, *_counts_again(again, fresh, now))
-        .scalar_subquery()
-    )
-    answered = select(literal(1)).select_from(no).where(noes, ~unanswered).exists()
-    since = case(
-        (~limited, null()),
-        (and_(answered, reopened > first), reopened),
-        else_=first,
-    )
-    return select(subject, type_coerce(since, UtcTime), type_coerce(until, UtcTime))
-
-
-def _was_asked(
-    subject: ColumnElement[str],
-    older: Scope,
-    now: datetime,
-    known_at: datetime | None,
-    asking: Collection[str],
-) -> ColumnElement[bool]:
-    """Whether this subject was asked about older data in this study, or said anything of it."""
-    heard = said("heard", now, known_at)
-    where = {name: value for name, value in zip(_FIELDS, older.values(), strict=True)}
-    return (
-        select(literal(1))
-        .select_from(heard)
-        .where(
-            heard.c.subject_id == subject,
-            heard.c.starts <= now,
-            or_(
-                heard.c.item == OLDER_DATA,
-                and_(heard.c.grants, heard.c.text_version.in_(list(asking))),
-            ),
-            *(heard.c[name].in_((ANY, where[name])) for name in ("network", "site", "study")),
-        )
-        .exists()
-    )
-
-
-def _counts_again(again: Subquery, fresh: Scope, now: datetime) -> list[ColumnElement[bool]]:
-    return [
-        again.c.grants,
-        again.c.complete,
-        again.c.item == COLLECT_NEW,
-        again.c.starts <= now,
-        or_(again.c.until.is_(None), again.c.until > now),
-        *_covers(again, fresh.values()),
-    ]
-
-
-def _unanswered(
-    no: Subquery, fresh: Scope, needed: CTE, now: datetime, known_at: datetime | None
-) -> ColumnElement[bool]:
-    """Whether somebody who is needed did not say yes again after this "no"."""
-    person, yes = needed.alias("person"), said("yes", now, known_at)
-    said_again = (
-        select(literal(1))
-        .select_from(yes)
-        .where(
-            yes.c.subject_id == person.c.subject_id,
-            yes.c.party == person.c.party,
-            *_counts_again(yes, fresh, now),
-            *_same_or_broader(no, yes),
-            no.c.time < yes.c.time,
-        )
-        .exists()
-    )
-    return (
-        select(literal(1))
-        .select_from(person)
-        .where(person.c.subject_id == no.c.subject_id, ~said_again)
-        .exists()
-    )
-
-
-def _needed(
+def needed_people(
     request: Scope,
     now: datetime,
     known_at: datetime | None,
@@ -188,14 +69,14 @@ def _needed(
             ~own.c.grants,
             own.c.party == SELF,
             own.c.starts <= now,
-            *_covers(own, request.values()),
+            *covers(own, request.values()),
             *([] if item is None else [own.c.item == item]),
             anybody,
         ),
     ).cte(name)
 
 
-def _agreed(standing: CTE, needed: CTE) -> Select[tuple[str]]:
+def agreed(standing: CTE, needed: CTE) -> Select[tuple[str]]:
     """The subjects of whom everyone who is needed has a yes that stands."""
     person, missing, yes = needed.alias(), needed.alias(), standing.alias()
     lacking = exists().where(
@@ -206,26 +87,25 @@ def _agreed(standing: CTE, needed: CTE) -> Select[tuple[str]]:
     return select(standing.c.subject_id).where(somebody, ~lacking).distinct()
 
 
-def _same_person(one: Any, other: Any) -> ColumnElement[bool]:
+def same_person(one: Any, other: Any) -> ColumnElement[bool]:
     return and_(one.c.subject_id == other.c.subject_id, one.c.party == other.c.party)
 
 
-def _standing(
+def standing_yes(
     request: Scope, now: datetime, known_at: datetime | None, name: str = "standing"
 ) -> CTE:
-    """Who has a yes that no "no" closes, and since when the first of them."""
+    """Every yes that no "no" closes: who said it, and when."""
     grant, denial = said("g", now, known_at), said("d", now, known_at)
     counts = and_(
         grant.c.grants,
         grant.c.complete,
         grant.c.starts <= now,
         or_(grant.c.until.is_(None), grant.c.until > now),
-        *_covers(grant, request.values()),
+        *covers(grant, request.values()),
     )
     return (
-        select(grant.c.subject_id, grant.c.party, func.min(grant.c.time).label("first"))
+        select(grant.c.subject_id, grant.c.party, grant.c.time)
         .where(counts, ~_blocked(grant, denial, request, now))
-        .group_by(grant.c.subject_id, grant.c.party)
         .cte(name)
     )
 
@@ -372,18 +252,16 @@ def _blocked(grant: Subquery, denial: Subquery, request: Scope, now: datetime) -
             denial.c.subject_id == grant.c.subject_id,
             denial.c.grants == false(),
             denial.c.starts <= now,
-            *_covers(denial, request.values()),
-            ~and_(*_same_or_broader(denial, grant), denial.c.time < grant.c.time),
+            *covers(denial, request.values()),
+            ~and_(*same_or_broader(denial, grant), denial.c.time < grant.c.time),
         )
         .exists()
     )
 
 
-def _same_or_broader(denial: Subquery, grant: Subquery) -> list[ColumnElement[bool]]:
-    return [
-        or_(denial.c[name] == literal(ANY), denial.c[name] == grant.c[name]) for name in _FIELDS
-    ]
+def same_or_broader(denial: Subquery, grant: Subquery) -> list[ColumnElement[bool]]:
+    return [or_(denial.c[name] == literal(ANY), denial.c[name] == grant.c[name]) for name in FIELDS]
 
 
-def _covers(rows: Subquery, values: Sequence[str]) -> list[ColumnElement[bool]]:
-    return [rows.c[name].in_((ANY, value)) for name, value in zip(_FIELDS, values, strict=True)]
+def covers(rows: Subquery, values: Sequence[str]) -> list[ColumnElement[bool]]:
+    return [rows.c[name].in_((ANY, value)) for name, value in zip(FIELDS, values, strict=True)]

@@ -65,6 +65,7 @@ class SiteProgram:
                 network=settings.network,
                 hub_public=settings.hub_public,
                 peers=directory.peers,
+                periods=settings.periods,
             )
         except (ProtocolError, ConsentError) as error:
             raise SetupError(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from consent.periods import Periods, is_period
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import PublicIdentity, verifying_key
 from federation.protocol.sealing import check_result_key
@@ -17,6 +18,8 @@ from federation.site.files import read_small
 SITE_FILE = "site.toml"
 PEERS_FILE = "peers.json"
 ALL = "all"
+AS_DESIGNED = Periods()
+PERIODS = ("renewal_years", "use_years")
 MAX_SITE_BYTES = 500_000
 MAX_DOTS = 100
 
@@ -64,7 +67,8 @@ class StudyHere:
 
 @dataclass(frozen=True)
 class SiteSettings:
-    """site.toml, checked. `source` is checked where the data are opened."""
+    """site.toml, checked. `source` is checked where the data are opened. `periods`: how long a yes
+    lasts at most, whatever the hub says (the optional table [consent])."""
 
     slug: str
     name: str
@@ -72,6 +76,7 @@ class SiteSettings:
     hub_public: str
     source: Mapping[str, Any]
     studies: Mapping[str, StudyHere]
+    periods: Periods = AS_DESIGNED
 
 
 def check_slug(value: object, key: str) -> str:
@@ -89,7 +94,8 @@ def read_settings(path: Path) -> SiteSettings:
         raise SetupError("site.toml is missing; run: oncokring site init") from error
     except (ValueError, RecursionError) as error:
         raise SetupError("site.toml is not a TOML file in UTF-8; correct it.") from error
-    _check_keys(table, ("slug", "name", "network", "hub", "source", "studies"), "site.toml")
+    known = ("slug", "name", "network", "hub", "source", "studies")
+    _check_keys(table, known, "site.toml", ("consent",))
     if not isinstance(table["name"], str) or not 1 <= len(table["name"]) <= 200:
         raise SetupError("site.toml: name must be a text of 1 to 200 characters.")
     if not isinstance(table["source"], dict) or not isinstance(table["studies"], dict):
@@ -104,7 +110,18 @@ def read_settings(path: Path) -> SiteSettings:
             check_slug(slug, "site.toml: the name of a study"): _study(slug, study)
             for slug, study in table["studies"].items()
         },
+        periods=_periods(table.get("consent", {})),
     )
+
+
+def _periods(table: object) -> Periods:
+    if not isinstance(table, dict):
+        raise SetupError("site.toml: consent must be a table.")
+    _check_keys(table, (), "site.toml: consent", PERIODS)
+    for key, years in table.items():
+        if not is_period(years):
+            raise SetupError(f"site.toml: consent.{key} must be a whole number of years, 1 to 100.")
+    return Periods(**table)
 
 
 def load_toml(data: bytes) -> dict[str, Any]:
@@ -222,6 +239,7 @@ def settings_text(settings: SiteSettings) -> str:
         f"name = {_toml(settings.name)}",
         f"network = {_toml(settings.network)}",
         f"hub = {_toml(settings.hub_public)}",
+        *_consent_lines(settings.periods),
         "",
         "[source]",
         *(f"{_bare(key)} = {_toml(value)}" for key, value in settings.source.items()),
@@ -244,6 +262,11 @@ def settings_text(settings: SiteSettings) -> str:
             *([] if study.coverage == "tell" else [f"coverage = {_toml(study.coverage)}"]),
         ]
     return "\n".join(lines) + "\n"
+
+
+def _consent_lines(periods: Periods) -> list[str]:
+    own = [(name, getattr(periods, name)) for name in PERIODS]
+    return [] if periods == AS_DESIGNED else ["", "[consent]", *(f"{k} = {v}" for k, v in own)]
 
 
 def _bare(key: str) -> str:

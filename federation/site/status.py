@@ -69,6 +69,7 @@ def _snapshot(overview: Overview, database: sqlite3.Connection) -> Snapshot | No
             slug=settings.slug,
             network=settings.network,
             hub_public=settings.hub_public,
+            periods=settings.periods,
         ).snapshot
     except (ProtocolError, ConsentError) as error:
         raise SetupError(

@@ -3,35 +3,54 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from consent.evidence import Packed
+from consent.periods import Periods
 from consent.rule import ALONE, SELF
 from consent.snapshot import NO_END, Mask
 from federation.site import parties
 from federation.site.proofs import NEVER
+from federation.site.store import milliseconds
 
 Moments = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Agreed:
+    """Who has everybody's yes to an item, and of which time, in milliseconds.
+
+    since: from when each person says yes without a gap, of these the last. newest: of each person
+    the newest yes, of these the first. Both without meaning where nobody agreed.
+    """
+
+    mask: Mask
+    since: Moments
+    newest: Moments
 
 
 @dataclass(frozen=True)
 class Voices:
     """The acts of a list that hold, and who must have made them.
 
-    moments: per act when it counts from, or NEVER. several: by place in the list those for whom not
-    the patient alone decides, with everybody whose yes is needed; nobody there means that nothing
-    opens.
+    heard: per act when it was said, or NEVER where that is not proved. moments: when it counts
+    from, or NEVER; a yes ends `periods.use` after it. several: by place in the list those for whom
+    not the patient alone decides, with everybody whose yes is needed; nobody there means that
+    nothing opens. at: the moment of this, by the clock here. periods: how long a yes lasts here.
     """
 
     evidence: Packed
+    heard: Moments
     moments: Moments
     several: Mapping[int, frozenset[str]]
     patients: int
+    at: int
+    periods: Periods
 
     @classmethod
     def of(
@@ -41,6 +60,7 @@ class Voices:
         moments: Moments,
         place: Mapping[bytes, int],
         now: datetime,
+        periods: Periods,
     ) -> Voices:
         """By the books as they are. place: of each handle in the list."""
         several = {
@@ -54,7 +74,22 @@ class Voices:
                 grown[place[handle]] = since
         acts = evidence.acts
         early = (acts["party"] == _number(evidence, SELF)) & (moments < grown[acts["handle"]])
-        return cls(evidence, np.where(early, NEVER, moments), several, len(place))
+        at = milliseconds(now)
+        ended = moments <= at - _ms(periods.use)
+        counting = np.where(early | ended, NEVER, moments)
+        return cls(evidence, moments, counting, several, len(place), at, periods)
+
+    @property
+    def renewal(self) -> int:
+        """So long after the newest yes of each person new data count, in milliseconds."""
+        return _ms(self.periods.renewal)
+
+    @property
+    def changes_at(self) -> int:
+        """When a yes that counts ends, or is due to be renewed, next; NO_END for never."""
+        made = self.moments[self.moments != NEVER]
+        coming = [made + _ms(period) for period in (self.periods.renewal, self.periods.use)]
+        return min(int(each[each > self.at].min(initial=NO_END)) for each in coming)
 
     def naming(self, study: str, item: str) -> NDArray[np.intp]:
         """The acts that hold and say yes to an item of a study."""
@@ -68,47 +103,66 @@ class Voices:
             & (self.moments != NEVER)
         )
 
-    def agreed(
-        self, study: str, item: str, denied: Moments, own: frozenset[int]
-    ) -> tuple[Mask, Moments]:
-        """Who has everybody's yes to an item after the newest "no", and since when.
+    def agreed(self, study: str, item: str, denied: Moments, own: frozenset[int]) -> Agreed:
+        """Who has everybody's yes to an item after the newest "no", and of which time.
 
         denied: per patient the newest "no", or NEVER. own: places of those who said such a "no" in
-        person, who must then agree themselves. Since: of each person the first yes that stands, of
-        these the last; without meaning where nobody agreed.
+        person, who must then agree themselves.
         """
-        handles, spoken_by = self.evidence.acts["handle"], self.evidence.acts["party"]
+        acts = self.evidence.acts
         named = self.naming(study, item)
-        named = named[self.moments[named] > denied[handles[named]]]
-        mine = named[spoken_by[named] == _number(self.evidence, SELF)]
+        named = named[self.moments[named] > denied[acts["handle"][named]]]
+        said = self._lasting(named)
+        mine = said.party == _number(self.evidence, SELF)
         since = np.full(self.patients, NO_END, np.int64)
-        np.minimum.at(since, handles[mine], self.moments[mine])
+        newest = np.full(self.patients, NEVER, np.int64)
+        since[said.handle[mine]], newest[said.handle[mine]] = said.since[mine], said.newest[mine]
         agreed = since < NO_END
         if self.several:
-            said = self._first_words(named)
+            by_place = self._by_place(said)
             for place, needed in self.several.items():
                 wanted = with_own(needed, place in own)
-                words = said.get(place, {})
+                words = by_place.get(place, {})
                 agreed[place] = bool(wanted) and wanted <= words.keys()
                 if agreed[place]:
-                    since[place] = max(words[party] for party in wanted)
-        return agreed, since
+                    since[place] = max(words[party][0] for party in wanted)
+                    newest[place] = min(words[party][1] for party in wanted)
+        return Agreed(agreed, since, newest)
 
-    def _first_words(self, named: NDArray[np.intp]) -> dict[int, dict[str, int]]:
-        """By place, for those for whom several must agree, each person's first yes among acts."""
+    def _lasting(self, named: NDArray[np.intp]) -> _Said:
+        """Per patient and person since when they say yes in these acts without a gap, which is a
+        renewal that was missed, and their newest yes."""
+        acts, moments = self.evidence.acts, self.moments[named]
+        handle, party = acts["handle"][named], acts["party"][named]
+        order = np.lexsort((moments, party, handle))
+        handle, party, moments = handle[order], party[order], moments[order]
+        other = np.ones(len(order), np.bool_)
+        other[1:] = (handle[1:] != handle[:-1]) | (party[1:] != party[:-1])
+        begins = other.copy()
+        begins[1:] |= moments[1:] - moments[:-1] >= self.renewal
+        last = np.flatnonzero(np.append(other[1:], [True] * (len(order) > 0)))
+        # In order of time, so of each person the last one that begins.
+        start = np.maximum.accumulate(np.where(begins, np.arange(len(order)), 0))
+        return _Said(handle[last], party[last], moments[start[last]], moments[last])
+
+    def _by_place(self, said: _Said) -> dict[int, dict[str, tuple[int, int]]]:
+        """By place, for those for whom several must agree, since when each person says yes and
+        their newest yes."""
         here = np.zeros(self.patients, np.bool_)
         here[list(self.several)] = True
-        return self._words(named[here[self.evidence.acts["handle"][named]]], min)
+        rows = np.flatnonzero(here[said.handle])
+        found: dict[int, dict[str, tuple[int, int]]] = {}
+        for place, party, since, newest in zip(
+            *(each[rows].tolist() for each in (said.handle, said.party, said.since, said.newest)),
+            strict=True,
+        ):
+            found.setdefault(place, {})[self.evidence.parties[party]] = (since, newest)
+        return found
 
     def last_words(self, study: str, item: str) -> dict[int, dict[str, int]]:
         """By place each person's last yes to an item."""
-        return self._words(self.naming(study, item), max)
-
-    def _words(
-        self, named: NDArray[np.intp], of: Callable[[int, int], int]
-    ) -> dict[int, dict[str, int]]:
-        """By place each person's yes among acts: the first (`min`) or the last (`max`)."""
         acts = self.evidence.acts
+        named = self.naming(study, item)
         found: dict[int, dict[str, int]] = {}
         for place, party, at in zip(
             acts["handle"][named].tolist(),
@@ -117,13 +171,27 @@ class Voices:
             strict=True,
         ):
             words, name = found.setdefault(place, {}), self.evidence.parties[party]
-            words[name] = of(at, words.get(name, at))
+            words[name] = max(at, words.get(name, at))
         return found
+
+
+@dataclass(frozen=True)
+class _Said:
+    """Per patient and person who says yes: since when without a gap, and the newest time."""
+
+    handle: NDArray[np.uint32]
+    party: NDArray[np.uint16]
+    since: Moments
+    newest: Moments
 
 
 def with_own(needed: frozenset[str], own: bool) -> frozenset[str]:
     """Whose yes is needed after a "no", which was the patient's in person or not."""
     return needed | {SELF} if own and needed else needed
+
+
+def _ms(period: timedelta) -> int:
+    return period // timedelta(milliseconds=1)
 
 
 def _number(evidence: Packed, party: str) -> int:

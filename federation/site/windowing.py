@@ -2,7 +2,8 @@
 
 The same as `consent.rule.window`, from proofs. Older data count when everyone who is needed said
 yes to them, or when nobody asked: what a text asks is read from the text itself, whose hash stands
-in what the patient signed. A "no" to new data ends the time until everyone says yes to it again.
+in what the patient signed. A "no" to new data ends the time until everyone says yes to it again. So
+does a yes that was not renewed in time; the clock that says so is this hospital's own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from consent.items import ITEMS, with_parents
 from consent.rule import ALONE, ANY, COLLECT_NEW, OLDER_DATA
 from consent.snapshot import NO_END, NO_START, Mask, Snapshot, Windows
 from federation.site.proofs import NEVER
-from federation.site.voices import Moments, Voices, with_own
+from federation.site.voices import Agreed, Moments, Voices, with_own
 
 NewData = Sequence[tuple[bytes, str, int, bool]]
 """Every "no" to new data: handle, study, milliseconds, and whether it was the patient in person."""
@@ -22,7 +23,7 @@ NewData = Sequence[tuple[bytes, str, int, bool]]
 
 def windows(
     snapshot: Snapshot,
-    agreed_since: Sequence[Moments],
+    agreed: Sequence[Agreed],
     voices: Voices,
     place: Mapping[bytes, int],
     denied: Mapping[tuple[bytes, str, str], int],
@@ -30,8 +31,7 @@ def windows(
 ) -> Windows:
     """The windows of a snapshot of which the bits are proved.
 
-    agreed_since: per column since when each patient agrees. denied: every newest "no" that is known
-    here.
+    agreed: per column who agrees, and of which time. denied: every newest "no" that is known here.
     """
     since: list[NDArray[np.int64]] = []
     until: list[NDArray[np.int64]] = []
@@ -41,17 +41,20 @@ def windows(
             limited = _asked(study, voices, place, denied) & ~_older_agreed(snapshot, study)
             by_study[study] = (limited, *_new_data(study, voices, place, new_data))
         limited, end, again = by_study[study]
-        start = np.maximum(agreed_since[column], again)
+        start = np.maximum(agreed[column].since, again)
         since.append(np.where(limited, start, NO_START))
-        until.append(end)
+        # Only once it has passed: an end that is still to come says nothing of data without a day.
+        renewed = agreed[column].newest + voices.renewal
+        until.append(np.where(renewed <= voices.at, np.minimum(end, renewed), end))
     number = {column: place for place, column in enumerate(snapshot.columns)}
-    whole = []
+    first, last = [], []
     for column, (study, item) in enumerate(snapshot.columns):
         # What rests on another item counts with no more than that one does.
         parents = with_parents([item]) if item in ITEMS else ()
         above = [number[study, code] for code in parents if (study, code) in number]
-        whole.append(np.maximum.reduce([since[each] for each in (column, *above)]))
-    return Windows(tuple(whole), tuple(until))
+        first.append(np.maximum.reduce([since[each] for each in (column, *above)]))
+        last.append(np.minimum.reduce([until[each] for each in (column, *above)]))
+    return Windows(tuple(first), tuple(last), voices.changes_at)
 
 
 def _older_agreed(snapshot: Snapshot, study: str) -> Mask:
@@ -79,7 +82,7 @@ def _asked(
     # Of a text that did not come along nobody here knows what it asks.
     asks = [OLDER_DATA in evidence.asked.get(text, {OLDER_DATA}) for text in evidence.texts]
     asking = np.array(asks, np.bool_)
-    here = (acts["study"] == evidence.studies.index(study)) & (voices.moments != NEVER)
+    here = (acts["study"] == evidence.studies.index(study)) & (voices.heard != NEVER)
     asked[acts["handle"][here & asking[acts["text"]]]] = True
     return asked
 

@@ -17,16 +17,19 @@ from consent.encoding import from_ms
 from consent.grounds import Judging, state_of
 from consent.kept import Kept
 from consent.models import ConsentEvent, Subject
+from consent.periods import YEAR, Periods
 from consent.proof import Prove, letter_prover, proof_key
 from consent.publishing import _columns
+from consent.renewing import periods_of
 from consent.rule import COLLECT_NEW, OLDER_DATA
-from consent.rule_sql import windows
 from consent.snapshot import NO_END, NO_START, Snapshot, build_claims, parse_claims
 from consent.standing import asking_older
 from consent.subjects import handle_bytes
+from consent.window_sql import windows
 from federation.site.proving import Proving
 from federation.site.store import open_store, transaction
 from studies.actor import SYSTEM
+from studies.models import Network
 from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
 
 from .conftest import NOW, STUDY, YES, Hub
@@ -47,6 +50,7 @@ class Lab:
         self.provers: dict[str, Prove] = {}
         self.kept = Kept()
         self.seq = 0
+        self.renewal_years: object = ...
         self.text = hub.text
 
     def ask_about_older_data(self) -> None:
@@ -108,6 +112,22 @@ class Lab:
             circumstances=self.how(subject) if prove else Circumstances(),
         )
 
+    def forever(self, subject: Subject) -> None:
+        """Somebody at the hub writes every yes again, without an end; the proof goes along."""
+        session = self.hub.session
+        for like in session.scalars(
+            select(ConsentEvent).where(
+                ConsentEvent.subject_id == subject.id, ConsentEvent.kind == "granted"
+            )
+        ).all():
+            made = {
+                column.key: getattr(like, column.key)
+                for column in ConsentEvent.__table__.columns
+                if column.key not in ("id", "leaf", "until")
+            }
+            session.add(ConsentEvent(**made, leaf=9000 + like.leaf, until=None))
+        session.flush()
+
     def publish(self, at: datetime) -> Snapshot:
         """What the hospital makes of the list of this moment."""
         columns = _columns(self.hub.session, SITE, ONCOZON.slug)
@@ -127,6 +147,7 @@ class Lab:
             granted=state.granted,
             within=state.within,
             evidence=state.evidence,
+            further={} if self.renewal_years is ... else {"renewal_years": self.renewal_years},
         )
         self.claims = claims
         told = parse_claims({**claims, "aud": SITE}, audience=SITE)
@@ -148,17 +169,22 @@ class Lab:
         """By the page, the database, and the rule: they must agree."""
         session = self.hub.session
         [study] = consent.choices(session, subject, at)
-        judging = Judging(ONCOZON.slug, SITE, ((STUDY, "use.record"),), at, at)
+        judging = Judging(ONCOZON.slug, SITE, ((STUDY, "use.record"),), at, at, Periods().renewal)
         request = judging._requests[STUDY, "use.record"]
+        renewal = periods_of(session, ONCOZON.slug).renewal
         found = {
             who: (since, until)
             for who, since, until in session.execute(
-                windows(request, at, asking=asking_older(session))
+                windows(request, at, asking=asking_older(session), renewal=renewal)
             )
         }
         if not study.counts:
             return None
-        ends = (study.data_since, study.nothing_new)
+        again = study.ask_again if study.ask_again is not None and study.ask_again <= at else None
+        ends = (
+            study.data_since,
+            min((each for each in (study.nothing_new, again) if each), default=None),
+        )
         assert found[subject.id] == ends
         return ends
 
@@ -218,6 +244,62 @@ def test_hub_and_hospital_count_the_same_data(lab: Lab) -> None:
     lab.hub.stop(anna, again + 2 * MINUTE)
     expected |= {anna.id: None}
     check(again + 3 * MINUTE)
+
+
+def test_a_yes_is_asked_again_and_ends(lab: Lab) -> None:
+    """Renewal and the end of use: page, rule, database, list and hospital say the same, and a list
+    changes by itself when the time has come."""
+    periods = Periods()
+    lab.ask_about_older_data()
+    anna, bea, start = lab.patient(), lab.patient(), NOW + 2 * MINUTE
+    lab.answer(anna, "yes", start)
+    lab.answer(bea, "no", start + SECOND)
+    due, due_bea = start + periods.renewal, start + SECOND + periods.renewal
+
+    def check(at: datetime, of_anna: Ends | None, of_bea: Ends | None) -> None:
+        for who, ends in ((anna, of_anna), (bea, of_bea)):
+            assert lab.at_the_hub(who, at) == ends
+            assert lab.at_the_hospital(who, at) == ends
+
+    check(start + MINUTE, (None, None), (start + SECOND, None))
+    [line] = consent.choices(lab.hub.session, anna, start + MINUTE)
+    assert (line.ask_again, line.ends) == (due, start + periods.use)
+    check(due - timedelta(milliseconds=1), (None, None), (start + SECOND, None))
+    check(due, (None, due), (start + SECOND, None))
+    check(due_bea + MINUTE, (None, due), (start + SECOND, due_bea))
+    # To say that it is still right is no yes: nothing opens.
+    again = due + timedelta(days=400)
+    lab.answer(anna, "yes", again)
+    lab.answer(bea, "no", again + SECOND)
+    check(again + MINUTE, (None, None), (again + SECOND, None))
+    # The end of use: of the yes itself, not of the data of some time.
+    end = start + periods.use
+    assert lab.at_the_hub(anna, end) == (None, again + periods.renewal)
+    assert lab.at_the_hospital(anna, again + periods.use - SECOND) is not None
+    assert lab.at_the_hub(anna, again + periods.use) is None
+    assert lab.at_the_hospital(anna, again + periods.use) is None
+
+
+def test_a_hub_that_keeps_a_yes_alive_is_not_believed(lab: Lab) -> None:
+    """The hub tells a longer time, says the yes has no end, or hides that years went by."""
+    periods = Periods()
+    anna, start = lab.patient(), NOW + 2 * MINUTE
+    lab.answer(anna, None, start)
+    session = lab.hub.session
+    session.get_one(Network, ONCOZON.slug).consent = {"renewal_years": 100, "use_years": 100}
+    session.flush()
+    due = start + periods.renewal
+    assert lab.at_the_hub(anna, due + MINUTE) == (None, None)
+    for told in (100, 6, 0, -1, True, "5", None, 5.0, [5]):
+        lab.renewal_years = told
+        assert lab.at_the_hospital(anna, due + MINUTE) == (None, due)
+    lab.renewal_years = 3
+    assert lab.at_the_hospital(anna, due + MINUTE) == (None, start + 3 * YEAR)
+    # The event says that it lasts for ever, and the list says yes: not here.
+    lab.forever(anna)
+    assert lab.at_the_hub(anna, start + periods.use + MINUTE) is not None
+    assert lab.at_the_hospital(anna, start + periods.use - MINUTE) is not None
+    assert lab.at_the_hospital(anna, start + periods.use) is None
 
 
 def test_a_row_in_the_hubs_database_widens_nothing(lab: Lab) -> None:

@@ -25,12 +25,14 @@ from consent.models import (
 )
 from consent.models_people import Fact, Party
 from consent.models_trust import Erasure
+from consent.periods import Periods
 from consent.plain import judge_plain
 from consent.rule import ANY
 from consent.subjects import handle_text
 from registry.database import SessionFactory
 from studies.base import new_id
 from studies.looking import read_only
+from studies.models import Network
 from studies.seeds.oncozon import ONCOZON
 
 from .conftest import NOW, STUDY, Hub, load
@@ -302,8 +304,11 @@ def same(histories: Histories, kept: Kept, moment: datetime, lasts: timedelta) -
 
 def test_what_is_kept_says_the_same_as_judging_anew(histories: Histories) -> None:
     kept, hour = Kept(), timedelta(hours=1)
+    # The last steps take months, and a yes is asked again after a year.
+    histories.session.get_one(Network, NETWORK).consent = {"renewal_years": 1}
+    histories.session.flush()
     same(histories, kept, histories.now, hour)
-    seen = []
+    seen, within = [], []
     for step in range(9):
         histories.speak(histories.subjects if step == 0 else histories.some(5))
         if step % 3 == 1:
@@ -313,13 +318,16 @@ def test_what_is_kept_says_the_same_as_judging_anew(histories: Histories) -> Non
         if step == 6:
             histories.erase()
         histories.pass_time()
+        histories.now += 150 * DAY if step > 4 else 0 * DAY
         anew = same(histories, kept, histories.now, hour)
         seen.append(len(anew.handles))
+        within.append(int(sum(mask.sum() for mask in anew.within)))
         # Asked again with nothing new, for a longer and a shorter time, and as a fresh worker.
         same(histories, kept, histories.now, 3 * DAY)
         same(histories, kept, histories.now, hour)
         same(histories, Kept(), histories.now, hour)
     assert min(seen) > PATIENTS / 10
+    assert max(within[7:]) > 2 * max(within[:5])
     # A clock that is set back is judged by the time it says.
     same(histories, kept, histories.now - DAY, hour)
 
@@ -327,7 +335,9 @@ def test_what_is_kept_says_the_same_as_judging_anew(histories: Histories) -> Non
 def test_most_patients_are_read_the_short_way(histories: Histories) -> None:
     histories.speak(histories.subjects)
     histories.pass_time()
-    plain, others = judge_plain(histories.session, SITE, NETWORK, COLUMNS, histories.now)
+    now, hour = histories.now, timedelta(hours=1)
+    asked = (histories.session, SITE, NETWORK, COLUMNS, now)
+    plain, others = judge_plain(*asked, now + hour, Periods().renewal)
     assert len(plain) > len(others) > PATIENTS / 20
     assert not plain.keys() & set(others)
 

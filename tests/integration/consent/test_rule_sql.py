@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from consent.models import ConsentEvent, ConsentMark, Receipt, Subject, TextEnd, TextVersion
 from consent.models_people import Fact, Party
 from consent.rule import ANY, COLLECT_NEW, OLDER_DATA, Scope, decide, window
-from consent.rule_sql import permitted, windows
+from consent.rule_sql import permitted
 from consent.standing import Standing, asking_older, of_subjects
+from consent.window_sql import windows
 from registry.database import SessionFactory, engine_of
 from studies.base import new_id
 
@@ -25,6 +26,8 @@ PATIENTS = int(os.environ.get("ONCOKRING_HISTORIES", "2500"))
 START = datetime(2026, 1, 1, tzinfo=UTC)
 REQUEST = Scope("oncozon", "zuyderland", "use.record", "x", "record")
 FIELDS = ("network", "site", "item", "study", "category")
+RENEWAL = timedelta(days=4)
+"""After so long a yes is asked again here, so that it happens within the eight days."""
 CHOICES = {
     "network": ["oncozon", "oncozon", ANY, "other"],
     "site": ["zuyderland", ANY, "other"],
@@ -252,6 +255,7 @@ def test_python_and_database_agree(filled: tuple[Session, list[str]]) -> None:
             by_database = set(session.scalars(permitted(REQUEST, now, known)))
             by_python = set()
             with_windows = day in (4, 8)  # the dearer half; often enough to meet every kind
+            renewal = None if (day, known_day) == (4, None) else RENEWAL
             windows_here = {}
             for start in range(0, PATIENTS, 5000):
                 part = subjects[start : start + 5000]
@@ -262,17 +266,21 @@ def test_python_and_database_agree(filled: tuple[Session, list[str]]) -> None:
                     if _permits(said.get(subject, Standing()), now, known)
                 }
                 if with_windows:
-                    windows_here |= _windows(said, now, known)
+                    windows_here |= _windows(said, now, known, renewal)
             assert by_database == by_python
             if with_windows:
-                found = session.execute(windows(REQUEST, now, known, asking))
+                found = session.execute(windows(REQUEST, now, known, asking, renewal))
                 assert {who: (since, until) for who, since, until in found} == windows_here
             kinds |= {(since is None, until is None) for since, until in windows_here.values()}
+            if with_windows and renewal is not None:
+                unlimited = _windows(said, now, known, None)
+                unrenewed = sum(unlimited[who] != ends for who, ends in windows_here.items())
             seen.add(len(by_python))
     # The histories must reach both answers often, or the agreement would mean nothing.
     assert max(seen) > PATIENTS / 50
     assert len(seen) > 6
     assert len(kinds) == 4
+    assert 0 < unrenewed < len(windows_here)
 
 
 def _permits(said: Standing, now: datetime, known: datetime | None) -> bool:
@@ -280,10 +288,13 @@ def _permits(said: Standing, now: datetime, known: datetime | None) -> bool:
 
 
 def _windows(
-    said: Mapping[str, Standing], now: datetime, known: datetime | None
+    said: Mapping[str, Standing],
+    now: datetime,
+    known: datetime | None,
+    renewal: timedelta | None,
 ) -> dict[str, tuple[datetime | None, datetime | None]]:
     found = {
-        subject: window(REQUEST, own.choices, now, known_at=known, needs=own.needs)
+        subject: window(REQUEST, own.choices, now, known_at=known, needs=own.needs, renewal=renewal)
         for subject, own in said.items()
     }
     return {subject: (each.since, each.until) for subject, each in found.items() if each}

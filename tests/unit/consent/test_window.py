@@ -20,6 +20,7 @@ from consent.rule import (
     Window,
     decide,
     nothing_new_since,
+    renewed_until,
     window,
 )
 
@@ -47,10 +48,15 @@ def no(at: float, item: str = X.item, **more: object) -> Choice:
     return said("denial", item, at, **more)
 
 
-def found(*choices: Choice, at: float = 100, needs: frozenset[str] = ALONE) -> object:
+def found(
+    *choices: Choice,
+    at: float = 100,
+    needs: frozenset[str] = ALONE,
+    renewal: timedelta | None = None,
+) -> object:
     """(since, until) in days, or None where nothing counts."""
-    made = window(X, choices, day(at), needs=needs)
-    backwards = window(X, choices[::-1], day(at), needs=needs)
+    made = window(X, choices, day(at), needs=needs, renewal=renewal)
+    backwards = window(X, choices[::-1], day(at), needs=needs, renewal=renewal)
     assert made == backwards
     if made is None:
         return None
@@ -205,6 +211,80 @@ def test_the_items_of_the_window_are_about_records() -> None:
     assert COLLECT_NEW not in ITEMS
 
 
+YEAR = timedelta(days=10)
+"""How long a yes lasts for new data in these tests."""
+RENEWALS = {
+    "in time": ((yes(1),), 10.9, (None, None)),
+    "at the moment itself": ((yes(1),), 11, (None, 11)),
+    "long after": ((yes(1),), 100, (None, 11)),
+    "renewed in time": ((yes(1), yes(9)), 18, (None, None)),
+    "renewed in time, and not again": ((yes(1), yes(9)), 30, (None, 19)),
+    "renewed too late": ((yes(1), yes(25)), 30, (None, None)),
+    "another item renews nothing": ((yes(1), yes(9, "use.network")), 30, (None, 11)),
+    "a yes to new data renews nothing": ((yes(1), yes(9, COLLECT_NEW)), 30, (None, 11)),
+    "an incomplete yes renews nothing": ((yes(1), yes(9, complete=False)), 30, (None, 11)),
+    "nothing new before": ((yes(1), no(5, COLLECT_NEW)), 30, (None, 5)),
+    "nothing new after": ((yes(1), no(15, COLLECT_NEW)), 30, (None, 11)),
+    "stopped": ((yes(1), no(9)), 30, None),
+    "stopped, and a new yes": ((yes(1), no(9), yes(12)), 30, (None, 22)),
+    "no older data": ((yes(1), no(1, OLDER_DATA)), 30, (1, 11)),
+    "no older data, renewed in time": ((yes(1), no(1, OLDER_DATA), yes(9)), 18, (1, None)),
+    "no older data, renewed again and again": (
+        (yes(1), no(1, OLDER_DATA), yes(6), yes(9), yes(15), yes(24)),
+        30,
+        (1, None),
+    ),
+    "no older data, renewed too late": ((yes(1), no(1, OLDER_DATA), yes(11)), 18, (11, None)),
+    "no older data, too late and then in time": (
+        (yes(1), no(1, OLDER_DATA), yes(15), yes(20)),
+        28,
+        (15, None),
+    ),
+    "older data, renewed too late": ((yes(1), yes(1, OLDER_DATA), yes(15)), 18, (None, None)),
+}
+
+
+@pytest.mark.parametrize("name", RENEWALS)
+def test_a_yes_is_renewed_or_new_data_stop(name: str) -> None:
+    """After the renewal without another yes: what is recorded later does not count."""
+    choices, at, expected = RENEWALS[name]
+    assert found(*choices, at=at, renewal=YEAR) == expected
+
+
+def test_each_person_renews() -> None:
+    theirs = {"party": "p-1"}
+    given = (yes(1), yes(4, **theirs))
+    assert found(*given, yes(9), at=13, needs=BOTH, renewal=YEAR) == (None, None)
+    assert found(*given, yes(9), at=14, needs=BOTH, renewal=YEAR) == (None, 14)
+    asked = (*given, no(1, OLDER_DATA), yes(9))
+    assert found(*asked, yes(13, **theirs), at=18, needs=BOTH, renewal=YEAR) == (4, None)
+    assert found(*asked, yes(14, **theirs), at=18, needs=BOTH, renewal=YEAR) == (14, None)
+
+
+def test_until_when_new_data_count_is_known_before() -> None:
+    given = [yes(1), yes(3, act="b")]
+    assert renewed_until(decide(X, given, day(5)), YEAR) == day(13)
+    assert renewed_until(decide(X, given, day(5)), None) is None
+    assert renewed_until(decide(X, [no(1)], day(5)), YEAR) is None
+
+
+def test_a_renewal_to_come_before_the_list_ends() -> None:
+    """A list is for an hour: who is to be asked again within it stands apart in it."""
+    given = [yes(1)]
+    assert window(X, given, day(10), renewal=YEAR) == Window()
+    assert window(X, given, day(10), renewal=YEAR, lasting=day(10.9)) == Window()
+    assert window(X, given, day(10), renewal=YEAR, lasting=day(11)) == Window(until=day(11))
+
+
+def test_the_acts_that_show_that_it_was_renewed_in_time() -> None:
+    said_at = {"a": 1, "b": 5, "c": 9, "d": 12, "e": 18, "f": 20, "g": 26}
+    given = [yes(at, act=act) for act, at in said_at.items()]
+    made = window(X, [*given, no(1, OLDER_DATA)], day(30), renewal=YEAR)
+    assert made == Window(since=day(1))
+    # From the first to the newest (a ground of the decision anyway) no gap is as long as the year.
+    assert made.acts == {"a", "c", "e"}
+
+
 CHOICES = st.lists(
     st.builds(
         said,
@@ -221,13 +301,50 @@ CHOICES = st.lists(
 
 
 @settings(max_examples=400, deadline=None)
-@given(CHOICES, st.integers(0, 12), st.sampled_from([X.item, OLDER_DATA, COLLECT_NEW]))
-def test_a_further_no_never_widens(choices: list[Choice], at: int, item: str) -> None:
-    before = window(X, choices, day(20), needs=ALONE)
-    after = window(X, [*choices, no(at, item)], day(20), needs=ALONE)
+@given(
+    CHOICES,
+    st.integers(0, 12),
+    st.sampled_from([X.item, OLDER_DATA, COLLECT_NEW]),
+    st.sampled_from([None, timedelta(days=15), timedelta(days=4)]),
+)
+def test_a_further_no_never_widens(
+    choices: list[Choice], at: int, item: str, renewal: timedelta | None
+) -> None:
+    before = window(X, choices, day(20), needs=ALONE, renewal=renewal)
+    after = window(X, [*choices, no(at, item)], day(20), needs=ALONE, renewal=renewal)
     if after is None:
         return
     assert before is not None
     lowest, highest = day(-1), day(99)
     assert (after.since or lowest) >= (before.since or lowest)
     assert (after.until or highest) <= (before.until or highest)
+
+
+@settings(max_examples=250, deadline=None)
+@given(CHOICES, st.integers(1, 9), st.integers(1, 9))
+def test_a_shorter_renewal_never_widens(choices: list[Choice], one: int, more: int) -> None:
+    """So a hospital that takes the smaller of two numbers takes the safer."""
+    lowest, highest = day(-1), day(99)
+    wide = window(X, choices, day(13), renewal=timedelta(days=one + more))
+    narrow = window(X, choices, day(13), renewal=timedelta(days=one))
+    assert (wide is None) == (narrow is None)
+    if wide is not None and narrow is not None:
+        assert (narrow.since or lowest) >= (wide.since or lowest)
+        assert (narrow.until or highest) <= (wide.until or highest)
+
+
+@settings(max_examples=250, deadline=None)
+@given(CHOICES, st.integers(1, 9), st.integers(0, 12))
+def test_time_alone_never_widens_what_counts(
+    choices: list[Choice], renewal: int, later: int
+) -> None:
+    """Nothing said, and the window only gets an end: no clock opens what had closed."""
+    lasting, first, then = timedelta(days=renewal), day(13), day(13 + later)
+    before = window(X, choices, first, renewal=lasting)
+    after = window(X, choices, then, renewal=lasting)
+    assert (before is None) == (after is None)
+    if before is not None and after is not None:
+        assert after.since == before.since
+        assert (after.until or day(99)) <= (before.until or day(99))
+        # What was recorded until the first moment, and counted then, counts still.
+        assert after.until == before.until or (after.until is not None and after.until > first)

@@ -14,6 +14,7 @@ from proving_site import ANNA, NOW, SAID, Site, opened
 
 from consent.encoding import from_ms, to_ms
 from consent.evidence import Act, Denial, Evidence
+from consent.periods import Periods
 from consent.rule import ANY, COLLECT_NEW, OLDER_DATA, Choice, Scope, window
 from consent.snapshot import NO_END, NO_START, Snapshot, build_claims, parse_claims
 from consent.text_id import content_id
@@ -213,6 +214,7 @@ def test_hospital_and_hub_say_the_same_over_random_histories(site: Site) -> None
     who speak for them."""
     chance = np.random.default_rng(20_261_123)
     base = Scope("net", "here", "use.record", STUDY, "record")
+    kinds: set[object] = set()
     for number in range(150):
         handle = number.to_bytes(2, "big").rjust(20, b"h")
         site.keys[handle] = (f"{number:06d}", b"k" * 32)
@@ -224,7 +226,9 @@ def test_hospital_and_hub_say_the_same_over_random_histories(site: Site) -> None
             b"k" * 32,
         )
         choices, acts, noes = _history(site, handle, f"L{number:05d}", chance, base)
-        decided = window(base, choices, NOW)
+        renewal = Periods().renewal
+        decided = window(base, choices, NOW, renewal=renewal)
+        kinds |= {decided and (decided.since is None, decided.until is None)}
         snapshot = _told(handle, acts, noes)
         with transaction(site.database):
             site.proving.remember(snapshot, NOW)
@@ -235,20 +239,25 @@ def test_hospital_and_hub_say_the_same_over_random_histories(site: Site) -> None
             since, until = (int(each[0]) for each in proven.limits([handle], STUDY, ["use.record"]))
             assert since == (NO_START if decided.since is None else to_ms(decided.since))
             assert until == (NO_END if decided.until is None else to_ms(decided.until))
+    assert len(kinds) == 5
 
 
 def _history(
     site: Site, handle: bytes, code: str, chance: np.random.Generator, base: Scope
 ) -> tuple[list[Choice], list[Act], list[Denial]]:
     choices, acts, noes = [], [], []
-    for step in range(int(chance.integers(1, 7))):
-        at = SAID + step * HOUR
+    # Half of them over hours, half over so many years that some are to be asked again.
+    pace = HOUR if chance.random() < 0.5 else timedelta(days=int(chance.integers(300, 2400)))
+    steps = int(chance.integers(1, 7))
+    for step in range(steps):
+        at = SAID + step * HOUR if pace == HOUR else NOW - (steps - step) * pace
         item = str(chance.choice(["use.record", "use.record", OLDER_DATA, COLLECT_NEW]))
         category = ANY if item == COLLECT_NEW else "record"
         scope = replace(base, item=item, category=category)
         if chance.random() < 0.6:
             text = ASKS if item == OLDER_DATA or chance.random() < 0.4 else PLAIN
-            choices.append(Choice("grant", scope, at, at, asks_older=text is ASKS))
+            ends = at + Periods().use
+            choices.append(Choice("grant", scope, at, at, until=ends, asks_older=text is ASKS))
             statement = site.statement(
                 handle,
                 yes=(item,),
