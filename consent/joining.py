@@ -38,6 +38,7 @@ from studies.errors import StudiesError
 from studies.events import announce
 from studies.models import Participation, Study
 from studies.models_participants import Participant
+from studies.participant_history import fold
 from studies.participant_states import ENDED, LEAVINGS
 from studies.participants import Consented
 from studies.reading import get_participation, get_study
@@ -130,7 +131,8 @@ def link_letter(
     """Link a participant to a letter of the hospital where they are now; a second time changes
     nothing.
 
-    For who came in by a form, and after a hand-over. It says nothing about what was agreed to.
+    For who came in by a form, and after a hand-over. It says nothing about what was agreed to. Who
+    stopped the use of their data before is stopped there too, unless they said yes since.
     Raises ConsentError `letter_not_found`, `joined_already`.
     """
     part = get_participation(session, participant.study, participant.site)
@@ -139,6 +141,11 @@ def link_letter(
         return participant
     _check_not_in(session, subject, participant.study, besides=participant.id)
     _link(session, participant, subject, now)
+    yes = word(session, subject, part.of_study, now).since
+    for way, at in fold(participant.events).left:
+        level = LEAVINGS[way].level
+        if level is not None and (yes is None or yes <= at):
+            _withdraw(session, subject, participant, level, actor, now)
     about = f"participant:{participant.id}"
     announce(session, actor=actor, action="participant.linked", about=about)
     return participant
