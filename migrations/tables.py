@@ -6,6 +6,7 @@ import consent.models_people
 import consent.models_trust
 import federation.runs.models
 import registry.accounts.models
+import registry.api.answers_kept
 import registry.audit
 import registry.health
 import registry.site_links
@@ -22,6 +23,7 @@ MODULES = (
     studies.models_network,
     studies.models_participants,
     registry.accounts.models,
+    registry.api.answers_kept,
     registry.audit,
     registry.health,
     registry.site_links,

@@ -40,6 +40,7 @@ DOMAIN_ERRORS: tuple[tuple[str, str, int], ...] = (
     ("consent.errors", "ConsentError", 409),
     ("studies.errors", "StudiesError", 409),
     ("registry.accounts.errors", "AccountError", 403),
+    ("registry.api.once", "KeyRefused", 422),
 )
 STATUS_OF_CODE: Mapping[str, int] = {
     "not_found": 404,
@@ -51,6 +52,9 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "OWN_QUERY": 403,
     "TOO_MANY_RUNS": 429,
     "LOCKED": 429,
+    "changed_meanwhile": 412,
+    "BAD_KEY": 400,
+    "KEY_USED": 422,
     "WRONG_SIGN_IN": 401,
     "BUDGET": 429,
     "code_invalid": 401,
@@ -137,6 +141,8 @@ TEXTS: Mapping[int, tuple[str, str, str]] = {
     ),
 }
 RETRY_AFTER_S = 60
+# What an error may name besides its sentence: terms of a model, unmet guards, sums that differ.
+LISTED = ("terms", "missing", "faults")
 CSRF_TEXT = (
     "FORM_EXPIRED",
     "This form is no longer valid, because the page was open for long or you signed in again.",
@@ -212,8 +218,11 @@ def domain_problem(error: Any, status: int) -> Problem:
     if status == 429:
         wait = getattr(error, "retry_after", None) or RETRY_AFTER_S
         headers["Retry-After"] = str(int(wait))
-    terms = tuple(getattr(error, "terms", ()))
-    extra = {"terms": list(terms)} if terms else {}
+    extra: dict[str, Any] = {
+        name: list(found) for name in LISTED if (found := getattr(error, name, ()))
+    }
+    if versions := getattr(error, "versions", None):
+        extra["versions"] = {"shown": versions[0], "now": versions[1]}
     return Problem(status, code, what, todo, str(getattr(error, "where", "") or ""), headers, extra)
 
 

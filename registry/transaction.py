@@ -86,7 +86,9 @@ AUDITED: Mapping[str, tuple[str, ...]] = {
             "consent_destroy_order",
             "consent_erasure",
             "consent_event",
+            "consent_choice_seen",
             "consent_fact",
+            "consent_fact_correction",
             "consent_invitation",
             "consent_link",
             "consent_link_code",
@@ -125,6 +127,7 @@ UNAUDITED: Mapping[str, str] = {
     "run_reply": "bytes of a site's signed reply; opening and finishing the run are announced",
     "run_progress": "the worker's lease and step; opening and finishing the run are announced",
     "run_site": "progress per site; opening and finishing the run are announced",
+    "api_answer": "an answer kept for a repeat of the request; the act itself is announced",
     "heartbeat": "says that a part of the hub works",
     "site_link": "what the engine says of a hospital, every quarter of a minute",
 }

@@ -9,7 +9,18 @@ from flask import Flask, Response
 from flask_smorest import Api  # type: ignore[import-untyped]
 
 from registry import access
-from registry.api import consent, consent_writing, fhir, queries, records, studies, transparency
+from registry.api import (
+    consent,
+    consent_writing,
+    fhir,
+    participants,
+    participation,
+    queries,
+    records,
+    recruitment,
+    studies,
+    transparency,
+)
 from registry.api.schemas import Problem
 
 PREFIX = "/api/v1"
@@ -39,7 +50,10 @@ def init_app(app: Flask) -> HubApi:
         OPENAPI_JSON_PATH="openapi.json",
     )
     api = HubApi(app)
-    for part in (studies, queries, consent, consent_writing, fhir, records, transparency):
+    for part in (
+        *(studies, participation, recruitment, participants),
+        *(queries, consent, consent_writing, fhir, records, transparency),
+    ):
         api.register_blueprint(part.blueprint, url_prefix=PREFIX)
     access.declare(app, DOCUMENT, access.PUBLIC)
     return api

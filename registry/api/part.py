@@ -31,7 +31,7 @@ class StrictParser(FlaskParser):
 
 
 class Part(Blueprint):  # type: ignore[misc]
-    """A part of the API. Decorators from outside to inside: get/post, rule, the rest."""
+    """A part of the API. Decorators from outside to inside: get/post/put, rule, the rest."""
 
     ARGUMENTS_PARSER = StrictParser()
 
@@ -43,6 +43,11 @@ class Part(Blueprint):  # type: ignore[misc]
     def post(self, path: str) -> Callable[[View], View]:  # type: ignore[override, unused-ignore]
         """Answer POST at ``path``."""
         made: Callable[[View], View] = self.route(path, methods=["POST"])
+        return made
+
+    def put(self, path: str) -> Callable[[View], View]:  # type: ignore[override, unused-ignore]
+        """Answer PUT at ``path``."""
+        made: Callable[[View], View] = self.route(path, methods=["PUT"])
         return made
 
     def takes(self, schema: Any, location: str = "json") -> Callable[[View], View]:

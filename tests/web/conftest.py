@@ -44,12 +44,18 @@ SECRET_KEY = "test-secret-key-that-is-long-enough-0123456789"
 SCOPES = {
     "administrator": "network",
     "auditor": "network",
-    "coordinator": "study:{}",
-    "researcher": "study:{}",
-    "committee": "study:{}",
-    "board": "site:{}",
-    "steward": "site:{}",
+    "coordinator": "study:{study}",
+    "researcher": "study:{study}",
+    "committee": "study:{study}",
+    "board": "site:{site}",
+    "steward": "site:{site}",
+    "chair": "group:{group}",
+    "group": "group:{group}",
+    "representative": "group:{group}",
+    "observer": "network",
 }
+MINE = {"study": OWN, "site": SITE, "group": "oncozon.breast"}
+THEIRS = {"study": FOREIGN, "site": OTHER_SITE, "group": "oncozon.lung"}
 QUERY = {
     "version": 1,
     "title": "How many",
@@ -119,8 +125,8 @@ def _written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, World]:
 def _add_accounts(session: Session, world: World) -> None:
     hashed = secrets.hash_password(PASSWORD)
     for role in sorted(PROFESSIONAL):
-        for name, study, site in ((role, OWN, SITE), (f"{role}2", FOREIGN, OTHER_SITE)):
-            scope = SCOPES[role].format(site if "site" in SCOPES[role] else study)
+        for name, own in ((role, MINE), (f"{role}2", THEIRS)):
+            scope = SCOPES[role].format_map(own)
             seed = secrets.new_totp_secret()
             account = Account(
                 name=name,
