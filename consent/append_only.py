@@ -19,6 +19,7 @@ _KEYS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = MappingProxyType(
         "consent_text_end": (("text_version", "item"),),
         "consent_party": (("id",),),
         "consent_fact": (("id",),),
+        "consent_fact_correction": (("fact_id",),),
         "consent_site_message": (("site", "seq"),),
         "consent_tree_head": (("network", "size", "at"),),
         "consent_witness": (("site", "seq"),),

@@ -54,6 +54,18 @@ class Fact(Base):
     number: Mapped[int]
 
 
+class FactCorrection(Base):
+    """The hospital that told a fact says that it was a mistake: from `recorded_at` on it does not
+    hold. What was said in between stays as the fact left it. `number`: of the site's message.
+    Append-only."""
+
+    __tablename__ = "consent_fact_correction"
+
+    fact_id: Mapped[str] = mapped_column(ForeignKey("consent_fact.id"), primary_key=True)
+    recorded_at: Mapped[datetime] = mapped_column(UtcTime)
+    number: Mapped[int]
+
+
 class SiteMessage(Base):
     """A message of a site as it came, numbered by the site, and what came of it. Append-only."""
 
@@ -163,3 +175,15 @@ class TextSeen(Base):
     party: Mapped[str] = mapped_column(String(40), primary_key=True)
     text_version: Mapped[str] = mapped_column(ForeignKey("consent_text.id"), primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class ChoiceSeen(Base):
+    """That this speaker said, when reminded, that what they chose about a study is still right. It
+    is no answer, and renews nothing."""
+
+    __tablename__ = "consent_choice_seen"
+
+    subject_id: Mapped[str] = mapped_column(ForeignKey("consent_subject.id"), primary_key=True)
+    party: Mapped[str] = mapped_column(PARTY, primary_key=True)
+    study: Mapped[str] = mapped_column(ForeignKey("study.slug"), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcTime, primary_key=True)
