@@ -67,7 +67,7 @@ COPY federation/query federation/query
 COPY federation/methods federation/methods
 COPY federation/disclosure federation/disclosure
 COPY federation/protocol federation/protocol
-COPY federation/engines/__init__.py federation/engines/vantage6_wire.py federation/engines/
+COPY federation/carriage federation/carriage
 COPY federation/site federation/site
 COPY consent/__init__.py consent/bands.py consent/catalogue.py consent/catalogue.yaml \
     consent/encoding.py consent/errors.py \

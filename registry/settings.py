@@ -13,13 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from federation.carriage.address import AddressError, read_address
+from federation.carriage.authorities import check_authorities
+from federation.carriage.wire import ALLOW_UNENCRYPTED
+
 MIN_SECRET_CHARACTERS = 32
 DEFAULT_MAX_BODY = 10 * 1024 * 1024
 LANGUAGES = ("nl", "en")
 LOCAL_HOSTS = ("127.0.0.1", "localhost")
 ENGINES = ("embedded", "vantage6", "none")
 #: What ONCOKRING_VANTAGE6_ALLOW_UNENCRYPTED must hold, so that nobody sets it without reading it.
-UNENCRYPTED_WORDS = "everybody on the server may read"
+UNENCRYPTED_WORDS = ALLOW_UNENCRYPTED
 
 # name -> what it means; tests/architecture compares this list with docs and with the code below.
 VARIABLES: Mapping[str, str] = {
@@ -40,6 +44,8 @@ VARIABLES: Mapping[str, str] = {
     "vantage6.password in keys in ONCOKRING_DATA",
     "ONCOKRING_VANTAGE6_KEY_FILE": "file with the private key of the hub's organisation on that "
     "server, mode 0600; default vantage6.pem in keys in ONCOKRING_DATA",
+    "ONCOKRING_VANTAGE6_CA_FILE": "file (PEM) with the authorities that alone may have signed that "
+    "server's certificate; default those of the machine",
     "ONCOKRING_VANTAGE6_COLLABORATION": "name of the collaboration on that server; default "
     "oncokring",
     "ONCOKRING_VANTAGE6_ALLOW_UNENCRYPTED": "the words `everybody on the server may read`, to "
@@ -68,6 +74,16 @@ class DemoPerson:
     totp_secret: str = field(repr=False)
 
 
+_WRONG_URL: Mapping[str, str] = {
+    "form": "ONCOKRING_VANTAGE6_URL must be the address of the vantage6 server, such as "
+    "https://vantage6.example.",
+    "extras": "ONCOKRING_VANTAGE6_URL holds more than an address and a path; leave out names and "
+    "what stands behind ? or #.",
+    "plain": "ONCOKRING_VANTAGE6_URL uses http on an address other than 127.0.0.1. The password "
+    "would travel unprotected; use https.",
+}
+
+
 @dataclass(frozen=True)
 class Vantage6Settings:
     """How to reach the vantage6 server, as which user, in which collaboration.
@@ -82,24 +98,18 @@ class Vantage6Settings:
     user: str = "oncokring"
     collaboration: str = "oncokring"
     allow_unencrypted: bool = False
+    ca_file: Path | None = None
+
+    @property
+    def authorities(self) -> str:
+        """What ``ca_file`` holds, for the hospitals; "" without one."""
+        return "" if self.ca_file is None else self.ca_file.read_text("ascii")
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-            raise SettingsError(
-                "ONCOKRING_VANTAGE6_URL must be the address of the vantage6 server, such as "
-                "https://vantage6.example."
-            )
-        if parts.query or parts.fragment:
-            raise SettingsError(
-                "ONCOKRING_VANTAGE6_URL holds more than an address and a path; leave out what "
-                "stands behind ? or #."
-            )
-        if parts.scheme == "http" and parts.hostname not in LOCAL_HOSTS:
-            raise SettingsError(
-                "ONCOKRING_VANTAGE6_URL uses http on an address other than 127.0.0.1. The password "
-                "would travel unprotected; use https."
-            )
+        try:
+            read_address(self.url)
+        except AddressError as error:
+            raise SettingsError(_WRONG_URL[error.fault]) from None
         for name, value in (
             ("ONCOKRING_VANTAGE6_USER", self.user),
             ("ONCOKRING_VANTAGE6_COLLABORATION", self.collaboration),
@@ -241,7 +251,21 @@ def _vantage6(env: Mapping[str, str], keys: Path) -> Vantage6Settings | None:
         user=env.get("ONCOKRING_VANTAGE6_USER", "") or "oncokring",
         collaboration=env.get("ONCOKRING_VANTAGE6_COLLABORATION", "") or "oncokring",
         allow_unencrypted=bool(words),
+        ca_file=_authorities(env.get("ONCOKRING_VANTAGE6_CA_FILE", "")),
     )
+
+
+def _authorities(name: str) -> Path | None:
+    if not name:
+        return None
+    try:
+        check_authorities(Path(name).read_bytes())
+    except (OSError, ValueError):
+        raise SettingsError(
+            f"ONCOKRING_VANTAGE6_CA_FILE names {name}, which holds no certificates in PEM that can "
+            "be read here. Name the file of the authority that signed the server's certificate."
+        ) from None
+    return Path(name)
 
 
 def database_url_from_environ(environ: Mapping[str, str] | None = None) -> str:

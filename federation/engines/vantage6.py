@@ -21,9 +21,10 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Literal
 
+from federation.carriage.line import Line
 from federation.engines.interface import EngineError, Reply, SiteStatus
 from federation.engines.vantage6_book import Book, Task
-from federation.engines.vantage6_events import Events
+from federation.engines.vantage6_events import open_line
 from federation.engines.vantage6_keys import Connection, Vantage6Error
 from federation.engines.vantage6_tasks import FAILED, FAILURES, GONE, UNREADABLE, WAITING, Tasks
 
@@ -42,7 +43,14 @@ CLOSE_SECONDS = 10.0
 #: How often the nodes' presence is read.
 PRESENCE_SECONDS = 20.0
 #: Errors after which the same request may well succeed.
-_PASSING = frozenset({"VANTAGE6_UNREACHABLE", "VANTAGE6_SERVER", "VANTAGE6_UNKNOWN_ANSWER"})
+_PASSING = frozenset(
+    {
+        "VANTAGE6_UNREACHABLE",
+        "VANTAGE6_SERVER",
+        "VANTAGE6_UNKNOWN_ANSWER",
+        "VANTAGE6_CERTIFICATE",  # one that ran out is renewed
+    }
+)
 INTERNAL = "VANTAGE6_INTERNAL"
 
 
@@ -74,10 +82,10 @@ class Vantage6Engine:
         self._closed = threading.Event()
         self._wake = threading.Event()
         self._trouble = ""
-        self._events: Events | None = None
+        self._line: Line | None = None
         if events:
-            self._events = Events(
-                self._tasks.client, changed=self._changed, online=self._online, line=self._lined
+            self._line = open_line(
+                self._tasks.client, changed=self._changed, online=self._online, there=self._lined
             )
         self._threads = [
             threading.Thread(target=self._work, name=f"vantage6-send-{number}", daemon=True)
@@ -123,8 +131,8 @@ class Vantage6Engine:
         self._wake.set()
         for _ in self._threads:
             self._jobs.put(None)
-        if self._events is not None:
-            self._events.close()
+        if self._line is not None:
+            self._line.close()
         if self._started:
             until = time.monotonic() + CLOSE_SECONDS
             for thread in self._threads:
@@ -158,8 +166,8 @@ class Vantage6Engine:
             self._started = True
             for thread in self._threads:
                 thread.start()
-            if self._events is not None:
-                self._events.start()
+            if self._line is not None:
+                self._line.start()
 
     # Sending
 

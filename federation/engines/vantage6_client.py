@@ -15,24 +15,21 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from http.cookiejar import DefaultCookiePolicy
+from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
 from vantage6.client import UserClient
 
-from federation.engines.vantage6_keys import Connection, Vantage6Error, make_cryptor
-from federation.engines.vantage6_wire import MAX_ENCODED
+from federation.carriage.address import AddressError, read_address
+from federation.carriage.transport import Limits, Transport, TransportError
+from federation.carriage.wire import MAX_ENCODED
+from federation.engines.vantage6_keys import Connection, Vantage6Error, own_cryptor
 
 __all__ = ["Connection", "Vantage6Client", "Vantage6Error"]
 
-#: Seconds to reach the server, and for it to send the next byte.
-CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
+#: Seconds to reach the server, for it to send the next byte, and for one answer in all.
+CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 5.0, 30.0, 300.0
 #: How often a request is made that may be repeated, and seconds before the second time; doubled.
 ATTEMPTS, FIRST_PAUSE = 3, 0.2
 #: Rows of one page, and how many pages of one list are read at most.
@@ -44,7 +41,6 @@ RENEW_SECONDS = 600.0
 #: After a refused password, seconds without another attempt: the server blocks who insists.
 LOGIN_PAUSE = 60.0
 UNREACHABLE = "VANTAGE6_UNREACHABLE"
-_CHUNK = 1 << 16
 _WORTH_REPEATING = (429, 500, 502, 503, 504)
 
 
@@ -55,21 +51,17 @@ class Vantage6Client(UserClient):  # type: ignore[misc]  # vantage6 carries no t
     """
 
     def __init__(self, connection: Connection) -> None:
-        place = urlsplit(connection.url)
-        if place.scheme not in ("http", "https") or not place.hostname:
+        try:
+            place = read_address(connection.url)
+        except AddressError:
             raise Vantage6Error(
                 "VANTAGE6_URL", "The address of the vantage6 server must begin with https://."
-            )
-        host = f"[{place.hostname}]" if ":" in place.hostname else place.hostname
-        path = place.path.rstrip("/") or "/api"
-        super().__init__(f"{place.scheme}://{host}", place.port, path)
-        self.connection = connection
-        self.cryptor = make_cryptor(connection.key)
-        self._session = requests.Session()
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.auth = _as_it_is
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_connections=2, pool_maxsize=32))
+            ) from None
+        super().__init__(place.base, place.port, place.path or "/api")
+        self.connection, self.origin = connection, place.origin
+        self.cryptor = own_cryptor(connection.key)
+        limits = Limits(CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS, MAX_ANSWER)
+        self._transport = Transport(limits, connection.ca_file)
         self._login = threading.RLock()
         self._renew_at = self._refused_until = self._since = 0.0
         self._date: datetime | None = None
@@ -128,7 +120,7 @@ class Vantage6Client(UserClient):  # type: ignore[misc]  # vantage6 carries no t
         return dict(self.headers)
 
     def close(self) -> None:
-        self._session.close()
+        self._transport.close()
 
     # What the stock client's parts use
 
@@ -141,7 +133,7 @@ class Vantage6Client(UserClient):  # type: ignore[misc]  # vantage6 carries no t
 
     def setup_encryption(self, private_key_file: Path | str | None) -> None:
         """The stock one uploads a key when the server has another; ours never does."""
-        self.cryptor = make_cryptor(Path(private_key_file) if private_key_file else None)
+        self.cryptor = own_cryptor(Path(private_key_file) if private_key_file else None)
 
     def wait_for_results(self, *_: Any, **__: Any) -> Any:
         """The stock one waits without end and writes on the terminal."""
@@ -245,29 +237,15 @@ class Vantage6Client(UserClient):  # type: ignore[misc]  # vantage6 carries no t
         if endpoint != "token/user":
             headers |= self.headers
         try:
-            with self._session.request(
-                verb,
-                url,
-                json=body,
-                params=params,
-                headers=headers,
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                allow_redirects=False,
-                stream=True,
-            ) as answer:
-                data = bytearray()
-                for chunk in answer.iter_content(_CHUNK):
-                    data += chunk
-                    if len(data) > MAX_ANSWER:
-                        raise _not_vantage6()
-                self._date = _date(answer.headers.get("Date"))
-                return answer.status_code, bytes(data)
-        except requests.ConnectTimeout:
-            raise _unreachable(unsure=False) from None
-        except requests.ConnectionError as error:
-            raise _unreachable(unsure=not _never_sent(error)) from None
-        except requests.RequestException:
-            raise _unreachable(unsure=True) from None
+            answer = self._transport.ask(verb, url, body, params, headers)
+        except TransportError as error:
+            if error.trouble == "untrusted":
+                raise _untrusted(error.why) from None
+            if error.trouble == "endless":
+                raise _not_vantage6() from None
+            raise _unreachable(unsure=error.sent) from None
+        self._date = answer.at
+        return answer.status, answer.data
 
 
 def _read(status: int, data: bytes, verb: str) -> Any:
@@ -296,23 +274,8 @@ def _read(status: int, data: bytes, verb: str) -> Any:
     )
 
 
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Without it, a .netrc of whoever runs the hub would replace our token."""
-    return request
-
-
 def _has_id(row: object) -> bool:
     return isinstance(row, dict) and isinstance(row.get("id"), int)
-
-
-def _never_sent(error: requests.ConnectionError) -> bool:
-    """No connection was made at all: the name is unknown, or nobody listens there."""
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    return type(reason).__name__ in (
-        "NewConnectionError",
-        "NameResolutionError",
-        "ConnectTimeoutError",
-    )
 
 
 def _not_let_in(username: str) -> Vantage6Error:
@@ -333,6 +296,15 @@ def _unreachable(*, unsure: bool) -> Vantage6Error:
     )
 
 
+def _untrusted(why: str) -> Vantage6Error:
+    return Vantage6Error(
+        "VANTAGE6_CERTIFICATE",
+        f"The vantage6 server's certificate is not trusted ({why}), so nothing was sent. When its "
+        "authority is your own, name that one's file in ONCOKRING_VANTAGE6_CA_FILE; when it was "
+        "trusted before, ask the server's administrator whether it has expired or was replaced.",
+    )
+
+
 def _not_vantage6() -> Vantage6Error:
     return Vantage6Error(
         "VANTAGE6_UNKNOWN_ANSWER",
@@ -340,10 +312,3 @@ def _not_vantage6() -> Vantage6Error:
         "Check the address, and any proxy in between.",
         unsure=True,
     )
-
-
-def _date(text: str | None) -> datetime | None:
-    try:
-        return parsedate_to_datetime(text or "").astimezone(UTC)
-    except (ValueError, TypeError):
-        return None

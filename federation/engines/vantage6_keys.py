@@ -5,18 +5,13 @@ one that was written down when the hospital joined. That keeps the server from r
 keeps it from being believed are the signatures inside the messages, which are ours.
 """
 
-import base64
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_public_key,
-)
-from vantage6.common.encryption import CryptorBase, DummyCryptor, RSACryptor
+from vantage6.common.encryption import CryptorBase
+
+from federation.carriage.cryptor import make_cryptor
+from federation.carriage.keys import KeyUnreadable
 
 
 class Vantage6Error(Exception):
@@ -39,7 +34,8 @@ class Connection:
 
     ``url`` without a path means ``/api``. ``key``: our organisation's private key (PEM), or None
     where the collaboration is not encrypted; ``allow_unencrypted`` must then hold the words of
-    ``vantage6_wire.ALLOW_UNENCRYPTED``.
+    ``carriage.wire.ALLOW_UNENCRYPTED``. ``ca_file``: the authorities (PEM) that alone may have
+    signed the server's certificate; None for the machine's.
     """
 
     url: str
@@ -48,31 +44,16 @@ class Connection:
     collaboration: int = 0
     key: Path | None = None
     allow_unencrypted: str = ""
+    ca_file: Path | None = None
 
 
-def make_cryptor(key: Path | None) -> CryptorBase:
-    """vantage6's encryption with exactly this key.
-
-    Its classes are singletons: the second key of a process would silently be the first. This goes
-    past that (``type.__call__``), so each caller has its own.
-    """
-    if key is None:
-        return type.__call__(DummyCryptor)
+def own_cryptor(key: Path | None) -> CryptorBase:
+    """vantage6's encryption with exactly this key; VANTAGE6_OWN_KEY when it cannot be read."""
     try:
-        return type.__call__(RSACryptor, key)
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
+        return make_cryptor(key)
+    except KeyUnreadable:
         raise Vantage6Error(
             "VANTAGE6_OWN_KEY",
             f"{key} is no private key that can be read. Name the PEM file whose public half the "
             "server has for our organisation.",
         ) from None
-
-
-def key_fingerprint(public_key: str | None) -> str:
-    """SHA-256 (hex) of a public key as the server passes it on: base64 of PEM. Empty for none."""
-    try:
-        found = load_pem_public_key(base64.b64decode(public_key or "", validate=True))
-    except (ValueError, UnsupportedAlgorithm):
-        return ""
-    der = found.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(der).hexdigest()

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from federation.engines.vantage6_client import Vantage6Client
-from federation.engines.vantage6_keys import Connection, Vantage6Error, key_fingerprint
-from federation.engines.vantage6_wire import (
+from federation.carriage.keys import shown_fingerprint
+from federation.carriage.wire import (
     ALLOW_UNENCRYPTED,
     IMAGE,
     WireError,
@@ -19,6 +18,8 @@ from federation.engines.vantage6_wire import (
     encode_input,
     task_name,
 )
+from federation.engines.vantage6_client import Vantage6Client
+from federation.engines.vantage6_keys import Connection, Vantage6Error
 
 #: What the server may say of a task that is not over.
 WAITING = frozenset({"pending", "initializing", "active"})
@@ -71,8 +72,8 @@ class Tasks:
             user = self.client.get(f"user/{self.client.user_id}")
             ours = self.client.get(f"organization/{_get(user, 'organization', 'id')}")
             if self.encrypted:
-                own = key_fingerprint(self.client.cryptor.public_key_str)
-                if key_fingerprint(_get(ours, "public_key")) != own:
+                own = shown_fingerprint(self.client.cryptor.public_key_str)
+                if shown_fingerprint(_get(ours, "public_key")) != own:
                     raise Vantage6Error(
                         "VANTAGE6_OWN_KEY",
                         "The server has another public key for our organisation than our own, so "
@@ -221,7 +222,7 @@ class Tasks:
                 f"Run: oncokring vantage6 setup --public-key {site}=FILE",
             )
         public = _get(self.client.get(f"organization/{self._sites[site]}"), "public_key")
-        if not isinstance(public, str) or key_fingerprint(public) != pinned.lower():
+        if not isinstance(public, str) or shown_fingerprint(public) != pinned.lower():
             raise Vantage6Error(
                 "VANTAGE6_KEY_CHANGED",
                 f"The server hands out another key for {site} than was written down, so nothing is "

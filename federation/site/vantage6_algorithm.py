@@ -27,7 +27,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from federation.engines.vantage6_wire import MAX_ENCODED, WireError, decode_input, encode_result
+from federation.carriage.wire import MAX_ENCODED, WireError, decode_input, encode_result
 from federation.site.errors import SetupError
 from federation.site.frames import FrameError, read_frame, write_frame
 from federation.site.silence import be_silent

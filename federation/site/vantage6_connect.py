@@ -21,7 +21,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TextIO
 
-from federation.engines.vantage6_wire import IMAGE, WireError, decode_input, encode_result
+from federation.carriage.wire import IMAGE, WireError, decode_input, encode_result
 from federation.site.errors import SetupError
 from federation.site.faults import point
 from federation.site.program import SiteProgram, hold_back, utc_now
@@ -86,11 +86,12 @@ class Node:
 
     def stay(self) -> int:
         """Answer until `end`; out of reach, try again, ever less often."""
-        from federation.site.vantage6_events import Events, Pause
+        from federation.carriage.pause import Pause
+        from federation.site.vantage6_events import FIRST_PAUSE, LONGEST_PAUSE, open_line
 
-        pause, last, known = Pause(), "", False
-        events = Events(self._client, self.wake, self._say, self._about())
-        self._is_told = lambda: events.online
+        pause, last, known = Pause(FIRST_PAUSE, LONGEST_PAUSE), "", False
+        line = open_line(self._client, self.wake, self._say, self._about())
+        self._is_told = lambda: line.online
         try:
             while not self._ended:
                 try:
@@ -98,7 +99,7 @@ class Node:
                         self._enter()
                     if not known:
                         known = True
-                        events.start()
+                        line.start()
                     self._take_all()
                     pause.reset()
                     last = ""
@@ -118,7 +119,7 @@ class Node:
             return OK
         finally:
             if known:
-                events.close()
+                line.close()
 
     def _about(self) -> dict[str, Any]:
         from federation.site.replies import SOFTWARE

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from federation.engines.vantage6_wire import IMAGE
+from federation.carriage.wire import IMAGE
 from federation.site.errors import DataError, SetupError
 from federation.site.program import LOCK_FILE
 from federation.site.vantage6_answers import NodeError
@@ -216,6 +216,13 @@ _CODES: Mapping[str, tuple[str, str, str]] = {
         "The server does not answer.",
         "Check the address in vantage6.toml, that the firewall lets this machine out to it on port "
         "443, and HTTPS_PROXY when the hospital has a proxy.",
+    ),
+    "CERTIFICATE": (
+        BAD,
+        "The server's certificate is not trusted here: signed by an authority that this machine "
+        "does not know, expired, or made for another name. Nothing was sent.",
+        "Ask the network office. When the authority is its own, it sends a new file for 'oncokring "
+        "site join'; when the hospital's proxy opens TLS, name the proxy's in REQUESTS_CA_BUNDLE.",
     ),
     "NOT_VANTAGE6": (
         BAD,

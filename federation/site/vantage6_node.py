@@ -11,22 +11,20 @@ signature inside each message.
 """
 
 import json
-import random
 import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
-import requests
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from vantage6.common import WhoAmI
 from vantage6.common.client.node_client import NodeClient
-from vantage6.common.encryption import CryptorBase, DummyCryptor, RSACryptor
 
+from federation.carriage.address import read_address
+from federation.carriage.cryptor import make_cryptor
+from federation.carriage.keys import shown_fingerprint
+from federation.carriage.pause import Pause
+from federation.carriage.transport import Answer, Limits, Transport, TransportError
 from federation.protocol.encoding import unb64
 from federation.protocol.errors import ProtocolError
 from federation.site.vantage6_answers import (
@@ -34,7 +32,6 @@ from federation.site.vantage6_answers import (
     Refused,
     Rejected,
     Run,
-    read_date,
     read_field,
     read_last_page,
     read_number,
@@ -42,14 +39,14 @@ from federation.site.vantage6_answers import (
     read_run,
     read_text,
 )
-from federation.site.vantage6_settings import NodeSettings, fingerprint
+from federation.site.vantage6_settings import NodeSettings
 
 CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 10.0, 35.0, 300.0
 #: How often one request is made before the caller hears of it; the caller waits longer each time.
 ATTEMPTS = 3
 #: Two messages of 48 MB, encoded twice, and the tasks around them.
 MAX_ANSWER = 256 * 1024 * 1024
-_CHUNK = 1 << 16
+_CODES = {"unreachable": "UNREACHABLE", "untrusted": "CERTIFICATE", "endless": "NOT_VANTAGE6"}
 
 Status = Literal["active", "completed", "failed", "not allowed"]
 
@@ -58,23 +55,25 @@ class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
     """One node at one server. Raises NodeError and nothing else; every method may be repeated."""
 
     def __init__(self, settings: NodeSettings) -> None:
-        parts = urlsplit(settings.url)
-        host = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
-        super().__init__(f"{parts.scheme}://{host}", parts.port, parts.path)
-        self._settings = settings
-        self._session = requests.Session()
-        # Or a .netrc of the machine that names the server would take the place of our token.
-        self._session.auth = _as_it_is
+        place = read_address(settings.url)
+        super().__init__(place.base, place.port, place.path)
+        self._settings, self.origin = settings, place.origin
+        limits = Limits(CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS, MAX_ANSWER)
+        self._transport = Transport(limits, settings.ca_file)
         self._one_at_a_time = threading.RLock()
         self._access_token: str | None = None
         self._refresh = ""
         self._hub_key = ""
-        self.cryptor = _cryptor(settings)
+        self.cryptor = make_cryptor(settings.private_key)
         self.server_date: datetime | None = None
 
     @property
     def encrypted(self) -> bool:
         return self._settings.encrypted
+
+    @property
+    def settings(self) -> NodeSettings:
+        return self._settings
 
     @property
     def hub(self) -> int:
@@ -99,7 +98,8 @@ class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
     ) -> Any:
         """The server's answer to one request, repeated when that is safe: all of ours are.
 
-        Raises NodeError: UNREACHABLE, NOT_VANTAGE6, KEY_REFUSED, or Rejected with the status.
+        Raises NodeError: UNREACHABLE, CERTIFICATE, NOT_VANTAGE6, KEY_REFUSED, or Rejected with
+        the status.
         """
         with self._one_at_a_time:
             renewed = False
@@ -151,15 +151,18 @@ class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
         params: Mapping[str, Any] | None,
         headers: Mapping[str, str],
     ) -> tuple[int, Any]:
+        pause = Pause(0.4)
         for attempt in range(ATTEMPTS):
             if attempt:
-                time.sleep(0.2 * 2**attempt * (0.5 + random.random()))  # noqa: S311  jitter
+                time.sleep(pause.again())
             try:
-                status, data = self._once(method, endpoint, body, params, headers)
-            except (requests.RequestException, OSError):
+                answer = self._once(method, endpoint, body, params, headers)
+            except TransportError as error:
+                if error.trouble != "unreachable":
+                    raise NodeError(_CODES[error.trouble]) from None
                 continue
-            if status < 500 and status != 429:
-                return status, read_parsed(data) if status < 300 else None
+            if answer.status < 500 and answer.status != 429:
+                return answer.status, read_parsed(answer.data) if answer.status < 300 else None
         raise NodeError("UNREACHABLE")
 
     def _once(
@@ -169,28 +172,14 @@ class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
         body: Any,
         params: Mapping[str, Any] | None,
         headers: Mapping[str, str],
-    ) -> tuple[int, bytes]:
-        until = time.monotonic() + WHOLE_SECONDS
-        with self._session.request(
-            method,
-            f"{self._settings.url}/{endpoint}",
-            json=body,
-            params=params,
-            headers=headers,
-            timeout=(CONNECT_SECONDS, READ_SECONDS),
-            allow_redirects=False,
-            stream=True,
-        ) as response:
-            self.server_date = read_date(response.headers.get("Date"))
-            data = bytearray()
-            for chunk in response.iter_content(_CHUNK):
-                data += chunk
-                if len(data) > MAX_ANSWER or time.monotonic() > until:
-                    raise NodeError("NOT_VANTAGE6")
-            return response.status_code, bytes(data)
+    ) -> Answer:
+        url = f"{self._settings.url}/{endpoint}"
+        answer = self._transport.ask(method, url, body, params, headers)
+        self.server_date = answer.at
+        return answer
 
     def close(self) -> None:
-        self._session.close()
+        self._transport.close()
 
     # -- what a node does ----------------------------------------------------------------------
 
@@ -225,11 +214,11 @@ class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
             return []
         hub = self.ask("get", f"organization/{settings.hub_organization}")
         key = read_field(hub, "public_key")
-        if public_sha256(key) != settings.hub_key_sha256:
+        if shown_fingerprint(key) != settings.hub_key_sha256:
             raise Refused("HUB_KEY_CHANGED")
         self._hub_key = key
         own = self.ask("get", f"organization/{settings.organization}")
-        same = public_sha256(read_field(own, "public_key")) == settings.public_sha256
+        same = shown_fingerprint(read_field(own, "public_key")) == settings.public_sha256
         return [] if same else ["OWN_KEY_DIFFERS"]
 
     def open_run(self, place: int) -> Run | None:
@@ -302,28 +291,6 @@ class SiteClient(NodeClient):  # type: ignore[misc]  # vantage6 carries no types
             raise NodeError("NOT_VANTAGE6") from error
 
 
-def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    return request
-
-
 def _told(moment: datetime) -> str:
     """A moment as the server reads it: it fails on one without a fraction of a second."""
     return moment.isoformat(timespec="microseconds")
-
-
-def public_sha256(text: object) -> str:
-    """The fingerprint of a public key as the server keeps it (base64 of PEM); "" for none."""
-    if not isinstance(text, str) or not text:
-        return ""
-    try:
-        key = load_pem_public_key(CryptorBase.str_to_bytes(text))
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        return ""
-    return fingerprint(key) if isinstance(key, rsa.RSAPublicKey) else ""
-
-
-def _cryptor(settings: NodeSettings) -> Any:
-    """vantage6 keeps one cryptor per class and process; a class of its own is one per key."""
-    if settings.private_key is None:
-        return type("Plain", (DummyCryptor,), {})()
-    return type("Cryptor", (RSACryptor,), {})(settings.private_key)

@@ -8,14 +8,14 @@
     api_key_file = "keys/vantage6-node.key"
     private_key_file = "keys/vantage6.pem"
     poll_seconds = 20
+    ca_file = "vantage6-ca.pem"                only these authorities may sign the certificate
 
-An unencrypted collaboration has neither fingerprint nor private key, and is used only when
-`allow_unencrypted` holds the sentence that says what it means. Nothing here decides what may be
-answered: that is site.toml, policy.yaml and the hub's signature.
+Without `ca_file` the machine's authorities count. An unencrypted collaboration has neither
+fingerprint nor private key, and is used only when `allow_unencrypted` holds the sentence that says
+what it means. Nothing here decides what may be answered: that is site.toml, policy.yaml and the
+hub's signature.
 """
 
-import hashlib
-import ipaddress
 import json
 import os
 import re
@@ -23,18 +23,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-    load_pem_private_key,
-)
 
+from federation.carriage.address import AddressError, read_address
+from federation.carriage.authorities import check_authorities
+from federation.carriage.keys import (
+    BITS,
+    KeyUnreadable,
+    fingerprint,
+    make_private,
+    public_pem,
+    read_private,
+)
+from federation.carriage.wire import ALLOW_UNENCRYPTED
 from federation.protocol.keys import read_secret, write_secret
 from federation.site.errors import SetupError
 from federation.site.files import read_small
@@ -44,15 +46,15 @@ NODE_FILE = "vantage6.toml"
 API_KEY_FILE = "keys/vantage6-node.key"
 PRIVATE_KEY_FILE = "keys/vantage6.pem"
 PUBLIC_KEY_FILE = "keys/vantage6.pub"
-ALLOW_UNENCRYPTED = "everybody on the server may read"
+CA_FILE = "vantage6-ca.pem"
 POLL_SECONDS = 20
-KEY_BITS = 4096  # as vantage6 makes them itself
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _API_KEY = re.compile(r"[\x21-\x7e]{1,500}")
 _NUMBERS = ("collaboration", "organization", "hub_organization")
 _GIVEN = ("url", *_NUMBERS, "slug", "api_key", "encrypted", "hub_key_sha256")
 _KEYS = ("url", *_NUMBERS, "hub_key_sha256", "api_key_file", "private_key_file", "poll_seconds")
+_OPTIONAL = ("allow_unencrypted", "ca_file")
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class NodeSettings:
     private_key: Path | None
     public_sha256: str
     poll_seconds: float
+    ca_file: Path | None = None
 
     @property
     def encrypted(self) -> bool:
@@ -77,7 +80,7 @@ class NodeSettings:
 def read_node_settings(path: Path) -> NodeSettings:
     """What vantage6.toml in the site directory `path` says. SetupError for what is wrong first."""
     table = _read(path)
-    unknown = sorted(set(table) - {*_KEYS, "allow_unencrypted"})
+    unknown = sorted(set(table) - {*_KEYS, *_OPTIONAL})
     if unknown:
         raise SetupError(f"{NODE_FILE}: unknown key '{unknown[0][:60]}'; remove or correct it.")
     plain = _allowed_unencrypted(table.get("allow_unencrypted", ""))
@@ -99,6 +102,7 @@ def read_node_settings(path: Path) -> NodeSettings:
         private_key=private,
         public_sha256="" if private is None else fingerprint(_read_private(private)),
         poll_seconds=float(poll),
+        ca_file=_authorities(path / _name(table, "ca_file")) if "ca_file" in table else None,
     )
 
 
@@ -112,13 +116,14 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def join(
-    path: Path, given: Mapping[str, Any], *, allow_unencrypted: str = "", bits: int = KEY_BITS
+    path: Path, given: Mapping[str, Any], *, allow_unencrypted: str = "", bits: int = BITS
 ) -> Path | None:
     """Write vantage6.toml and the keys in the site directory `path`, from what the network office
     sent; the file of the public key that the office must get, None when unencrypted.
 
-    May be run again: the private key stays, a new node key takes the place of the old one. The
-    pinned key of the hub is never replaced: SetupError, for a person has to compare it first.
+    May be run again: the private key stays, a new node key takes the place of the old one, and so
+    do authorities when the file names some. The pinned key of the hub is never replaced:
+    SetupError, for a person has to compare it first.
     """
     _check_given(given)
     slug = read_settings(path).slug
@@ -146,19 +151,14 @@ def join(
         table |= {"hub_key_sha256": pinned, "private_key_file": PRIVATE_KEY_FILE}
         _make_key(path, bits)
     _replace_secret(path / API_KEY_FILE, given["api_key"].encode("ascii"))
+    if ca_file := _keep_authorities(path, given.get("ca")):
+        table["ca_file"] = ca_file
     # A JSON text of ASCII is a TOML basic string too.
     lines = [f"{key} = {json.dumps(value)}\n" for key, value in table.items()]
     draft = path / (NODE_FILE + ".new")
     draft.write_text("".join(lines), "utf-8")
     draft.replace(path / NODE_FILE)
     return None if plain else path / PUBLIC_KEY_FILE
-
-
-def fingerprint(key: rsa.RSAPrivateKey | rsa.RSAPublicKey) -> str:
-    """SHA-256 of the public key as DER SubjectPublicKeyInfo, as both sides print it."""
-    public = key.public_key() if isinstance(key, rsa.RSAPrivateKey) else key
-    der = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(der).hexdigest()
 
 
 def _check_given(given: Mapping[str, Any]) -> None:
@@ -185,26 +185,45 @@ def _keep_pin(path: Path, pinned: str) -> None:
         )
 
 
+def _keep_authorities(path: Path, given: object) -> str:
+    """The name of the file of authorities: the ones just given, or else those named before."""
+    if given is None:
+        return str(_read(path).get("ca_file", "")) if (path / NODE_FILE).exists() else ""
+    if not isinstance(given, str) or not given.isascii():
+        raise SetupError("the authorities in the file are damaged; ask for a new one.")
+    draft = path / (CA_FILE + ".new")
+    draft.write_text(given, "ascii")
+    _authorities(draft)
+    draft.replace(path / CA_FILE)
+    return CA_FILE
+
+
+def _authorities(file: Path) -> Path:
+    try:
+        check_authorities(read_small(file))
+    except OSError as error:
+        raise SetupError(f"{file.name}, named in {NODE_FILE}, cannot be read.") from error
+    except ValueError as error:
+        raise SetupError(
+            f"{file.name} holds no certificates in PEM; ask the network office for it."
+        ) from error
+    return file
+
+
 def _make_key(path: Path, bits: int) -> None:
     file = path / PRIVATE_KEY_FILE
     if not file.exists():
-        fresh = rsa.generate_private_key(public_exponent=65537, key_size=bits)
-        form = PrivateFormat.TraditionalOpenSSL
-        write_secret(file, fresh.private_bytes(Encoding.PEM, form, NoEncryption()))
-    public = _read_private(file).public_key()
-    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    (path / PUBLIC_KEY_FILE).write_bytes(pem)
+        write_secret(file, make_private(bits))
+    (path / PUBLIC_KEY_FILE).write_bytes(public_pem(_read_private(file)))
 
 
 def _read_private(file: Path) -> rsa.RSAPrivateKey:
-    data = _secret(file)
     try:
-        key = load_pem_private_key(data, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise SetupError(f"keys/{file.name} is damaged; restore it or join again.") from error
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise SetupError(f"keys/{file.name} is not an RSA key, which vantage6 needs.")
-    return key
+        return read_private(_secret(file))
+    except KeyUnreadable as error:
+        if error.kind == "not rsa":
+            raise SetupError(f"keys/{file.name} is not an RSA key, which vantage6 needs.") from None
+        raise SetupError(f"keys/{file.name} is damaged; restore it or join again.") from None
 
 
 def _api_key(file: Path) -> str:
@@ -258,22 +277,18 @@ def _allowed_unencrypted(value: object) -> bool:
 
 def _url(value: object, where: str) -> str:
     """The address of the API. The node key travels there, so only this machine needs no TLS."""
-    parts = urlsplit(value) if isinstance(value, str) and value.isascii() else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SetupError(f"{where}: url must be an address such as https://server.example.nl/api")
-    if parts.username or parts.query or parts.fragment:
-        raise SetupError(f"{where}: url must be an address without name, '?' or '#'.")
-    if parts.scheme == "http" and not _is_here(parts.hostname):
-        raise SetupError(f"{where}: url must begin with https, for the node key travels there.")
-    assert isinstance(value, str)  # noqa: S101  parts exist
-    return value.rstrip("/")
-
-
-def _is_here(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        read_address(value)
+    except AddressError as error:
+        raise SetupError(f"{where}: url must {_MUST[error.fault]}") from None
+    return str(value).rstrip("/")
+
+
+_MUST = {
+    "form": "be an address such as https://server.example.nl/api",
+    "extras": "be an address without name, '?' or '#'.",
+    "plain": "begin with https, for the node key travels there.",
+}
 
 
 def read_given_file(file: Path) -> dict[str, Any]:

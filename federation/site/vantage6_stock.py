@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from federation.engines.vantage6_wire import IMAGE
+from federation.carriage.wire import IMAGE
 from federation.site.vantage6_doctor import BAD, GOOD, WARN, Finding, read_yaml
 
 LABEL = "oncokring"

@@ -199,7 +199,9 @@ def _public_key(text: str, sites: dict[str, str]) -> tuple[str, bytes]:
 
 
 def _client(chosen: Vantage6Settings, user: str, file: Path | None) -> Vantage6Client:
-    made = Vantage6Client(Connection(chosen.url, user, _password(user, file)))
+    made = Vantage6Client(
+        Connection(chosen.url, user, _password(user, file), ca_file=chosen.ca_file)
+    )
     made.authenticate()
     return made
 

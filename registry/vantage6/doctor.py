@@ -193,7 +193,10 @@ class Doctor:
 
     def _log_in(self) -> Finding:
         password = self._chosen.password_file.read_text("utf-8").strip()
-        self._server = Vantage6Client(Connection(self._chosen.url, self._chosen.user, password))
+        chosen = self._chosen
+        self._server = Vantage6Client(
+            Connection(chosen.url, chosen.user, password, ca_file=chosen.ca_file)
+        )
         self._server.authenticate()
         return Finding("CREDENTIALS", GOOD, f"User {self._chosen.user} is let in.")
 

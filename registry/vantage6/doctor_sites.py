@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from federation.engines.vantage6_wire import IMAGE
+from federation.carriage.wire import IMAGE
 from registry.vantage6.findings import BAD, GOOD, WARN, Finding
 from registry.vantage6.keys import on_server, spoken
 from registry.vantage6.models import Vantage6Site

@@ -60,6 +60,7 @@ def open_engine(chosen: Vantage6Settings, factory: SessionFactory) -> Engine:
         collaboration=collaborations.pop(),
         key=None if chosen.allow_unencrypted else chosen.key_file,
         allow_unencrypted=UNENCRYPTED_WORDS if chosen.allow_unencrypted else "",
+        ca_file=chosen.ca_file,
     )
     engine = Vantage6Engine(connection, sites, keys)
     try:

@@ -123,7 +123,9 @@ def _check(found: Mapping[str, Any], chosen: Vantage6Settings, organization: int
             "here. Put the file back from a backup, or delete the user on the server and run "
             "this again.",
         )
-    with closing(Vantage6Client(Connection(chosen.url, name, kept_password(file)))) as own:
+    with closing(
+        Vantage6Client(Connection(chosen.url, name, kept_password(file), ca_file=chosen.ca_file))
+    ) as own:
         own.authenticate()
 
 

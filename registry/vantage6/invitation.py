@@ -29,6 +29,7 @@ class Invitation:
     encrypted: bool
     hub_key_sha256: str
     api_key: str = field(repr=False)
+    ca: str = ""  # PEM of the authority of the server's certificate, when it is a private one
 
     def to_dict(self) -> dict[str, Any]:
         """The file that `oncokring site join` reads."""
@@ -41,6 +42,7 @@ class Invitation:
             "encrypted": self.encrypted,
             "hub_key_sha256": self.hub_key_sha256,
             "api_key": self.api_key,
+            **({"ca": self.ca} if self.ca else {}),
         }
 
     def page(self, language: str) -> str:

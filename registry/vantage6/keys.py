@@ -1,24 +1,15 @@
-"""The pair of RSA keys with which vantage6 encrypts for one organisation.
-
-It is vantage6's own way (RSA and AES-CTR, no proof of who wrote): a first envelope only. What
-counts in Oncokring is signed, and sealed where it must be, inside it.
-"""
+"""The hub's and the hospitals' keys on a vantage6 server, with sentences for who sets them up."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import os
 from pathlib import Path
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from federation.carriage import keys
+from federation.carriage.keys import BITS, LEAST_BITS, MAX_PEM, KeyUnreadable
+from federation.protocol.keys import write_secret
 
-#: What vantage6 makes itself.
-BITS = 4096
-LEAST_BITS = 2048
-MAX_PEM = 20_000
+__all__ = ["BITS", "MAX_PEM"]
 
 
 class BadKey(ValueError):
@@ -32,53 +23,40 @@ def load_or_make(path: Path, bits: int = BITS) -> bytes:
     file is not there yet."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        made = rsa.generate_private_key(public_exponent=65537, key_size=bits)
-        pem = made.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.TraditionalOpenSSL,
-            serialization.NoEncryption(),
-        )
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(pem)
+        write_secret(path, keys.make_private(bits))
     return read_private(path)
 
 
 def read_private(path: Path) -> bytes:
     """The public key as PEM that belongs to the private key in `path`."""
     try:
-        private = serialization.load_pem_private_key(path.read_bytes(), password=None)
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise BadKey(
-            f"{path.name} does not hold a private key without a password. Put it back from a "
-            "backup, or take the file away and set up a new key."
-        ) from error
-    if not isinstance(private, rsa.RSAPrivateKey):
-        raise BadKey(f"{path.name} holds a key of another kind than RSA, which vantage6 wants.")
-    return _pem(private.public_key())
+        return keys.public_pem(keys.read_private(path.read_bytes()))
+    except KeyUnreadable as error:
+        if error.kind == "not rsa":
+            raise BadKey(
+                f"{path.name} holds a key of another kind than RSA, which vantage6 wants."
+            ) from error
+        raise _no_private(path) from error
+    except OSError as error:
+        raise _no_private(path) from error
 
 
 def read_public(data: bytes, name: str) -> bytes:
     """The public key in the file called `name`, as the PEM that vantage6 compares byte by byte."""
     try:
-        if len(data) > MAX_PEM:
-            raise ValueError("too long")
-        public = serialization.load_pem_public_key(data)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise BadKey(
-            f"{name} does not hold a public key. Ask the hospital for the file vantage6.pub that "
-            "'oncokring site join' wrote."
-        ) from error
-    if not isinstance(public, rsa.RSAPublicKey) or public.key_size < LEAST_BITS:
-        raise BadKey(f"{name} must hold an RSA key of at least {LEAST_BITS} bits.")
-    return _pem(public)
+        return keys.public_pem(keys.read_public(data))
+    except KeyUnreadable as error:
+        if error.kind == "unreadable":
+            raise BadKey(
+                f"{name} does not hold a public key. Ask the hospital for the file vantage6.pub "
+                "that 'oncokring site join' wrote."
+            ) from error
+        raise BadKey(f"{name} must hold an RSA key of at least {LEAST_BITS} bits.") from error
 
 
 def fingerprint(pem: bytes) -> str:
     """SHA-256 of a public key as DER SubjectPublicKeyInfo, in hex."""
-    der = serialization.load_pem_public_key(pem).public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    return hashlib.sha256(der).hexdigest()
+    return keys.fingerprint(keys.read_public(pem))
 
 
 def spoken(fingerprint_hex: str) -> str:
@@ -91,10 +69,7 @@ def on_server(said: object) -> str | None:
     and "unreadable" for what is no key."""
     if not said or not isinstance(said, str):
         return None
-    try:
-        return fingerprint(read_public(base64.b64decode(said, validate=True), "the server"))
-    except ValueError:
-        return "unreadable"
+    return keys.shown_fingerprint(said) or "unreadable"
 
 
 def for_server(pem: bytes) -> str:
@@ -102,7 +77,8 @@ def for_server(pem: bytes) -> str:
     return base64.b64encode(pem).decode("ascii")
 
 
-def _pem(public: rsa.RSAPublicKey) -> bytes:
-    return public.public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+def _no_private(path: Path) -> BadKey:
+    return BadKey(
+        f"{path.name} does not hold a private key without a password. Put it back from a backup, "
+        "or take the file away and set up a new key."
     )

@@ -182,7 +182,7 @@ class SetUp:
                 f"When the hospital made a new one, say so: --new-key {slug}",
             )
         if pem is not None and there != given and (there is None or renew):
-            upload(self._server, self._chosen.url, organization, pem)
+            upload(self._server, organization, pem)
             self.report.made.append(f"public key of {slug} on the server")
             there = given
         accepted = given or recorded
@@ -206,6 +206,7 @@ class SetUp:
                 encrypted=self._encrypted,
                 hub_key_sha256=hub.key_sha256,
                 api_key=api_key,
+                ca=self._chosen.authorities,
             )
         )
 

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import secrets
 from contextlib import closing
+from dataclasses import replace
 
 from federation.engines.vantage6_client import Vantage6Client
-from federation.engines.vantage6_keys import Connection
 from registry.vantage6.hub_user import make_password, rules_of
 from registry.vantage6.keys import for_server
 
 RIGHTS = (("organization", "ORGANIZATION", "EDIT"),)
 
 
-def upload(server: Vantage6Client, url: str, organization: int, pem: bytes) -> None:
+def upload(server: Vantage6Client, organization: int, pem: bytes) -> None:
     """Give `organization` the public key `pem`. `server` may make and delete users."""
     name, password = f"key-{secrets.token_hex(8)}", make_password()
     user = server.post(
@@ -35,7 +35,9 @@ def upload(server: Vantage6Client, url: str, organization: int, pem: bytes) -> N
         },
     )
     try:
-        with closing(Vantage6Client(Connection(url, name, password))) as member:
+        with closing(
+            Vantage6Client(replace(server.connection, username=name, password=password))
+        ) as member:
             member.patch(f"organization/{organization}", {"public_key": for_server(pem)})
     finally:
         server.delete(f"user/{user['id']}")

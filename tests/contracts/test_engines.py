@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 from vantage6_lab import Collaboration, collaboration, nodes
 
+from federation.carriage.wire import ALLOW_UNENCRYPTED
 from federation.disclosure.policy import Policy
 from federation.engines.embedded import EmbeddedEngine
 from federation.engines.interface import SITE_UNREACHABLE, Engine, EngineError, Reply
 from federation.engines.vantage6 import Vantage6Engine
 from federation.engines.vantage6_keys import Connection
-from federation.engines.vantage6_wire import ALLOW_UNENCRYPTED
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import PublicIdentity, SigningKey, key_id
 from federation.protocol.messages import TYP_REPLY, verify

@@ -23,14 +23,19 @@ import pytest
 from vantage6.common.encryption import DummyCryptor, RSACryptor
 from vantage6_lab import Administrator, Collaboration, Member, collaboration, server
 
-from federation.engines.vantage6_wire import IMAGE, decode_result, encode_input, task_name
+from federation.carriage.wire import (
+    ALLOW_UNENCRYPTED,
+    IMAGE,
+    decode_result,
+    encode_input,
+    task_name,
+)
 from federation.query.model import Query
 from federation.site.directory import SiteDirectory
 from federation.site.program import SiteProgram
 from federation.site.vantage6_connect import Node
 from federation.site.vantage6_node import SiteClient
 from federation.site.vantage6_settings import (
-    ALLOW_UNENCRYPTED,
     PRIVATE_KEY_FILE,
     join,
     read_node_settings,

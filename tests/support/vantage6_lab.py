@@ -34,7 +34,8 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from federation.site.vantage6_settings import ALLOW_UNENCRYPTED, PRIVATE_KEY_FILE, join
+from federation.carriage.wire import ALLOW_UNENCRYPTED
+from federation.site.vantage6_settings import PRIVATE_KEY_FILE, join
 from registry.trial.vantage6_server import Credentials, LocalServer, find_python
 
 #: vantage6 makes keys of 4096 bits, which takes seconds each; 2048 do for a test.

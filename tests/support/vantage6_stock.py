@@ -11,10 +11,10 @@ from typing import Any
 from vantage6.client import UserClient
 from vantage6_lab import Collaboration
 
+from federation.carriage.wire import ALLOW_UNENCRYPTED
 from federation.engines.interface import Reply
 from federation.engines.vantage6 import Vantage6Engine
 from federation.engines.vantage6_keys import Connection
-from federation.engines.vantage6_wire import ALLOW_UNENCRYPTED
 
 
 def stock(who: Collaboration, user: Any = None, *, url: str = "") -> UserClient:

@@ -27,7 +27,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
 from site_nodes import Hub, Lab, a_lab, wait_for  # noqa: E402
 from vantage6_lab import server  # noqa: E402
 
-from federation.engines.vantage6_wire import IMAGE  # noqa: E402
+from federation.carriage.wire import IMAGE  # noqa: E402
 from federation.runs.driver import Outcome  # noqa: E402
 from federation.site.cli_words import OK  # noqa: E402
 from federation.site.status import read_status  # noqa: E402

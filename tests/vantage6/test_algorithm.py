@@ -27,7 +27,7 @@ import hospitals
 import pytest
 from hospitals import claims_of
 
-from federation.engines.vantage6_wire import decode_result, encode_input
+from federation.carriage.wire import decode_result, encode_input
 from federation.site import vantage6_algorithm
 from federation.site.status import read_status
 from federation.site.vantage6_link import Link, run

@@ -23,11 +23,12 @@ from vantage6.common.client import client_base
 from vantage6_lab import Administrator, Collaboration, add_user, make_key, server
 from vantage6_stock import Enough, connection, engine, stock, wait_for
 
+from federation.carriage.keys import shown_fingerprint
+from federation.carriage.wire import IMAGE, task_name
 from federation.engines import vantage6_client
 from federation.engines.vantage6_client import Vantage6Client
-from federation.engines.vantage6_keys import Connection, Vantage6Error, key_fingerprint
+from federation.engines.vantage6_keys import Connection, Vantage6Error
 from federation.engines.vantage6_tasks import Tasks
-from federation.engines.vantage6_wire import IMAGE, task_name
 
 pytestmark = [
     pytest.mark.usefixtures("tidied_up"),
@@ -58,7 +59,7 @@ def test_one_key_for_the_whole_process(
         assert second.cryptor is first.cryptor  # it silently has the first one's key
         # and it has put the wrong key on the server, so nobody can reach b any more
         shown = root.get(f"organization/{member.organization}")["public_key"]
-        assert key_fingerprint(shown) == together.hub.key.fingerprint
+        assert shown_fingerprint(shown) == together.hub.key.fingerprint
     finally:
         second.request(
             f"organization/{member.organization}",
@@ -79,7 +80,7 @@ def test_one_key_for_the_whole_process(
     with pytest.raises(Vantage6Error, match="VANTAGE6_OWN_KEY"):
         tasks.check()
     shown = root.get(f"organization/{together.hub.organization}")["public_key"]
-    assert key_fingerprint(shown) == together.hub.key.fingerprint
+    assert shown_fingerprint(shown) == together.hub.key.fingerprint
     for each in (mine, theirs, tasks):
         each.close()
 

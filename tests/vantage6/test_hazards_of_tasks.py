@@ -11,10 +11,10 @@ import requests
 from vantage6_lab import Administrator, Collaboration, add_user, server
 from vantage6_stock import Enough, collect, connection, engine, stock, wait_for
 
+from federation.carriage.wire import IMAGE
 from federation.engines.interface import SITE_UNREACHABLE
 from federation.engines.vantage6_keys import Vantage6Error
 from federation.engines.vantage6_tasks import Tasks
-from federation.engines.vantage6_wire import IMAGE
 
 pytestmark = [
     pytest.mark.usefixtures("tidied_up"),

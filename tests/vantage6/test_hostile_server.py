@@ -25,9 +25,10 @@ from sqlalchemy import text
 from vantage6_lab import Collaboration, collaboration, make_key, nodes, server
 from vantage6_stock import collect, connection, engine
 
-from federation.engines.vantage6_keys import Vantage6Error, make_cryptor
+from federation.carriage.cryptor import make_cryptor
+from federation.carriage.wire import WireError, decode_result, encode_result
+from federation.engines.vantage6_keys import Vantage6Error
 from federation.engines.vantage6_tasks import Tasks
-from federation.engines.vantage6_wire import WireError, decode_result, encode_result
 from federation.runs.in_hand import Timing
 from federation.runs.worker import Worker
 

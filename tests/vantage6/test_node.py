@@ -18,16 +18,17 @@ from site_nodes import LINE, Lab, Process, Running, Wire, a_lab, journal, root, 
 from vantage6.client import UserClient
 from vantage6_lab import Administrator, add_user, make_key, server
 
-from federation.engines.vantage6_wire import IMAGE, encode_input
+from federation.carriage.line import Line
+from federation.carriage.wire import ALLOW_UNENCRYPTED, IMAGE, encode_input
 from federation.protocol.messages import TYP_REPLY, verify
 from federation.site import vantage6_connect, vantage6_events, vantage6_node
 from federation.site.cli import site
 from federation.site.pipeline import Outgoing
 from federation.site.program import SiteProgram
 from federation.site.vantage6_connect import OK, REFUSED
-from federation.site.vantage6_events import Events
+from federation.site.vantage6_events import open_line
 from federation.site.vantage6_node import SiteClient
-from federation.site.vantage6_settings import ALLOW_UNENCRYPTED, read_node_settings
+from federation.site.vantage6_settings import read_node_settings
 
 # Ours name the failures of a line that is cut on purpose; the libraries close theirs late.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -152,7 +153,8 @@ def test_it_outlives_a_restart_of_the_server_and_a_cut_line(
 ) -> None:
     monkeypatch.setattr(vantage6_node, "ATTEMPTS", 1)
     monkeypatch.setattr(vantage6_node, "READ_SECONDS", 1.5)
-    monkeypatch.setattr(vantage6_events.Pause.__init__, "__defaults__", (0.1, 0.5))
+    monkeypatch.setattr(vantage6_events, "FIRST_PAUSE", 0.1)
+    monkeypatch.setattr(vantage6_events, "LONGEST_PAUSE", 0.5)
     hub, site, wire = lab.hub, lab.together.sites["h0"], Wire(server().port)
     lab.set("h0", url=f'"{wire.url}"', poll_seconds=0.2)
     try:
@@ -204,10 +206,10 @@ def test_a_token_that_expired_is_renewed(lab: Lab) -> None:
     for bad in (expired, foreign):
         lines: list[str] = []
         client._access_token = bad
-        events = Events(client, lambda: None, lines.append, {})
-        events.start()
+        line = open_line(client, lambda: None, lines.append, {})
+        line.start()
         wait_for(lambda said=lines: "ONLINE" in said)
-        events.close()
+        line.close()
         assert client._access_token != bad
     client.close()
 
@@ -234,8 +236,8 @@ def test_a_refusal_that_depends_on_patients_leaves_on_its_tick(
 
 
 def test_polling_alone_will_do(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Events, "start", lambda self: None)
-    monkeypatch.setattr(Events, "close", lambda self: None)
+    monkeypatch.setattr(Line, "start", lambda self: None)
+    monkeypatch.setattr(Line, "close", lambda self: None)
     lab.set("h2", poll_seconds=0.1)
     with Running(lab.path("h2")) as node:
         node.says("CONNECTED")

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import hospitals
 import pytest
 
-from federation.engines.vantage6_wire import IMAGE, decode_result, encode_input
+from federation.carriage.wire import ALLOW_UNENCRYPTED, IMAGE, decode_result, encode_input
 from federation.site import vantage6_node
 from federation.site.directory import SiteDirectory
 from federation.site.errors import SetupError
@@ -26,7 +26,7 @@ from federation.site.program import SiteProgram
 from federation.site.vantage6_answers import NodeError, Rejected
 from federation.site.vantage6_connect import FAILED, OFFERS, OK, REFUSED, Node
 from federation.site.vantage6_node import SiteClient
-from federation.site.vantage6_settings import ALLOW_UNENCRYPTED, join, read_node_settings
+from federation.site.vantage6_settings import join, read_node_settings
 
 TOKEN = ".".join(("e30", base64.urlsafe_b64encode(b'{"sub":7}').decode().rstrip("="), "x"))
 Answer = tuple[int, Any]
@@ -255,8 +255,10 @@ def test_a_flood_is_not_read_to_its_end(
 ) -> None:
     monkeypatch.setattr(vantage6_node, "MAX_ANSWER", 100_000)
     odd.instead["GET version"] = lambda nth: (200, {"version": "4" * 1_000_000})
+    client = SiteClient(read_node_settings(site.path))
     with pytest.raises(NodeError, match="NOT_VANTAGE6"):
-        site.client.server_version()
+        client.server_version()
+    client.close()
 
 
 def test_the_machines_netrc_does_not_take_the_place_of_the_token(

@@ -256,7 +256,7 @@ def test_a_key_that_the_server_swapped_is_noticed(
     client = Vantage6Client(
         Connection(server().url, server().root.username, server().root.password)
     )
-    upload(client, server().url, office.records()["beta-ziekenhuis"][0], make_key().public)
+    upload(client, office.records()["beta-ziekenhuis"][0], make_key().public)
     client.close()
     again = office.setup("--json")
     assert "another public key" in json.loads(again.stdout)["waiting"][0]

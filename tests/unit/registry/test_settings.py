@@ -41,6 +41,8 @@ def test_two_settings_are_enough() -> None:
         ({"ONCOKRING_VANTAGE6_URL": "http://vantage6.example"}, "ONCOKRING_VANTAGE6_URL"),
         ({"ONCOKRING_VANTAGE6_URL": "https://me:secret@v6.example"}, "ONCOKRING_VANTAGE6_URL"),
         ({"ONCOKRING_VANTAGE6_URL": "https://v6.example/?a=b"}, "ONCOKRING_VANTAGE6_URL"),
+        ({**V6, "ONCOKRING_VANTAGE6_CA_FILE": "/nowhere.pem"}, "ONCOKRING_VANTAGE6_CA_FILE"),
+        ({**V6, "ONCOKRING_VANTAGE6_CA_FILE": __file__}, "ONCOKRING_VANTAGE6_CA_FILE"),
         ({**V6, "ONCOKRING_VANTAGE6_USER": "12"}, "ONCOKRING_VANTAGE6_USER"),
         ({**V6, "ONCOKRING_VANTAGE6_COLLABORATION": " "}, "ONCOKRING_VANTAGE6_COLLABORATION"),
         ({**V6, "ONCOKRING_VANTAGE6_ALLOW_UNENCRYPTED": "1"}, "ONCOKRING_VANTAGE6_ALLOW_UNENCR"),

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation.engines import vantage6_wire as wire
-from federation.engines.vantage6_wire import (
+from federation.carriage import wire
+from federation.carriage.wire import (
     WireError,
     decode_input,
     decode_result,
@@ -105,6 +105,6 @@ def test_each_code_is_explained() -> None:
     used = {
         code for path in sources for code in re.findall(r"\bVANTAGE6_[A-Z_]+", path.read_text())
     }
-    settings = {"VANTAGE6_ALLOW_UNENCRYPTED", "VANTAGE6_KEY_FILE"}
+    settings = {"VANTAGE6_ALLOW_UNENCRYPTED", "VANTAGE6_KEY_FILE", "VANTAGE6_CA_FILE"}
     page = (ROOT / "docs" / "reference" / "vantage6-codes.md").read_text()
     assert used - settings == set(re.findall(r"^\| `(VANTAGE6_[A-Z_]+)`", page, re.MULTILINE))
