@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from federation.site.cli_words import FAILED, print_json, stop
+from federation.site.cli_words import FAILED, or_stop, print_json, stop, until_interrupted
 from federation.site.errors import DataError, SetupError
 
 if TYPE_CHECKING:
@@ -93,6 +93,10 @@ def invite(directory: Path, number: str | None, numbers: Path | None, **given: A
 @click.option("--until", "end", type=_DAY, default=None, help="Last day of that authority.")
 @click.option("--end", "party", default=None, help="End this representative's authority.")
 @click.option("--died", is_flag=True, help="The patient has died.")
+@click.option(
+    "--not-died", is_flag=True, help="The death was entered by mistake; needs two people."
+)
+@click.option("--checked-by", default=None, help="Second person who checked --not-died.")
 @click.option("--no-contact", is_flag=True, help="No messages to this patient any more.")
 @click.option("--by", default="site", help="Name of the person who does this.")
 @_ANY
@@ -264,6 +268,24 @@ def outbox(directory: Path, as_json: bool) -> None:
             click.echo("\t".join(each.words()))
 
 
+@click.command()
+@_DIRECTORY
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: any free port.")
+@_BY
+def desk(directory: Path, port: int, by: str) -> None:
+    """Enter forms, check them and make letters in a browser on this machine, as one person."""
+    from federation.site.desk_server import DeskServer
+
+    server = or_stop(lambda: DeskServer(directory, by, port))
+    click.echo(server.address)
+    click.echo(
+        "Open this address on this machine; it works once. The desk ends when you close it, after "
+        "half an hour without use, or with Ctrl-C.",
+        err=True,
+    )
+    until_interrupted(server.serve, server.end)
+
+
 @click.group()
 def destroy() -> None:
     """What patients asked to destroy, and what came of it."""
@@ -308,4 +330,4 @@ destroy.add_command(_answering("done", "Everything of ORDER was destroyed."))
 destroy.add_command(_answering("partly", "A part of ORDER was destroyed."))
 destroy.add_command(_answering("impossible", "Nothing of ORDER can be destroyed."))
 
-COMMANDS = (invite, person, due, paper, outbox, destroy)
+COMMANDS = (invite, person, due, paper, desk, outbox, destroy)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from federation.site.cli_words import FAILED, WRONG_USE, or_stop, print_json, stop
+from federation.site.cli_words import (
+    FAILED,
+    WRONG_USE,
+    or_stop,
+    print_json,
+    stop,
+    until_interrupted,
+)
 from federation.site.errors import DataError
 
 if TYPE_CHECKING:
@@ -74,15 +80,7 @@ def page(directory: Path, port: int) -> None:
     click.echo(
         "Open this address on this machine. It is new at every start. Ctrl-C ends.", err=True
     )
-    # Also when it was started in the background, where a shell has interrupts ignored.
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, signal.default_int_handler)
-    try:
-        server.serve_forever()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        server.server_close()
+    until_interrupted(server.serve_forever, server.server_close)
 
 
 @click.command()

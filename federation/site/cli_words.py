@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
@@ -28,6 +29,19 @@ def stop(sentence: str, code: int) -> NoReturn:
     """End the command with this exit code; the sentence goes to standard error."""
     click.echo(sentence, err=True)
     sys.exit(code)
+
+
+def until_interrupted(serve: Callable[[], object], end: Callable[[], object]) -> None:
+    """Serve until it ends by itself or a person ends it; then `end`."""
+    # Also when it was started in the background, where a shell has interrupts ignored.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
+    try:
+        serve()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        end()
 
 
 def print_json(value: object) -> None:

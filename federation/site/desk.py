@@ -30,7 +30,7 @@ class Desk:
         self.directory = directory
         self.database = database
         self.outbox = Outbox(database, directory.sign, site=settings.slug, network=settings.network)
-        self.letters = Letters(database, self.outbox)
+        self.letters = Letters(database, self.outbox, by)
         self.people = People(database, self.outbox, by)
         self.paper = Paper(database, self.outbox, directory.handles, by)
         self.orders = Orders(database, self.outbox, by)
@@ -40,13 +40,13 @@ class Desk:
         number is good. Raises DataError."""
         wanted = number.strip()
         if not wanted or not (any_number or is_known(self.directory, wanted)):
-            raise SetupError("no patient in the data has this number; check it.")
+            raise SetupError("no patient in the data has this number; check it.", "number_unknown")
         return self.directory.handles.handle(wanted)
 
     def check_study(self, study: str) -> None:
         """SetupError for a study that this hospital did not agree to."""
         if study not in self.directory.settings.studies:
-            raise SetupError("this study is not agreed here; see site.toml.")
+            raise SetupError("this study is not agreed here; see site.toml.", "study_unknown")
 
     @contextmanager
     def act(self) -> Iterator[sqlite3.Connection]:
@@ -56,7 +56,7 @@ class Desk:
                 yield self.database
         except sqlite3.Error as error:
             raise SetupError(
-                "site.sqlite cannot be written now; try again, or free disk space."
+                "site.sqlite cannot be written now; try again, or free disk space.", "busy"
             ) from error
 
 

@@ -16,11 +16,13 @@ class SetupError(Exception):
 
     `sentence` names the file and the key and says what to do. It holds no path and nothing
     that was read from the hospital's data. It is one line of at most LONGEST characters without
-    codes that a terminal would obey, whatever name somebody gave a key.
+    codes that a terminal would obey, whatever name somebody gave a key. `code`: by which the desk
+    says the same in Dutch; "" where nobody at a desk can meet it.
     """
 
-    def __init__(self, sentence: str) -> None:
+    def __init__(self, sentence: str, code: str = "") -> None:
         self.sentence = one_line(sentence)
+        self.code = code
         super().__init__(self.sentence)
 
 

@@ -56,11 +56,12 @@ class Prepared:
 
 
 class Letters:
-    """Makes letters of one site."""
+    """Makes letters of one site. `by`: the person who does, for the log; "" when nobody said."""
 
-    def __init__(self, database: sqlite3.Connection, outbox: Outbox) -> None:
+    def __init__(self, database: sqlite3.Connection, outbox: Outbox, by: str = "") -> None:
         self._database = database
         self._outbox = outbox
+        self._by = by
 
     def prepare(
         self,
@@ -114,14 +115,18 @@ class Letters:
     def _role(self, handle: bytes, party: str, now: datetime, valid_for: timedelta) -> str:
         known = person(self._database, handle)
         if known.died:
-            raise SetupError("this patient has died; no letter is made.")
+            raise SetupError("this patient has died; no letter is made.", "died")
         roles = {SELF: SELF} | {each.party: each.role for each in known.speakers}
         if party not in roles:
-            raise SetupError("this patient has no representative with this name; see site person.")
+            raise SetupError(
+                "this patient has no representative with this name; see site person.",
+                "party_unknown",
+            )
         soon = needed(known.needed, now) | needed(known.needed, now + valid_for)
         if known.needed and party not in soon and (party != SELF or _is_child(known)):
             raise SetupError(
-                "the yes of this person is not needed now; see whose is with: site person."
+                "the yes of this person is not needed now; see whose is with: site person.",
+                "yes_not_needed",
             )
         return roles[party]
 
@@ -137,7 +142,8 @@ class Letters:
             " VALUES (?, ?, ?, ?, ?, ?)",
             (code_id, handle, party, role, key, milliseconds(now)),
         )
-        audit.record(self._database, "LETTER", {"kind": role}, now)
+        made_by = {"names": self._by} if self._by else {}
+        audit.record(self._database, "LETTER", {"kind": role, **made_by}, now)
 
 
 def counts(database: sqlite3.Connection) -> dict[str, int]:

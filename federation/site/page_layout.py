@@ -1,4 +1,4 @@
-"""What all pages of the steward have in common: head, navigation, foot, addresses."""
+"""What all pages on this machine have in common: head, navigation, foot, addresses."""
 
 import shlex
 from collections.abc import Mapping
@@ -23,28 +23,32 @@ _LOGO = Html(
 )
 
 
-class Layout:
-    """Pages in one language. `base`: the path before every address."""
+class Frame:
+    """Pages of one hospital in one language. `base`: the path before every address."""
 
-    def __init__(self, overview: Overview, base: str, lang: str) -> None:
-        self._overview = overview.speaking(lang)
+    places: tuple[str, ...] = PLACES
+    texts: Mapping[str, Mapping[str, str]] = TEXTS
+    styles: tuple[str, ...] = ("page.css",)
+
+    def __init__(self, name: str, base: str, lang: str) -> None:
+        self._name = name
         self._base = base
         self._lang = lang
-        self._say: Mapping[str, str] = TEXTS[lang]
+        self._say: Mapping[str, str] = self.texts[lang]
 
     def error(self, code: int, sentence: str = "") -> Html:
         """A page for what cannot be shown; `sentence` instead of the usual one."""
         key = "error.404" if code == 404 else "error.500"
         return self._page("", self._say[key], el("p", sentence or self._say[f"{key}.text"]))
 
-    def _code(self, command: str) -> Html:
-        return el("pre", el("code", command), cls="command", tabindex="0")
-
     def _number(self, value: int) -> str:
         return number(value, self._lang)
 
     def _address(self, place: str, **query: int) -> str:
-        asked = {**query, **({"lang": "en"} if self._lang == "en" else {})}
+        return self._in(self._lang, place, **query)
+
+    def _in(self, lang: str, place: str, **query: int) -> str:
+        asked = {**query, **({"lang": "en"} if lang == "en" else {})}
         tail = "&".join(f"{key}={value}" for key, value in asked.items())
         return f"{self._base}/{place}" + (f"?{tail}" if tail else "")
 
@@ -52,7 +56,89 @@ class Layout:
         marked = "page" if current else None
         return el("a", text, href=self._address(place, **query), aria_current=marked)
 
-    def _paused(self) -> Html | None:
+    def _above(self) -> Html | None:
+        """What stands above every page."""
+        return None
+
+    def _page(
+        self,
+        place: str,
+        title: str,
+        *content: Child,
+        before: Child = None,
+        address: str = "",
+        switch: Html | None = None,
+        named: str = "",
+    ) -> Html:
+        """A whole page. `place`: its entry in the navigation; `address`: its own when that is
+        another one; `switch`: to the other language, in place of a link; `named`: the name of the
+        window when it is not the title."""
+        say, lang = self._say, self._lang
+        other = "nl" if lang == "en" else "en"
+        there = self._in(other, address or place or self.places[0])
+        nav = [self._link(each, say[f"nav.{each}"], current=each == place) for each in self.places]
+        head = el(
+            "head",
+            el("meta", charset="utf-8"),
+            el("title", f"{named or title} – Oncokring"),
+            el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+            el("link", rel="icon", href=f"{self._base}/favicon.svg", type="image/svg+xml"),
+            [el("link", rel="stylesheet", href=f"{self._base}/{each}") for each in self.styles],
+        )
+        mark = el(
+            "span",
+            _LOGO,
+            el(
+                "span",
+                el("span", self._name, cls="mark-name"),
+                el("span", say["mark"], cls="mark-line"),
+            ),
+            cls="mark",
+        )
+        link = switch or el("a", say["other"], href=there, lang=other, hreflang=other)
+        body = el(
+            "body",
+            el("a", say["skip"], href="#content", cls="skip"),
+            el(
+                "header",
+                el(
+                    "div",
+                    mark,
+                    el("nav", nav, cls="nav", aria_label=say["main"]),
+                    el("div", link, cls="head-end"),
+                    cls="head-row",
+                ),
+                cls="head",
+            ),
+            el(
+                "main",
+                self._above(),
+                before,
+                el("h1", title),
+                content,
+                cls="page stack-l",
+                id="content",
+                tabindex="-1",
+            ),
+            el("footer", el("div", el("span", self._foot()), cls="foot-row"), cls="foot"),
+        )
+        return join(Html("<!doctype html>\n"), el("html", head, body, lang=lang))
+
+    def _foot(self) -> str:
+        return self._say["foot"]
+
+
+class Layout(Frame):
+    """The steward's pages."""
+
+    def __init__(self, overview: Overview, base: str, lang: str) -> None:
+        super().__init__(overview.settings.name, base, lang)
+        self._overview = overview.speaking(lang)
+
+    def _code(self, command: str) -> Html:
+        return el("pre", el("code", command), cls="command", tabindex="0")
+
+    def _above(self) -> Html | None:
         stop, say = read_stop(self._overview.path), self._say
         if stop is None:
             return None
@@ -71,59 +157,3 @@ class Layout:
             self._code(command),
             cls="banner stack-s",
         )
-
-    def _page(
-        self, place: str, title: str, *content: Child, before: Child = None, address: str = ""
-    ) -> Html:
-        """A whole page. `place`: its entry in the navigation; `address`: its own when that is
-        another one."""
-        say, lang = self._say, self._lang
-        other = "nl" if lang == "en" else "en"
-        there = Layout(self._overview, self._base, other)._address(address or place or "sent")
-        nav = [self._link(each, say[f"nav.{each}"], current=each == place) for each in PLACES]
-        head = el(
-            "head",
-            el("meta", charset="utf-8"),
-            el("title", f"{title} – Oncokring"),
-            el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            el("link", rel="icon", href=f"{self._base}/favicon.svg", type="image/svg+xml"),
-            el("link", rel="stylesheet", href=f"{self._base}/page.css"),
-        )
-        mark = el(
-            "span",
-            _LOGO,
-            el(
-                "span",
-                el("span", self._overview.settings.name, cls="mark-name"),
-                el("span", say["mark"], cls="mark-line"),
-            ),
-            cls="mark",
-        )
-        switch = el("a", say["other"], href=there, lang=other, hreflang=other)
-        body = el(
-            "body",
-            el("a", say["skip"], href="#content", cls="skip"),
-            el(
-                "header",
-                el(
-                    "div",
-                    mark,
-                    el("nav", nav, cls="nav", aria_label=say["main"]),
-                    el("div", switch, cls="head-end"),
-                    cls="head-row",
-                ),
-                cls="head",
-            ),
-            el(
-                "main",
-                self._paused(),
-                before,
-                el("h1", title),
-                content,
-                cls="page stack-l",
-                id="content",
-                tabindex="-1",
-            ),
-            el("footer", el("div", el("span", say["foot"]), cls="foot-row"), cls="foot"),
-        )
-        return join(Html("<!doctype html>\n"), el("html", head, body, lang=lang))

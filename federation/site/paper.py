@@ -25,9 +25,10 @@ from federation.site import audit
 from federation.site.denials import close
 from federation.site.errors import SetupError
 from federation.site.outbox import Outbox
-from federation.site.parties import person
+from federation.site.parties import begun_at, person
 from federation.site.pseudonyms import HandleMaker, handle_text
 from federation.site.store import milliseconds, moment
+from federation.site.two_people import one_spelling, same_person
 
 YES, NO, LATER = "yes", "no", "later"
 HOW: Final = ("paper", "desk", "phone")
@@ -179,11 +180,15 @@ class Paper:
         same person entered it."""
         found = self._found(number)
         if not found.waits:
-            raise SetupError("this form does not wait for a second person; see site paper list.")
-        if _same_person(found.entered_by, self._by):
-            raise SetupError("another person than the one who entered the form must confirm it.")
+            raise SetupError(
+                "this form does not wait for a second person; see site paper list.", "not_waiting"
+            )
+        if same_person(found.entered_by, self._by):
+            raise SetupError(
+                "another person than the one who entered the form must confirm it.", "same_person"
+            )
         if person(self._database, found.handle).died:
-            raise SetupError("this patient has died; a yes can no longer be confirmed.")
+            raise SetupError("this patient has died; a yes can no longer be confirmed.", "died")
         self._database.execute(
             "UPDATE paper_act SET confirmed_by = ?, confirmed_at = ? WHERE form = ?",
             (self._by, milliseconds(now), number),
@@ -216,7 +221,7 @@ class Paper:
         if reason not in REASONS:
             raise SetupError(f"give one of these reasons: {', '.join(REASONS)}.")
         if found.ended_why is not None:
-            raise SetupError("this form was ended before; nothing was changed.")
+            raise SetupError("this form was ended before; nothing was changed.", "ended_before")
         self._database.execute(
             "UPDATE paper_act SET ended_at = ?, ended_by = ?, ended_why = ? WHERE form = ?",
             (milliseconds(now), self._by, reason, number),
@@ -250,10 +255,21 @@ class Paper:
             raise SetupError("the hash of the scan has 64 hexadecimal digits.")
         known = {each.party for each in person(self._database, form.handle).speakers}
         if form.party != SELF and form.party not in known:
-            raise SetupError("this patient has no representative with this name; see site person.")
+            raise SetupError(
+                "this patient has no representative with this name; see site person.",
+                "party_unknown",
+            )
         day = datetime(form.signed_on.year, form.signed_on.month, form.signed_on.day, tzinfo=UTC)
+        begins = begun_at(self._database).get((form.handle, form.party))
+        if begins is not None and day - _AHEAD < moment(begins):
+            raise SetupError(
+                "the authority of this person had not begun when this was signed; see site person.",
+                "not_begun",
+            )
         if not datetime(2000, 1, 1, tzinfo=UTC) <= day <= now + _AHEAD:
-            raise SetupError("the date of the signature lies in the future or too far back.")
+            raise SetupError(
+                "the date of the signature lies in the future or too far back.", "signed_when"
+            )
         return day - _AHEAD
 
     def _check_yes(self, form: Form) -> None:
@@ -261,10 +277,11 @@ class Paper:
             raise SetupError("a yes needs a signed form; by phone or desk only a no can be given.")
         if not _SHA256.fullmatch(form.text_version):
             raise SetupError(
-                "a yes needs the number of the text on the form: 64 hexadecimal digits."
+                "a yes needs the number of the text on the form: 64 hexadecimal digits.",
+                "text_number",
             )
         if person(self._database, form.handle).died:
-            raise SetupError("this patient has died; a yes can no longer be written down.")
+            raise SetupError("this patient has died; a yes can no longer be written down.", "died")
 
     def _tell(
         self,
@@ -297,7 +314,7 @@ class Paper:
 
     def _staff_code(self, name: str) -> str:
         """A person of the hospital as the hub may know them: the same for the same name."""
-        return "s-" + self._staff.handle(f"staff|{_key(name)}")[:8].hex()
+        return "s-" + self._staff.handle(f"staff|{one_spelling(name)}")[:8].hex()
 
     def _found(self, number: str) -> Entered:
         row = self._database.execute(
@@ -306,7 +323,9 @@ class Paper:
             (number,),
         ).fetchone()
         if row is None:
-            raise SetupError("there is no form with this number; see site paper list.")
+            raise SetupError(
+                "there is no form with this number; see site paper list.", "form_unknown"
+            )
         return _entered(row)
 
 
@@ -337,14 +356,6 @@ def _entered(row: tuple[Any, ...]) -> Entered:
         confirmed_by=confirmed_by,
         ended_why=ended_why,
     )
-
-
-def _same_person(one: str, other: str) -> bool:
-    return _key(one) == _key(other)
-
-
-def _key(name: str) -> str:
-    return " ".join(name.split()).casefold()
 
 
 def _plain(study: str) -> str:
