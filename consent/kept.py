@@ -15,11 +15,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from consent import standing
+from consent.closing import CLOSED
 from consent.collecting import without_collecting
 from consent.evidence import Act
 from consent.grounds import Column, Judged, Judging, State, acts_of, assemble, handles_of
 from consent.models import ConsentEvent, ConsentMark, Subject, TextEnd, TextVersion
-from consent.models_people import Fact, Party
+from consent.models_people import Fact, FactCorrection, Party
 from consent.models_trust import Erasure
 from consent.plain import judge_plain
 from consent.renewing import periods_of
@@ -146,7 +147,11 @@ def _people(session: Session, site: str) -> _People:
         told.where(Party.subject_id.in_(here)).order_by(Party.id)
     ):
         found[subject] = (*found.get(subject, ()), *rest)
-    closed = select(Fact.subject_id, Fact.id, Fact.recorded_at).where(Fact.kind == "closed")
+    closed = (
+        select(Fact.subject_id, Fact.id, Fact.recorded_at, FactCorrection.recorded_at)
+        .join(FactCorrection, FactCorrection.fact_id == Fact.id, isouter=True)
+        .where(Fact.kind == CLOSED)
+    )
     for subject, *rest in session.execute(
         closed.where(Fact.subject_id.in_(here)).order_by(Fact.id)
     ):

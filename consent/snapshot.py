@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from consent.columns import as_bytes
 from consent.errors import ConsentError
 from consent.evidence import NOTHING, Evidence, Packed, pack, unpack
+from consent.finding import find, order
 
 HANDLE_BYTES = 20
 MAX_HANDLES = 5_000_000
@@ -131,8 +132,7 @@ class Snapshot:
 
     def _places(self, asked: NDArray[np.bytes_]) -> tuple[NDArray[np.intp], Mask]:
         """Where each handle stands here, and whether it does."""
-        at = np.minimum(np.searchsorted(self.handles, asked), len(self.handles) - 1)
-        return at, self.handles[at] == asked
+        return find(self.handles, asked)
 
 
 def as_handles(handles: Handles) -> NDArray[np.bytes_]:
@@ -169,8 +169,8 @@ def build_claims(
     Raises ValueError for repeated handles or columns and for masks of another length.
     """
     asked = as_handles(handles)
-    order = np.argsort(asked, kind="stable")
-    ordered = asked[order]
+    places = order(asked)
+    ordered = asked[places]
     if np.any(ordered[1:] == ordered[:-1]):
         raise ValueError("a handle stands twice in a snapshot")
     if len(set(columns)) != len(columns) or len(granted) != len(columns):
@@ -179,7 +179,7 @@ def build_claims(
         raise ValueError("a snapshot has one mask per column")
     if any(mask.shape != ordered.shape for mask in (*granted, *within)):
         raise ValueError("a mask is as long as the handles")
-    told = Evidence() if evidence is None else _reordered(evidence, order)
+    told = Evidence() if evidence is None else _reordered(evidence, places)
     return {
         **({} if further is None else further),
         "evidence": pack(told),
@@ -189,8 +189,8 @@ def build_claims(
         "valid_until": int(valid_until.timestamp()),
         "columns": [{"study": study, "item": item} for study, item in columns],
         "handles": ordered.tobytes(),
-        "granted": _bits(granted, order),
-        **({"within": _bits(within, order)} if any(mask.any() for mask in within) else {}),
+        "granted": _bits(granted, places),
+        **({"within": _bits(within, places)} if any(mask.any() for mask in within) else {}),
     }
 
 

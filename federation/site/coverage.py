@@ -200,5 +200,7 @@ def _people(table: Table) -> NDArray[np.int64]:
 
 
 def _different(people: NDArray[np.int64], rows: NDArray[np.bool_]) -> int:
-    """How many patients these rows are of."""
-    return len(np.unique(people[rows]))
+    """How many patients these rows are of; all rows of nobody (-1) together are of one."""
+    seen = np.zeros(int(people.max(initial=-1)) + 2, np.bool_)
+    seen[people[rows]] = True
+    return int(np.count_nonzero(seen))

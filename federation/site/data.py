@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from consent.collecting import without_collecting
+from consent.finding import count_different
 from federation.query.codebook import Codebook
 from federation.query.units import PATIENT
 from federation.site.convert import Tally, Values, VariableReader, readers
@@ -83,7 +85,8 @@ class DataStore:
             units = next(iter(self._tables.values())).units
             return self._keep(unit_table(codebook, units, self._handles, version))
         for _ in range(_ATTEMPTS):
-            table = read_table(codebook, self.mapped, self._handles, version)
+            with without_collecting():
+                table = read_table(codebook, self.mapped, self._handles, version)
             before, version = version, self._version_now(codebook)
             if version == before:
                 self._version = version
@@ -224,7 +227,7 @@ def _rows_as_they_are(
             parts[name].append(_read(reader, block, place))
         ids = _local_ids(mapped, block, n, count)
         made.append(handles.handles(ids))
-        keyed.append(np.fromiter((local_id != "" for local_id in ids), np.bool_, count))
+        keyed.append(np.fromiter(map(bool, ids), np.bool_, count))
         n += count
     all_handles = _joined(made, np.zeros(0, "S20"))
     all_keyed = _joined(keyed, np.zeros(0, np.bool_))
@@ -232,7 +235,7 @@ def _rows_as_they_are(
     per_patient = codebook.unit == PATIENT
     repeated = 0
     if per_patient:
-        repeated = int(np.count_nonzero(all_keyed)) - len(np.unique(all_handles[all_keyed]))
+        repeated = int(np.count_nonzero(all_keyed)) - count_different(all_handles[all_keyed])
     table = Table(
         version=version,
         codebook=codebook,

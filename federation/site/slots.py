@@ -16,6 +16,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from consent.finding import find, order
 from federation.query.codebook import Variable
 from federation.site.convert import Values
 from federation.site.data import Table
@@ -159,11 +160,11 @@ def _latest(handles: Handles, owners: Handles) -> NDArray[np.int64]:
     """Per owner the highest slot that has its handle, or _NO_SLOT."""
     if len(handles) == 0:
         return np.full(len(owners), _NO_SLOT, np.int64)
-    order = np.argsort(handles, kind="stable")
-    ordered = handles[order]
-    at = np.searchsorted(ordered, owners, side="right") - 1
-    found = (at >= 0) & (ordered[np.maximum(at, 0)] == owners)
-    return np.where(found, order[np.maximum(at, 0)], _NO_SLOT).astype(np.int64)
+    places = order(handles)
+    ordered = handles[places]
+    last = np.append(ordered[1:] != ordered[:-1], True)
+    at, found = find(ordered[last], owners)
+    return np.where(found, places[last][at], _NO_SLOT).astype(np.int64)
 
 
 def _row_owners(table: Table) -> Handles:

@@ -132,7 +132,7 @@ class CsvSource:
         header = first[0]
         wanted = places(header, columns)
         for rows in lines:
-            if any(len(row) != len(header) for row in rows):
+            if set(map(len, rows)) != {len(header)}:
                 raise DataError("CSV_RAGGED")
             yield [[row[place] for row in rows] for place in wanted]
 
