@@ -32,6 +32,7 @@ _FIELD_OF: Final[Mapping[str, str]] = {
     "number_unknown": "number",
     "number_differs": "number",
     "party_unknown": "party",
+    "not_begun": "party",
     "yes_not_needed": "party",
     "signed_when": "signed_on",
     "text_number": "text",

@@ -10,20 +10,20 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from desk_visitor import Visitor, desk
 
 from consent.text_id import content_id
 from federation.protocol.encoding import b64
 from federation.site import desk_server
 from federation.site.desk import opened
-from federation.site.desk_gate import MOST_FORMS, Gate, Refused
 from federation.site.desk_server import DeskServer
 from federation.site.desk_texts import TEXTS
 from federation.site.errors import SetupError
@@ -38,80 +38,6 @@ SAID = {"answer-use.record": "yes", "answer-use.network": "yes", "answer-use.ai"
 STOP = {"number": "P4", "what": "study", "study": "onco", "how": "phone", "signed_on": TODAY}
 LETTER = {"number": "P5", "study": "onco", "language": "nl", "second": "yes", "days": "90"}
 SENDER = 'address = "https://choose.example/mijn"\nphone = "085 123 45 67"\n'
-
-
-class Visitor:
-    """A browser at a desk: keeps its cookie, and sends what a browser sends with a form."""
-
-    def __init__(self, server: DeskServer) -> None:
-        self.server = server
-        self.host = f"127.0.0.1:{server.server_port}"
-        self.cookie = ""
-
-    def send(
-        self, method: str, path: str, headers: Mapping[str, str | None], body: bytes | None = None
-    ) -> tuple[int, Any, str]:
-        usual = {"Host": self.host, "Cookie": self.cookie or None}
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.server_port, timeout=20)
-        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-        for name, value in {**usual, **headers}.items():
-            if value is not None:
-                connection.putheader(name, value)
-        connection.endheaders(body)
-        reply = connection.getresponse()
-        found = reply.status, reply.headers, reply.read().decode("utf-8", "replace")
-        connection.close()
-        return found
-
-    def open(self, code: str | None = None) -> tuple[int, Any, str]:
-        code = self.server.gate.start_code if code is None else code
-        found = self.send("GET", f"/{self.server.word}/open/{code}", {})
-        if (cookie := found[1]["Set-Cookie"]) is not None:
-            self.cookie = cookie.partition(";")[0]
-        return found
-
-    def get(self, place: str, **headers: str | None) -> tuple[int, Any, str]:
-        return self.send("GET", f"/{self.server.word}/{place}", headers)
-
-    def key(self, place: str = "start") -> str:
-        found = re.search(r'name="key" value="([^"]+)"', self.get(place)[2])
-        assert found is not None
-        return found[1]
-
-    def post(
-        self, place: str, fields: Mapping[str, Any], key: str | None = None, **headers: str | None
-    ) -> tuple[int, Any, str]:
-        body = urlencode({"key": self.key() if key is None else key, **fields}, doseq=True).encode()
-        usual = {
-            "Origin": f"http://{self.host}",
-            "Sec-Fetch-Site": "same-origin",
-            "Content-Type": "application/x-www-form-urlencoded",
-            "Content-Length": str(len(body)),
-        }
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.send("POST", f"/{self.server.word}/{place}", {**usual, **given}, body)
-
-    def follow(self, reply: tuple[int, Any, str]) -> str:
-        """The page after an act."""
-        assert reply[0] == 303, reply
-        status, _, page = self.send("GET", reply[1]["Location"], {})
-        assert status == 200
-        return page
-
-
-@contextmanager
-def desk(path: Path, by: str = "Anna de Vries") -> Iterator[Visitor]:
-    server = DeskServer(path, by)
-    thread = threading.Thread(target=server.serve, name=by, daemon=True)
-    thread.start()
-    visitor = Visitor(server)
-    visitor.open()
-    try:
-        yield visitor
-    finally:
-        server.over = True
-        thread.join(10)
-        server.end()
 
 
 @pytest.fixture
@@ -402,37 +328,15 @@ def test_it_closes_by_hand_and_after_half_an_hour(site, monkeypatch):
             DeskServer(site.path, name)
 
 
-def test_a_failure_shows_nothing_of_it(anna, monkeypatch, capfd):
-    def broken(*_: object) -> None:
-        raise RuntimeError("P17 has tumour X")
+def broken(*_: object) -> None:
+    raise RuntimeError("P17 has tumour X")
 
+
+def test_a_failure_shows_nothing_of_it(anna, monkeypatch, capfd):
     monkeypatch.setattr("federation.site.desk_acts.Acts.forms", broken)
     status, _, page = anna.get("start")
     assert (status, "P17" in page) == (500, False)
     assert "P17" not in capfd.readouterr().err
-
-
-def test_the_gate_keeps_few_forms_and_does_an_act_once():
-    gate = Gate()
-    first = gate.new_form()
-    done: list[int] = []
-
-    def act() -> str:
-        done.append(1)
-        return f"form/{len(done)}"
-
-    threads = [threading.Thread(target=gate.once, args=(first, act)) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert done == [1]
-    keys = [gate.new_form() for _ in range(MOST_FORMS)]
-    with pytest.raises(Refused):
-        gate.once(first, act)
-    with pytest.raises(ZeroDivisionError):
-        gate.once(keys[0], lambda: str(1 / 0))
-    assert gate.once(keys[0], act) == "form/2", "what failed can be sent again"
 
 
 def test_the_command_prints_the_address_and_ends_when_the_desk_closes(site):
