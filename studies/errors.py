@@ -36,6 +36,27 @@ CODES: Final[Mapping[str, str]] = {
     "bad_identifier": (
         "This is not how a number of this register is written. Copy it from the register."
     ),
+    "fresh_needed": (
+        "A signature asks for your password and code again. Confirm that it is you, then sign."
+    ),
+    "wrong_role": "Your role does not do this for this hospital or study. Ask who has the role.",
+    "own_document": "Whoever put a document here does not sign it. Ask another board member.",
+    "own_proposal": "Whoever proposed a study does not decide about it. Ask somebody else.",
+    "not_pdf": "Only whole PDF files are kept. Save the document as PDF and send that.",
+    "document_too_large": "A document is at most 8 MB. Save it smaller, or split it.",
+    "document_exists": "This version is here already. Give the new document a new version.",
+    "bad_document": (
+        "A document needs a name and a version of at most 20 letters, digits, points or dashes. "
+        "Give both."
+    ),
+    "document_altered": (
+        "The document is not the one that was shown. Read it again; if it stays, tell the network "
+        "office."
+    ),
+    "document_outdated": (
+        "There is a newer version, or this one does not hold today. Sign the newest one."
+    ),
+    "count_missing": "The group has not seen a count of patients yet. Release one first.",
     "bad_tumour": (
         "Tumour types are ICD-10 codes or ranges such as C50 or C18-C20, no two over each other. "
         "Give them so."

@@ -209,6 +209,8 @@ class Participation(Base):
     __table_args__ = (
         UniqueConstraint("study", "institution"),
         CheckConstraint(_one_of("state", PARTICIPATION_STATES), name="state"),
+        Index("ix_participation_study_state", "study", "state", "since"),
+        Index("ix_participation_since", "since"),
     )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)

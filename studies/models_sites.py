@@ -165,6 +165,7 @@ class CommitteeDecision(Base):
     body: Mapped[str] = mapped_column(String(12))
     reference: Mapped[str] = mapped_column(String(60))
     outcome: Mapped[str] = mapped_column(String(10))
+    conditions: Mapped[list[str]] = mapped_column(Json, default=list)
     decided_on: Mapped[date] = mapped_column(Date)
     recorded_at: Mapped[datetime] = mapped_column(UtcTime)
     by: Mapped[str] = mapped_column(PERSON)

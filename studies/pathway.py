@@ -242,6 +242,7 @@ class Pathway:
 
     kind: str
     steps: tuple[Step, ...]
+    gone: frozenset[str] = frozenset()
 
     def step(self, code: str) -> Step:
         """The step of a state; one that this road leaves out is given as the table has it."""
@@ -252,7 +253,15 @@ class Pathway:
         return any(step.code == code for step in self.steps)
 
     def next_from(self, state: str) -> tuple[Step, ...]:
-        """The steps that may follow a state, in the order of the road."""
+        """The steps that may follow a state, in the order of the road.
+
+        A hospital may stand in a step that its network left out later; it goes on from there.
+        """
+        if state in self.gone:
+            there = self.gone - {state}
+            return tuple(
+                s for s in self.steps if state in _follows(BY_CODE[s.code], there, self.kind)
+            )
         return tuple(step for step in self.steps if state in step.follows)
 
     def allows(self, state: str, to: str) -> bool:
@@ -270,9 +279,10 @@ class Pathway:
         # With the VGO and the contract in either order, the one that came first leads to the other.
         return next(iter(later or usual), None)
 
-    def reaches(self, state: str, to: str) -> bool:
-        """Whether some road leads from one state to the other."""
-        seen, ahead = {state}, [state]
+    def leads(self, state: str, to: str) -> bool:
+        """Whether some road leads from one state to another one, or back to it."""
+        seen: set[str] = set()
+        ahead = [state]
         while ahead:
             for step in self.next_from(ahead.pop()):
                 if step.code not in seen:
@@ -347,7 +357,7 @@ def _pathway(kind: str, left_out: frozenset[str]) -> Pathway:
         for step in STEPS
         if step.code not in gone
     )
-    return Pathway(kind, tuple(steps))
+    return Pathway(kind, tuple(steps), gone)
 
 
 def _follows(step: Step, gone: frozenset[str], kind: str) -> frozenset[str]:

@@ -15,13 +15,13 @@ from studies.models_sites import (
     CommitteeDecision,
     Signature,
     SiteAnnex,
-    SiteCondition,
     SitePlan,
     StudyDocument,
 )
 from studies.pathway import MILESTONES, Step
 from studies.reading import get_participation
 from studies.site_facts import (
+    ConditionLine,
     annexes_of,
     conditions_of,
     documents_of,
@@ -87,7 +87,7 @@ class SiteCard:
     task: NextTask | None
     milestones: Mapping[str, date]
     annexes: tuple[SiteAnnex, ...]
-    conditions: tuple[SiteCondition, ...]
+    conditions: tuple[ConditionLine, ...]
     decision: CommitteeDecision | None
     documents: tuple[DocumentLine, ...]
     versions: tuple[VersionLine, ...]
@@ -106,6 +106,7 @@ def site_card(session: Session, study: str, institution: str, now: datetime) -> 
     steps = taken(part.steps)
     lines = version_lines(session, part, now.date())
     facts = facts_of(session, part, now, steps=steps, lines=lines)
+    decision = last_decision(session, study)
     return SiteCard(
         study=part.of_study,
         part=part,
@@ -117,8 +118,8 @@ def site_card(session: Session, study: str, institution: str, now: datetime) -> 
         task=next_task(facts),
         milestones=milestones_of(session, part),
         annexes=tuple(annexes_of(session, part)),
-        conditions=tuple(conditions_of(session, part)),
-        decision=last_decision(session, study),
+        conditions=conditions_of(session, part, decision),
+        decision=decision,
         documents=_documents(session, part, now.date()),
         versions=lines,
         may_enrol=may_enrol(session, part, now),
@@ -160,7 +161,7 @@ def _bar(
             place = "now"
         elif step.code in reached:
             place = "done"
-        elif not facts.pathway.reaches(part.state, step.code):
+        elif not facts.pathway.leads(part.state, step.code):
             place = "passed"
         line.append(BarStep(step, place, planned.get(step.code), reached.get(step.code)))
     return tuple(line)

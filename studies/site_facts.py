@@ -1,11 +1,13 @@
 """Gathers what the guards of a hospital's steps ask about, from the database."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from studies import agreements
 from studies.guards import SiteFacts
 from studies.models import Network, Participation, Study
 from studies.models_sites import (
@@ -21,6 +23,7 @@ from studies.site_steps import Taken, held_from, since_invited, taken
 from studies.versions import VersionLine, in_use, version_lines
 
 BOARD = "board"
+COMMITTEE, CONTRACT = "committee", "contract"
 
 
 def road_of_study(session: Session, study: Study) -> Pathway:
@@ -51,15 +54,44 @@ def annexes_of(session: Session, part: Participation) -> list[SiteAnnex]:
     )
 
 
-def conditions_of(session: Session, part: Participation) -> list[SiteCondition]:
-    """The conditions of contract and committee, in their order."""
-    return list(
+@dataclass(frozen=True)
+class ConditionLine:
+    """A condition of the contract or of the committee, and since when it is met, if it is."""
+
+    source: str
+    number: int
+    words: str
+    met: date | None
+    met_by: str | None
+
+
+def conditions_of(
+    session: Session, part: Participation, decision: CommitteeDecision | None
+) -> tuple[ConditionLine, ...]:
+    """The conditions of the last decision, then those of the contract.
+
+    A condition of the committee holds for every hospital; each meets it for itself. When a later
+    decision says something else under the same number, it is open again.
+    """
+    rows = list(
         session.scalars(
             select(SiteCondition)
             .where(SiteCondition.participation_id == part.id)
-            .order_by(SiteCondition.source, SiteCondition.number)
+            .order_by(SiteCondition.number)
         )
     )
+    met = {(row.number, row.words): row for row in rows if row.source == COMMITTEE}
+    lines = []
+    for number, words in enumerate(decision.conditions if decision else (), start=1):
+        row = met.get((number, words))
+        met_on, met_by = (row.met, row.met_by) if row else (None, None)
+        lines.append(ConditionLine(COMMITTEE, number, words, met_on, met_by))
+    lines += [
+        ConditionLine(CONTRACT, row.number, row.words, row.met, row.met_by)
+        for row in rows
+        if row.source == CONTRACT
+    ]
+    return tuple(lines)
 
 
 def documents_of(session: Session, part: Participation) -> list[StudyDocument]:
@@ -158,10 +190,17 @@ def facts_of(
         vgo=signed(documents, signatures, "vgo", part.institution, day),
         contract=signed(documents, signatures, "contract", part.institution, day),
         decision=None if decision is None else decision.outcome,
-        conditions_open=sum(row.met is None for row in conditions_of(session, part)),
+        conditions_open=sum(line.met is None for line in conditions_of(session, part, decision)),
         milestones=milestones_of(session, part),
         in_force={line.kind: line.version for line in lines if line.in_force},
         in_use=in_use(lines),
-        agreement=None,
+        agreement=_agreement(session, part, now),
         archive_until=part.archive_until,
     )
+
+
+def _agreement(session: Session, part: Participation, now: datetime) -> bool | None:
+    study = part.of_study
+    if not study.asks_data:
+        return None
+    return agreements.valid_for(session, study.network, part.institution, now)

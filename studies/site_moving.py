@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from studies import agreements
 from studies.actor import Actor
 from studies.errors import StudiesError
 from studies.events import announce
@@ -13,32 +13,13 @@ from studies.guards import missing
 from studies.models import Participation, ParticipationStep, Study
 from studies.pathway import Pathway
 from studies.reading import list_institutions
+from studies.site_change import begin_change
 from studies.site_facts import facts_of, road_of_study
 from studies.site_steps import taken
 from studies.states import NOTE_CODES
 from studies.study_state import refresh
 
 TAKEN_OVER = "taken_over"
-
-
-def begin_change(session: Session, part: Participation, expected: int | None) -> None:
-    """Count one more change of a hospital's part, or refuse.
-
-    `expected` is the version that the caller was shown. Two at once: the database lets one through.
-    Raises StudiesError `changed_meanwhile` with both versions.
-    """
-    seen = part.version if expected is None else expected
-    session.flush()
-    found = session.execute(
-        update(Participation)
-        .where(Participation.id == part.id, Participation.version == seen)
-        .values(version=seen + 1)
-        .execution_options(synchronize_session=False)
-    )
-    changed = getattr(found, "rowcount", 0)
-    session.refresh(part)
-    if not changed:
-        raise StudiesError("changed_meanwhile", versions=(seen, part.version))
 
 
 def invite(
@@ -193,9 +174,12 @@ def take_over(
 ) -> list[Participation]:
     """Write what happened before the hub knew: per institution its states and when they began.
 
-    The order of steps is checked against the road; what a step asks for is not, because it was
-    judged elsewhere, and every step says so ("taken_over"). All or nothing. Raises StudiesError
-    `not_a_member`, `name_taken`, `step_not_allowed`, `in_the_future`, `before_last_step`.
+    Each state must be reachable from the one before by the road, with or without the steps between;
+    what a step asks for was judged elsewhere, and every step says so ("taken_over"). Only the
+    agreement for queries is looked at, because data are asked at once. All or nothing.
+
+    Raises StudiesError `not_a_member`, `name_taken`, `step_not_allowed`, `in_the_future`,
+    `before_last_step`, `not_ready` (agreement).
     """
     members = {member.slug for member in list_institutions(session, study.network, now)}
     there = {part.institution for part in study.participations}
@@ -206,12 +190,12 @@ def take_over(
             raise StudiesError("not_a_member")
         if institution in there:
             raise StudiesError("name_taken")
-        if not history or history[0][0] != "invited":
+        if not history:
             raise StudiesError("step_not_allowed")
         part = Participation(
             study=study.slug,
             institution=institution,
-            state="invited",
+            state=history[0][0],
             since=history[0][1],
             contact=(contacts or {}).get(institution, ""),
             note_code=TAKEN_OVER,
@@ -221,15 +205,35 @@ def take_over(
         parts.append(part)
     session.flush()
     for part in parts:
-        announce(
-            session,
-            actor=actor,
-            action="participation.taken_over",
-            about=f"study:{study.slug}",
-            facts={"institution": part.institution, "state": part.state, "steps": len(part.steps)},
-        )
+        _check_agreement(session, part, now)
+        _announce_taken_over(session, part, actor)
     refresh(session, study)
     return parts
+
+
+def take_over_step(
+    session: Session,
+    part: Participation,
+    to: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    at: datetime,
+    expected: int | None = None,
+) -> Participation:
+    """The same for a hospital that is in the study already: a later state that it has reached.
+
+    Raises StudiesError `changed_meanwhile`, `step_not_allowed`, `in_the_future`,
+    `before_last_step`, `not_ready` (agreement).
+    """
+    begin_change(session, part, expected)
+    road = road_of_study(session, part.of_study)
+    _replay(part, [(to, at)], road, now, actor)
+    _check_agreement(session, part, now)
+    session.flush()
+    _announce_taken_over(session, part, actor)
+    refresh(session, part.of_study)
+    return part
 
 
 def _replay(
@@ -239,17 +243,18 @@ def _replay(
     now: datetime,
     actor: Actor,
 ) -> None:
-    for number, (state, at) in enumerate(history, start=1):
+    for state, at in history:
         if at > now:
             raise StudiesError("in_the_future")
         if at < part.since:
             raise StudiesError("before_last_step")
-        if number > 1 and not road.allows(part.state, state):
+        new = not part.steps
+        if not road.has(state) or not (new or road.leads(part.state, state)):
             raise StudiesError("step_not_allowed")
-        part.state, part.since = state, at
+        part.state, part.since, part.note_code = state, at, TAKEN_OVER
         part.steps.append(
             ParticipationStep(
-                number=number,
+                number=max((step.number for step in part.steps), default=0) + 1,
                 state=state,
                 at=at,
                 recorded_at=now,
@@ -257,6 +262,24 @@ def _replay(
                 note_code=TAKEN_OVER,
             )
         )
+
+
+def _check_agreement(session: Session, part: Participation, now: datetime) -> None:
+    study = part.of_study
+    if part.state != "open" or not study.asks_data:
+        return
+    if not agreements.valid_for(session, study.network, part.institution, now):
+        raise StudiesError("not_ready", missing=("agreement",))
+
+
+def _announce_taken_over(session: Session, part: Participation, actor: Actor) -> None:
+    announce(
+        session,
+        actor=actor,
+        action="participation.taken_over",
+        about=f"study:{part.study}",
+        facts={"institution": part.institution, "state": part.state, "steps": len(part.steps)},
+    )
 
 
 def write_step(

@@ -68,6 +68,8 @@ def upgrade() -> None:
         sa.Column("void", sa.Boolean(), server_default=sa.false(), nullable=False),
     )
     _put_back()
+    op.create_index("ix_participation_study_state", "participation", ["study", "state", "since"])
+    op.create_index("ix_participation_since", "participation", ["since"])
     op.add_column("network", sa.Column("pathways", sa.Text(), server_default="{}", nullable=False))
     op.add_column(
         "study", sa.Column("kind", sa.String(length=10), server_default="data", nullable=False)
@@ -284,6 +286,7 @@ def _of_the_study() -> None:
         sa.Column("body", sa.String(length=12), nullable=False),
         sa.Column("reference", sa.String(length=60), nullable=False),
         sa.Column("outcome", sa.String(length=10), nullable=False),
+        sa.Column("conditions", sa.Text(), nullable=False),
         sa.Column("decided_on", sa.Date(), nullable=False),
         sa.Column("recorded_at", sa.BigInteger(), nullable=False),
         sa.Column("by", sa.String(length=64), nullable=False),

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
+from itertools import product
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ from studies.actor import SYSTEM, Actor
 from studies.errors import StudiesError
 from studies.events import announced
 from studies.models import Study
-from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
 from studies.pathway import pathway
+from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
 from studies.states import PARTICIPATION_STATES
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
@@ -166,18 +167,17 @@ def test_inviting(session: Session) -> None:
             studies.invite_institution(session, study, institution, actor=SYSTEM, now=NOW, at=at)
 
 
-@pytest.mark.parametrize("state", PARTICIPATION_STATES)
-@pytest.mark.parametrize("to", PARTICIPATION_STATES)
-def test_only_the_steps_of_the_table(session: Session, state: str, to: str) -> None:
+def test_only_the_steps_of_the_table(session: Session) -> None:
     part = studies.get_participation(session, STUDY, "catharina")
-    part.state = state
     given: dict[str, Any] = {"actor": SYSTEM, "now": NOW, "note_code": "no_capacity"}
-    if pathway("data").allows(state, to):
-        studies.move_participation(session, part, to, **given)
-        assert part.state == to
-    else:
-        with refused("step_not_allowed"):
+    for state, to in product(PARTICIPATION_STATES, PARTICIPATION_STATES):
+        part.state = state
+        if pathway("data").allows(state, to):
             studies.move_participation(session, part, to, **given)
+            assert part.state == to
+        else:
+            with refused("step_not_allowed"):
+                studies.move_participation(session, part, to, **given)
 
 
 def test_a_step_keeps_when_who_and_why(session: Session) -> None:
