@@ -122,11 +122,14 @@ class StatementForm:
             ),
         )
 
+    def mac(self, handle: str, at: int, act: str, key: bytes) -> bytes:
+        """As `Statement.mac`. at: milliseconds."""
+        canonical = self.before + handle.encode() + self.after + f"{at}\n{act}".encode()
+        return hmac.digest(key, canonical, "sha256")[:MAC_BYTES]
+
     def proved_by(self, handle: str, at: int, act: str, mac: bytes, key: bytes) -> bool:
         """As `Statement.proved_by`. at: milliseconds."""
-        canonical = self.before + handle.encode() + self.after + f"{at}\n{act}".encode()
-        found = hmac.digest(key, canonical, "sha256")[:MAC_BYTES]
-        return hmac.compare_digest(found, mac)
+        return hmac.compare_digest(self.mac(handle, at, act, key), mac)
 
 
 Prove = Callable[[Statement], Mapping[str, Any] | None]

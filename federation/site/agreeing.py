@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from consent.evidence import Act, Evidence
-from consent.proof import LETTER, Prove, Statement, letter_prover
+from consent.proof import LETTER, Prove, Statement, StatementForm, letter_prover
 from consent.rule import SELF
 from consent.text_id import content_id
 from federation.site.directory import DATABASE_FILE
-from federation.site.pseudonyms import Handles, handle_text
+from federation.site.pseudonyms import HANDLE_BYTES, Handles, handle_text
 from federation.site.store import milliseconds, open_store, transaction
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -87,40 +87,38 @@ def all_agree(
     handles, granted: (n,), in the same order; one act per patient and study. The text they agree on
     asks for those columns and nothing else.
     """
-    raw = [handle.tobytes() for handle in handles.reshape(-1, 1)]
+    data = handles.tobytes()
+    raw = [data[n : n + HANDLE_BYTES] for n in range(0, len(data), HANDLE_BYTES)]
     keys = letters_for(site, raw, at)
     items: dict[str, list[str]] = {}
     for study, item in columns:
         items.setdefault(study, []).append(item)
     texts = [(study, {"items": sorted(yes)}) for study, yes in items.items()]
-    ids = {study: content_id(study, text) for study, text in texts}
-    acts: list[Act] = []
+    said = [(study, content_id(study, text), tuple(text["items"])) for study, text in texts]
+    forms = [StatementForm.of(_statement(network, slug, at, *each)) for each in said]
+    moment, acts = milliseconds(at), []
     for place in np.flatnonzero(granted).tolist():
         code, key = keys[raw[place]]
-        for number, (study, yes) in enumerate(items.items()):
-            statement = Statement(
-                network=network,
-                site=slug,
-                handle=handle_text(raw[place]),
-                party=SELF,
-                study=study,
-                text_version=ids[study],
-                yes=tuple(sorted(yes)),
-                at=at,
-                act=f"{place:024x}{number:08x}",
-            )
-            acts.append(
-                Act(
-                    handle=place,
-                    study=study,
-                    text=ids[study],
-                    party=SELF,
-                    kind=LETTER,
-                    yes=statement.yes,
-                    at=milliseconds(at),
-                    act=statement.act,
-                    by=code,
-                    mac=statement.mac(key),
-                )
-            )
+        whose = handle_text(raw[place])
+        for number, ((study, text, yes), form) in enumerate(zip(said, forms, strict=True)):
+            act = f"{place:024x}{number:08x}"
+            mac = form.mac(whose, moment, act, key)
+            acts.append(Act(place, study, text, SELF, LETTER, yes, moment, act, code, mac))
     return Evidence(acts, texts=texts)
+
+
+def _statement(
+    network: str, site: str, at: datetime, study: str, text: str, yes: tuple[str, ...]
+) -> Statement:
+    """Without handle and act."""
+    return Statement(
+        network=network,
+        site=site,
+        handle="",
+        party=SELF,
+        study=study,
+        text_version=text,
+        yes=yes,
+        at=at,
+        act="",
+    )
