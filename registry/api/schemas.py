@@ -22,6 +22,13 @@ class Problem(Schema):
     detail = fields.String(required=True, metadata={"description": "For people."})
     where = fields.String(metadata={"description": "JSON path in what was sent."})
     terms = fields.List(fields.String())
+    missing = fields.List(fields.String(), metadata={"description": "Guards that are not met."})
+    faults = fields.List(fields.String(), metadata={"description": "Sums that do not add up."})
+    versions = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        metadata={"description": "The version that was shown, and the one that is there now."},
+    )
     errors = fields.Dict(keys=fields.String())
     request = fields.String()
 

@@ -25,6 +25,7 @@ from schemathesis.checks import (
 )
 from schemathesis.generation import GenerationMode
 
+from consent import joining
 from consent import service as consent
 from consent.models import Receipt
 from consent.tree_heads import sign_head
@@ -34,10 +35,15 @@ from federation.runs import service as runs
 from registry.accounts import service as accounts
 from registry.accounts.models import Account
 from registry.transaction import unit_of_work
+from studies import screening
 from studies.actor import SYSTEM
+from studies.events import announce
+from studies.models import Institution, Membership, Study
+from studies.participant_numbers import settle_prefix
+from studies.reading import get_participation
 from studies.seeds.oncozon import ONCOZON
 
-from .conftest import NOW, OWN, QUERY
+from .conftest import NOW, OTHER_SITE, OWN, QUERY, SITE
 
 CHECKS = [
     not_a_server_error,
@@ -47,6 +53,10 @@ CHECKS = [
     unsupported_method,
 ]
 EXAMPLES = 5
+NEWCOMER = "nieuw"
+COLLEAGUE = "00000000-0000-4000-8000-000000000001"
+_STUDY = "/api/v1/studies/{study}"
+_PERSON = f"POST {_STUDY}/participants/{{pseudonym}}"
 Given = Mapping[str, Mapping[str, Any]]
 
 _LOOKING = {
@@ -69,6 +79,26 @@ ONLY: Mapping[str, set[str]] = {
         "POST /api/v1/queries/{query_id}/refuse",
         "GET /api/v1/studies/{study}/coverage",
     },
+    "coordinator": _LOOKING
+    | {
+        "GET /api/v1/studies/{study}/coverage",
+        "GET /api/v1/studies/{study}/sites",
+        "POST /api/v1/studies/{study}/sites",
+        "GET /api/v1/studies/{study}/sites/{site}",
+        "POST /api/v1/studies/{study}/sites/{site}/moves",
+        "GET /api/v1/studies/{study}/accrual",
+        "GET /api/v1/studies/{study}/start-up",
+        "GET /api/v1/studies/{study}/consort",
+        "GET /api/v1/studies/{study}/screening",
+        "GET /api/v1/studies/{study}/sites/{site}/screening/{month}",
+        "PUT /api/v1/studies/{study}/sites/{site}/screening/{month}",
+        "GET /api/v1/studies/{study}/participants",
+        "POST /api/v1/studies/{study}/participants",
+        "GET /api/v1/studies/{study}/participants/{pseudonym}",
+        "POST /api/v1/studies/{study}/participants/{pseudonym}/moves",
+        "POST /api/v1/studies/{study}/participants/{pseudonym}/milestones",
+        "POST /api/v1/studies/{study}/participants/{pseudonym}/departure",
+    },
     "mine": {
         "GET /api/v1/me/choices",
         "GET /api/v1/me/state",
@@ -89,6 +119,17 @@ ONLY: Mapping[str, set[str]] = {
     },
 }
 PEOPLE = ("nobody", *ONLY)
+CLOSED = frozenset().union(*ONLY.values())
+PASSERS_BY = ("nobody", "mine")
+OUTSIDERS = ("nobody", "researcher")
+
+
+def sends(name: str, label: str) -> bool:
+    """An open route is tried by a stranger and a patient, a closed one by whom it is for and two
+    who may be strangers to it. Every role on every route is the authorization matrix's."""
+    if label not in CLOSED:
+        return name in PASSERS_BY
+    return name in OUTSIDERS or label in ONLY.get(name, ())
 
 
 @dataclass
@@ -117,15 +158,16 @@ def test_the_api_is_what_its_document_says(
     for result in schema.get_all_operations():
         operation = result.ok()
         labels.add(operation.label)
+        senders = {name: callers[name] for name in PEOPLE if sends(name, operation.label)}
         for mode, values in ways(operation, known.of(operation.label)):
             made = operation.as_strategy(generation_mode=mode, **values)
-            for name, status in send_all(made, callers):
+            for name, status in send_all(made, senders):
                 answered.add((name, operation.label, status))
     # The requests must get past the door, or nothing was tested.
-    closed = set().union(*ONLY.values())
     for name in PEOPLE:
         reached = {label for who, label, status in answered if who == name and status < 300}
-        missed = ((labels - closed) | ONLY.get(name, set())) ^ reached
+        public = labels - CLOSED if name in PASSERS_BY else set()
+        missed = (public | ONLY.get(name, set())) ^ reached
         assert not missed, (name, [each for each in sorted(answered) if each[1] in missed])
 
 
@@ -144,6 +186,7 @@ class Known:
     """Values with which an operation finds something; a few questions to decide on."""
 
     def __init__(self, factory: Any, world: Any) -> None:
+        self._participants: dict[str, str] = {}
         with unit_of_work(factory, SYSTEM) as session:
             account = session.get_one(Account, world.accounts["researcher"])
             by = accounts.actor_of(account, NOW)
@@ -160,9 +203,13 @@ class Known:
             sign_head(session, head_signer(SigningKey.generate(), NOW), ONCOZON.slug, NOW)
             text = consent.text_for(session, OWN, NOW)
             size = session.get_one(Receipt, world.receipts["mine"]).tree_size
+            self._versions = self._hospitals_and_people(session, str(text.number))
         self._paths = {
             "query_id": world.runs[OWN],
             "study": OWN,
+            "site": SITE,
+            "month": "2026-02",
+            "pseudonym": "HT-0001",
             "receipt_id": world.receipts["mine"],
             "consent_id": world.receipts["mine"],
             "text": text.id,
@@ -186,7 +233,41 @@ class Known:
             },
             "POST /api/v1/me/withdrawals": {"study": OWN, "language": "nl"},
             "POST /api/v1/me/objections": {"everything": False, "language": "nl"},
+            f"POST {_STUDY}/sites": {"site": NEWCOMER},
+            f"POST {_STUDY}/sites/{{site}}/moves": {"to": "on_hold", "reason": "no_capacity"},
+            f"PUT {_STUDY}/sites/{{site}}/screening/{{month}}": {},
+            f"POST {_STUDY}/participants": {
+                "site": OTHER_SITE,
+                "pseudonym": "HT-0009",
+                "form": {"signed_on": NOW.date().isoformat(), "text": str(text.number)},
+            },
+            f"{_PERSON}/moves": {"to": "eligible"},
+            f"{_PERSON}/milestones": {"milestone": "screened"},
+            f"{_PERSON}/departure": {"way": "data_all"},
         }
+
+    def _hospitals_and_people(self, session: Any, text: str) -> Mapping[str, str]:
+        """A hospital to invite, and a participant for each act; the version of what is changed."""
+        study = session.get_one(Study, OWN)
+        session.add(Institution(slug=NEWCOMER, name="Nieuw", kind="general", city="Ergens"))
+        session.flush()
+        session.add(Membership(network=study.network, institution=NEWCOMER, since=NOW))
+        announce(session, actor=SYSTEM, action="network.changed", about=f"network:{study.network}")
+        settle_prefix(session, study, "HT", actor=SYSTEM, now=NOW)
+        versions = {
+            f"POST {_STUDY}/sites/{{site}}/moves": get_participation(session, OWN, SITE).version,
+            f"PUT {_STUDY}/sites/{{site}}/screening/{{month}}": screening.record(
+                session, study, SITE, "2026-02", screening.Counts(), actor=SYSTEM, now=NOW
+            ).version,
+        }
+        form = joining.SignedForm(NOW.date(), text, COLLEAGUE)
+        for number, act in enumerate(("moves", "milestones", "departure"), start=1):
+            made = joining.enter(
+                session, OWN, OTHER_SITE, f"HT-000{number}", form, actor=SYSTEM, now=NOW
+            )
+            versions[f"{_PERSON}/{act}"] = made.version
+            self._participants[act] = made.pseudonym
+        return {label: f'"v{version}"' for label, version in versions.items()}
 
     def of(self, label: str) -> dict[str, Any]:
         """What is known for this operation: parts of the path, query and body."""
@@ -194,9 +275,14 @@ class Known:
         for act, run in self._decided.items():
             if label.endswith(f"/{act}"):
                 path["query_id"] = run
+        for act, pseudonym in self._participants.items():
+            if label.endswith(f"/participants/{{pseudonym}}/{act}"):
+                path["pseudonym"] = pseudonym
         # A key of its own: one that was used for something else is a conflict, as it should be.
         acts = "POST /api/v1/me/" in label
-        key = {"Idempotency-Key": uuid5(NAMESPACE_URL, label).hex} if acts else None
+        key = {"Idempotency-Key": uuid5(NAMESPACE_URL, label).hex} if acts else {}
+        if label in self._versions:
+            key["If-Match"] = self._versions[label]
         found = {
             "path_parameters": path,
             "query": self._queries.get(label),
