@@ -23,8 +23,10 @@ from studies.events import announce
 from studies.forecast import Forecast, Recruiting, forecast
 from studies.models import Institution, Participation, Study
 from studies.models_participants import AccrualPlan, Participant
+from studies.models_sites import SitePlan
 
 SMALLEST_PUBLIC: Final = 10
+_STILL_TO_OPEN: Final = frozenset({*open_time.BEFORE_OPEN, "on_hold"})
 MOST: Final = 100_000
 
 
@@ -86,7 +88,8 @@ def accrual(session: Session, study: Study, now: datetime) -> Accrual:
     whole = _whole_plan(plans)
     target = whole[-1][1] if whole else None
     n = sum(len(each) for each in days.values())
-    found, why = _forecast(study, parts, days, n, target, now, max(ends, default=None))
+    planned = _planned_openings(session, study.slug)
+    found, why = _forecast(study, parts, planned, days, n, target, now, max(ends, default=None))
     expected = dict(zip(parts, found.rates, strict=True)) if found else {}
     periods = {site: open_time.open_stays(part, now) for site, part in parts.items()}
     every = sorted(day for each in days.values() for day in each)
@@ -183,6 +186,7 @@ def _days_by_site(session: Session, study: str, now: datetime) -> dict[str, list
 def _forecast(
     study: Study,
     parts: Mapping[str, Participation],
+    planned: Mapping[str, date],
     days: Mapping[str, Sequence[date]],
     n: int,
     target: int | None,
@@ -197,7 +201,7 @@ def _forecast(
         Recruiting(
             n=len(days.get(site, ())),
             months=open_time.months(open_time.open_stays(part, now), now),
-            opens_in=0.0 if part.state == open_time.OPEN else None,
+            opens_in=_opens_in(part, planned.get(part.id), now.date()),
         )
         for site, part in parts.items()
     ]
@@ -212,6 +216,25 @@ def _forecast(
         planned_end=planned_end,
     )
     return found, None if found else "nobody_yet"
+
+
+def _opens_in(part: Participation, planned: date | None, today: date) -> float | None:
+    """In how many months a hospital recruits; None for one that is not open and names no day."""
+    if part.state == open_time.OPEN:
+        return 0.0
+    if planned is None or part.state not in _STILL_TO_OPEN:
+        return None
+    return max((planned - today) / open_time.MONTH, 0.0)
+
+
+def _planned_openings(session: Session, study: str) -> dict[str, date]:
+    """Per hospital's part the day on which it plans to open."""
+    rows = session.execute(
+        select(SitePlan.participation_id, SitePlan.planned)
+        .join(Participation, Participation.id == SitePlan.participation_id)
+        .where(Participation.study == study, SitePlan.step == open_time.OPEN)
+    )
+    return {part: day for part, day in rows}
 
 
 # -- plans ------------------------------------------------------------------------------------

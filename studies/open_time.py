@@ -10,8 +10,15 @@ from typing import Final
 
 from studies.models import Participation
 from studies.site_steps import taken
+from studies.states import PARTICIPATION_ENDED, PARTICIPATION_STATES
 
 OPEN: Final = "open"
+BEFORE_OPEN: Final[tuple[str, ...]] = tuple(
+    state
+    for state in PARTICIPATION_STATES[: PARTICIPATION_STATES.index(OPEN)]
+    if state not in PARTICIPATION_ENDED
+)
+"""The states that a hospital passes before it is open, in the order of the road."""
 MONTH: Final = timedelta(days=30.4375)
 """A month of 365.25 / 12 days."""
 

@@ -8,21 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from statistics import median
-from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from studies import open_time
 from studies.models import Institution, Participation, Study
-from studies.states import PARTICIPATION_ENDED, PARTICIPATION_STATES
-
-BEFORE_OPEN: Final[tuple[str, ...]] = tuple(
-    state
-    for state in PARTICIPATION_STATES[: PARTICIPATION_STATES.index(open_time.OPEN)]
-    if state not in PARTICIPATION_ENDED
-)
-"""The states that a hospital passes before it is open, in the order of the road."""
+from studies.open_time import BEFORE_OPEN
+from studies.states import PARTICIPATION_ENDED
 
 
 @dataclass(frozen=True)
