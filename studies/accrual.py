@@ -100,7 +100,7 @@ def accrual(session: Session, study: Study, now: datetime) -> Accrual:
         n=n,
         target=target,
         planned=planned_on(whole, today) if whole else None,
-        curve=tuple(zip(every, accumulate(1 for _ in every), strict=True)),
+        curve=tuple(dict(zip(every, accumulate(1 for _ in every), strict=True)).items()),
         plan=whole,
         rate=_per(n, _any_open(periods.values(), now)),
         rate_per_site=_per(n, site_months),
