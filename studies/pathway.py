@@ -376,7 +376,7 @@ def _follows(step: Step, gone: frozenset[str], kind: str) -> frozenset[str]:
         ahead += before & gone - seen
         seen |= before & gone
     if kind == "data" and step.code == "closed":
-        found |= {"invited", "feasibility", "approved"}
+        found |= {"invited", "feasibility", "approved"} - gone
     return frozenset(found)
 
 

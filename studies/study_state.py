@@ -62,7 +62,7 @@ def derive(facts: StudyFacts) -> str:
     finished = "closed" in facts.sites and not taking_part
     if "ended" in facts.events or finished:
         return "completed" if finished else "terminated"
-    if facts.decision == "negative":
+    if facts.decision in ("negative", "withdrawn"):
         return "suspended" if RUNNING & set(facts.sites) else "refused"
     if facts.decision is None and not (facts.kind == "data" and "opened" in facts.events):
         return _before(facts)
