@@ -13,6 +13,7 @@ from registry.api import (
     consent,
     consent_writing,
     fhir,
+    networks,
     participants,
     participation,
     queries,
@@ -51,7 +52,7 @@ def init_app(app: Flask) -> HubApi:
     )
     api = HubApi(app)
     for part in (
-        *(studies, participation, recruitment, participants),
+        *(networks, studies, participation, recruitment, participants),
         *(queries, consent, consent_writing, fhir, records, transparency),
     ):
         api.register_blueprint(part.blueprint, url_prefix=PREFIX)

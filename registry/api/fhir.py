@@ -88,7 +88,7 @@ def search_consents(asked: Mapping[str, str]) -> Response:
 
     A patient needs no parameter; a hospital's system must name one handle in `patient:identifier`.
     """
-    version = _version()
+    version = asked_version()
     subject = _one(current_session(), asked)
     found = [] if subject is None else _export(subject, version).consents()
     return _bundle(found, version)
@@ -103,9 +103,9 @@ def search_consents(asked: Mapping[str, str]) -> Response:
 @blueprint.gives(200, schemas.FhirResource, media=MEDIA)
 def get_consent(consent_id: str) -> Response:
     """One Consent: of an act by the number of its receipt, or the computed one of a study."""
-    version = _version()
+    version = asked_version()
     found = _export(_owner(consent_id), version).consents()
-    return _resource(_named(found, consent_id), version)
+    return resource_answer(_named(found, consent_id), version)
 
 
 @blueprint.get("/fhir/Provenance")
@@ -115,7 +115,7 @@ def get_consent(consent_id: str) -> Response:
 @blueprint.gives(200, schemas.FhirBundle, media=MEDIA)
 def search_provenances(asked: Mapping[str, str]) -> Response:
     """Where each act of one patient comes from, with the signature of its receipt."""
-    version = _version()
+    version = asked_version()
     subject = _one(current_session(), asked)
     found = [] if subject is None else _export(subject, version).provenances()
     if target := asked.get("target"):
@@ -131,9 +131,9 @@ def search_provenances(asked: Mapping[str, str]) -> Response:
 @blueprint.gives(200, schemas.FhirResource, media=MEDIA)
 def get_provenance(consent_id: str) -> Response:
     """Where one act comes from, by the number of its receipt."""
-    version = _version()
+    version = asked_version()
     found = _export(_owner(consent_id), version).provenances()
-    return _resource(_named(found, consent_id), version)
+    return resource_answer(_named(found, consent_id), version)
 
 
 def address() -> str:
@@ -154,7 +154,7 @@ def owner_of_receipt(receipt_id: str) -> tuple[Receipt, Subject]:
     return receipt, subject
 
 
-def _version() -> str:
+def asked_version() -> str:
     """The version of FHIR that the Accept header asks for."""
     accepted = [value for value, quality in request.accept_mimetypes if quality > 0]
     for value in accepted:
@@ -263,7 +263,7 @@ def _named(found: Iterable[Json], consent_id: str) -> Json:
 
 def _bundle(found: list[Json], version: str) -> Response:
     base = f"{address()}/api/v1/fhir"
-    return _resource(
+    return resource_answer(
         {
             "resourceType": "Bundle",
             "type": "searchset",
@@ -282,7 +282,7 @@ def _bundle(found: list[Json], version: str) -> Response:
     )
 
 
-def _resource(resource: Json, version: str) -> Response:
+def resource_answer(resource: Json, version: str) -> Response:
     told = {name: value for name, value in resource.items() if value != []}
     response = Response(json.dumps(told), content_type=f"{MEDIA}; fhirVersion={version}")
     response.headers["Vary"] = "Accept"

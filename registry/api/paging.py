@@ -31,7 +31,7 @@ class Page(Schema):
 
 def page(
     session: Session,
-    wanted: Select[tuple[Row]],
+    wanted: Select[Row],
     name: InstrumentedAttribute[str],
     part: dict[str, Any],
 ) -> tuple[list[Row], dict[str, str]]:
@@ -59,7 +59,7 @@ def _cut(
     if len(rows) <= limit:
         return rows, {}
     rows = rows[:limit]
-    arguments = {**request.args.to_dict(), "after": name(rows[-1]), "limit": limit}
+    arguments: dict[str, Any] = {**request.args, "after": name(rows[-1]), "limit": limit}
     endpoint = request.endpoint or ""
     address = url_for(endpoint, **(request.view_args or {}), **arguments)
     return rows, {"Link": f'<{address}>; rel="next"'}

@@ -55,6 +55,18 @@ class FhirBundle(Schema):
     entry = fields.List(fields.Raw(metadata={"type": "object"}))
 
 
+class FhirCollection(Schema):
+    """A collection: resources that belong together."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    resourceType = fields.String(required=True)
+    type = fields.String(required=True)
+    timestamp = fields.String(required=True)
+    entry = fields.List(fields.Raw(metadata={"type": "object"}), required=True)
+
+
 class DuoTerm(Schema):
     """A term of the Data Use Ontology."""
 

@@ -86,6 +86,7 @@ ONLY: Mapping[str, set[str]] = {
         "POST /api/v1/studies/{study}/sites",
         "GET /api/v1/studies/{study}/sites/{site}",
         "POST /api/v1/studies/{study}/sites/{site}/moves",
+        "GET /api/v1/fhir/ResearchStudy/{study}",
         "GET /api/v1/studies/{study}/accrual",
         "GET /api/v1/studies/{study}/start-up",
         "GET /api/v1/studies/{study}/consort",
@@ -207,6 +208,7 @@ class Known:
         self._paths = {
             "query_id": world.runs[OWN],
             "study": OWN,
+            "network": ONCOZON.slug,
             "site": SITE,
             "month": "2026-02",
             "pseudonym": "HT-0001",

@@ -109,6 +109,28 @@ def test_another_account_with_the_same_key_does_its_own_act(
     assert send(SITES, {"site": "nieuw"}).get_json()["code"] == "name_taken"
 
 
+def test_a_network_on_any_day_and_a_study_in_fhir(
+    browser: FlaskClient, signed_in: SignedIn
+) -> None:
+    assert [each["slug"] for each in browser.get("/api/v1/networks").get_json()] == ["oncozon"]
+    now = browser.get("/api/v1/networks/oncozon").get_json()
+    assert len(now["members"]) == 10
+    less = browser.get(f"/api/v1/networks/oncozon?without={SITE}").get_json()
+    assert (len(less["members"]), less["open_places"]) == (9, now["open_places"] - 1)
+    assert browser.get("/api/v1/networks/oncozon?on=2010-01-01").get_json()["members"] == []
+    assert browser.get("/api/v1/networks/nowhere").status_code == 404
+    groups = browser.get("/api/v1/networks/oncozon/groups").get_json()
+    assert len(groups) == 16
+    assert not {"name"} & {key for group in groups for seat in group["seats"] for key in seat}
+    coordinator = signed_in("coordinator")
+    for version, kind in (("5.0", "ResearchStudy"), ("4.0", "ResearchStudy")):
+        accept = {"Accept": f"application/fhir+json; fhirVersion={version}"}
+        told = coordinator.get(f"/api/v1/fhir/ResearchStudy/{OWN}", headers=accept)
+        assert told.content_type == f"application/fhir+json; fhirVersion={version}"
+        assert told.get_json()["entry"][0]["resource"]["resourceType"] == kind
+    assert coordinator.get(f"/api/v1/fhir/ResearchStudy/{FOREIGN}").status_code == 404
+
+
 def test_counts_of_a_month_and_what_follows_from_them(
     signed_in: SignedIn, form_token: FormToken
 ) -> None:
