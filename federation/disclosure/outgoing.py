@@ -23,6 +23,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+/-]{0,99}")
 _BASE64 = re.compile(r"[A-Za-z0-9_+/-]*={0,2}")
 _NAME = re.compile(r"[ -~]{1,200}")
 _SIGNED = re.compile(r"[A-Za-z0-9_-]{1,200}\.[A-Za-z0-9_-]{1,16000}\.[A-Za-z0-9_-]{1,200}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ITEM = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _SEALED = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+){4}")
 _DTYPES = frozenset({"<i8", "<u8", "<f8", "|u1"})
@@ -185,6 +186,7 @@ _CHECKS: Final[Mapping[str, Check]] = {
     "snapshot": _is_count,
     "policy_sha256": _matches(_HASH),
     "software": _matches(_TOKEN),
+    "again_from": _matches(_DAY),
     "basis": _matches(_SIGNED),
     "replay_of": _is_replay,
 }
@@ -237,6 +239,8 @@ def _is_allowed(reply: Mapping[str, Any], plain_allowed: bool, own_allowed: str 
     if not all(key in _CHECKS and _CHECKS[key](value) for key, value in given.items()):
         return False
     if any(key not in given for key in _NEEDED):
+        return False
+    if "again_from" in given and given.get("code") != "BUDGET":
         return False
     carries = _CARRIES & set(given)
     if given["status"] != "ok":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 from typing import Final
 
@@ -94,8 +95,10 @@ REFUSALS: Final[Mapping[str, Refusal]] = MappingProxyType(
         "BUDGET": Refusal(
             "The number of new questions for this period has been used up.",
             "Het aantal nieuwe vragen voor deze periode is op.",
-            "Earlier questions can be asked again; new ones from the date on the study page.",
-            "Eerdere vragen kunt u opnieuw stellen; nieuwe vanaf de datum op de onderzoekspagina.",
+            "Earlier questions can be asked again; new ones from the day that is named, or with "
+            "other patients.",
+            "Eerdere vragen kunt u opnieuw stellen; nieuwe vanaf de dag die erbij staat, of over "
+            "andere patiënten.",
         ),
         "PAUSED_FOR_UPDATE": Refusal(
             "Questions about this study are paused until the next data release.",
@@ -149,15 +152,19 @@ class Refused(Exception):
     """A hospital's or the hub's "no" to a well-formed question.
 
     `code` is a key of `REFUSALS`. `terms` may only hold names from the codebook or of model terms
-    (MODEL_TOO_RICH, NOT_IN_CATALOGUE): never a count, never a value from data.
+    (MODEL_TOO_RICH, NOT_IN_CATALOGUE): never a count, never a value from data. `again_from`: the
+    day from which the asker may ask something new (BUDGET).
     """
 
-    def __init__(self, code: str, terms: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, code: str, terms: tuple[str, ...] = (), *, again_from: date | None = None
+    ) -> None:
         if code not in REFUSALS:
             raise ValueError(f"{code!r} is not a public refusal code")
         super().__init__(code)
         self.code = code
         self.terms = tuple(terms)
+        self.again_from = again_from
 
     def message(self, lang: str = "en") -> str:
         """Return the public sentence, with the named terms when there are any."""

@@ -7,7 +7,7 @@ comes to the same state, so that after a crash it is rebuilt from the stored rep
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from federation.disclosure import gate
@@ -29,6 +29,7 @@ from federation.query.terms import Terms
 from federation.runs import envelope
 from federation.runs.holding_back import HoldingBack, without_cohort
 from federation.runs.origin import origin
+from federation.runs.refusing import known_names, latest_day
 
 #: The name under which the hub signs and is addressed.
 HUB = "hub"
@@ -257,14 +258,11 @@ class Driver:
         code = first.claims.get("code")
         known = code if isinstance(code, str) and code in REFUSALS else "INTERNAL_REFUSED"
         return self._refused(
-            known, terms=self._known_names(first.claims.get("terms_named")), sites=sorted(refusing)
+            known,
+            terms=known_names(first.claims.get("terms_named"), self.plan.codebook),
+            sites=sorted(refusing),
+            again_from=latest_day(a.claims.get("again_from") for a in refusing.values()),
         )
-
-    def _known_names(self, names: object) -> tuple[str, ...]:
-        """Only names that stand in the codebook: a site's reply is no channel for other text."""
-        allowed = set(self.plan.codebook.variables)
-        named = names if isinstance(names, list) else []
-        return tuple(n for n in named if isinstance(n, str) and _variables_of(n) <= allowed)
 
     def _replay(self) -> Outcome | None:
         earlier = [
@@ -362,7 +360,11 @@ class Driver:
         return origin(self.plan, replies, released_at)
 
     def _refused(
-        self, code: str, terms: tuple[str, ...] = (), sites: list[str] | None = None
+        self,
+        code: str,
+        terms: tuple[str, ...] = (),
+        sites: list[str] | None = None,
+        again_from: date | None = None,
     ) -> Outcome:
         nameable = self.plan.terms.protection == "none" or code in envelope.NOT_ABOUT_PATIENTS
         answered = sum(answer.status != "refused" for answer in self._answers.values())
@@ -372,12 +374,13 @@ class Driver:
         return Outcome(
             "refused",
             envelope.withheld(
-                self.plan.run_id, "refused", code, self.plan.query, sites=report, names=terms
+                self.plan.run_id,
+                "refused",
+                code,
+                self.plan.query,
+                sites=report,
+                names=terms,
+                again_from=again_from if code == "BUDGET" else None,
             ),
             code=code,
         )
-
-
-def _variables_of(term: str) -> set[str]:
-    """The variables behind a term name such as ``age:hormone[yes]``."""
-    return {part.partition("[")[0] for part in term.split(":")}

@@ -1,7 +1,7 @@
 """The answer to a query as query.md ``Result`` says it: released, refused or insufficient."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import Any
@@ -128,14 +128,18 @@ def withheld(
     *,
     sites: Mapping[str, Any],
     names: Sequence[str] = (),
+    again_from: date | None = None,
 ) -> dict[str, Any]:
     """The envelope when nothing is released: ``refused``, ``insufficient``, ``failed`` ….
 
-    ``names`` are codebook names (never text made from data) that the code is about.
+    ``names`` are codebook names (never text made from data) that the code is about; ``again_from``:
+    the day from which something new may be asked, where the hospitals named one.
     """
     message = sentence(code)
     if names:
         message = f"{message} ({', '.join(names)})"
+    if again_from is not None:
+        message = f"{message} New questions: from {again_from.isoformat()}."
     return {
         "id": run_id,
         "status": status,
@@ -145,6 +149,7 @@ def withheld(
         "query_sha256": query.sha256,
         "analysis": query.kind,
         "sites": dict(sites),
+        **({} if again_from is None else {"again_from": again_from.isoformat()}),
     }
 
 

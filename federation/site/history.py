@@ -120,8 +120,10 @@ class History:
             self._marking.keep(run, agreement.marks)
 
     def _check_budget(self, asked: StepMessage, now: datetime) -> None:
-        if self.budget_from(asked.requester, now) is not None:
-            raise Refused("BUDGET")
+        again = self.budget_from(asked.requester, now)
+        if again is not None:
+            # By day: the moment itself is that of another question.
+            raise Refused("BUDGET", again_from=(again + timedelta(days=1)).date())
 
     def _up_to_date(self, t: int) -> Auditor:
         """The auditor with every answer in the ledger; made anew for another threshold."""

@@ -123,19 +123,19 @@ class Pipeline:
             self._directory.policy.check(now)
             question = self._questions.read(asked)
             return self._work(question, asked, now)
-        except Refused as refused:
-            code, terms, reason = refused.code, refused.terms, ""
+        except Refused as error:
+            refused, reason = error, ""
         except PolicyError:
             # The hospital's decision to be looser has ended: it has to decide again first.
-            code, terms, reason = "STUDY_NOT_OPEN", (), "POLICY_ENDED"
+            refused, reason = Refused("STUDY_NOT_OPEN"), "POLICY_ENDED"
         except ProtocolError as error:
-            code, terms, reason = "PROTOCOL", (), error.code
+            refused, reason = Refused("PROTOCOL"), error.code
         except DataError as error:
-            code, terms, reason = "DATA_MISMATCH", (), error.code
+            refused, reason = Refused("DATA_MISMATCH"), error.code
         except Exception as error:
             # Only the name of the class: the text of an exception may hold data.
-            code, terms, reason = "INTERNAL_REFUSED", (), type(error).__name__
-        return self._refuse(asked, question, code, now, terms=terms, reason=reason)
+            refused, reason = Refused("INTERNAL_REFUSED"), type(error).__name__
+        return self._refuse(asked, question, refused, reason, now)
 
     def _check_decided(self, asked: StepMessage) -> None:
         """What the hospital's own people decided comes first: then not even the bytes of an
@@ -373,16 +373,14 @@ class Pipeline:
         self,
         asked: StepMessage | None,
         question: Question | None,
-        code: str,
+        refused: Refused,
+        reason: str,
         now: datetime,
-        *,
-        terms: tuple[str, ...] = (),
-        reason: str = "",
     ) -> Outgoing:
         """A signed refusal. When it cannot be written down it says nothing of patients: it is
         INTERNAL_REFUSED, whatever the reason was."""
-        seq = self._consenting.seq
-        reply = self._replies.refusal(asked, code, terms, snapshot=seq, now=now)
+        seq, code = self._consenting.seq, refused.code
+        reply = self._replies.refusal(asked, refused, snapshot=seq, now=now)
         try:
             with transaction(self._database):
                 if asked is not None and code in _FINAL:
@@ -395,5 +393,5 @@ class Pipeline:
                     )
         except sqlite3.Error:
             code = "INTERNAL_REFUSED"
-            reply = self._replies.refusal(asked, code, (), snapshot=seq, now=now)
+            reply = self._replies.refusal(asked, Refused(code), snapshot=seq, now=now)
         return Outgoing(reply, code)

@@ -160,15 +160,16 @@ class Replies:
     def refusal(
         self,
         asked: StepMessage | None,
-        code: str,
-        terms: tuple[str, ...],
+        refused: Refused,
         *,
         snapshot: int,
         now: datetime,
     ) -> bytes:
-        """A public code and, at most, names from the codebook."""
-        claims = {**self._common(asked, snapshot), "status": "refused", "code": code}
-        named = {**claims, "terms_named": list(terms)} if terms else claims
+        """A public code and, at most, names from the codebook and the day of a new budget."""
+        claims = {**self._common(asked, snapshot), "status": "refused", "code": refused.code}
+        if refused.again_from is not None:
+            claims["again_from"] = refused.again_from.isoformat()
+        named = {**claims, "terms_named": list(refused.terms)} if refused.terms else claims
         try:
             check_outgoing(named, Terms.strict())
         except Refused:

@@ -48,6 +48,11 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             "deelnemers. Ze zijn hieronder te zien.",
             "sealed": "De getallen van ons ziekenhuis zelf, verzegeld: alleen te openen met de "
             "sleutel van het onderzoek, niet door de hub. Wat erin zat, staat hieronder.",
+            "basis": "Erbij, apart ondertekend en voor iedereen: geteld met keuzelijst {snapshot}, "
+            "{log}; patiënten stemden in met {requires}.",
+            "log": "logboek van keuzes met {n} regels, wortel {root}",
+            "no_log": "zonder logboek van keuzes",
+            "again": "Nieuwe vragen van deze onderzoeker kunnen weer vanaf {day}.",
             "replayed": "Geen getal: alleen een verwijzing naar het antwoord van {as_of}.",
             "refused": "Geen getal: alleen de code {code}. {text}",
             "named": "Met de namen: {names}.",
@@ -87,6 +92,11 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             "participants. They are shown below.",
             "sealed": "The numbers of our hospital itself, sealed: only the study's key opens "
             "them, the hub cannot. What was in them is shown below.",
+            "basis": "With it, signed apart and for everybody: counted by consent list {snapshot}, "
+            "{log}; patients had agreed to {requires}.",
+            "log": "log of choices of {n} entries, root {root}",
+            "no_log": "without a log of choices",
+            "again": "This researcher can ask something new from {day}.",
             "replayed": "No number: only a pointer to the answer of {as_of}.",
             "refused": "No number: only the code {code}. {text}",
             "named": "With the names: {names}.",
@@ -138,6 +148,8 @@ _SAID = frozenset(
         "sealed",
         "replay_of",
         "terms_named",
+        "again_from",
+        "basis",
         "seq",
         "coverage",
         "messages",
@@ -276,7 +288,7 @@ def _words_of(message: Sent, claims: Mapping[str, Any], say: Texts, lang: str) -
     if message.kind == REFUSAL:
         return _refused(message, claims, say, lang)
     if message.kind not in _ACKS:
-        return []
+        return _counted_by(claims, say, lang)
     key = "applied" if claims["status"] == "applied" else "not_applied"
     lines = [say[key].format(seq=claims["seq"], code=claims["code"])]
     if claims.get("unproven") is not None:
@@ -286,6 +298,19 @@ def _words_of(message: Sent, claims: Mapping[str, Any], say: Texts, lang: str) -
     if claims.get("messages"):
         lines.append(say["messages"].format(n=number(len(claims["messages"]), lang)))
     return lines
+
+
+def _counted_by(claims: Mapping[str, Any], say: Texts, lang: str) -> list[str]:
+    """What an answer says of the consent behind it; [] for one that says nothing of it."""
+    if claims.get("basis") is None:
+        return []
+    told = decoded(claims["basis"].encode("ascii"))["claims"]
+    head = told["log"]
+    log = say["no_log"]
+    if head is not None:
+        log = say["log"].format(n=number(head["size"], lang), root=head["root"])
+    requires = ", ".join(told["requires"])
+    return [say["basis"].format(snapshot=told["snapshot"], log=log, requires=requires)]
 
 
 def _answered(message: Sent, found: Contents, say: Texts, lang: str, brief: bool) -> list[str]:
@@ -307,4 +332,6 @@ def _refused(message: Sent, claims: Mapping[str, Any], say: Texts, lang: str) ->
     lines = [say["refused"].format(code=code, text=text).rstrip()]
     if claims.get("terms_named"):
         lines.append(say["named"].format(names=", ".join(claims["terms_named"])))
+    if claims.get("again_from"):
+        lines.append(say["again"].format(day=claims["again_from"]))
     return lines

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
@@ -106,6 +107,12 @@ def parts_of(run: Run) -> list[Part]:
     return found
 
 
+def _day_named(run: Run) -> date | None:
+    """From when something new may be asked, where the hospitals said so."""
+    named = (run.outcome or {}).get("again_from")
+    return None if named is None else date.fromisoformat(named)
+
+
 def refusal_words(code: str | None) -> str:
     """What a public code means, in the language of the page."""
     if not code:
@@ -152,6 +159,7 @@ def show(id: Any) -> str:  # noqa: A002 - the name in the address
         parts=parts_of(run),
         step=service.progress(current_session(), run)["step"],
         refusal=refusal_words(run.code) if not has_result(run.state) else "",
+        again_from=_day_named(run),
         explained=sentences(query, codebook, terms, language()),
         json=json.dumps(run.query, indent=2, ensure_ascii=False),
         poll=POLL_SECONDS,

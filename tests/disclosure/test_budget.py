@@ -30,6 +30,9 @@ def test_a_researcher_has_so_many_new_questions_in_thirty_days(strict):
 
     refused = ask(net, 2)
     assert (refused.status, refused.code) == ("refused", "BUDGET")
+    # Both questions were asked on 22 November; by day, so that no moment of asking is told.
+    assert refused.envelope["again_from"] == "2026-12-23"
+    assert "from 2026-12-23" in refused.envelope["message"]
     assert ask(net, 2, who="bea").status == "complete"
     # what was answered before costs nothing, whoever asks
     again = ask(net, 0)
@@ -59,6 +62,7 @@ def test_independent_answers_are_few_for_the_patients_there_are(strict):
     net = strict(share=0.0035)
     statuses = [ask(net, number).code for number in range(5)]
     assert statuses == [None, None, "BUDGET", "BUDGET", "BUDGET"]
+    assert "again_from" not in ask(net, 4).envelope  # this is not for time to mend
     assert all(net.ledger(slug) == 2 for slug in net.programs)
 
 
