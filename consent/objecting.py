@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 
 from consent import levels
 from consent.acts import Circumstances, Said
+from consent.closing import is_closed
 from consent.errors import ConsentError
 from consent.models import ConsentEvent, Receipt, Subject
-from consent.models_people import Fact
 from consent.proof import Statement, act_of
 from consent.recording import say
 from consent.rule import ANY
@@ -72,8 +72,7 @@ def take_back(
         return there
     if objected_since(session, subject, circumstances.party) is None:
         raise ConsentError("choices_changed")
-    closed = select(Fact.id).where(Fact.subject_id == subject.id, Fact.kind == "closed").limit(1)
-    if session.scalar(closed) is not None:
+    if is_closed(session, subject.id):
         raise ConsentError("closed")
     level, channel = circumstances.login_level, circumstances.channel
     levels.check(session, subject.network, level, channel, [OBJECT_REUSE])

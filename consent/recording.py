@@ -18,6 +18,7 @@ from consent.acts import (
     write,
     write_mark,
 )
+from consent.closing import is_closed
 from consent.errors import ConsentError
 from consent.items import ITEMS, LANGUAGES
 from consent.models import (
@@ -29,7 +30,6 @@ from consent.models import (
     Subject,
     TextVersion,
 )
-from consent.models_people import Fact
 from consent.rule import ANY
 from consent.standing import PAPER
 from consent.texts import text_for
@@ -226,12 +226,7 @@ def _check_yes(
     """Whether a yes to these items may be given now, and by someone who came in like this."""
     if not yes:
         return
-    closed = session.scalar(
-        select(Fact.id)
-        .where(Fact.subject_id == subject.id, Fact.kind == "closed", Fact.effective_at <= now)
-        .limit(1)
-    )
-    if closed is not None:
+    if is_closed(session, subject.id):
         raise ConsentError("closed")
     known = [item for item in yes if item in ITEMS]
     levels.check(session, subject.network, circumstances.login_level, circumstances.channel, known)

@@ -26,8 +26,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
+from consent.closing import CLOSED
 from consent.models import ConsentEvent, ConsentMark, Subject, TextEnd, TextVersion
-from consent.models_people import Fact, Party
+from consent.models_people import Fact, FactCorrection, Party
 from consent.parties import HOLDERS
 from consent.rule import ANY, SELF, Scope
 from consent.standing import PAPER
@@ -176,11 +177,24 @@ def _without_doubt(now: datetime, known_at: datetime | None) -> list[ColumnEleme
         TextEnd.item.in_((ANY, event.item)),
         TextEnd.at <= now,
     )
+    seen = now if known_at is None else min(now, known_at)
+    # Named, for the event stands two levels up: it would be taken for any event otherwise.
+    corrected = (
+        select(FactCorrection.fact_id)
+        .where(
+            FactCorrection.fact_id == Fact.id,
+            FactCorrection.recorded_at <= seen,
+            FactCorrection.recorded_at <= event.recorded_at,
+        )
+        .correlate(Fact, event)
+        .exists()
+    )
     shut = exists().where(
         Fact.subject_id == event.subject_id,
-        Fact.kind == "closed",
+        Fact.kind == CLOSED,
         Fact.effective_at <= event.recorded_at,
-        Fact.recorded_at <= (now if known_at is None else min(now, known_at)),
+        Fact.recorded_at <= seen,
+        ~corrected,
     )
     return [
         event.proof.is_not(None),
@@ -194,22 +208,41 @@ def _without_doubt(now: datetime, known_at: datetime | None) -> list[ColumnEleme
         or_(event.channel != PAPER, marked("confirmed")),
         ~shut,
         ~_grown_up_since(now, known_at),
+        ~_before_begun(known_at),
     ]
+
+
+def _before_begun(known_at: datetime | None) -> ColumnElement[bool]:
+    """Whether a representative said this before their appointment began."""
+    event, person = ConsentEvent, aliased(Party)
+    return and_(
+        event.party != SELF,
+        exists().where(
+            person.subject_id == event.subject_id,
+            person.party == event.party,
+            person.valid_from > _said_at(),
+            *_newest_word(person, known_at),
+        ),
+    )
+
+
+def _said_at() -> ColumnElement[datetime]:
+    event = ConsentEvent
+    return case(
+        (event.effective_at <= event.recorded_at, event.effective_at), else_=event.recorded_at
+    )
 
 
 def _grown_up_since(now: datetime, known_at: datetime | None) -> ColumnElement[bool]:
     """Whether a patient's own yes is of the time in which others had to agree with it."""
     event, before, holder = ConsentEvent, aliased(Party), aliased(Party)
-    said_at = case(
-        (event.effective_at <= event.recorded_at, event.effective_at), else_=event.recorded_at
-    )
     return and_(
         event.party == SELF,
         exists().where(
             before.subject_id == event.subject_id,
             before.role.in_(HOLDERS),
             before.valid_until <= now,
-            before.valid_until > said_at,
+            before.valid_until > _said_at(),
             *_known(before, known_at),
         ),
         ~exists().where(
@@ -227,11 +260,17 @@ def _known(party: type[Party], known_at: datetime | None) -> list[ColumnElement[
 def _in_force(
     party: type[Party], now: datetime, known_at: datetime | None
 ) -> list[ColumnElement[bool]]:
+    return [
+        party.valid_from <= now,
+        or_(party.valid_until.is_(None), party.valid_until > now),
+        *_newest_word(party, known_at),
+    ]
+
+
+def _newest_word(party: type[Party], known_at: datetime | None) -> list[ColumnElement[bool]]:
     newer = aliased(Party)
     return [
         *_known(party, known_at),
-        party.valid_from <= now,
-        or_(party.valid_until.is_(None), party.valid_until > now),
         ~exists().where(
             newer.subject_id == party.subject_id,
             newer.party == party.party,

@@ -11,9 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from consent.bands import BANDS
+from consent.closing import CLOSED, is_closed
 from consent.errors import ConsentError
 from consent.models import Subject
-from consent.models_people import DestroyOrder, Fact, Party, Use
+from consent.models_people import DestroyOrder, Fact, FactCorrection, Party, Use
 from consent.parties import (
     BEGIN,
     ROLES,
@@ -124,7 +125,7 @@ def invitation(told: Told, content: Mapping[str, Any]) -> None:
     raises."""
     subject = told.subject(content["handle"])
     role = told.role(subject, content["party"], content["role"])
-    if told.facts(subject, "closed"):
+    if is_closed(told.session, subject.id):
         raise ConsentError("closed")
     studies = content["studies"]
     if not isinstance(studies, list) or not 0 < len(studies) <= 50:
@@ -181,8 +182,23 @@ def contact_stop(told: Told, content: Mapping[str, Any]) -> None:
 def closed(told: Told, content: Mapping[str, Any]) -> None:
     """No yes is made or widened from now on, and no message is sent; a no always works."""
     subject = told.subject(content["handle"])
-    for kind in ("closed", "contact_stop"):
+    for kind in (CLOSED, "contact_stop"):
         told.keep(subject, kind, {}, told.now)
+
+
+def reopened(told: Told, content: Mapping[str, Any]) -> None:
+    """The death was entered by mistake: the patient may choose again, and may get messages, but for
+    those that were stopped for another reason. Nothing that was said in between comes to count."""
+    subject = told.subject(content["handle"])
+    facts = told.facts(subject, CLOSED)
+    together = {fact.number for fact in facts}
+    facts += [fact for fact in told.facts(subject, "contact_stop") if fact.number in together]
+    for fact in facts:
+        if told.session.get(FactCorrection, fact.id) is None:
+            # Later than the fact itself, whatever the clock says.
+            at = max(told.now, fact.recorded_at + _MOMENT)
+            told.session.add(FactCorrection(fact_id=fact.id, recorded_at=at, number=told.number))
+    told.session.flush()
 
 
 def destroy_report(told: Told, content: Mapping[str, Any]) -> None:

@@ -47,6 +47,7 @@ KINDS: Final[Mapping[str, tuple[frozenset[str], _Work]]] = MappingProxyType(
         "representative": _kind("handle party role from until", site_facts.representative),
         "contact_stop": _kind("handle", site_facts.contact_stop),
         "closed": _kind("handle", site_facts.closed),
+        "reopened": _kind("handle", site_facts.reopened),
         "paper": _kind(
             "handle form how study text_version answers language signed_at party role"
             " scan_sha256 checked_by",

@@ -12,8 +12,9 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Text, select, type_coerce
 from sqlalchemy.orm import Session
 
+from consent.closing import Closed, closed_times
 from consent.models import ConsentEvent, ConsentMark, Subject, TextEnd, TextVersion
-from consent.models_people import Fact, Party
+from consent.models_people import Party
 from consent.parties import HOLDERS
 from consent.rule import ALONE, ANY, OLDER_DATA, SELF, Choice, Scope
 
@@ -126,8 +127,9 @@ class _Doubts:
     ended: frozenset[tuple[str, str]]
     void: frozenset[str]
     confirmed: frozenset[str]
-    closed: Mapping[str, datetime]
+    closed: Mapping[str, Sequence[Closed]]
     grown: Mapping[str, datetime]
+    begun: Mapping[tuple[str, str], datetime]
     known_at: datetime | None
 
     @classmethod
@@ -145,15 +147,8 @@ class _Doubts:
             # What should never have counted did not count in the past either.
             (ConsentMark.recorded_at <= now) | (ConsentMark.kind == "invalidated"),
         )
-        closed = select(Fact.subject_id, Fact.effective_at).where(
-            Fact.kind == "closed", Fact.subject_id.in_(subjects), Fact.recorded_at <= now
-        )
         if known_at is not None:
             marks = marks.where(ConsentMark.recorded_at <= known_at)
-            closed = closed.where(Fact.recorded_at <= known_at)
-        first: dict[str, datetime] = {}
-        for subject, at in session.execute(closed):
-            first[subject] = min(at, first.get(subject, at))
         by_event: dict[str, list[ConsentMark]] = {}
         for mark in session.scalars(marks.order_by(ConsentMark.leaf)):
             by_event.setdefault(mark.event_id, []).append(mark)
@@ -165,8 +160,9 @@ class _Doubts:
                 for event, said in by_event.items()
                 if any(mark.kind == "confirmed" for mark in said)
             ),
-            first,
+            closed_times(session, subjects, now, known_at),
             grown_up_since(session, subjects, now, known_at),
+            begun_at(session, subjects, known_at),
             known_at,
         )
 
@@ -177,6 +173,9 @@ class _Doubts:
         grown = self.grown.get(subject)
         if row[13] == SELF and grown is not None and min(row[8], recorded) < grown:
             return False
+        begun = self.begun.get((subject, row[13]))
+        if begun is not None and min(row[8], recorded) < begun:
+            return False
         if known_text is None or event in self.void:
             return False
         # What counted before a text was suspended did count then; now it never does.
@@ -186,8 +185,7 @@ class _Doubts:
             return False
         if channel == PAPER and event not in self.confirmed:
             return False
-        shut = self.closed.get(subject)
-        return shut is None or recorded < shut
+        return not any(each.shuts(recorded) for each in self.closed.get(subject, ()))
 
 
 def is_void(marks: Sequence[ConsentMark]) -> bool:
@@ -236,6 +234,15 @@ def grown_up_since(
         if row.role in HOLDERS and until is not None and until <= now:
             ended[row.subject_id] = max(until, ended.get(row.subject_id, until))
     return {subject: until for subject, until in ended.items() if subject not in held}
+
+
+def begun_at(
+    session: Session, subjects: Any, known_at: datetime | None = None
+) -> Mapping[tuple[str, str], datetime]:
+    """From when each representative may speak, by subject and party, by the hospital's newest word.
+    What somebody said before their appointment began does not count."""
+    newest = _newest(_parties(session, subjects, known_at))
+    return {place: row.valid_from for place, row in newest.items() if place[1] != SELF}
 
 
 def _parties(session: Session, subjects: Any, known_at: datetime | None) -> Sequence[Party]:

@@ -4,7 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,7 +17,7 @@ from consent.items import LANGUAGES
 from consent.models import Invitation, Subject
 from consent.second_factor import read_digits
 from consent.snapshot import HANDLE_BYTES
-from consent.speakers import has_ended
+from consent.speakers import has_begun, has_ended
 from studies.actor import SYSTEM, Actor
 from studies.events import announce
 from studies.models import Institution, Participation, Study
@@ -40,7 +40,8 @@ class SignIn:
     A refusal is not an exception, because the failed try must be committed. `actor` acts for the
     patient; `studies` are those the letter names. `letter` is the code's id, `party` whose letter
     it is, `level` how sure this is. `waits_for_digits`: the letter is right, but nobody is signed
-    in before its six digits came too (:func:`sign_in_with_digits`).
+    in before its six digits came too (:func:`sign_in_with_digits`). `not_begun`: all was right, but
+    the appointment of this representative begins later.
     """
 
     subject: Subject | None
@@ -51,6 +52,7 @@ class SignIn:
     party: str = "self"
     level: str = LETTER_LEVEL
     waits_for_digits: bool = False
+    not_begun: bool = False
 
     def accepted(self) -> Subject:
         """The subject; raises ConsentError `code_invalid`, one message for every refusal."""
@@ -355,6 +357,8 @@ def _wrong(session: Session, invitation: Invitation, now: datetime) -> SignIn:
 def _open(session: Session, invitation: Invitation, level: str, now: datetime) -> SignIn:
     invitation.failed = 0
     invitation.locked_until = None
+    if not has_begun(session, invitation.subject_id, invitation.party, now):
+        return replace(_refused(session, "not_begun"), not_begun=True)
     invitation.first_used_at = invitation.first_used_at or now
     invitation.last_used_at = now
     session.flush()

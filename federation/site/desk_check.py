@@ -7,8 +7,9 @@ from federation.site.desk_forms import day_text
 from federation.site.desk_layout import DeskFrame, Typed
 from federation.site.desk_parts import button, choices, hidden, summary, text_field
 from federation.site.page_html import Child, Html, el, pairs
-from federation.site.paper import LATER, NO, REASONS, YES, same_person
+from federation.site.paper import LATER, NO, REASONS, YES
 from federation.site.sent_report import when
+from federation.site.two_people import same_person
 
 
 class CheckPages(DeskFrame):

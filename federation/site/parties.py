@@ -29,11 +29,16 @@ from federation.site.errors import SetupError
 from federation.site.outbox import Outbox
 from federation.site.pseudonyms import handle_text
 from federation.site.store import milliseconds, moment
+from federation.site.two_people import is_name, same_person
 
 AGE: Final = "age_class"
 REPRESENTATIVE: Final = "representative"
 DEATH: Final = "death"
+DEATH_MISTAKEN: Final = "death_mistaken"
+"""That a death was entered by mistake. A new fact: what was entered stays in the book."""
 CONTACT_STOP: Final = "contact_stop"
+_TOLD_AS: Final = {DEATH: "closed", DEATH_MISTAKEN: "reopened"}
+"""What the hub is told: that no yes may come, or may again; not why."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +59,15 @@ def person(database: sqlite3.Connection, handle: bytes) -> Person:
     """What this hospital knows of a patient; the newest word counts."""
     age: Age | None = None
     speakers: dict[str, Speaker] = {}
-    kinds = set()
+    contact_stopped = died = False
     for kind, text, effective in database.execute(
         "SELECT kind, value, effective_at FROM fact WHERE handle = ? ORDER BY number", (handle,)
     ):
         value = json.loads(text)
-        kinds.add(kind)
-        if kind == AGE:
+        contact_stopped |= kind == CONTACT_STOP
+        if kind in (DEATH, DEATH_MISTAKEN):
+            died = kind == DEATH
+        elif kind == AGE:
             age = Age(value["class"], value["next_month"], moment(effective))
         elif kind == REPRESENTATIVE:
             end = value["until"]
@@ -70,7 +77,28 @@ def person(database: sqlite3.Connection, handle: bytes) -> Person:
                 moment(value["from"]),
                 None if end is None else moment(end),
             )
-    return Person(age, tuple(speakers.values()), DEATH in kinds, CONTACT_STOP in kinds)
+    return Person(age, tuple(speakers.values()), died, contact_stopped)
+
+
+def dead(database: sqlite3.Connection) -> list[bytes]:
+    """The patients who died, by the newest word of this hospital about it and nobody else's."""
+    rows = database.execute(
+        "SELECT handle, kind FROM fact WHERE kind IN (?, ?) ORDER BY number",
+        (DEATH, DEATH_MISTAKEN),
+    )
+    newest: dict[bytes, str] = dict(rows)
+    return [handle for handle, kind in newest.items() if kind == DEATH]
+
+
+def begun_at(database: sqlite3.Connection) -> Mapping[tuple[bytes, str], int]:
+    """From when each representative may speak, by handle and party, in milliseconds; only those
+    whose authority has a begin. What they said before it does not count."""
+    newest: dict[tuple[bytes, str], int] = {}
+    for handle, party, start in database.execute(
+        "SELECT handle, party, valid_from FROM party WHERE party != ? ORDER BY number", (SELF,)
+    ):
+        newest[handle, party] = start
+    return {place: start for place, start in newest.items() if start > 0}
 
 
 def needs(database: sqlite3.Connection, at: datetime) -> Mapping[bytes, frozenset[str]]:
@@ -197,22 +225,43 @@ class People:
             (milliseconds(now), handle),
         )
 
+    def not_died(self, handle: bytes, checked_by: str, now: datetime) -> None:
+        """The death was entered by mistake: what this patient agreed to counts again, and a yes can
+        be given. Two people say so, for it opens. Letters that ended with the death stay ended:
+        make a new one.
+
+        SetupError when no death is written down, or the second person is the first one.
+        """
+        if not person(self._database, handle).died:
+            raise SetupError("no death of this patient is written down; nothing was changed.")
+        if not is_name(checked_by) or same_person(checked_by, self._by):
+            raise SetupError("another person than --by must check it: give --checked-by.")
+        self._keep(handle, DEATH_MISTAKEN, {}, now, names=f"{self._by}, {checked_by}")
+
     def stop_contact(self, handle: bytes, now: datetime) -> None:
         """The patient gets no messages any more; what was agreed to stays."""
         self._keep(handle, CONTACT_STOP, {}, now)
 
-    def _keep(self, handle: bytes, kind: str, value: Mapping[str, Any], now: datetime) -> None:
+    def _keep(
+        self,
+        handle: bytes,
+        kind: str,
+        value: Mapping[str, Any],
+        now: datetime,
+        names: str | None = None,
+    ) -> None:
+        by = names or self._by
         self._database.execute(
             "INSERT INTO fact (handle, kind, value, by_name, effective_at, at)"
             " VALUES (?, ?, ?, ?, ?, ?)",
-            (handle, kind, json.dumps(value), self._by, milliseconds(now), milliseconds(now)),
+            (handle, kind, json.dumps(value), by, milliseconds(now), milliseconds(now)),
         )
         self._work_out(handle, now)
         content = {"handle": handle_text(handle), **value}
         if kind == AGE:
             content["since"] = milliseconds(now)
-        self._outbox.add("closed" if kind == DEATH else kind, content, now)
-        audit.record(self._database, "PERSON", {"kind": kind, "names": self._by}, now)
+        self._outbox.add(_TOLD_AS.get(kind, kind), content, now)
+        audit.record(self._database, "PERSON", {"kind": kind, "names": by}, now)
 
     def _work_out(self, handle: bytes, now: datetime) -> None:
         """Write whose yes is needed from now on; who is not needed any more gets an empty span."""

@@ -14,7 +14,8 @@ _AHEAD = timedelta(hours=2)  # a Dutch day begins at most two hours before the U
 
 
 def change_person(people: People, handle: bytes, changes: Mapping[str, Any], now: datetime) -> None:
-    """Write down what was given: born, decides, role with start and end, party, died, no_contact.
+    """Write down what was given: born, decides, role with start and end, party, died, not_died with
+    checked_by, no_contact.
 
     Inside one transaction. SetupError for what does not go together.
     """
@@ -36,8 +37,14 @@ def change_person(people: People, handle: bytes, changes: Mapping[str, Any], now
         people.end_representative(handle, changes["party"], last or now, now)
     if changes.get("decides"):
         people.set_age(handle, ADULT, None, now)
+    if changes.get("died") and changes.get("not_died"):
+        raise SetupError("the patient has died, or the death was a mistake; not both.")
     if changes.get("died"):
         people.died(handle, now)
+    if changes.get("not_died"):
+        people.not_died(handle, changes.get("checked_by", ""), now)
+    elif "checked_by" in changes:
+        raise SetupError("--checked-by goes with --not-died only.")
     if changes.get("no_contact"):
         people.stop_contact(handle, now)
 

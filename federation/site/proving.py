@@ -116,8 +116,7 @@ class Proving:
         self, snapshot: Snapshot, granted: tuple[Mask, ...], place: Places
     ) -> tuple[Mask, ...]:
         """After a death only those count who agreed to that for the study (consent.md 3.6, 20)."""
-        rows = self._database.execute("SELECT DISTINCT handle FROM fact WHERE kind = 'death'")
-        died = [place[handle] for (handle,) in rows if handle in place]
+        died = [place[handle] for handle in parties.dead(self._database) if handle in place]
         if not died:
             return granted
         gone = np.zeros(len(place), np.bool_)

@@ -74,6 +74,7 @@ class Voices:
                 grown[place[handle]] = since
         acts = evidence.acts
         early = (acts["party"] == _number(evidence, SELF)) & (moments < grown[acts["handle"]])
+        early |= _before_begun(parties.begun_at(database), evidence, moments, place)
         at = milliseconds(now)
         ended = moments <= at - _ms(periods.use)
         counting = np.where(early | ended, NEVER, moments)
@@ -183,6 +184,29 @@ class _Said:
     party: NDArray[np.uint16]
     since: Moments
     newest: Moments
+
+
+def _before_begun(
+    begun: Mapping[tuple[bytes, str], int],
+    evidence: Packed,
+    moments: Moments,
+    place: Mapping[bytes, int],
+) -> Mask:
+    """The acts that a representative made before their appointment began."""
+    acts, people = evidence.acts, len(evidence.parties)
+    number = {party: at for at, party in enumerate(evidence.parties)}
+    starts = {
+        place[handle] * people + number[party]: start
+        for (handle, party), start in begun.items()
+        if handle in place and party in number
+    }
+    if not starts:
+        return np.zeros(len(moments), np.bool_)
+    who = np.array(sorted(starts), np.int64)
+    since = np.array([starts[each] for each in who.tolist()], np.int64)
+    spoke = acts["handle"].astype(np.int64) * people + acts["party"]
+    at = np.minimum(np.searchsorted(who, spoke), len(who) - 1)
+    return np.asarray((who[at] == spoke) & (moments < since[at]))
 
 
 def with_own(needed: frozenset[str], own: bool) -> frozenset[str]:

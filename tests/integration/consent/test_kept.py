@@ -23,7 +23,7 @@ from consent.models import (
     TextEnd,
     TextVersion,
 )
-from consent.models_people import Fact, Party
+from consent.models_people import Fact, FactCorrection, Party
 from consent.models_trust import Erasure
 from consent.periods import Periods
 from consent.plain import judge_plain
@@ -237,6 +237,12 @@ class Histories:
                 )
             )
         self.session.flush()
+        told = self.session.scalars(
+            select(Fact.id).where(Fact.kind == "closed").order_by(Fact.subject_id)
+        ).all()
+        if told and self.session.get(FactCorrection, told[0]) is None:
+            self.session.add(FactCorrection(fact_id=told[0], recorded_at=self.now, number=2))
+            self.session.flush()
 
     def end_of_a_text(self) -> None:
         """An item of a text ends a while from now; it counts until then."""

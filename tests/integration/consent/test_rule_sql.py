@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, text
 from sqlalchemy.orm import Session
 
 from consent.models import ConsentEvent, ConsentMark, Receipt, Subject, TextEnd, TextVersion
-from consent.models_people import Fact, Party
+from consent.models_people import Fact, FactCorrection, Party
 from consent.rule import ANY, COLLECT_NEW, OLDER_DATA, Scope, decide, window
 from consent.rule_sql import permitted
 from consent.standing import Standing, asking_older, of_subjects
@@ -221,21 +221,23 @@ def _people(session: Session, chance: random.Random, subjects: list[str]) -> Non
         for party in chance.choices(["self", "p-1", "p-2"], k=chance.randrange(1, 4))
     ]
     session.execute(insert(Party), parties)
-    session.execute(
-        insert(Fact),
-        [
-            {
-                "id": new_id(),
-                "subject_id": subject,
-                "kind": chance.choice(["closed", "contact_stop"]),
-                "value": {},
-                "effective_at": moment(chance),
-                "recorded_at": moment(chance),
-                "number": 1,
-            }
-            for subject in subjects[::20]
-        ],
-    )
+    facts = [
+        {
+            "id": new_id(),
+            "subject_id": subject,
+            "kind": chance.choice(["closed", "closed", "contact_stop"]),
+            "value": {},
+            "effective_at": moment(chance),
+            "recorded_at": moment(chance),
+            "number": 1,
+        }
+        for subject in [*subjects[::10], *subjects[::40]]
+    ]
+    session.execute(insert(Fact), facts)
+    mistakes = [
+        {"fact_id": fact["id"], "recorded_at": moment(chance), "number": 2} for fact in facts[::2]
+    ]
+    session.execute(insert(FactCorrection), mistakes)
 
 
 def _analyse(connection: Connection) -> None:
