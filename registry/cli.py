@@ -36,6 +36,12 @@ COMMANDS: Mapping[str, tuple[str, str, str, str]] = {
         "How a study's answers may leave: results per hospital, stricter thresholds.",
         "hub",
     ),
+    "recruitment": (
+        "registry.commands.recruitment",
+        "recruitment",
+        "How many take part in a study, against the plan, and what is screened.",
+        "hub",
+    ),
     "consent": (
         "registry.commands.consent",
         "consent",

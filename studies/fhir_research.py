@@ -167,7 +167,8 @@ def _progress(one: Participant) -> Iterable[Json]:
     """States with begin and end, then what happened once, each in the order of their dates."""
     told = dated(one.events)
     changes = list(_changes(told))
-    for (state, since, said), after in zip(changes, [*changes[1:], None], strict=True):
+    for place, (state, since, said) in enumerate(changes):
+        after = changes[place + 1] if place + 1 < len(changes) else None
         yield parts.filled(
             {
                 "type": parts.coded(words.SUBJECT_STATE_TYPE, "Enrollment"),
