@@ -129,6 +129,25 @@ def decisions(session: Session, study: str) -> Sequence[NoConsentDecision]:
     ).all()
 
 
+def in_force(session: Session, study: str, now: datetime) -> NoConsentDecision | None:
+    """The newest decision that holds now; None when there is none, or the network has the route
+    off."""
+    found = (
+        each for each in decisions(session, study) if state_of(session, each, now) == "decided"
+    )
+    return next(found, None)
+
+
+def proposed(session: Session, now: datetime) -> Sequence[NoConsentDecision]:
+    """What waits for a second person, in all studies, the oldest first."""
+    rows = session.scalars(
+        select(NoConsentDecision)
+        .where(NoConsentDecision.decided_at.is_(None), NoConsentDecision.ended_at.is_(None))
+        .order_by(NoConsentDecision.asked_at, NoConsentDecision.id)
+    )
+    return [each for each in rows if state_of(session, each, now) == "proposed"]
+
+
 def state_of(session: Session, found: NoConsentDecision, now: datetime) -> str:
     """One of: off (the network has the route off), ended, proposed, decided."""
     if not is_on(session, session.get_one(Study, found.study)):

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 
-from consent import drafts, suspending
+from consent import drafts, no_consent, suspending
 from consent.differences import compare
 from consent.errors import ConsentError
 from consent.items import GROUPS, LANGUAGES
@@ -26,7 +26,7 @@ from registry.access import rule, scope
 from registry.forms.sections import sections
 from registry.pages import text_words
 from registry.pages.consent_coverage import coverage, figure, shown
-from registry.text_roles import APPROVERS, WRITERS, may_read, names_of
+from registry.text_roles import APPROVERS, WRITERS, may_approve, may_read, names_of
 from registry.transaction import current_session
 from registry.translate import OWN_NAMES
 from studies.actor import Actor
@@ -85,6 +85,11 @@ def waiting() -> str:
             (text, study)
             for text, study in doubted
             if may_read(session, g.actor, study.slug, READERS & g.actor.roles)
+        ],
+        routes=[
+            (each, session.get_one(Study, each.study))
+            for each in no_consent.proposed(session, g.now)
+            if may_approve(session, g.actor, each.study)
         ],
         lines=[(draft, study, len(drafts.agreed(session, draft))) for draft, study in mine],
         studies=[

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, g, render_template
 from sqlalchemy import func, select
 from werkzeug.exceptions import NotFound
 
-from consent import duo
+from consent import duo, no_consent
 from consent.errors import ConsentError
 from consent.texts import text_for
 from federation.query.codebook import Codebook, Variable
@@ -81,6 +81,7 @@ def study(slug: str) -> str:
         rules=rules_of(terms),
         by_hospital=by_hospital(found, terms),
         conditions=[(term, term.label(language())) for term in conditions.terms],
+        without_asking=no_consent.in_force(session, slug, g.now),
     )
 
 

@@ -58,6 +58,7 @@ OWN_IS_ABSENT = {
     ),
     "/mijn/koppelen/<site>/<study>": "no hospital is linked",
     "/c/study/<slug>/consent/<int:n>/suspend/<uuid:asked>": "nobody asked to suspend a text",
+    "/c/study/<slug>/consent/route/<uuid:decision>": "nobody proposed to use data without asking",
     "/audit/alarms/<alarm>/seen": "nothing is wrong in the test network",
     "/r/query/new": "an empty form names no study",
     "/r/query/new/json": "an empty form names no study",
