@@ -18,7 +18,7 @@ from studies.reading import (
     open_sites,
 )
 from studies.releasing import choose_delivery, tighten_terms
-from studies.site_moving import correct, decline, invite, move, take_over
+from studies.site_moving import correct, decline, invite, move, take_over, take_over_step
 from studies.taking_part import create_study, invite_institution, move_participation, move_study
 
 __all__ = [
@@ -45,5 +45,6 @@ __all__ = [
     "set_phone",
     "shipped_codebook",
     "take_over",
+    "take_over_step",
     "tighten_terms",
 ]
