@@ -11,7 +11,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from registry import translate
-from registry.access import ANONYMOUS, rule
+from registry.access import ANONYMOUS, INSIDE, rule
 from registry.app import hub
 from registry.forms.query_form import kinds, pretty
 from registry.pages.connections import hospitals_of_network, network_drawings, state_words
@@ -36,6 +36,12 @@ MAX_DIGITS = 18
 #: Role (empty: everybody), label, endpoint. Order is the order in the header.
 NAVIGATION: tuple[tuple[str, str, str], ...] = (
     ("", "Studies", "public.studies"),
+    ("board", "To sign", "board.overview"),
+    ("chair", "My groups", "group.overview"),
+    ("group", "My groups", "group.overview"),
+    ("representative", "My groups", "group.overview"),
+    ("representative", "Published", "network.mine"),
+    ("observer", "Published", "network.mine"),
     ("researcher", "My questions", "researcher.overview"),
     ("committee", "Approvals", "committee.waiting"),
     ("coordinator", "Coordination", "coordinator.overview"),
@@ -44,6 +50,7 @@ NAVIGATION: tuple[tuple[str, str, str], ...] = (
     ("board", "Texts", "coordinator_consent.waiting"),
     ("auditor", "Audit log", "auditor.log"),
     ("administrator", "Connections", "network_status.status"),
+    *((role, "Network", "network.overview") for role in sorted(INSIDE)),
 )
 
 

@@ -1,0 +1,119 @@
+"""One hospital on a day: its studies and states, groups, agreements, expertise, whom to call."""
+
+from __future__ import annotations
+
+from flask import Blueprint, g, render_template
+from sqlalchemy import select
+from werkzeug.exceptions import NotFound
+
+from registry.access import INSIDE, reaches, rule
+from registry.pages.connections import connection_of
+from registry.pages.network_words import (
+    chosen_day,
+    institution_kind,
+    may_open,
+    named,
+    state_tag,
+    state_word,
+)
+from registry.transaction import current_session
+from studies.agreements import agreements_of, missing, signature_of
+from studies.directory import states_at
+from studies.expertise import expertise_map
+from studies.groups import seats
+from studies.models import Institution, Membership, Network, Study
+from studies.models_network import Office, Subnetwork, SubnetworkMember
+from studies.pathway import BY_CODE
+from studies.periods import holding, holds
+from studies.reading import list_groups
+from studies.words_network import (
+    AGREEMENT_KINDS,
+    DISCIPLINES,
+    SEAT_ROLES,
+    SUBNETWORK_ROLES,
+    TREATMENTS,
+)
+
+blueprint = Blueprint("hospital", __name__)
+
+
+@blueprint.get("/hospital/<site>")
+@rule(roles=INSIDE)
+def show(site: str) -> str | tuple[str, int]:
+    """Everything that the network knows about one hospital, as it was on a day."""
+    session, day = current_session(), chosen_day()
+    found = session.get(Institution, site)
+    if found is None:
+        raise NotFound
+    networks = list(
+        session.scalars(
+            select(Network)
+            .where(
+                Network.slug.in_(
+                    select(Membership.network).where(
+                        Membership.institution == site,
+                        Membership.since <= day.at,
+                        Membership.until.is_(None) | (Membership.until > day.at),
+                    )
+                )
+            )
+            .order_by(Network.name)
+        )
+    )
+    states = {
+        study: state
+        for network in networks
+        for (study, _site), state in states_at(session, network.slug, day.at, [site]).items()
+    }
+    studies = session.scalars(select(Study).where(Study.slug.in_(states))).all()
+    parts = session.execute(
+        select(Subnetwork, SubnetworkMember)
+        .join(SubnetworkMember, SubnetworkMember.subnetwork_id == Subnetwork.id)
+        .where(SubnetworkMember.institution == site)
+        .order_by(Subnetwork.name)
+    ).all()
+    groups = [
+        (group, [seat for seat in seats(group, day.at) if seat.institution == site])
+        for network in networks
+        for group in list_groups(session, network.slug)
+        if holds(group, day.at)
+    ]
+    board = session.scalars(
+        select(Office).where(Office.kind == "board", Office.institution == site)
+    )
+    page = render_template(
+        "network/hospital.html",
+        place=found,
+        day=day,
+        errors={"on": day.error} if day.error else {},
+        kind=institution_kind(found),
+        networks=networks,
+        parts_of_network=[(part, held) for part, held in parts if holds(held, day.at)],
+        part_role=lambda code: named(SUBNETWORK_ROLES, code),
+        lines=sorted(
+            ((study, states[study.slug]) for study in studies),
+            key=lambda line: (BY_CODE[line[1]].number, line[0].title_nl.casefold()),
+        ),
+        state_word=state_word,
+        state_tag=state_tag,
+        groups=[(group, held) for group, held in groups if held],
+        absent=[group for group, held in groups if not held],
+        discipline=lambda code: named(DISCIPLINES, code),
+        seat_role=lambda code: named(SEAT_ROLES, code),
+        may_open=may_open,
+        agreements=[
+            (agreement, signature_of(agreement, site, day.at), holds(agreement, day.at))
+            for network in networks
+            for agreement in agreements_of(session, network.slug)
+        ],
+        agreement_kind=lambda code: named(AGREEMENT_KINDS, code),
+        lacking={n.slug: missing(session, n.slug, [site], day.at)[site] for n in networks},
+        expertise=[
+            line for n in networks for line in expertise_map(session, n.slug, day.at, [site])
+        ],
+        treatment=lambda code: named(TREATMENTS, code),
+        board=holding(board, day.at),
+        connection=connection_of(session, site, g.now),
+        own_board=reaches(g.actor, "board", "site", site),
+    )
+    return (page, 422) if day.error else page

@@ -1,0 +1,76 @@
+"""What the pages of the network share: the day that is looked at, and words for codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from flask import g, request
+
+from registry.access import reaches_any
+from registry.translate import ZONE, language
+from registry.translate import translate as _
+from studies.models import Institution, WorkingGroup
+from studies.pathway import BY_CODE
+from studies.states import INSTITUTION_KINDS
+from studies.words_network import Words, word
+
+#: Who may open the page of a group, when the role is held for it (or for the whole network).
+OF_GROUP = ("chair", "group", "representative", "coordinator", "administrator")
+
+
+@dataclass(frozen=True)
+class Day:
+    """The day that a page shows: `at` its end (now when it is today), `text` what the field holds,
+    `past` whether it is another day than today."""
+
+    at: datetime
+    text: str
+    past: bool
+    error: str | None = None
+
+
+def chosen_day() -> Day:
+    """The day in `?on=2020-01-31`; without one, or with one that is none, today."""
+    text = request.args.get("on", "").strip()
+    today = g.now.astimezone(ZONE).date()
+    if not text:
+        return Day(g.now, "", past=False)
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return Day(g.now, text[:20], False, _("Give a date as 2020-01-31."))
+    if day > today:
+        return Day(g.now, text, False, _("This day is still to come. Choose an earlier one."))
+    if day == today:
+        return Day(g.now, text, past=False)
+    if day.year < 1900:
+        return Day(g.now, text, False, _("Give a date as 2020-01-31."))
+    midnight = datetime.combine(day + timedelta(days=1), time(), tzinfo=ZONE)
+    return Day(midnight - timedelta(milliseconds=1), text, past=True)
+
+
+def named(words: Words, code: str) -> str:
+    """The name of a code of studies.words_network in the reader's language."""
+    return word(words, code, language())
+
+
+def institution_kind(institution: Institution) -> str:
+    """What sort of institution it is."""
+    english, dutch = INSTITUTION_KINDS.get(institution.kind, (institution.kind,) * 2)
+    return dutch if language() == "nl" else english
+
+
+def state_word(state: str) -> str:
+    """Where a hospital stands in a study."""
+    return BY_CODE[state].name(language()) if state in BY_CODE else state
+
+
+def state_tag(state: str) -> str:
+    """The class of a state's tag."""
+    return {"open": "good", "on_hold": "warn", "declined": "", "closed": ""}.get(state, "busy")
+
+
+def may_open(group: WorkingGroup) -> bool:
+    """Whether the reader may open a group's own page."""
+    return reaches_any(g.actor, set(OF_GROUP) & g.actor.roles, "group", group.key)
