@@ -20,6 +20,7 @@ from consent.rule import ANY
 from studies.actor import Actor
 from studies.events import announce
 from studies.models import Network, Participation, Study
+from studies.states import PARTICIPATION_ENDED
 
 #: Retention class of a study -> years after its end. `registry`: while a released result rests on
 #: it, plus the claim period that the network settled; None without one, and then nothing is erased.
@@ -187,7 +188,7 @@ def _marks_of(session: Session, events: Sequence[str]) -> list[ConsentMark]:
 
 def _ended(session: Session, study: Study, last_result: datetime | None) -> datetime:
     parts = session.scalars(select(Participation).where(Participation.study == study.slug)).all()
-    if study.state != "closed" or any(part.state != "closed" for part in parts):
+    if study.state != "closed" or any(part.state not in PARTICIPATION_ENDED for part in parts):
         raise ConsentError("study_not_ended")
     said = session.scalar(
         select(func.max(ConsentEvent.recorded_at)).where(ConsentEvent.study == study.slug)

@@ -11,6 +11,7 @@ from registry.access import reach, reaches, reaches_any
 from registry.accounts.models import Account
 from studies.actor import Actor
 from studies.models import Participation
+from studies.states import PARTICIPATION_ENDED
 
 WRITERS = frozenset({"coordinator"})
 APPROVERS = frozenset({"committee", "board"})
@@ -38,7 +39,7 @@ def _board_reaches(session: Session, actor: Actor, study: str) -> bool:
     hospitals = reach(actor, "board", "site") or frozenset()
     taking_part = session.scalars(
         select(Participation.institution).where(
-            Participation.study == study, Participation.state != "closed"
+            Participation.study == study, Participation.state.not_in(PARTICIPATION_ENDED)
         )
     )
     return not hospitals.isdisjoint(taking_part)

@@ -206,7 +206,7 @@ def take_over(
     session.flush()
     for part in parts:
         _check_agreement(session, part, now)
-        _announce_taken_over(session, part, actor)
+    _announce_taken_over(session, study, parts, actor)
     refresh(session, study)
     return parts
 
@@ -231,7 +231,7 @@ def take_over_step(
     _replay(part, [(to, at)], road, now, actor)
     _check_agreement(session, part, now)
     session.flush()
-    _announce_taken_over(session, part, actor)
+    _announce_taken_over(session, part.of_study, [part], actor)
     refresh(session, part.of_study)
     return part
 
@@ -272,13 +272,21 @@ def _check_agreement(session: Session, part: Participation, now: datetime) -> No
         raise StudiesError("not_ready", missing=("agreement",))
 
 
-def _announce_taken_over(session: Session, part: Participation, actor: Actor) -> None:
+def _announce_taken_over(
+    session: Session, study: Study, parts: Sequence[Participation], actor: Actor
+) -> None:
+    # One act, one line: which steps it wrote stands in the steps themselves, with who and when.
+    one = parts[0] if len(parts) == 1 else None
     announce(
         session,
         actor=actor,
         action="participation.taken_over",
-        about=f"study:{part.study}",
-        facts={"institution": part.institution, "state": part.state, "steps": len(part.steps)},
+        about=f"study:{study.slug}",
+        facts={
+            "hospitals": len(parts),
+            "institution": None if one is None else one.institution,
+            "state": None if one is None else one.state,
+        },
     )
 
 
