@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -40,6 +42,11 @@ class Carried:
     study: str
     title: str
     answers: dict[str, str]
+
+    def seen(self, site: str, text: str) -> str:
+        """Fingerprint of what the page shows: language, hospital, text in force and answers."""
+        shown = [language(), site, self.study, text, sorted(self.answers.items())]
+        return hashlib.sha256(json.dumps(shown, ensure_ascii=False).encode()).hexdigest()
 
     @property
     def needs_letter(self) -> bool:
@@ -136,6 +143,10 @@ def carry_post(site: str, study: str) -> Response | tuple[str, int]:
     other, carried = _found(session, site, study)
     try:
         text = consent.text_for(session, study, g.now)
+        page_sha256 = carried.seen(site, text.id)
+        if request.form.get("seen") != page_sha256:
+            # Never something else than what was on the screen.
+            return _carry_page(session, site, study, {"": _seen_other()}), 409
         consent.record(
             session,
             subject=other,
@@ -147,7 +158,10 @@ def carry_post(site: str, study: str) -> Response | tuple[str, int]:
             actor=consent.patient(other),
             now=g.now,
             circumstances=consent.Circumstances(
-                login_level=g.visit.level, channel=links.CHANNEL, prove=prove
+                login_level=g.visit.level,
+                channel=links.CHANNEL,
+                page_sha256=page_sha256,
+                prove=prove,
             ),
         )
     except ConsentError as error:
@@ -179,12 +193,19 @@ def _page(errors: dict[str, str], shown: links.Shown | None = None) -> str:
 
 def _carry_page(session: Session, site: str, study: str, errors: dict[str, str]) -> str:
     other, carried = _found(session, site, study)
+    try:
+        text = consent.text_for(session, study, g.now)
+    except ConsentError:
+        # Said when it is sent: without a text nothing can be written down.
+        text = None
     return render_template(
         "patient/carry.html",
         errors=errors,
         site=site,
         there=connection_of(session, other.site, g.now),
         carried=carried,
+        text=text,
+        seen=carried.seen(site, text.id) if text is not None else "",
         key=request.form.get("key") or str(uuid4()),
         hospital=my_hospital(session),
     )
@@ -207,6 +228,13 @@ def _found(session: Session, site: str, study: str) -> tuple[Subject, Carried]:
                 if carried.study == study:
                     return other, carried
     raise NotFound
+
+
+def _seen_other() -> str:
+    return _(
+        "Your answers or the text changed after you opened this page. Look below, and press the "
+        "button again"
+    )
 
 
 def _not_that_letter() -> str:

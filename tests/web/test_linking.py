@@ -97,12 +97,19 @@ def test_a_yes_is_taken_along_with_the_letter_of_the_other_hospital(
     path = f"/mijn/koppelen/{THERE}/{STUDY}"
     page = here.get(path).get_data(as_text=True)
     key = re.findall(r'name="key" value="([^"]+)"', page)[0]
+    seen = re.findall(r'name="seen" value="([0-9a-f]{64})"', page)[0]
     assert post(path, here, key=key, letter="").status_code == 401
     assert post(path, here, key=key, letter=mine.printed).status_code == 401
     assert events(factory, theirs) == []
     clock.now += timedelta(minutes=1)
-    assert post(path, here, key=key, letter=theirs.printed).status_code == 303
+    for other_page in ("", "0" * 64):
+        refused = post(path, here, key=key, letter=theirs.printed, seen=other_page)
+        assert refused.status_code == 409
+        assert seen in refused.get_data(as_text=True)
+    assert events(factory, theirs) == []
+    assert post(path, here, key=key, letter=theirs.printed, seen=seen).status_code == 303
     said = events(factory, theirs)
+    assert {event.evidence["page_sha256"] for event in said} == {seen}
     assert {event.kind for event in said} == {"granted"}
     assert {event.channel for event in said} == {"link"}
     other = subject_of(factory, theirs)
@@ -140,7 +147,9 @@ def test_a_no_needs_no_letter_of_the_other_hospital(
     answer(factory, mine, "no", clock)
     post("/mijn/koppelen", here, link_code=code_shown(post, there))
     clock.now += timedelta(minutes=1)
-    assert post(f"/mijn/koppelen/{THERE}/{STUDY}", here, key="k1").status_code == 303
+    path = f"/mijn/koppelen/{THERE}/{STUDY}"
+    seen = re.findall(r'name="seen" value="([^"]+)"', here.get(path).get_data(as_text=True))[0]
+    assert post(path, here, key="k1", seen=seen).status_code == 303
     assert {event.kind for event in events(factory, theirs)[-3:]} == {"refused"}
 
 
