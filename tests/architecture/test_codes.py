@@ -80,7 +80,7 @@ def test_each_sentence_a_page_can_show_has_a_dutch_one(root: Path) -> None:
     fixed = (errors.CSRF_TEXT, errors.FRESH_TEXT, errors.AUDIT_TEXT)
     said = [text for texts in (*errors.TEXTS.values(), *fixed) for text in texts[1:]]
     said += [text for code in ("WRONG_SIGN_IN", "LOCKED") for text in ACCOUNT_ERRORS[code]]
-    said += run_errors.CODES.values()
+    said += [*run_errors.CODES.values(), *studies_errors.CODES.values()]
     assert [text for text in said if text not in dutch] == []
 
 

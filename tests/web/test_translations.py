@@ -24,6 +24,7 @@ from registry.forms.query_form import LABELS
 from registry.pages.shell import NAVIGATION
 from registry.pages.warning_words import FIXED, PATTERNS
 from registry.receipts import words as receipt_words
+from studies.errors import CODES as STUDY_CODES
 
 HOME = Path(registry.__file__).parent
 KEYWORDS = {"_": None, "translate_count": (1, 2), "ngettext": (1, 2)}
@@ -75,6 +76,8 @@ def elsewhere() -> Iterator[tuple[MessageId, str]]:
     for code, text in CONSENT_CODES.items():
         if not code.startswith(NOT_ON_PAGES):
             yield text, "consent"
+    for text in STUDY_CODES.values():
+        yield text, "studies"
     for _role, label, _endpoint in NAVIGATION:
         yield label, "navigation"
     for sentences in (receipt_words.NAMES, receipt_words.HOLDS, receipt_words.WHY):
