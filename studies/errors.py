@@ -91,9 +91,9 @@ CODES: Final[Mapping[str, str]] = {
     "milestone_reached": "This was written down before, and it stays true. Nothing is to do.",
     "unknown_milestone": "There is no such milestone. Choose one from the list.",
     "has_left": "This participant has left the study, or ended it. Nothing new is written down.",
-    "not_theirs": "This participant is not with that hospital. Look at where they are.",
     "no_handover": "Nobody offered this participant to that hospital. Look at where they are.",
     "unknown_arm": "The study has no such arm. Choose one of its arms.",
+    "bad_doi": "A DOI looks like 10.1000/xyz123. Copy it from the paper's page.",
     "empty_text": "There is nothing written here. Write a sentence.",
 }
 
