@@ -1,8 +1,10 @@
 """The table of states, and what histories add up to."""
 
+import ast
 import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -210,3 +212,25 @@ def test_a_date_put_right_moves_one_event_and_the_old_state_can_still_be_asked(
     assert dates.pop(chosen.number) == moved
     assert all(dates[one.number] == one.at for one in events if one.number in dates)
     assert fold(events, known_at=last - timedelta(seconds=1)) == before
+
+
+def test_nobody_is_entered_moved_or_let_go_but_through_consent() -> None:
+    """Of our own code only consent/joining.py calls the commands that need its look at the yes."""
+    root = Path(__file__).parents[3]
+    guarded = {"enter", "move", "leave", "enter_wrongly"}
+    callers = set()
+    for package in ("registry", "federation", "consent", "studies"):
+        for path in (root / package).rglob("*.py"):
+            text = path.read_text("utf-8")
+            if "participants" not in text:
+                continue
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.ImportFrom) and node.module == "studies.participants":
+                    names = {alias.name for alias in node.names}
+                elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                    names = {node.attr} if node.value.id == "participants" else set()
+                else:
+                    continue
+                if names & guarded:
+                    callers.add(path.relative_to(root).as_posix())
+    assert callers == {"consent/joining.py"}
