@@ -17,6 +17,7 @@ from federation.site.answerable import Answerable, indicators, kinds
 from federation.site.convert import Tally
 from federation.site.data import Table, data_version, read_table, unit_table
 from federation.site.data_sentences import sentence
+from federation.site.dated import DatedUnit, dated
 from federation.site.directory import SiteDirectory
 from federation.site.drift import Drift
 from federation.site.errors import SetupError
@@ -98,7 +99,7 @@ class DataReport:
 
     not_mapped: variables that cannot be answered here. rules_not_checked: rules with what they
     lack. drift: against the last reading of other data, which was at `compared_with`. unexpected:
-    what the mapping's `expect` did not expect.
+    what the mapping's `expect` did not expect. dates: of how many rows the days are known.
     """
 
     codebook: str
@@ -115,6 +116,7 @@ class DataReport:
     drift: tuple[Drift, ...]
     compared_with: datetime | None
     unexpected: tuple[str, ...]
+    dates: tuple[DatedUnit, ...]
 
     @property
     def rows(self) -> int:
@@ -148,6 +150,7 @@ class DataReport:
             "repeated": self.repeated,
             "unexpected": list(self.unexpected),
             "units": [_plain(asdict(unit)) for unit in self.units],
+            "dates": [unit.to_dict() for unit in self.dates],
             "not_mapped": list(self.not_mapped),
             "variables": [_variable(each) for each in self.variables],
             "rules_checked": self.rules_checked,
@@ -231,6 +234,7 @@ def check_data(
         drift=(*changes, *drift.never(codebook.variables, summaries), *_first_days(tables)),
         compared_with=compared_with,
         unexpected=tuple(_unexpected(mapped, units, variables)),
+        dates=dated(codebook, tables),
     )
 
 

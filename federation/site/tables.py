@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from federation.site.dated import dated_sentences
 from federation.site.drift import FILLED, FIRST_DAYS, MEAN, NO_EVENTS
 from federation.site.errors import one_line
 from federation.site.report import DataReport
@@ -95,6 +96,7 @@ def _remarks(report: DataReport) -> Iterator[str]:
         for value, raws in variable.merged.items():
             yield f"Made one value, {variable.name} = {value}: {_listed(raws)}"
     yield from report.unexpected
+    yield from dated_sentences(report.dates)
 
 
 def _rules(report: DataReport) -> Table:
