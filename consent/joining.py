@@ -45,6 +45,7 @@ from studies.reading import get_participation, get_study
 
 CHANNEL: Final = "study"
 LEVEL: Final = "desk"
+STAFF: Final = "staff"
 _ACCOUNT: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DAY: Final = timedelta(days=1)
 
@@ -348,7 +349,7 @@ def _withdraw(
         text_version=None,
         language="nl",
         circumstances=Circumstances(
-            login_level=LEVEL, channel=CHANNEL, more={"level": level, "by": "study_staff"}
+            login_level=LEVEL, channel=CHANNEL, role=STAFF, more={"level": level}
         ),
         evidence={"page_sha256": ""},
     )

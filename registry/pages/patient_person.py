@@ -119,6 +119,7 @@ def role_words(role: str) -> str:
         "mentor": _("a mentor"),
         "authorised": _("somebody you authorised"),
         "partner": _("your partner"),
+        "staff": _("your hospital, at your request"),
     }.get(role, _("somebody who decides for you"))
 
 

@@ -215,7 +215,7 @@ def test_leaving_by_data_use_leaves_every_query_at_every_hospital(ward: Ward) ->
     ]
     # It stands in the patient's own history, with who wrote it down; again adds nothing.
     line = consent.history(session, here)[0]
-    assert (line.kind, line.item, line.study) == ("withdrawn", "*", STUDY)
+    assert (line.kind, line.item, line.study, line.role) == ("withdrawn", "*", STUDY, "staff")
     said = session.scalars(select(ConsentEvent).where(ConsentEvent.subject_id == here.id)).all()[-1]
     assert (said.actor_kind, said.actor_id, said.channel) == ("user", NURSE.id, "study")
     size = len(session.scalars(select(ConsentEvent)).all())
