@@ -17,6 +17,7 @@ import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -80,10 +81,20 @@ class ReleasedSet:
     table: str = ""
     """The same for the cells of one table, which do not overlap; "" when it is not known."""
 
-    @property
+    @cached_property
     def definition(self) -> bytes:
         """The same for two sets of the same patients by the same conditions."""
         return canonical_json({**self.to_dict(), "n": None, "table": ""})
+
+    @cached_property
+    def of_anybody(self) -> ReleasedSet:
+        """The same conditions, whoever has a value in which other variables."""
+        return replace(self, known=frozenset()) if self.known else self
+
+    @cached_property
+    def conditions(self) -> bytes:
+        """The same for two sets by the same conditions, whatever hospitals and other variables."""
+        return replace(self, known=frozenset(), sites=frozenset()).definition
 
     def contains(self, narrow: ReleasedSet) -> bool:
         """Whether every patient of `narrow` is in this set by definition."""
@@ -148,15 +159,19 @@ class ReleasedSet:
         )
 
 
-def too_close(new: Sequence[ReleasedSet], earlier: Iterable[ReleasedSet], t_diff: int) -> bool:
-    """Whether a new count and an earlier one tell the number of fewer than `t_diff` patients."""
-    shown = [(now, now.n) for now in new if now.n is not None]
-    return any(
-        0 < abs(old.n - n) < t_diff and (old.contains(now) or now.contains(old))
+def too_close(
+    new: Sequence[ReleasedSet], earlier: Iterable[ReleasedSet], t_diff: int
+) -> tuple[ReleasedSet, ...]:
+    """Those new counts that with an earlier one tell the number of fewer than `t_diff` patients."""
+    shown = [(place, now, now.n) for place, now in enumerate(new) if now.n is not None]
+    close = {
+        place
         for old in earlier
         if old.n is not None and old.n != NOT_KEPT
-        for now, n in shown
-    )
+        for place, now, n in shown
+        if 0 < abs(old.n - n) < t_diff and (old.contains(now) or now.contains(old))
+    }
+    return tuple(new[place] for place in sorted(close))
 
 
 def hidden_before(

@@ -7,7 +7,6 @@ recognise sets by their patients (federation.disclosure.recognition).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from federation.disclosure.nesting import ReleasedSet
 
@@ -20,21 +19,21 @@ def is_told(one: ReleasedSet, n: int, earlier: Iterable[ReleasedSet]) -> bool:
     The same conditions with the same number are taken as the same set, whoever has a value in which
     other variables: the hospitals have made sure that the set is no new one.
     """
-    wide = replace(one, known=frozenset())
+    wide = one.of_anybody
     conditions = wide.definition
     parts: dict[str, dict[bytes, int | None]] = {}
     wider: list[ReleasedSet] = []
     beside: list[ReleasedSet] = []
     for old in earlier:
-        if old.n == n and replace(old, known=frozenset()).definition == conditions:
+        if old.n == n and old.of_anybody.definition == conditions:
             return True
         if old.table and wide.contains(old):
             cells = parts.setdefault(old.table, {})
             cells[old.definition] = cells.get(old.definition) or old.n
         if old.n is None:
             continue
-        if replace(old, known=frozenset()).contains(one):
-            wider.append(replace(old, known=frozenset()))
+        if old.of_anybody.contains(one):
+            wider.append(old.of_anybody)
         elif old.n > 0 and one.excludes(old):
             beside.append(old)
     numbers = [list(cells.values()) for cells in parts.values()]
@@ -47,12 +46,7 @@ def is_told(one: ReleasedSet, n: int, earlier: Iterable[ReleasedSet]) -> bool:
 
 def rosters_of(one: ReleasedSet, earlier: Iterable[ReleasedSet]) -> set[frozenset[str]]:
     """Over which hospitals sets of these conditions were answered, whoever has a value in what."""
-    conditions = replace(one, known=frozenset(), sites=frozenset()).definition
-    return {
-        old.sites
-        for old in earlier
-        if replace(old, known=frozenset(), sites=frozenset()).definition == conditions
-    }
+    return {old.sites for old in earlier if old.conditions == one.conditions}
 
 
 def holds_hidden(one: ReleasedSet, earlier: Iterable[ReleasedSet]) -> bool:

@@ -133,9 +133,12 @@ def _release_group(
     }
     asked: list[float] = ask.params["at"] or []
     if not events_visible:
-        release.hide(f"{where}.curve", "small_cell")
+        for name in ("curve", "median", "median_ci[0]", "median_ci[1]"):
+            release.hide(f"{where}.{name}", "small_cell")
         blank: dict[str, Any] = {"median": None, "median_ci": [None, None], "curve": []}
         if asked:
+            for name in (*(f"at[{m}]" for m in range(len(asked))), "rmst"):
+                release.hide(f"{where}.{name}", "small_cell")
             blank["at"] = [_at_nothing(t) for t in asked]
             blank["rmst"] = {"t": asked[-1], "value": None, "se": None}
         return {**entry, **blank}
@@ -235,14 +238,12 @@ def _merged(
             }
         )
     release.hide(f"{where}.curve", "follow_up_too_small")
-    made: dict[str, Any] = {
-        "median": first_at_or_below_half(times, _floats(s)),
-        "median_ci": [
-            first_at_or_below_half(times, _floats(low)),
-            first_at_or_below_half(times, _floats(high)),
-        ],
-        "curve": points,
-    }
+    middle, first, last = (first_at_or_below_half(times, _floats(each)) for each in (s, low, high))
+    made: dict[str, Any] = {"median": middle, "median_ci": [first, last], "curve": points}
+    # What lies beyond the last released point is not read off anything.
+    for name, value in (("median", middle), ("median_ci[0]", first), ("median_ci[1]", last)):
+        if value is None:
+            release.hide(f"{where}.{name}", "follow_up_too_small")
     if asked:
         end = float(points[-1]["t"])
         made["at"] = [

@@ -27,7 +27,7 @@ from federation.query.model import Query
 from federation.query.refusals import REFUSALS, Refused
 from federation.query.terms import Terms
 from federation.runs import envelope
-from federation.runs.holding_back import HoldingBack, without_cohort
+from federation.runs.holding_back import HeldBack, HoldingBack, without_cohort
 from federation.runs.origin import origin
 from federation.runs.refusing import known_names, latest_day
 
@@ -83,7 +83,8 @@ class Outcome:
     ``insufficient``: a site was silent until the deadline, so the masks did not vanish.
     ``replay``: sites answered this question before, in the runs ``replay_of``; the caller shows
     the stored result of one of them or, if there is none, asks with ``again``.
-    ``sets``: of a complete answer under protection, what later answers must keep a distance from.
+    ``sets``: of a complete answer under protection, what later answers must keep a distance from;
+    of one that was refused here, what it held back.
     """
 
     status: Status
@@ -244,6 +245,8 @@ class Driver:
             return replay
         try:
             return self._combine(self._step, now)
+        except HeldBack as held:
+            return replace(self._refused(held.code), sets=held.sets)
         except Refused as refused:
             return self._refused(refused.code, terms=refused.terms)
         except ProtocolError:

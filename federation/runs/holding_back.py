@@ -35,6 +35,15 @@ from federation.runs.telling import tells_hidden
 _PARTS: Final = re.compile(r",(?=[a-z])")
 
 
+class HeldBack(Refused):
+    """SMALL_GROUP by the hub, after the hospitals answered: they take the sets for answered, so
+    those that nobody was shown have to be remembered as held back (`sets`, without numbers)."""
+
+    def __init__(self, sets: tuple[ReleasedSet, ...]) -> None:
+        super().__init__("SMALL_GROUP")
+        self.sets = sets
+
+
 @dataclass(frozen=True)
 class HoldingBack:
     """One answer under protection: its question, its hospitals, and what was released before."""
@@ -60,18 +69,20 @@ class HoldingBack:
         codebook: Codebook,
     ) -> tuple[Mapping[str, Any], tuple[ReleasedSet, ...]]:
         """The gate's masks by table, and the sets to keep. `hidden`: cells that the look hides;
-        `n`: pooled rows of the analysis set. Raises Refused SMALL_GROUP when a number would lie too
-        close to an earlier one, or tell what was held back now or earlier."""
+        `n`: pooled rows of the analysis set. Raises HeldBack when a number would lie too close to
+        an earlier one, or tell what was held back now or earlier."""
         hide = hidden | self._hidden(tables, agreed)
         masks = gate.decide(tables, self.ask.terms, hide, codebook)
         sets = released_sets(self.ask.query, self.ask.codebook, self.roster, tables, masks)
-        if too_close(sets, self.earlier, self.ask.terms.diff.t_diff):
-            raise Refused("SMALL_GROUP")
+        hidden_here = tuple(one for one in sets if one.n is None)
+        close = too_close(sets, self.earlier, self.ask.terms.diff.t_diff)
+        if close:
+            raise HeldBack((*hidden_here, *(replace(one, n=None) for one in close)))
         if agreed.analysis_told and self._tells_hidden(self._whole(), n):
-            raise Refused("SMALL_GROUP")
+            raise HeldBack(hidden_here)
         sets = (*sets, *self._of_model())
         if tells_hidden(sets, self.earlier, self.ask.codebook):
-            raise Refused("SMALL_GROUP")
+            raise HeldBack(hidden_here)
         return masks, sets
 
     def _of_model(self) -> Iterable[ReleasedSet]:

@@ -146,12 +146,6 @@ def sites_of(session: Session, run: Run) -> Sequence[RunSite]:
     ).all()
 
 
-def released_before(session: Session) -> list[ReleasedSet]:
-    """The sets of every answer that was ever released under protection, of all studies."""
-    kept = session.scalars(select(Run.released_sets).where(Run.released_sets.is_not(None)))
-    return [ReleasedSet.from_dict(one) for sets in kept for one in sets or ()]
-
-
 def stored_replies(session: Session, run: Run) -> dict[tuple[str, int], bytes]:
     """What the hospitals answered in the run's present context, by hospital and step."""
     found = session.scalars(
@@ -308,13 +302,18 @@ def finish(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:
         "refused": REFUSED,
         "insufficient": INSUFFICIENT,
     }[outcome.status]
-    if outcome.sets:
-        run.released_sets = [one.to_dict() for one in outcome.sets]
+    hold_back(run, outcome)
     _end(session, run, state, outcome.code, {**outcome.envelope, "id": run.id}, now)
     for site in sites_of(session, run):
         site.message = None
         if state in (INSUFFICIENT, PARTIAL) and site.state in (SITE_WAITING, SITE_ASKED):
             site.state = SITE_SILENT
+
+
+def hold_back(run: Run, outcome: Outcome) -> None:
+    """Keep the sets that an outcome leaves for later answers: shown ones, and those held back."""
+    if outcome.sets:
+        run.released_sets = [one.to_dict() for one in outcome.sets]
 
 
 def finish_replayed(session: Session, run: Run, earlier: Run, now: datetime) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -110,7 +109,7 @@ class _Known:
 
     def vector(self, one: ReleasedSet) -> Vectors | None:
         """Who is in it, at each class of hospitals; None when nobody is, or nobody can say."""
-        mask = members(replace(one, known=frozenset()), self._codebook)
+        mask = members(one.of_anybody, self._codebook)
         if mask is None or not mask.any():
             return None
         parts = [mask & (found[0] in one.sites) for found in self._classes]
@@ -122,7 +121,7 @@ class _Known:
 
 
 def _key(one: ReleasedSet) -> ReleasedKey:
-    return replace(one, known=frozenset()).definition, one.table, one.n is None
+    return one.of_anybody.definition, one.table, one.n is None
 
 
 _KEPT: dict[tuple[str, Classes], _Known] = {}

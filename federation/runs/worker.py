@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from federation.disclosure.nesting import ReleasedSet
 from federation.engines.interface import SITE_UNREACHABLE, Engine, EngineError, Reply
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import SigningKey
@@ -24,6 +23,7 @@ from federation.runs.faults import point
 from federation.runs.in_hand import Active, Kept, Timing
 from federation.runs.models import Run
 from federation.runs.progress import LeaseLost
+from federation.runs.released import Released
 from federation.runs.snapshots import Snapshots
 from federation.runs.states import APPROVED
 from studies.base import new_id
@@ -52,6 +52,7 @@ class Worker:
         self._active: dict[str, Active] = {}
         self._sent: dict[str, tuple[str, str, int, str]] = {}
         self._snapshots = Snapshots(factory, engine, hub_key)
+        self._released = Released(factory)
 
     @property
     def busy(self) -> bool:
@@ -230,17 +231,13 @@ class Worker:
             }
             session.commit()
         # Outside the transaction: working the steps out takes time, and reads other runs.
-        driver = progress.rebuild(plan, delivery, replies, self._key, now, self._released_before)
+        driver = progress.rebuild(plan, delivery, replies, self._key, now, self._released)
         messages = {
             site: message
             for site, message in kept.items()
             if site in driver.waiting and message.step == driver.number_of(site)
         }
         self._active[run_id] = Active(run_id, context, driver, deadline, messages, renewed=now)
-
-    def _released_before(self) -> list[ReleasedSet]:
-        with self._factory() as session:
-            return progress.released_before(session)
 
     def _drive(self, active: Active, now: datetime) -> bool:
         """Carry one run as far as it goes without waiting."""
@@ -351,6 +348,7 @@ class Worker:
             progress.restart(session, run, snapshots=snapshots, again=run.again, stale=True)
             return True
         if outcome.code == "SMALL_GROUP" and (standing := progress.standing_result(session, run)):
+            progress.hold_back(run, outcome)
             progress.finish_replayed(session, run, standing, now)
             return True
         if outcome.status != "replay":

@@ -144,6 +144,7 @@ class TrialNetwork:
                     return envelope.replayed(self._released[earlier], plan.run_id)
             # A site answered before, but the question as a whole got no result.
             outcome = self._drive(replace(plan, run_id=str(uuid.uuid4()), again=True))
+        self._sets.extend(outcome.sets)  # of a refusal, too: what it held back
         if outcome.status == "replay":
             return envelope.withheld(
                 plan.run_id,
@@ -158,7 +159,6 @@ class TrialNetwork:
         if outcome.status == "complete":
             self._released[str(outcome.envelope["id"])] = outcome.envelope
             self._standing[question] = outcome.envelope
-            self._sets.extend(outcome.sets)
         return outcome.envelope
 
     def _drive(self, plan: RunPlan) -> Outcome:

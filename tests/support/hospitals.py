@@ -268,13 +268,13 @@ class Net:
         outcome = self.drive(self.driver(self.plan(query, **(plan or {}))))
         if outcome.status == "replay" and not self.released & set(outcome.replay_of):
             outcome = self.drive(self.driver(self.plan(query, again=True)))
+        self.sets.extend(outcome.sets)
         if outcome.code == "SMALL_GROUP" and not plan and query.question_sha256 in self.standing:
             # Too little has changed: the old answer stands, as with the hub's worker.
             outcome = Outcome("replay", {}, replay_of=(self.standing[query.question_sha256],))
         if outcome.status == "complete":
             self.released.add(outcome.envelope["id"])
             self.standing[query.question_sha256] = outcome.envelope["id"]
-            self.sets.extend(outcome.sets)
         return outcome
 
     def ledger(self, slug: str) -> int:

@@ -329,13 +329,13 @@ class Net10:
                 if run in self.results:
                     return Answer(None, {**self.results[run], "replayed": True})
             outcome = self._drive(self.plan(query, requester=as_, again=True))
+        self.sets.extend(outcome.sets)
         question = query.study + query.question_sha256
         if outcome.code == "SMALL_GROUP" and question in self.results:
             return Answer(None, {**self.results[question], "replayed": True})
         if outcome.status == "complete":
             self.results[str(outcome.envelope["id"])] = outcome.envelope
             self.results[question] = outcome.envelope
-            self.sets.extend(outcome.sets)
         return Answer(outcome.code, outcome.envelope)
 
     def _drive(self, plan: RunPlan) -> Outcome:

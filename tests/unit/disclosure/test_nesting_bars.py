@@ -66,5 +66,5 @@ def test_anything_else_is_taken_as_it_is(label: str) -> None:
 @pytest.mark.parametrize("few", [0, 1, 9, 10])
 def test_a_bar_and_the_class_in_it(few: int) -> None:
     bar, one = sets("age", ("[45,55)", 40 + few)), sets("age", ("[50,55)", 40))
-    assert too_close(bar, one, 10) == too_close(one, bar, 10) == (0 < few < 10)
+    assert bool(too_close(bar, one, 10)) == bool(too_close(one, bar, 10)) == (0 < few < 10)
     assert not too_close(bar, sets("age", ("[60,65)", 40)), 10)
