@@ -12,6 +12,7 @@ import registry.health
 import registry.site_links
 import registry.vantage6.models
 import studies.models
+import studies.models_library
 import studies.models_network
 import studies.models_participants
 import studies.models_sites
@@ -20,6 +21,7 @@ from studies.base import Base
 MODULES = (
     studies.models,
     studies.models_sites,
+    studies.models_library,
     studies.models_network,
     studies.models_participants,
     registry.accounts.models,

@@ -56,7 +56,7 @@ AUDITED: Mapping[str, tuple[str, ...]] = {
         ),
         ("network.", "institution.", "group.", "agreement.", "expertise."),
     ),
-    "study": ("study.",),
+    **dict.fromkeys(("study", "study_result"), ("study.",)),
     **dict.fromkeys(
         (
             "participation",

@@ -71,6 +71,7 @@ def _add_trial(
         phase=trial.phase,
         design=trial.design,
         asks_data=False,
+        stages=trial.stages,
     )
     for kind in ("proposed", "joint"):
         write_event(session, study, kind, actor=actor, now=now, at=proposed)

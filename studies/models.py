@@ -149,8 +149,9 @@ class Study(Base):
     agreement `benchmark`. `terms`: thresholds of the study itself, in force where stricter.
     `consent`: its retention class (consent.retention). `kind` chooses the road of its hospitals
     (studies/pathway.py); `asks_data` says whether queries are part of it; `identifiers` are numbers
-    in public registers (studies/identifiers.py); `state` is worked out (studies/study_state.py),
-    and kept here for questions only.
+    in public registers (studies/identifiers.py); `stages` says for how far a cancer it is, empty
+    for any (studies/stages.py); `state` is worked out (studies/study_state.py), and kept here for
+    questions only.
     """
 
     __tablename__ = "study"
@@ -183,6 +184,7 @@ class Study(Base):
     phase: Mapped[str | None] = mapped_column(String(10))
     design: Mapped[str | None] = mapped_column(String(20))
     identifiers: Mapped[dict[str, str]] = mapped_column(Json, default=dict, server_default="{}")
+    stages: Mapped[list[str]] = mapped_column(Json, default=list, server_default="[]")
 
     group: Mapped[WorkingGroup | None] = relationship()
     participations: Mapped[list["Participation"]] = relationship(

@@ -14,6 +14,7 @@ from studies.events import announce
 from studies.identifiers import check_identifiers
 from studies.models import Network, Participation, Study, WorkingGroup
 from studies.site_moving import invite, move
+from studies.stages import STAGES
 from studies.states import STUDY_DESIGNS, STUDY_KINDS, STUDY_PHASES, STUDY_STEPS
 from studies.study_state import refresh, write_event
 
@@ -44,11 +45,12 @@ def create_study(
     design: str | None = None,
     identifiers: Mapping[str, str] | None = None,
     asks_data: bool = True,
+    stages: Sequence[str] = (),
 ) -> Study:
     """A new study as a draft.
 
     Raises StudiesError `bad_name`, `name_taken`, `not_found` (network or group),
-    `requirement_set_empty`, `bad_codebook`, `unknown_kind`, `unknown_code` (phase or design),
+    `requirement_set_empty`, `bad_codebook`, `unknown_kind`, `unknown_code` (phase, design, stage),
     `bad_identifier`. Whether the items of `requires` exist is checked
     where they are known (consent.items.with_parents); an unknown one counts nobody.
     """
@@ -67,6 +69,8 @@ def create_study(
     if kind not in STUDY_KINDS:
         raise StudiesError("unknown_kind")
     if phase not in (None, *STUDY_PHASES) or design not in (None, *STUDY_DESIGNS):
+        raise StudiesError("unknown_code")
+    if not set(stages) <= set(STAGES):
         raise StudiesError("unknown_code")
     study = Study(
         slug=slug,
@@ -91,6 +95,7 @@ def create_study(
         design=design,
         identifiers=check_identifiers(identifiers or {}),
         asks_data=asks_data,
+        stages=[stage for stage in STAGES if stage in stages],
     )
     session.add(study)
     session.flush()

@@ -1,4 +1,4 @@
-"""The public register: studies in plain words, their hospitals and their codebooks."""
+"""A study in the public register: in plain words, with its hospitals and its codebook."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
 from studies.models import Institution, Study
+from studies.results_library import list_results
 
 blueprint = Blueprint("public", __name__, url_prefix="/studies")
 
@@ -34,18 +35,6 @@ def visible(slug: str) -> Study:
     if found is None or found.state == "draft":
         raise NotFound
     return found
-
-
-@blueprint.get("")
-@rule("public")
-def studies() -> str:
-    """Every study: its question, its hospitals, whether it is open."""
-    found = list(
-        current_session().scalars(
-            select(Study).where(Study.state != "draft").order_by(Study.state.desc(), Study.title_nl)
-        )
-    )
-    return render_template("public/studies.html", studies=found)
 
 
 @blueprint.get("/<slug>")
@@ -81,6 +70,7 @@ def study(slug: str) -> str:
         rules=rules_of(terms),
         by_hospital=by_hospital(found, terms),
         conditions=[(term, term.label(language())) for term in conditions.terms],
+        results=list_results(session, study=slug),
         without_asking=no_consent.in_force(session, slug, g.now),
     )
 

@@ -35,7 +35,7 @@ class NavItem:
 MAX_DIGITS = 18
 #: Role (empty: everybody), label, endpoint. Order is the order in the header.
 NAVIGATION: tuple[tuple[str, str, str], ...] = (
-    ("", "Studies", "public.studies"),
+    ("", "Studies", "public_studies.studies"),
     ("board", "To sign", "board.overview"),
     ("chair", "My groups", "group.overview"),
     ("group", "My groups", "group.overview"),
@@ -73,7 +73,7 @@ def home() -> str:
             return url_for(endpoint)
     if "patient" in g.actor.roles:
         return url_for("patient.choices")
-    return url_for("public.studies")
+    return url_for("public_studies.studies")
 
 
 def local(address: str | None) -> str | None:

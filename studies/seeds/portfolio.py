@@ -186,6 +186,7 @@ def _trial(
         proposed=proposed,
         decided=max(approvals) + chance.randint(1, 9) if approvals else None,
         parts=parts,
+        stages=theme.stages,
     )
 
 

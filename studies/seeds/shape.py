@@ -169,6 +169,7 @@ class TrialSeed:
     proposed: int
     decided: int | None
     parts: tuple[PartSeed, ...]
+    stages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Theme:
-    """One theme: `site` says which institutions can do it ("all", "radiotherapy", "wards")."""
+    """One theme: `site` says which institutions can do it ("all", "radiotherapy", "wards"),
+    `stages` for how far a cancer it is (studies/stages.py; empty for any)."""
 
     slug: str
     kind: str
@@ -20,6 +21,7 @@ class Theme:
     title_en: str
     question_nl: str
     question_en: str
+    stages: tuple[str, ...] = ()
 
 
 THEMES: Final[tuple[Theme, ...]] = (
@@ -33,6 +35,7 @@ THEMES: Final[tuple[Theme, ...]] = (
         "Immunotherapy before surgery in {en}",
         "Blijft de ziekte langer weg als immuuntherapie vóór de operatie komt?",
         "Does the illness stay away longer when immunotherapy comes before surgery?",
+        ("local", "nodes"),
     ),
     Theme(
         "short-radiotherapy",
@@ -44,6 +47,7 @@ THEMES: Final[tuple[Theme, ...]] = (
         "Shorter radiotherapy in {en}",
         "Werkt een kortere bestraling even goed, met minder reizen?",
         "Does shorter radiotherapy work as well, with less travelling?",
+        ("local", "nodes"),
     ),
     Theme(
         "prehabilitation",
@@ -55,6 +59,7 @@ THEMES: Final[tuple[Theme, ...]] = (
         "Prehabilitation before treatment of {en}",
         "Krijgen mensen minder ernstige complicaties als zij zich vooraf voorbereiden?",
         "Do people get fewer severe complications when they prepare beforehand?",
+        ("local", "nodes"),
     ),
     Theme(
         "exercise",
@@ -77,6 +82,7 @@ THEMES: Final[tuple[Theme, ...]] = (
         "Follow-up at home after {en}",
         "Is nacontrole met een vragenlijst thuis even veilig als in het ziekenhuis?",
         "Is follow-up with a questionnaire at home as safe as in hospital?",
+        ("after",),
     ),
     Theme(
         "targeted-drug",
@@ -88,6 +94,7 @@ THEMES: Final[tuple[Theme, ...]] = (
         "A targeted drug in metastatic {en}",
         "Hoe lang houdt een gericht medicijn de ziekte tegen?",
         "For how long does a targeted drug hold the illness back?",
+        ("spread",),
     ),
     Theme(
         "older-people",
@@ -110,6 +117,7 @@ THEMES: Final[tuple[Theme, ...]] = (
         "A blood test that sees recurrence of {en} earlier",
         "Ziet een bloedtest eerder dat de ziekte terug is?",
         "Does a blood test see earlier that the illness is back?",
+        ("after",),
     ),
     Theme(
         "less-surgery",
@@ -121,6 +129,7 @@ THEMES: Final[tuple[Theme, ...]] = (
         "Less surgery in {en}",
         "Kan een kleinere operatie even veilig zijn?",
         "Can a smaller operation be as safe?",
+        ("local",),
     ),
     Theme(
         "adaptive-radiotherapy",
@@ -132,6 +141,7 @@ THEMES: Final[tuple[Theme, ...]] = (
         "Radiotherapy adapted each day in {en}",
         "Geeft aangepaste bestraling minder schade aan gezonde organen?",
         "Does adapted radiotherapy do less harm to healthy organs?",
+        ("local", "nodes"),
     ),
     Theme(
         "shared-decision",
