@@ -22,7 +22,8 @@ class Step:
     `guards` are codes of studies/guards.py. `reason_from`: states from which the step needs a
     reason. `dates` are milestones recorded in it, `documents` the kinds that belong to it. `fhir`
     is the status of a research study in FHIR (R4 words), `ctgov` the one of ClinicalTrials.gov.
-    `owner` is the role that takes the step.
+    `owner` is the role that takes the step. `remind_days`: after so many days in the state without
+    a word, somebody is reminded; None where nothing is waited for.
     """
 
     code: str
@@ -37,6 +38,7 @@ class Step:
     reason_from: frozenset[str] = frozenset()
     dates: tuple[str, ...] = ()
     documents: tuple[str, ...] = ()
+    remind_days: int | None = 90
 
     @property
     def action(self) -> str:
@@ -72,6 +74,7 @@ STEPS: Final[tuple[Step, ...]] = (
         "NOT_YET_RECRUITING",
         "coordinator",
         dates=("questionnaire_sent",),
+        remind_days=14,
     ),
     Step(
         "declined",
@@ -83,6 +86,7 @@ STEPS: Final[tuple[Step, ...]] = (
         "WITHDRAWN",
         "coordinator",
         reason_from=_BEFORE_OPEN,
+        remind_days=None,
     ),
     Step(
         "feasibility",
@@ -96,6 +100,7 @@ STEPS: Final[tuple[Step, ...]] = (
         guards=("interest",),
         dates=("questionnaire_answered",),
         documents=("questionnaire",),
+        remind_days=14,
     ),
     Step(
         "local_review",
@@ -217,6 +222,7 @@ STEPS: Final[tuple[Step, ...]] = (
         guards=("close_out_visit", "archive"),
         reason_from=_RUNNING,
         documents=("close_out_report",),
+        remind_days=None,
     ),
 )
 BY_CODE: Final[Mapping[str, Step]] = {step.code: step for step in STEPS}
