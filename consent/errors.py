@@ -37,6 +37,7 @@ CODES: Final[Mapping[str, str]] = {
     "draft_not_approved": "Two people who did not write this text must approve it first.",
     "not_your_own": "Only the patient can make this choice.",
     "closed": "A yes can no longer be given here; the hospital can tell more. A no always can.",
+    "not_begun": "The appointment of this representative begins later; come back from that day on.",
     "proof_needed": "A yes needs a proof that only the patient can make.",
     "login_level_too_low": "This choice needs a safer way of signing in.",
     "paper_check_missing": "A second person must check the paper before a yes counts.",

@@ -50,7 +50,8 @@ class StudyChoices:
     `nothing_new`: since when the patient wants nothing new to be used. `data_since`: who did not
     allow older data, from which moment on data count. A hospital judges both by the dates in its
     records; a record without a date does not count then. `ask_again`: from when new data do not
-    count without another yes; it may have passed. `ends`: when a yes that counts now ends.
+    count without another yes; it may have passed. `own_due`: whether it is this speaker's yes that
+    has to be said again. `ends`: when a yes that counts now ends.
     """
 
     study: Study
@@ -62,6 +63,7 @@ class StudyChoices:
     nothing_new: datetime | None = None
     data_since: datetime | None = None
     ask_again: datetime | None = None
+    own_due: bool = False
     ends: datetime | None = None
 
 
@@ -129,6 +131,7 @@ def choices(
             heard,
             moment,
             renewal,
+            party,
         )
         for study, part in _studies(session, subject, events)
     )
@@ -163,6 +166,7 @@ def _study_choices(
     events: Sequence[ConsentEvent],
     moment: datetime,
     renewal: timedelta,
+    party: str | None,
 ) -> StudyChoices:
     # An objection to use without being asked answers no question of a study.
     about = [
@@ -180,6 +184,11 @@ def _study_choices(
     ]
     decided = [decide(each, said.choices, moment, needs=said.needs) for each in requests]
     renewed = [renewed_until(each, renewal) for each in decided]
+    speaking = said.needs if party is None else frozenset({party})
+    own = [
+        renewed_until(decide(each, said.choices, moment, needs=speaking), renewal)
+        for each in requests
+    ]
     since = [each.since for each in found if each is not None and each.since is not None]
     runs = study.state == "open" and part.state == "open"
     return StudyChoices(
@@ -192,6 +201,7 @@ def _study_choices(
         nothing_new=nothing_new_since(requests[0], said.choices, moment, needs=said.needs),
         data_since=max(since, default=None) if None not in found else None,
         ask_again=_first(renewed) if None not in renewed else None,
+        own_due=any(each is not None and each <= moment for each in own),
         ends=_first([each.until for each in decided]) if None not in renewed else None,
     )
 

@@ -72,8 +72,9 @@ def sign_in_with_letter(
 ) -> Arrived | Waiting:
     """Try the code of a letter; a new session replaces `previous`.
 
-    Raises ConsentError ``code_invalid`` for every kind of wrong code, or AccountError LOCKED when
-    there were too many wrong tries from here.
+    Raises ConsentError ``code_invalid`` for every kind of wrong code, ``not_begun`` for a right one
+    of a representative before their appointment begins, or AccountError LOCKED when there were too
+    many wrong tries from here.
     """
     checking = letters.Checking()
     with reading(factory) as session:
@@ -84,6 +85,7 @@ def sign_in_with_letter(
         attempts.check(session, trier.keys(), now)
         found = subjects.sign_in_with_code(session, typed, now=now, checking=checking)
         arrived = _settle(session, found, trier, now, previous)
+    _check_begun(found)
     if found.waits_for_digits:
         return Waiting(_key_of(typed))
     if arrived is None:
@@ -123,10 +125,11 @@ def sign_in_with_digits(
             checking=checking,
         )
         arrived = _settle(session, found, trier, now, previous)
-        if arrived is None:
+        if arrived is None and not found.not_begun:
             attempts.count(session, (key,), now)
         else:
             attempts.clear(session, key)
+    _check_begun(found)
     if arrived is None:
         raise ConsentError("code_invalid")
     return Arrived(*arrived, letter)
@@ -184,9 +187,15 @@ def _settle(
             party=found.party,
         )
         return made, found.actor
-    if not found.waits_for_digits:
+    if not found.waits_for_digits and not found.not_begun:
         attempts.count(session, trier.keys(), now)
     return None
+
+
+def _check_begun(found: subjects.SignIn) -> None:
+    """Only who holds the letter, and its digits, learns that it is too early."""
+    if found.not_begun:
+        raise ConsentError("not_begun")
 
 
 def _key_of(typed: str) -> LetterKey:

@@ -38,7 +38,7 @@ from consent.encoding import b64
 from consent.errors import ConsentError
 from consent.models import Invitation, Subject
 from consent.models_people import Passkey
-from consent.speakers import has_ended
+from consent.speakers import may_speak
 from consent.subjects import LETTER_LEVEL, SECOND_LEVEL, patient
 from registry.access import ANONYMOUS
 from registry.accounts import attempts
@@ -283,7 +283,7 @@ def _asserted(
     key = session.get(Passkey, str(credential.get("id", ""))[:400])
     if key is None or not is_good(session, key) or key.enrolled.get("rp_id") != place.rp_id:
         return None
-    if has_ended(session, key.subject_id, key.party, now):
+    if not may_speak(session, key.subject_id, key.party, now):
         return None
     try:
         checked = webauthn.verify_authentication_response(

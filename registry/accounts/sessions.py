@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from consent.speakers import has_ended
+from consent.speakers import may_speak
 from registry.accounts import secrets
 from registry.accounts.models import Account, AccountSession, ApiToken
 from registry.accounts.service import actor_of
@@ -102,7 +102,7 @@ def visit_of_cookie(session: Session, session_id: str, now: datetime) -> Visit |
     if row is None or now > row.last_seen_at + _idle(row) or now - row.created_at > ABSOLUTE:
         return None
     if row.subject_id is not None:
-        if has_ended(session, row.subject_id, row.party, now):
+        if not may_speak(session, row.subject_id, row.party, now):
             return None
         actor = Actor(kind="patient", id=row.subject_id, roles=frozenset({"patient"}))
     else:

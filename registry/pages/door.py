@@ -22,6 +22,8 @@ from registry.translate import translate as _
 
 blueprint = Blueprint("door", __name__, url_prefix="/mijn")
 
+NOT_BEGUN = "not_begun"
+
 
 def init_app(app: Flask) -> None:
     """What the patient's templates ask about the session."""
@@ -51,8 +53,8 @@ def sign_in_post() -> Response | tuple[str, int]:
         return _letter_page({"code": _("Fill in the code from your letter")}), 422
     try:
         whole = visitor.sign_in_patient(typed)
-    except ConsentError:
-        return _letter_page({"code": wrong_code()}, typed), 401
+    except ConsentError as error:
+        return _refused_letter(error, typed)
     except AccountError as error:
         return _letter_page({"code": too_many(error)}, typed), 429
     following = local(request.form.get("next"))
@@ -84,7 +86,9 @@ def digits_post() -> Response | tuple[str, int]:
             "code": _("That took more than ten minutes. Fill in the code of your letter again")
         }
         return _letter_page(error), 401
-    except ConsentError:
+    except ConsentError as refused:
+        if refused.code == NOT_BEGUN:
+            return _refused_letter(refused)
         told = _(
             "These digits do not work. Check them, or call your hospital: after several wrong "
             "tries they stop working for a while"
@@ -124,6 +128,20 @@ def wrong_code() -> str:
     return _(
         "This code does not work. Check it against your letter; small or capital letters "
         "and dashes make no difference. Call your hospital if it keeps failing"
+    )
+
+
+def _refused_letter(error: ConsentError, typed: str = "") -> tuple[str, int]:
+    if error.code == NOT_BEGUN:
+        return _letter_page({"code": not_begun()}), 403
+    return _letter_page({"code": wrong_code()}, typed), 401
+
+
+def not_begun() -> str:
+    """To a representative whose letter is right, and who comes too early."""
+    return _(
+        "Your code is right, but you may not decide for this patient yet. You may from the day on "
+        "which your appointment begins. Come back then, or call the hospital"
     )
 
 

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from flask import Blueprint, g, render_template
+from flask import Blueprint, g, redirect, render_template, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
 
-from consent import objecting, speakers, undoing, undoing_all, withdrawing
+from consent import objecting, reminding, speakers, undoing, undoing_all, withdrawing
 from consent import service as consent
 from consent.models import ConsentEvent, Receipt, Subject
 from consent.reading import HistoryLine, StudyChoices
@@ -22,16 +23,14 @@ from consent.uses import uses
 from federation.runs.models import Run
 from registry.access import rule
 from registry.pages.patient_carry import everywhere, orders_everywhere
-from registry.pages.patient_draft import speaker
+from registry.pages.patient_draft import speaker, study_of
 from registry.pages.patient_person import Arrival, me, my_hospital
 from registry.pages.patient_text import Halted, asked_now, asks_again, halted, has_news
 from registry.transaction import current_session
 from registry.translate import language
-from studies.models import Institution, Network, Study
+from studies.models import Institution, Study
 
 blueprint = Blueprint("patient", __name__, url_prefix="/mijn")
-
-REMIND_YEARS = 2
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,9 @@ class Card:
     asks: what the text in force asks; nothing when there is none now. again: what a newer text asks
     again; news: it asks nothing again, but it changed. receipt: of the last act; undo_until: until
     when that can be taken back. speakers: who must say yes, when that is not the patient alone.
-    remind: since when nothing was said, when that is long ago. halted: the text of a yes that still
-    stands, when that text was suspended.
+    remind: since when nothing was said, when that is long ago. due: since when data recorded later
+    do not count, because a yes was not said again. halted: the text of a yes that still stands,
+    when that text was suspended.
     """
 
     choices: StudyChoices
@@ -55,12 +55,18 @@ class Card:
     undo_until: datetime | None
     speakers: Sequence[Speaker]
     remind: datetime | None
+    due: datetime | None
     halted: Halted | None
 
     @property
     def some_yes(self) -> bool:
         """Whether anything that was said yes to still stands."""
         return "granted" in self.kinds.values()
+
+    @property
+    def said_yes(self) -> bool:
+        """Whether the last word on anything was yes, also where it does not count for now."""
+        return self.some_yes or "suspended" in self.kinds.values()
 
 
 @dataclass(frozen=True)
@@ -87,8 +93,22 @@ def choices() -> str:
         objected=objecting.objected_since(session, subject, _only(session, subject)),
         titles=_titles(session),
         speaker=speaker(),
+        of_age=speakers.comes_of_age(session, subject, g.now),
+        confirmed=request.args.get("klopt", ""),
         hospital=my_hospital(session),
     )
+
+
+@blueprint.post("/<study>/klopt-nog")
+@rule(roles={"patient"})
+def confirm(study: str) -> Response:
+    """What I chose is still right: written down once, and no choice changes."""
+    session = current_session()
+    subject = me(session)
+    found = study_of(session, subject, study)
+    by = consent.patient(subject)
+    reminding.confirm(session, subject, found.slug, party=speaker(), actor=by, now=g.now)
+    return redirect(url_for("patient.choices", klopt=found.slug, _anchor="confirmed"), 303)
 
 
 @blueprint.get("/geschiedenis")
@@ -127,9 +147,12 @@ def _card(session: Session, subject: Subject, found: StudyChoices) -> Card:
     receipt = _last_receipt(session, subject, found.study)
     several = speakers.speakers(session, subject, found.study.slug, g.now)
     alone = [each.party for each in several] == [speaker()]
+    kinds = {state.item: state.state for state in found.items}
+    again = found.ask_again
+    due = again if again is not None and again <= g.now and found.open else None
     return Card(
         found,
-        {state.item: state.state for state in found.items},
+        kinds,
         [] if receipt is None else everywhere(session, subject, receipt),
         asked_now(session, found.study.slug),
         asks_again(session, subject, found.study.slug, speaker()),
@@ -137,7 +160,10 @@ def _card(session: Session, subject: Subject, found: StudyChoices) -> Card:
         receipt,
         _undo_until(session, subject, receipt),
         () if alone else several,
-        _remind(session, subject, receipt) if found.counts else None,
+        reminding.remind_since(session, subject, found.study.slug, speaker(), g.now)
+        if found.counts and due is None and "granted" in kinds.values()
+        else None,
+        due,
         halted(session, subject, found.study.slug, speaker())
         if any(state.state == "suspended" for state in found.items)
         else None,
@@ -167,14 +193,6 @@ def _undo_until(session: Session, subject: Subject, receipt: Receipt | None) -> 
     if not alone and not undoing_all.brings_back(session, subject, receipt, g.now):
         return None
     return receipt.recorded_at + undoing.WITHIN
-
-
-def _remind(session: Session, subject: Subject, receipt: Receipt | None) -> datetime | None:
-    if receipt is None:
-        return None
-    settled = session.get_one(Network, subject.network).consent
-    days = 365 * int(settled.get("remind_years", REMIND_YEARS))
-    return receipt.recorded_at if (g.now - receipt.recorded_at).days >= days else None
 
 
 def _titles(session: Session) -> dict[str, str]:

@@ -92,6 +92,7 @@ def _shown(template: str, receipt_id: str) -> str:
         reference=receipts.reference(of.id),
         lines=[_line(one) for one in made["said"]],
         ask_again=date.fromisoformat(made["ask_again"]) if made["ask_again"] else None,
+        ends=date.fromisoformat(made["ends"]) if made["ends"] else None,
         fingerprint=receipts.document_sha256(made),
         qr=qr_svg(receipts.qr_text(made), _("QR code with the number of this receipt")),
         latest=receipts.is_latest(session, of),

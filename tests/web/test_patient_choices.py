@@ -146,18 +146,6 @@ def snapshot(seq: int, minutes: int) -> SnapshotRecord:
     )
 
 
-def test_after_two_years_the_choice_is_shown_again(
-    signed_in: Any, form_token: Token, clock: Clock
-) -> None:
-    clock.now += timedelta(days=729)
-    assert (
-        "Wilt u dit nog steeds?"
-        not in Patient(signed_in("mine"), form_token, "").get("keuzes").text
-    )
-    clock.now += timedelta(days=2)
-    assert "Wilt u dit nog steeds?" in Patient(signed_in("mine"), form_token, "").get("keuzes").text
-
-
 def test_a_second_parent_sees_that_the_first_answered_not_what(
     app: HubApp, factory: SessionFactory, form_token: Token, world: Any, clock: Clock
 ) -> None:
