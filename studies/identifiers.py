@@ -5,7 +5,8 @@
 - EudraCT: `2019-001234-56` (the register before it).
 - ABR: `NL81234.058.22`, file number, number of the committee, year (CCMO; ToetsingOnline).
 - NCT: `NCT01234567` (ClinicalTrials.gov).
-- OMON: `NL-OMON51234`, or a number of the Netherlands Trial Register that it took over (`NL9876`).
+- OMON: `NL-OMON51234`, or a number of the Netherlands Trial Register that it took over
+  (`NL9876`, `NTR5678`).
 """
 
 import re
@@ -28,7 +29,7 @@ REGISTERS: Final[Mapping[str, tuple[str, str, str]]] = {
     ),
     "abr": ("ABR (NL)", r"NL\d{5}\.\d{3}\.\d{2}", ""),
     "nct": ("NCT", r"NCT\d{8}", "https://clinicaltrials.gov/study/{}"),
-    "omon": ("OMON", r"NL-OMON\d{5}|NL\d{4}", "https://onderzoekmetmensen.nl/nl/trial/{}"),
+    "omon": ("OMON", r"NL-OMON\d{5}|(NL|NTR)\d{1,4}", "https://onderzoekmetmensen.nl/nl/trial/{}"),
 }
 
 
