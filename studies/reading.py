@@ -83,12 +83,18 @@ def get_participation(session: Session, study: str, institution: str) -> Partici
 
 def open_sites(session: Session, study: str, at: datetime | None = None) -> list[str]:
     """Slugs of the hospitals that a query of this study may ask, sorted: open in it, and with every
-    agreement that its network needs in force. `at`: the session's clock unless given.
+    agreement that its network needs in force. None for a study that asks no data. `at`: the
+    session's clock unless given.
     """
     parts = session.execute(
         select(Participation.institution, Study.network)
         .join(Study, Study.slug == Participation.study)
-        .where(Study.slug == study, Study.state == "open", Participation.state == "open")
+        .where(
+            Study.slug == study,
+            Study.state == "open",
+            Study.asks_data,
+            Participation.state == "open",
+        )
     ).all()
     if not parts:
         return []

@@ -46,7 +46,8 @@ def demo(once: bool, as_json: bool, directory: Path, engine: str, port: int) -> 
     def say(sentence: str) -> None:
         words.print(f"[dim]{time.monotonic() - started:5.1f} s[/dim]  {sentence}", highlight=False)
 
-    with _ready(), run_demo(directory.resolve(), say, engine) as running:
+    # Nobody looks at the pages of a demo that runs once.
+    with _ready(), run_demo(directory.resolve(), say, engine, whole=not once) as running:
         report = Report.make(running, say, None if as_json else data)
         if as_json:
             click.echo(json.dumps(_jsonable(report.to_dict()), ensure_ascii=False, indent=2))

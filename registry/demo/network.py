@@ -31,6 +31,7 @@ from studies.actor import SYSTEM
 from studies.loading import shipped_codebook
 from studies.models import SiteNode
 from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
+from studies.seeds.oncozon_whole import ONCOZON_WHOLE
 
 STUDY = HORMONE_THERAPY.slug
 SEED = 20_161  # OncoZON was founded in the second half of 2016
@@ -45,6 +46,9 @@ PEOPLE: Sequence[tuple[str, str, Sequence[tuple[str, str]]]] = (
     ("board", "Bea Bestuur (verzonnen)", [("board", "site:catharina")]),
     ("steward", "Stef Gegevens (verzonnen)", [("steward", "site:catharina")]),
     ("auditor", "Anna Controle (verzonnen)", [("auditor", "network")]),
+    ("chair", "Marieke Voorbeeld-Janssen (verzonnen)", [("chair", "group:oncozon.breast")]),
+    ("patients", "Gerda Zogenaamd (verzonnen)", [("representative", "group:oncozon.breast")]),
+    ("observer", "Cor Cliënt (verzonnen)", [("observer", "network")]),
 )
 
 
@@ -100,15 +104,21 @@ def build(
     hub_key: SigningKey,
     say: Callable[[str], None],
     hospitals: int | None = None,
+    *,
+    whole: bool = False,
 ) -> DemoNetwork:
     """Make everything in an empty `folder` and a migrated, empty database.
 
     hospitals: only so many of the ten, the largest first, have a program and patients.
+    whole: OncoZON at its real size, with 119 invented studies beside the one that asks data.
     """
-    say("Creating the network OncoZON: ten institutions, their working groups and a study")
+    seed = ONCOZON_WHOLE if whole else ONCOZON
+    count = len(seed.studies) + len(seed.trials)
+    many = "a study" if count == 1 else f"{count} studies"
+    say(f"Creating the network OncoZON: ten institutions, their working groups and {many}")
     now = datetime.now(UTC)
     with unit_of_work(factory, SYSTEM) as session:
-        studies.load_network(session, ONCOZON, SYSTEM, now=now - timedelta(days=30))
+        studies.load_network(session, seed, SYSTEM, now=now - timedelta(days=30))
         consent.publish_text(
             session,
             study=STUDY,

@@ -25,10 +25,13 @@ def run_demo(
     say: Callable[[str], None],
     engine: str = "embedded",
     hospitals: int | None = None,
+    *,
+    whole: bool = False,
 ) -> Iterator[RunningDemo]:
     """Build the network in the empty `folder` and start its sites and its worker.
 
-    `engine` "vantage6": the sites are nodes of a vantage6 server that is started here.
+    `engine` "vantage6": the sites are nodes of a vantage6 server that is started here. `whole`:
+    with as many studies as the real network has.
     """
     if engine == "vantage6":
         # Only here: the demo on one machine does without vantage6's packages.
@@ -44,7 +47,7 @@ def run_demo(
     hub_key = SigningKey.generate()
     hub_key.save(keys / "hub.key")
     try:
-        network = build(folder / "sites", factory, hub_key, say, hospitals)
+        network = build(folder / "sites", factory, hub_key, say, hospitals, whole=whole)
         if engine == "embedded":
             say(f"Starting {len(network.sites)} site processes")
             with RunningDemo(network) as running:

@@ -26,6 +26,7 @@ from studies.models_network import Office, Subnetwork, SubnetworkMember
 from studies.pathway import BY_CODE
 from studies.periods import holding, holds
 from studies.reading import list_groups
+from studies.states import PARTICIPATION_ENDED
 from studies.words_network import (
     AGREEMENT_KINDS,
     DISCIPLINES,
@@ -81,6 +82,11 @@ def show(site: str) -> str | tuple[str, int]:
     board = session.scalars(
         select(Office).where(Office.kind == "board", Office.institution == site)
     )
+    # What is open comes first, then what is nearest to it.
+    lines = sorted(
+        ((study, states[study.slug]) for study in studies),
+        key=lambda line: (line[1] != "open", -BY_CODE[line[1]].number, line[0].title_nl.casefold()),
+    )
     page = render_template(
         "network/hospital.html",
         place=found,
@@ -90,10 +96,8 @@ def show(site: str) -> str | tuple[str, int]:
         networks=networks,
         parts_of_network=[(part, held) for part, held in parts if holds(held, day.at)],
         part_role=lambda code: named(SUBNETWORK_ROLES, code),
-        lines=sorted(
-            ((study, states[study.slug]) for study in studies),
-            key=lambda line: (BY_CODE[line[1]].number, line[0].title_nl.casefold()),
-        ),
+        lines=[line for line in lines if line[1] not in PARTICIPATION_ENDED],
+        ended=[line for line in lines if line[1] in PARTICIPATION_ENDED],
         state_word=state_word,
         state_tag=state_tag,
         groups=[(group, held) for group, held in groups if held],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from markupsafe import Markup
 from sqlalchemy import select
 from werkzeug.exceptions import NotFound
@@ -25,9 +25,8 @@ from studies.expertise import expertise_map
 from studies.groups import chair, gaps, seats
 from studies.models import Network, Study
 from studies.models_network import Office
-from studies.nearest import open_near, where_is
+from studies.nearest import where_is
 from studies.periods import holds
-from studies.places import find_place, place_names
 from studies.reading import list_groups, list_networks
 from studies.words_network import AGREEMENT_KINDS, DISCIPLINES, OFFICES, TREATMENTS
 
@@ -102,9 +101,7 @@ def expertise(network: str) -> str | tuple[str, int]:
         day=day,
         errors={"on": day.error} if day.error else {},
         treatment=lambda code: named(TREATMENTS, code),
-        group_about=lambda tumour: next(
-            (each for each in groups if tumour in _ranges(each.tumours)), None
-        ),
+        group_about=lambda tumour: next((each for each in groups if tumour in each.tumours), None),
     )
     return (page, 422) if day.error else page
 
@@ -151,38 +148,6 @@ def mine() -> str | Response:
     if len(found) == 1:
         return redirect(url_for("network.published", network=found[0].slug), 302)
     return render_template("network/list.html", networks=found, published=True)
-
-
-@blueprint.get("/near")
-@rule("public")
-def near() -> str | tuple[str, int]:
-    """The open studies nearest to a place, as the crow flies."""
-    session = current_session()
-    text, group = request.args.get("place", "").strip()[:60], request.args.get("group") or None
-    place = find_place(text) if text else None
-    unknown = bool(text) and place is None
-    groups = [each for net in list_networks(session) for each in list_groups(session, net.slug)]
-    page = render_template(
-        "network/near.html",
-        text=text,
-        group=group,
-        groups=sorted({each.key: each.name(language()) for each in groups}.items(), key=_second),
-        place=place,
-        names=place_names(),
-        found=[] if place is None else open_near(session, place, g.now, group=group),
-        errors={"place": _("We do not know this place. Choose a larger place nearby.")}
-        if unknown
-        else {},
-    )
-    return (page, 422) if unknown else page
-
-
-def _second(pair: tuple[str, str]) -> tuple[str, str]:
-    return pair[1].casefold(), pair[0]
-
-
-def _ranges(tumours: list[str]) -> set[str]:
-    return set(tumours)
 
 
 def _by_group(studies: list[Study]) -> list[tuple[str, int, int]]:

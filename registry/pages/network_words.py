@@ -39,7 +39,7 @@ def chosen_day() -> Day:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        return Day(g.now, text[:20], False, _("Give a date as 2020-01-31."))
+        return Day(g.now, "", False, _("Give a date as 2020-01-31."))
     if day > today:
         return Day(g.now, text, False, _("This day is still to come. Choose an earlier one."))
     if day == today:

@@ -33,6 +33,8 @@ class NavItem:
 
 
 MAX_DIGITS = 18
+#: Studies on the start page; the others are on the page of all.
+ON_START = 6
 #: Role (empty: everybody), label, endpoint. Order is the order in the header.
 NAVIGATION: tuple[tuple[str, str, str], ...] = (
     ("", "Studies", "public_studies.studies"),
@@ -130,13 +132,19 @@ def start() -> str:
     session = current_session()
     hospitals = hospitals_of_network(session, g.now)
     open_studies = list(
-        session.scalars(select(Study).where(Study.state == "open").order_by(Study.created_at))
+        session.scalars(
+            select(Study)
+            .where(Study.state == "open")
+            .order_by(Study.asks_data.desc(), Study.created_at.desc(), Study.slug)
+            .limit(ON_START + 1)
+        )
     )
     return render_template(
         "public/start.html",
         hospitals=hospitals,
         drawings=network_drawings(hospitals),
-        studies=open_studies,
+        studies=open_studies[:ON_START],
+        more=len(open_studies) > ON_START,
     )
 
 

@@ -15,7 +15,7 @@ from studies.seeds.portfolio import portfolio
 from studies.seeds.shape import ExpertiseSeed, MeetingSeed, NetworkSeed, OfficeSeed
 
 STUDIES: Final = 120
-_OWN_PAGES: Final = "oncozon.nl, maastro.nl"
+_OWN_PAGES: Final = "oncozon.nl, maastro.nl; dag verzonnen / day invented"
 _INVENTED: Final = "verzonnen / invented"
 
 EXPERTISE: Final = (

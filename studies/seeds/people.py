@@ -56,10 +56,13 @@ def _filled(
 ) -> GroupSeed:
     members = list(group.members)
     expected = list(group.expected)
+    institutes = any(each.kind == "radiotherapy" for each in institutions)
     for institution in institutions:
         absent = chance.random() < ABSENT or institution.slug in extra.get(group.slug, ())
         already = [each for each in members if each.institution == institution.slug]
-        wards = [each for each in expected if each != "radiotherapy"]
+        # Where no institute radiates, the larger hospitals do.
+        radiates = not institutes and institution.kind != "general"
+        wards = [each for each in expected if radiates or each != "radiotherapy"]
         if institution.kind == "radiotherapy":
             wanted = [each for each in expected if each == "radiotherapy"]
         else:
