@@ -135,5 +135,12 @@ def participation_state(state: str) -> StateWords:
         "open": (_("Taking part"), "good", ""),
         "on_hold": (_("On hold"), "warn", ""),
         "closed": (_("Stopped"), "", ""),
+        "declined": (_("Does not take part"), "", ""),
+        "local_review": (_("Departments are looking"), "busy", ""),
+        "vgo_signed": (_("Declared suitable by the board"), "busy", ""),
+        "contract_signed": (_("Contract signed"), "busy", ""),
+        "initiated": (_("Ready to begin"), "busy", ""),
+        "closed_to_accrual": (_("Takes no new participants"), "", ""),
+        "follow_up_done": (_("Follow-up is done"), "", ""),
     }
     return StateWords(*known.get(state, (state, "", "")))
