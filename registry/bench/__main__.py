@@ -27,6 +27,7 @@ from federation.methods.base import Ask, Column, Finished, Rows
 from federation.methods.registry import KINDS, parse
 from federation.query.terms import Terms
 from registry.bench import engines, load, patients, utility
+from registry.bench import grid as grids
 from registry.bench.analyses import ANALYSES, COHORTS, STUDY, query
 from registry.bench.pooled import MOST_ROWS, POOLED
 from registry.bench.processes import computing, megabytes
@@ -211,6 +212,7 @@ def _pooled(kind: str, table: pd.DataFrame) -> float | None:
 @click.option("--utility", "questions", type=int, help="Ask so many questions; count refusals.")
 @click.option("--patients", "choosing", type=int, help="Let so many patients choose at once.")
 @click.option("--seconds", default=60.0, show_default=True, help="How long the patients choose.")
+@click.option("--grid", help="Ask for the coordinator's pages at so many studies x hospitals.")
 @click.option("--pause", default=0.0, show_default=True, help="Seconds a patient reads a page.")
 @click.option(
     "--database",
@@ -219,7 +221,7 @@ def _pooled(kind: str, table: pd.DataFrame) -> float | None:
     multiple=True,
     default=DATABASES,
     show_default=True,
-    help="What the hub of the choosing patients runs on.",
+    help="What the hub of --patients and --grid runs on.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout.")
 def bench(
@@ -230,6 +232,7 @@ def bench(
     choosing: int | None,
     seconds: float,
     pause: float,
+    grid: str | None,
     databases: Sequence[str],
     as_json: bool,
 ) -> None:
@@ -245,6 +248,10 @@ def bench(
     if questions:
         click.echo(json.dumps(utility.measure(questions, say), indent=2))
         return
+    if grid:
+        reported = grids.report(grid, tuple(databases), 7, say)
+        click.echo(json.dumps(reported, indent=2))
+        sys.exit(0 if reported["holds"] else 1)
     if choosing:
         found = {kind: _choose(kind, choosing, seconds, pause, say) for kind in databases}
         click.echo(json.dumps({k: one.to_dict() for k, one in found.items()}, indent=2))

@@ -65,7 +65,8 @@ def _marks(
 ) -> str:
     wide = shape.name == "wide"
     canvas = Canvas(shape)
-    head, line = (118.0, 27.0) if wide else (112.0, 25.0)
+    longest = min(max(len(name) for name in columns), 19 if wide else 17)
+    head, line = (longest * 5.0 + 24, 27.0) if wide else (longest * 5.4 + 20, 25.0)
     radius = min(step * 0.36, 8.0)
     for i, name in enumerate(columns):
         x = left + (i + 0.5) * step
@@ -85,7 +86,7 @@ def _marks(
         y = head + (j + 0.5) * line
         if j % 2 == 0:
             canvas.element("rect", x=0, y=y - line / 2, width=end, height=line, fill="#f2f7f6")
-        canvas.text(6, y + 5, cut(row.label, 38 if wide else 18))
+        canvas.text(6, y + 5, cut(row.label, 42 if wide else 19))
         for i, state in enumerate(row.states):
             x = left + (i + 0.5) * step
             if state is None:

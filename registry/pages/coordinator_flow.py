@@ -1,0 +1,98 @@
+"""The CONSORT diagram of a study in words and boxes."""
+
+from __future__ import annotations
+
+from registry.pages.figure import Figure, both
+from registry.pictures.consort import Arm, Box, ConsortWords, Stage, consort
+from registry.translate import language, number
+from registry.translate import translate as _
+from studies.consort import Flow
+from studies.screening import REASONS
+
+_MOST_REASONS = 4
+
+
+def flow_figure(flow: Flow) -> Figure:
+    """The boxes: screened, eligible, approached, consented, registered, then the arms."""
+    left = {code: (n, reasons) for code, n, reasons in flow.reasons}
+    total = flow.total
+    stages = [
+        Stage(Box(box_name("screened"), total.screened), (_leaves("not_eligible", left),)),
+        Stage(Box(box_name("eligible"), total.eligible), (_leaves("not_approached", left),)),
+        Stage(
+            Box(box_name("approached"), total.approached),
+            (
+                _leaves("declined", left),
+                *((Box(_("Still deciding"), total.deciding),) if total.deciding else ()),
+            ),
+        ),
+        Stage(
+            Box(box_name("consented"), total.consented),
+            (Box(_("Not registered"), flow.not_registered),) if flow.not_registered else (),
+        ),
+        Stage(Box(box_name("registered"), total.registered)),
+    ]
+    arms = [
+        Arm(
+            arm.name(language()),
+            (
+                Box(_("Allocated"), arm.counts.allocated),
+                Box(_("Received the treatment"), arm.counts.received),
+                Box(_("Lost to follow-up"), arm.counts.lost),
+                Box(_("Stopped the treatment"), arm.counts.discontinued),
+                Box(_("Analysed"), arm.counts.analysed),
+            ),
+        )
+        for arm in flow.arms
+    ]
+    said = _(
+        "%(screened)s screened, %(eligible)s eligible, %(approached)s approached, "
+        "%(consented)s consented, %(registered)s registered.",
+        screened=number(total.screened),
+        eligible=number(total.eligible),
+        approached=number(total.approached),
+        consented=number(total.consented),
+        registered=number(total.registered),
+    )
+    words = ConsortWords(_("From screening to analysis"), said)
+    return Figure(
+        _("From screening to analysis"),
+        said,
+        both(lambda shape: consort(stages, arms, words=words, shape=shape, writer=number)),
+    )
+
+
+def box_name(code: str) -> str:
+    """How far somebody came, as the box is called."""
+    return {
+        "screened": _("Screened"),
+        "eligible": _("Eligible"),
+        "approached": _("Approached"),
+        "consented": _("Consented"),
+        "registered": _("Registered or randomised"),
+    }[code]
+
+
+def stage_name(code: str) -> str:
+    """Why somebody did not go on, as the box is called."""
+    return {
+        "not_eligible": _("Not eligible"),
+        "not_approached": _("Not approached"),
+        "declined": _("Said no"),
+        "deciding": _("Still deciding"),
+        "not_registered": _("Not registered"),
+    }[code]
+
+
+def reason_name(stage: str, code: str) -> str:
+    """A reason in the reader's language."""
+    return REASONS[stage][code][language() == "nl"]
+
+
+def _leaves(code: str, left: dict[str, tuple[int, tuple[tuple[str, int], ...]]]) -> Box:
+    n, reasons = left[code]
+    shown = [(reason_name(code, reason), count) for reason, count in reasons[:_MOST_REASONS]]
+    rest = sum(count for _reason, count in reasons[_MOST_REASONS:])
+    if rest:
+        shown.append((_("Other reasons"), rest))
+    return Box(stage_name(code), n, tuple(shown))
