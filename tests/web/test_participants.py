@@ -1,0 +1,149 @@
+"""The coordinator's pages of participants: in by letter or form, on, over, and out with a stop."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from consent.models import ConsentEvent, Invitation
+from registry.database import SessionFactory
+from studies.actor import SYSTEM
+from studies.models_participants import Participant
+from studies.participant_numbers import set_arms
+from studies.reading import get_study
+
+PAGE = "/c/study/hormone-therapy/participants"
+FORM = {"hospital": "zuyderland", "how": "form", "signed_on": "2026-03-02", "text": "1"}
+
+
+@pytest.fixture
+def desk(
+    signed_in: Callable[..., FlaskClient], form_token: Callable[[FlaskClient], str]
+) -> Callable[..., Any]:
+    """``desk(path, field=...)``: the coordinator posts a form of ours."""
+    client = signed_in("coordinator")
+    client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
+
+    def post(path: str, **form: str) -> Any:
+        return client.post(f"{PAGE}{path}", data={**form, "csrf_token": form_token(client)})
+
+    post.get = lambda path="": client.get(f"{PAGE}{path}").get_data(as_text=True)  # type: ignore[attr-defined]
+    return post
+
+
+def version(page: str) -> str:
+    found = re.search(r'name="expected" value="(\d+)"', page)
+    assert found
+    return found[1]
+
+
+def test_from_the_letter_to_the_stop(
+    desk: Any, factory: SessionFactory, world: Any, signed_in: Callable[..., FlaskClient]
+) -> None:
+    assert "Settle the numbers first" in desk.get()
+    assert desk("/numbering", letters="h").status_code == 422
+    assert desk("/numbering", letters="ht").status_code == 303
+    assert "Nobody is in this study yet" in desk.get()
+
+    # What is missing is said at its field, and what was typed stays.
+    answer = desk("", hospital="zuyderland", pseudonym="HT-0001", how="letter", letter="")
+    assert answer.status_code == 422
+    assert "Fill in the number of the letter" in answer.text
+    assert 'value="HT-0001"' in answer.text
+    answer = desk("", **FORM | {"text": "7"}, pseudonym="HT-0001", state="on-study")
+    assert answer.status_code == 409
+    assert 'href="#text"' in answer.text
+    # Nothing of a person is repeated by the machine in words of its own.
+    answer = desk("", **FORM, pseudonym="Jansen", state="on-study")
+    assert answer.status_code == 409
+    assert "This is not a study number" in answer.text
+
+    with factory() as session:
+        set_arms(
+            session, get_study(session, "hormone-therapy"), [("a", "Kort", "Short")], actor=SYSTEM
+        )
+        session.commit()
+        letter = session.scalars(
+            select(Invitation.code_id).where(Invitation.subject_id == world.patients["mine"])
+        ).one()
+    given = {"hospital": "catharina", "how": "letter", "letter": letter, "state": "on-study"}
+    answer = desk("", **given, pseudonym="HT-0001")
+    assert answer.status_code == 303, answer.text
+    assert answer.location.endswith("/HT-0001?done=enter")
+    assert desk("", **FORM, pseudonym="HT-0002", state="eligible").status_code == 303
+    shown = desk.get()
+    assert "2 participants, by study number" in shown
+    assert letter not in shown + desk.get("/HT-0001")
+
+    one = desk.get("/HT-0001")
+    assert "(by letter)" in one
+    assert "(signed form, text 1)" in desk.get("/HT-0002")
+    old = version(one)
+    assert desk("/HT-0001/arm", expected=old, arm="a").status_code == 303
+    # Somebody else was first: nothing is written, and what was typed stands there still.
+    late = desk("/HT-0001/move", expected=old, to="follow-up", at="2026-03-02", reason="completed")
+    assert late.status_code == 409
+    assert "Somebody else changed this participant" in late.text
+    assert 'value="completed" selected' in late.text
+    now = version(late.text)
+    bad = desk("/HT-0001/move", expected=now, to="follow-up", at="soon")
+    assert bad.status_code == 422
+    assert 'href="#move-at"' in bad.text
+    assert desk("/HT-0001/move", expected=now, to="follow-up").status_code == 303
+    assert desk("/HT-0001/offer", expected=_version(desk), hospital="zuyderland").status_code == 303
+    assert "Offered to Zuyderland" in desk.get("/HT-0001")
+    assert desk("/HT-0001/take-over", expected=_version(desk)).status_code == 303
+    assert "counts for Catharina" in desk.get("/HT-0001")
+
+    # A stop of the use of data names the hospital that gets it, and stands in the patient's log.
+    answer = desk("/HT-0001/leave", expected=_version(desk), way="data_all")
+    assert answer.status_code == 303
+    left = desk.get(answer.location.removeprefix(PAGE))
+    assert "The stop goes to: Catharina" in left
+    with factory() as session:
+        last = session.scalars(
+            select(ConsentEvent)
+            .where(ConsentEvent.subject_id == world.patients["mine"])
+            .order_by(ConsentEvent.leaf.desc())
+        ).first()
+        assert last is not None
+        assert (last.kind, last.actor_role) == ("withdrawn", "staff")
+
+    # Without a letter the hub says that it reaches nobody, on the list too.
+    assert desk("/HT-0002/leave", expected="2", way="data_all").status_code == 303
+    assert "has not reached a hospital" in desk.get("/HT-0002")
+    assert "no letter is linked" in desk.get()
+    assert desk("/HT-0002/letter", expected="3", letter="").status_code == 422
+    assert desk("/HT-0002/letter", expected="3", letter="ZZZZZZ").status_code == 409
+    assert desk("/HT-0002/mistake", expected="3").status_code == 422
+    assert desk("/HT-0002/mistake", expected="3", sure="yes").status_code == 303
+    assert "Entered by mistake" in desk.get("/HT-0002")
+    assert "HT-0002" not in desk.get()
+
+
+def test_lines_can_be_put_right_and_milestones_written(desk: Any, factory: SessionFactory) -> None:
+    assert desk("/numbering", letters="HT").status_code == 303
+    assert desk("", **FORM, pseudonym="HT-0005", state="on-study").status_code == 303
+    assert desk("/HT-0005/milestone", expected="2", milestone="last_visit").status_code == 303
+    assert desk("/HT-0005/milestone", expected="3", milestone="last_visit").status_code == 409
+    assert desk("/HT-0005/redate", expected="3", line="3", at="2026-03-01").status_code == 422
+    right = {"expected": "3", "line": "3", "at": "2026-03-02", "reason": "mistake"}
+    assert desk("/HT-0005/redate", **right).status_code == 303
+    assert "Date of line 3 put right" in desk.get("/HT-0005")
+    assert desk("/HT-0005/do-not-take", expected="4").status_code == 409
+    assert desk("/HT-0005/move", expected="4", to="elsewhere").status_code == 422
+    assert desk("/HT-0005/leave", expected="4").status_code == 422
+    with factory() as session:
+        (one,) = session.scalars(select(Participant))
+        assert (one.version, one.state) == (4, "on-study")
+    assert desk("/HT-0099/move", expected="1", to="off-study").status_code == 404
+    assert desk("/HT-0005/nothing").status_code == 404
+
+
+def _version(desk: Any) -> str:
+    return version(desk.get("/HT-0001"))
