@@ -49,6 +49,7 @@ def test_from_an_idea_to_a_study_that_data_access_decided(
     with refused("step_not_allowed"):
         feasibility.make_joint(session, study, **by(OTHER))
     feasibility.propose(session, study, **by(CHAIR))
+    session.commit()
     assert standing_of(session, study) == "idea"
     with refused("step_not_allowed"):
         feasibility.propose(session, study, **by(OTHER))
@@ -56,6 +57,7 @@ def test_from_an_idea_to_a_study_that_data_access_decided(
         feasibility.make_joint(session, study, **by(OTHER))
 
     feasibility.ask_count(session, study, "run-1", **by(CHAIR))
+    session.commit()
     assert standing_of(session, study) == "feasibility"
     for run, code in (("run-1", "name_taken"), ("", "bad_name")):
         with refused(code):
@@ -74,11 +76,13 @@ def test_from_an_idea_to_a_study_that_data_access_decided(
     )
     assert (told.numbers, told.released_by, told.words_nl) == (numbers, "other", "Genoeg.")
     assert part.feasibility_run == "run-1"
+    session.commit()
     with refused("step_not_allowed"):
         feasibility.release_count(session, study, "run-1", numbers, **by(OTHER))
     with refused("own_proposal"):
         feasibility.make_joint(session, study, **by(CHAIR))
     feasibility.make_joint(session, study, **by(OTHER))
+    session.commit()
     assert (standing_of(session, study), study.state) == ("joint", "draft")
 
     # Data access decides; neither who proposed it nor who has another role.
@@ -116,6 +120,7 @@ def test_from_an_idea_to_a_study_that_data_access_decided(
         **by(OTHER),
     )
     committee.decide(session, study, **given_, document_id=letter.id, **by(COMMITTEE))
+    session.commit()
     assert (standing_of(session, study), study.state) == ("approved", "open")
     for step in ("feasibility", "approved", "open"):
         studies.move(session, part, step, **by(OTHER))
@@ -154,6 +159,7 @@ def test_a_trial_opens_by_its_committee_and_by_nothing_else(
     for part in studies.take_over(small, study, {"north": done, "south": done}, **by(OTHER)):
         assert (study.state, standing_of(small, study)) == ("open", "follow_up_done")
         studies.take_over_step(small, part, "closed", at=NOW, **by(OTHER))
+        small.commit()
     assert (study.state, standing_of(small, study)) == ("closed", "completed")
     for changes, code in (
         ({"kind": "trial"}, "unknown_kind"),
