@@ -54,7 +54,7 @@ def identity(tmp_path):
 
 
 def test_from_nothing_to_an_invited_patient(hub, identity, tmp_path):
-    assert run("network", "load", "oncozon").stdout == "oncozon: 10 hospitals, 1 studies\n"
+    assert run("network", "load", "oncozon").stdout == "oncozon: 10 hospitals, 120 studies\n"
     assert run("network", "load", "oncozon").exit_code == 0
     assert "viecuri\tno program" in run("network", "sites").stdout
 
