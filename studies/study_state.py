@@ -12,7 +12,8 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from studies.actor import Actor
+from studies.actor import SYSTEM, Actor
+from studies.events import announce
 from studies.models import Study
 from studies.models_sites import CommitteeDecision, StudyEvent, StudyFeasibility
 from studies.states import PARTICIPATION_ENDED
@@ -118,6 +119,15 @@ def refresh(session: Session, study: Study) -> str:
     standing = standing_of(session, study)
     if study.state != short(standing):
         study.state = short(standing)
+        session.flush()
+        # By nobody: it follows from what somebody did, which is announced for itself.
+        announce(
+            session,
+            actor=SYSTEM,
+            action=f"study.now_{study.state}",
+            about=f"study:{study.slug}",
+            facts={"standing": standing},
+        )
     return standing
 
 
