@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Text, select, type_coerce, update
 from sqlalchemy.orm import Session
 
+from consent import refreshing
 from consent.errors import ConsentError
 from consent.further import further_claims
 from consent.grounds import Column
@@ -32,7 +33,7 @@ from consent.site_messages import processed
 from consent.snapshot import build_claims
 from studies.actor import SYSTEM, Actor
 from studies.base import canonical_json
-from studies.events import announce
+from studies.events import account_later, announce
 from studies.models import Institution, Membership, Participation, Study
 
 VALID_FOR: Final = timedelta(minutes=60)
@@ -164,12 +165,20 @@ def store_snapshot(
         .values(body=None)
     )
     session.flush()
+    if refreshing.says_nothing_new(session, record):
+        account_later(session, SnapshotRecord.__tablename__)
+        return record
     announce(
         session,
         actor=actor,
-        action="consent.snapshot_published",
+        action=refreshing.PUBLISHED,
         about=f"institution:{site}",
-        facts={"seq": seq, "log_size": record.log_size, "content": record.content_sha256},
+        facts={
+            "seq": seq,
+            "log_size": record.log_size,
+            "content": record.content_sha256,
+            **refreshing.facts_before(session, record),
+        },
     )
     return record
 
@@ -241,6 +250,9 @@ def store_ack(
     ack.status, ack.code, ack.applied_at, ack.received_at = status, code, applied_at, now
     ack.unproven = unproven if isinstance(unproven, str) and len(unproven) <= 20 else None
     session.flush()
+    if refreshing.confirms_nothing_new(session, ack):
+        account_later(session, Ack.__tablename__)
+        return ack
     announce(
         session,
         actor=actor or Actor(kind="site", id=site),
@@ -342,6 +354,7 @@ def _columns(session: Session, site: str, network: str) -> tuple[Column, ...]:
         .where(
             Study.network == network,
             Study.state == "open",
+            Study.asks_data,
             Participation.institution == site,
             Participation.state == "open",
         )

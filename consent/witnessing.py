@@ -18,9 +18,10 @@ from consent.alarms import raise_alarm
 from consent.errors import ConsentError
 from consent.models import LogHead, SnapshotRecord
 from consent.models_trust import TreeHead, Witness
+from consent.refreshing import saw_nothing_new
 from consent.tree import root_at
 from studies.actor import Actor
-from studies.events import announce
+from studies.events import account_later, announce
 
 #: A head that others saw is shown to a hospital only when it was seen this recently.
 SEEN_WITHIN: Final = timedelta(hours=24)
@@ -61,13 +62,16 @@ def note_witness(
     )
     session.add(seen)
     session.flush()
-    announce(
-        session,
-        actor=Actor(kind="site", id=site),
-        action="consent.witnessed",
-        about=f"network:{seen.network}",
-        facts={"seq": seq, "size": size, "root": root},
-    )
+    if saw_nothing_new(session, seen):
+        account_later(session, Witness.__tablename__)
+    else:
+        announce(
+            session,
+            actor=Actor(kind="site", id=site),
+            action="consent.witnessed",
+            about=f"network:{seen.network}",
+            facts={"seq": seq, "size": size, "root": root},
+        )
     check_head(session, seen.network, size, root, now, site=site)
     return seen
 

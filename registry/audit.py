@@ -208,6 +208,16 @@ def verify(session: Session, known: Head | None = None) -> Broken | Head:
     return end
 
 
+def facts_of(session: Session, action: str) -> list[tuple[str, dict[str, Any]]]:
+    """What the lines of one action said, in order: what each was about, and its facts."""
+    rows = session.execute(
+        select(AuditLine.about, AuditLine.facts)
+        .where(AuditLine.action == action)
+        .order_by(AuditLine.seq)
+    )
+    return [(about.partition(":")[2], dict(facts)) for about, facts in rows]
+
+
 def lines(session: Session, after: int = 0) -> Iterator[AuditLine]:
     """All lines after number ``after``, in order, read in pieces."""
     while True:

@@ -10,6 +10,7 @@ from studies.actor import Actor
 
 Fact = str | int | None
 _KEY = "announced"
+_LATER = "accounted_later"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,12 @@ def announce(
             raise TypeError(f"fact {name} must be text, a whole number or None")
     announcement = Announcement(actor, action, about, MappingProxyType(given))
     session.info.setdefault(_KEY, []).append(announcement)
+
+
+def account_later(session: Session, table: str) -> None:
+    """Say that rows of `table` changed that repeat what was announced before: a later announcement
+    covers them with a hash. Only for the tables that registry/transaction.py names for it."""
+    session.info.setdefault(_LATER, []).append(table)
 
 
 def announced(session: Session) -> tuple[Announcement, ...]:

@@ -41,6 +41,9 @@ DESK_HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 )
 
 
+Found = Reply | Place | str | None
+
+
 class DeskServer(LocalServer):
     """The desk of one person, until it is closed or was not used for half an hour."""
 
@@ -159,7 +162,7 @@ class _Handler(LocalHandler):
                 server.close()
                 gone = f"{COOKIE}=; Path={base}/; Max-Age=0"
                 return _page(HTTPStatus.OK, frame.closed(), {"Set-Cookie": gone})
-            found = routes.post(place, Asked(typed, datetime.now(UTC)), key)
+            found: Found = routes.post(place, Asked(typed, datetime.now(UTC)), key)
         else:
             found = self._letter(place, routes) or routes.get(place)
         if found is None:

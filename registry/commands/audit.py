@@ -7,6 +7,7 @@ import json
 import click
 
 from consent.alarms import alarms
+from consent.refreshing import PUBLISHED, check_lines
 from consent.verifying import LogBroken, look_whole
 from registry import audit as log
 from registry.commands.opening import open_hub_database, operator
@@ -31,6 +32,7 @@ def verify(known: str | None) -> None:
     with reading(open_hub_database()) as session:
         found = log.verify(session, None if known is None else _head(known))
         choices = {each.slug: look_whole(session, each.slug)[0] for each in list_networks(session)}
+        lists = check_lines(session, log.facts_of(session, PUBLISHED))
         waiting = [
             f"{each.raised_at.isoformat(timespec='seconds')} {each.network} {each.kind} "
             f"{json.dumps(each.facts, sort_keys=True)}"
@@ -38,6 +40,12 @@ def verify(known: str | None) -> None:
         ]
     if isinstance(found, log.Broken):
         raise click.ClickException(f"The audit log does not hold at line {found.seq}: {found.why}.")
+    for each in lists:
+        if not each.holds:
+            raise click.ClickException(
+                f"The {each.count} lists before number {each.seq} of {each.site} are not those "
+                "that the audit log holds. Keep the database as it is and tell the network office."
+            )
     for network, kept in choices.items():
         if isinstance(kept, LogBroken):
             at = "its head" if kept.leaf is None else f"leaf {kept.leaf}"
