@@ -119,17 +119,19 @@ def one(slug: str, number: str) -> str:
     return _one(study_of(slug), _found(slug, number), "", {}, {})
 
 
-@blueprint.post("/<number>/<any('" + "', '".join(ACTS) + "'):act>")
+@blueprint.post("/<number>/<deed>")
 @rule(roles={"coordinator"}, scope="study")
-def do(slug: str, number: str, act: str) -> Answer:
+def do(slug: str, number: str, deed: str) -> Answer:
     """Carry out one act; when somebody else was first, show what there is and what was typed."""
     session, study = current_session(), study_of(slug)
+    if deed not in ACTS:
+        raise NotFound
     found = _found(slug, number)
     given = Given(request.form, Days(request.form))
     told: Mapping[str, str] = {}
     try:
         with session.begin_nested():
-            told = ACTS[act](session, found, given) or {}
+            told = ACTS[deed](session, found, given) or {}
     except (StudiesError, ConsentError) as error:
         session.expire_all()
         words = _(error.message)
@@ -138,10 +140,10 @@ def do(slug: str, number: str, act: str) -> Answer:
                 "Somebody else changed this participant in the meantime. What is there now stands "
                 "below, and so does what you typed. Look at it and press the button again."
             )
-        return _one(study, _found(slug, number), act, request.form, {"": words}), 409
+        return _one(study, _found(slug, number), deed, request.form, {"": words}), 409
     if given.errors:
-        return _one(study, found, act, request.form, _placed(act, given.errors)), 422
-    return redirect(url_for(".one", slug=slug, number=number, done=act, **told), 303)
+        return _one(study, found, deed, request.form, _placed(deed, given.errors)), 422
+    return redirect(url_for(".one", slug=slug, number=number, done=deed, **told), 303)
 
 
 _FIELDS = ("hospital", "pseudonym", "how", "letter", "text", "state", "reason")

@@ -28,10 +28,10 @@ from studies.seeds.oncozon import HORMONE_THERAPY
 GOLDEN = Path(__file__).parents[2] / "docs" / "reference" / "who-may-what.md"
 HEAD = """# Who may reach what
 
-Every address of the hub, made from its rules and compared with them in each test run. `own study`
-and `own query` mean: only of a study the role is held for; `own text` also for the board of a
-hospital that takes part. Anybody else's is answered like one that does not exist (404). `fresh`
-means: password and one-time code of less than ten minutes ago.
+Every address of the hub, made from its rules and compared with them in each test run. `own study`,
+`own group` and `own query` mean: only of a study or group the role is held for; `own text` also for
+the board of a hospital that takes part. Anybody else's is answered like one that does not exist
+(404). `fresh` means: password and one-time code of less than ten minutes ago.
 
 | request | who |
 |---|---|
@@ -61,6 +61,10 @@ OWN_IS_ABSENT = {
     "/c/study/<slug>/consent/route/<uuid:decision>": "nobody proposed to use data without asking",
     "/audit/alarms/<alarm>/seen": "nothing is wrong in the test network",
     "/c/study/<slug>/hospitals/<site>/documents/<uuid:document>": "nobody put a document there",
+    "/c/study/<slug>/participants/<number>": "nobody is in the test study",
+    "/c/study/<slug>/participants/<number>/<deed>": "nobody is in the test study",
+    "/group/<network>/<group>/meeting/<uuid:meeting>": "nobody planned a meeting",
+    "/board/<site>/document/<uuid:document>": "nobody put a document there",
     "/r/query/new": "an empty form names no study",
     "/r/query/new/json": "an empty form names no study",
 }
@@ -90,6 +94,12 @@ def arguments(route: Route, world: Any, which: str) -> dict[str, str]:
         "slug": studies,
         "study": studies,
         "site": sites,
+        # Everybody who works in the network may look at its hospitals and their states.
+        "network": {OWN: "oncozon", FOREIGN: "oncozon", ABSENT: "no-such-network"},
+        "place": {OWN: "catharina", FOREIGN: "catharina", ABSENT: "no-such-site"},
+        "group": {OWN: "breast", FOREIGN: "lung", ABSENT: "no-such-group"},
+        "decision": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
+        "meeting": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
         "id": {**runs, ABSENT: NOWHERE},
         "query_id": {**runs, ABSENT: NOWHERE},
         "receipt_id": {**receipts, ABSENT: NOWHERE},
@@ -98,6 +108,8 @@ def arguments(route: Route, world: Any, which: str) -> dict[str, str]:
         "text": texts,
         "other": texts,
         "act": dict.fromkeys((OWN, FOREIGN, ABSENT), "confirm"),
+        "number": dict.fromkeys((OWN, FOREIGN, ABSENT), "HT-0001"),
+        "deed": dict.fromkeys((OWN, FOREIGN, ABSENT), "move"),
         "document": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
         "table": dict.fromkeys((OWN, FOREIGN, ABSENT), "steps"),
         "version": dict.fromkeys((OWN, FOREIGN, ABSENT), "r5"),
