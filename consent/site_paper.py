@@ -10,7 +10,7 @@ from sqlalchemy import select
 from consent.acts import Circumstances, Said
 from consent.errors import ConsentError
 from consent.items import ITEMS
-from consent.models import ConsentEvent, Receipt
+from consent.models import ConsentEvent, Receipt, TextVersion
 from consent.proof import act_of, site_prover
 from consent.recording import mark, say
 from consent.rule import ANY, COLLECT_NEW
@@ -50,6 +50,8 @@ def write_paper(told: Told, content: Mapping[str, Any]) -> None:
     subject = told.subject(content["handle"])
     role = told.role(subject, content["party"], content["role"])
     study = text(content["study"])
+    if opens:
+        _check_asked(told, text(content["text_version"]), answers)
     receipt = say(
         told.session,
         subject=subject,
@@ -109,12 +111,21 @@ def _said(answers: Mapping[str, str], study: str) -> list[Said]:
     # "Nothing new" (level W2) can be said at the desk; allowing it again takes the letter.
     stops = [item for item, answer in answers.items() if (item, answer) == (COLLECT_NEW, "no")]
     asked = {item: answer for item, answer in answers.items() if item not in stops}
-    if any(item not in ITEMS for item in asked):
+    if any(item not in ITEMS or ITEMS[item].regime != "consent" for item in asked):
+        # Objections and what only points elsewhere are not answered on a form.
         raise ConsentError("unknown_item")
     said = [
         Said(_KIND[answer], item, study, ITEMS[item].category) for item, answer in asked.items()
     ]
     return [*said, *(Said("withdrawn", item, study, ANY) for item in stops)]
+
+
+def _check_asked(told: Told, text_version: str, answers: Mapping[str, str]) -> None:
+    """A yes is to what the text asks, and to nothing else. ConsentError `unknown_item`."""
+    found = told.session.get(TextVersion, text_version)
+    # A text that is not there, or not in force, is refused where the yes is written down.
+    if found is not None and not answers.keys() <= set(found.content["items"]):
+        raise ConsentError("unknown_item")
 
 
 def _answers(value: object) -> dict[str, str]:

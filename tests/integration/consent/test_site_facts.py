@@ -107,6 +107,8 @@ def test_a_yes_on_paper_by_one_person_or_by_phone_is_refused_by_the_hub_too(plac
         {"answers": {"use.record": "yes", "use.network": "no"}},
         {"answers": {"*": "yes"}},
         {"answers": {"unknown.item": "yes"}},
+        {"answers": {"use.record": "yes", "share.company": "yes"}},  # not asked in this text
+        {"answers": {"optout.ehds": "no"}, "form": f"paper-{'0' * 32}-no"},
         {"answers": {}},
         {"study": "*"},
         {"study": "other"},
@@ -120,7 +122,7 @@ def test_a_yes_on_paper_by_one_person_or_by_phone_is_refused_by_the_hub_too(plac
         assert take_messages(session, here.node, [body], NOW) == {"refused": 1}, trick
         session.commit()
     assert count(place.hub, ConsentEvent) == 0
-    body = signed(here, seq=99, after=17, kind="paper", content=content)
+    body = signed(here, seq=99, after=len(tricks), kind="paper", content=content)
     assert take_messages(session, here.node, [body], NOW) == {"taken": 1}
     # The same form under another number writes nothing twice; with another answer it is refused.
     again = signed(here, seq=100, after=99, kind="paper", content=content)
