@@ -109,6 +109,17 @@ def documents_of(session: Session, part: Participation) -> list[StudyDocument]:
     )
 
 
+def documents_of_study(session: Session, study: str) -> list[StudyDocument]:
+    """The documents of a study that belong to no single hospital, newest last within a kind."""
+    return list(
+        session.scalars(
+            select(StudyDocument)
+            .where(StudyDocument.study == study, StudyDocument.institution.is_(None))
+            .order_by(StudyDocument.kind, StudyDocument.valid_from, StudyDocument.uploaded_at)
+        )
+    )
+
+
 def signatures_of(session: Session, documents: Sequence[StudyDocument]) -> list[Signature]:
     """The signatures under documents."""
     about = [f"document:{document.id}" for document in documents]

@@ -109,6 +109,34 @@ def create_study(
     return study
 
 
+def describe_study(
+    session: Session,
+    study: Study,
+    *,
+    phase: str | None,
+    design: str | None,
+    identifiers: Mapping[str, str],
+    actor: Actor,
+) -> Study:
+    """Phase, design and numbers in public registers: all of it as it now is.
+
+    Raises StudiesError `unknown_code`, `bad_identifier`.
+    """
+    if phase not in (None, *STUDY_PHASES) or design not in (None, *STUDY_DESIGNS):
+        raise StudiesError("unknown_code")
+    study.phase, study.design = phase, design
+    study.identifiers = check_identifiers(identifiers)
+    session.flush()
+    announce(
+        session,
+        actor=actor,
+        action="study.described",
+        about=f"study:{study.slug}",
+        facts={"phase": phase, "design": design, **study.identifiers},
+    )
+    return study
+
+
 def _with_level_lists(codebook: Mapping[str, Any]) -> dict[str, Any]:
     """The codebook with levels as lists: their order says which one is the reference, and a
     mapping loses it wherever JSON is written with sorted keys.

@@ -1,0 +1,166 @@
+"""The file of a study: decisions, versions, documents, numbers, and how the study began."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+
+from federation.runs.models import Run
+from registry.database import SessionFactory
+from registry.pages.coordinator_study import counted
+from studies.actor import SYSTEM
+from studies.events import announce
+from studies.feasibility import list_counts
+from studies.models import Study
+from studies.models_sites import CommitteeDecision, StudyDocument, StudyVersion
+
+PAGE = "/c/study/hormone-therapy/file"
+PDF = b"%PDF-1.7\n1 0 obj\nendobj\n%%EOF\n"
+Desk = Callable[..., Any]
+
+
+@pytest.fixture
+def desk(
+    signed_in: Callable[..., FlaskClient], form_token: Callable[[FlaskClient], str]
+) -> Callable[..., Desk]:
+    """``desk(role)(act, field=...)``: somebody posts one of the forms."""
+
+    def sit(role: str) -> Desk:
+        client = signed_in(role)
+        client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
+
+        def post(act: str, **form: Any) -> Any:
+            data = {**form, "act": act, "csrf_token": form_token(client)}
+            return client.post(PAGE, data=data)
+
+        post.get = lambda path="": client.get(f"{PAGE}{path}")  # type: ignore[attr-defined]
+        return post
+
+    return sit
+
+
+def test_what_a_coordinator_writes_down(desk: Callable[..., Desk], factory: SessionFactory) -> None:
+    send = desk("coordinator")
+    paper = {"kind": "decision", "doc_version": "1", "name": "Letter", "valid_from": "2026-02-01"}
+    for changes, field, words in (
+        ({}, "file", "Choose a PDF file"),
+        ({"file": (BytesIO(b"PK"), "x.docx")}, "file", "Only whole PDF files are kept"),
+        ({"file": (BytesIO(PDF), "x.pdf"), "doc_version": "?"}, "name", "needs a name"),
+        ({"file": (BytesIO(PDF), "x.pdf"), "kind": "vgo"}, "kind", "not in the list"),
+    ):
+        answer = send("document", **{**paper, **changes})
+        assert answer.status_code == 422
+        assert f'href="#{field}"' in answer.text
+        assert words in answer.text
+        assert 'value="Letter"' in answer.text
+    assert send("document", file=(BytesIO(PDF), "x.pdf"), **paper).status_code == 303
+    with factory() as session:
+        letter = session.scalars(select(StudyDocument)).one()
+    got = send.get(f"/{letter.id}")  # type: ignore[attr-defined]
+    assert (got.data, got.mimetype) == (PDF, "application/pdf")
+    assert got.headers["Content-Disposition"].startswith("attachment")
+
+    decision = {"body": "nwmo", "outcome": "positive", "reference": "W22.123", "letter": letter.id}
+    for changes, field in (
+        ({"decided_on": ""}, "decided_on"),
+        ({"decided_on": "2027-01-01"}, "decided_on"),
+        ({"decided_on": "2026-03-01", "reference": ""}, "reference"),
+        ({"decided_on": "2026-03-01", "body": "metc"}, "body"),
+        ({"decided_on": "2026-03-01", "body": "data_access"}, "body"),
+    ):
+        answer = send("decide", **{**decision, **changes})
+        assert answer.status_code == 422, changes
+        assert f'href="#{field}"' in answer.text
+    answer = send(
+        "decide",
+        **{**decision, "outcome": "conditions", "decided_on": "1-3-2026"},
+        conditions="A second reader\n\n<b>Nothing bold</b>",
+    )
+    assert answer.status_code == 303
+
+    version = {"of": "protocol", "version": "2.0", "text": letter.id}
+    answer = send("publish", **version, in_force_from="2026-03-01", adopt_by="2026-02-01")
+    assert 'href="#in_force_from"' in answer.text
+    answer = send("publish", **version, in_force_from="2026-03-01", adopt_by="2026-04-01")
+    assert answer.status_code == 303
+
+    answer = send("describe", phase="", design="cohort", **{"nr-nct": "12", "nr-abr": "NL1"})
+    assert 'href="#nr-nct"' in answer.text
+    assert 'href="#nr-abr"' in answer.text
+    numbers = {"nr-nct": "nct01234567", "nr-abr": "NL81234.058.22"}
+    assert send("describe", phase="", design="cohort", **numbers).status_code == 303
+    for act in ("", "erase"):
+        assert send(act).status_code == 422
+
+    page = send.get().text  # type: ignore[attr-defined]
+    for words in ("W22.123", "A second reader", "Protocol 2.0", "in force", "NL81234.058.22"):
+        assert words in page, words
+    assert "https://clinicaltrials.gov/study/NCT01234567" in page
+    assert "&lt;b&gt;Nothing bold" in page
+    assert "<b>Nothing" not in page
+    with factory() as session:
+        study = session.get_one(Study, "hormone-therapy")
+        assert (study.design, study.state) == ("cohort", "open")
+        assert session.scalars(select(StudyVersion.version)).one() == "2.0"
+        assert session.scalars(select(CommitteeDecision.outcome)).one() == "conditions"
+
+
+def test_the_committee_decides_here_and_does_nothing_else(
+    desk: Callable[..., Desk], factory: SessionFactory
+) -> None:
+    send = desk("committee")
+    assert 'value="publish"' not in send.get().text  # type: ignore[attr-defined]
+    assert send("describe", design="cohort").status_code == 422
+    given = {"body": "data_access", "reference": "DT-1", "decided_on": "2026-03-02"}
+    assert send("decide", outcome="withdrawn", **given).status_code == 303
+    with factory() as session:
+        assert session.get_one(Study, "hormone-therapy").state == "closed"
+    assert send("decide", outcome="positive", **given).status_code == 303
+    with factory() as session:
+        assert session.get_one(Study, "hormone-therapy").state == "open"
+
+
+def test_a_count_is_shown_to_the_group_only_when_it_was_answered(
+    desk: Callable[..., Desk], factory: SessionFactory, world: Any
+) -> None:
+    send = desk("coordinator")
+    mine, theirs = world.runs["hormone-therapy"], world.runs["other-study"]
+    for run in (mine, theirs, "nothing", ""):
+        answer = send("count", run=run)
+        assert answer.status_code == 422
+        assert "an answered question" in answer.text
+    outcome = {"status": "complete", "result": {"n": 620, "total": 620}}
+    with factory() as session:
+        session.execute(
+            update(Run)
+            .where(Run.id.in_((mine, theirs)))
+            .values(state="complete", finished_at=Run.submitted_at, outcome=outcome)
+        )
+        announce(session, actor=SYSTEM, action="run.complete", about="run:x")
+        session.commit()
+    assert send("count", run=theirs).status_code == 422
+    assert send("count", run=mine, words_en="Enough.").status_code == 303
+    assert 'href="#run"' in send("count", run=mine).text
+    with factory() as session:
+        [count] = list_counts(session, "hormone-therapy")
+        assert count.numbers == {"total": 620}
+    page = send.get().text  # type: ignore[attr-defined]
+    assert re.search(r">620</a>", page)
+    assert "Enough." in page
+    # The demo's study was opened without a proposal, so it is not proposed any more.
+    assert send("propose").status_code == 422
+    assert send("joint").status_code == 422
+
+
+def test_what_an_answer_counts() -> None:
+    hidden: dict[str, Any] = {"result": {"n": None, "total": None}, "by_site": {"sealed": "x"}}
+    assert counted(hidden) == {"total": None}
+    assert counted({}) == {"total": None}
+    sites = {"north": {"result": {"n": 5}}, "south": {"status": "refused"}}
+    assert counted({"result": {"n": 12}, "by_site": sites}) == {"total": 12, "north": 5}
