@@ -119,13 +119,26 @@ def person(directory: Path, number: str, by: str, any_number: bool, **given: Any
 @click.command()
 @_DIRECTORY
 @click.option("--months", type=click.IntRange(0, 24), default=3, show_default=True)
-def due(directory: Path, months: int) -> None:
-    """List the patients who turn 12 or 16 soon and have no letter of their own yet."""
+@click.option("--again", is_flag=True, help="Those who have to say yes again for new data.")
+def due(directory: Path, months: int, again: bool) -> None:
+    """List the patients who turn 12 or 16 soon, or have to be asked again, without a new letter."""
+    from federation.site.asking_again import to_ask_again
     from federation.site.handles import numbers_of
     from federation.site.parties import coming_of_age
+    from federation.site.store import moment
 
     until = datetime.now(UTC) + timedelta(days=30 * months)
     with at_desk(directory, "site") as desk:
+        if again:
+            asked = to_ask_again(desk.directory, desk.database, until)
+            numbers = numbers_of(desk.directory, {each for each, _ in asked}) if asked else {}
+            print_json(
+                [
+                    {"number": numbers.get(each), "from_day": moment(day).date().isoformat()}
+                    for each, day in asked
+                ]
+            )
+            return
         found = coming_of_age(desk.database, until)
         numbers = numbers_of(desk.directory, {handle for handle, _ in found}) if found else {}
         print_json(

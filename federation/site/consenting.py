@@ -76,14 +76,31 @@ class Consenting:
         """Size and root of the log of choices that the snapshot in use told of."""
         return None if self._current is None else head_told(self._current)
 
+    def due(self, until: datetime) -> dict[bytes, int]:
+        """Whose yes is due to be said again before `until`, by handle, and from when new data do
+        not count, in milliseconds."""
+        told = self._kept()
+        if told is None:
+            return {}
+        found = self._proving.due(told, until)
+        self._proving.forget()
+        return found
+
     def _restore(self, now: datetime | None = None) -> None:
         """Count by the list that is kept, by the books as they are."""
-        row = self._database.execute("SELECT message, proved FROM snapshot").fetchone()
-        if row is not None:
-            claims = self._claims(row[0], now=None)
-            told = parse_claims(claims, audience=self._slug, network=self._network)
-            self._proving.trust(told, row[1])
+        told = self._kept()
+        if told is not None:
             self.use(told, self.proven(told, now or datetime.now(UTC)))
+
+    def _kept(self) -> Snapshot | None:
+        """The list that is kept, with its evidence; what was proved of it is not proved again."""
+        row = self._database.execute("SELECT message, proved FROM snapshot").fetchone()
+        if row is None:
+            return None
+        claims = self._claims(row[0], now=None)
+        told = parse_claims(claims, audience=self._slug, network=self._network)
+        self._proving.trust(told, row[1])
+        return told
 
     def _claims(self, message: bytes, now: datetime | None) -> dict[str, Any]:
         return verify(

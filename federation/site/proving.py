@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from consent.evidence import denials_of
 from consent.items import ITEMS, with_parents
-from consent.periods import Periods, is_period
+from consent.periods import MOST_YEARS, Periods, is_period
 from consent.rule import ALONE, ANY, COLLECT_NEW
-from consent.snapshot import CLOCK_SKEW, Mask, Snapshot
+from consent.snapshot import CLOCK_SKEW, NO_END, Mask, Snapshot
 from federation.site import denials, parties
 from federation.site.places import Places
 from federation.site.proofs import NEVER, Proofs
@@ -74,10 +74,29 @@ class Proving:
 
     def proven(self, snapshot: Snapshot, now: datetime) -> Snapshot:
         """The same snapshot with only the bits that are proved, and with the data windows."""
+        periods = _shortest(self._periods, snapshot.further.get("renewal_years"))
+        return self._proven(snapshot, now, periods)
+
+    def due(self, snapshot: Snapshot, until: datetime) -> dict[bytes, int]:
+        """Whose yes is due to be said again before `until`, by handle, and from when new data do
+        not count, in milliseconds. Who wants nothing new is not due."""
+        periods = _shortest(self._periods, snapshot.further.get("renewal_years"))
+        never = replace(periods, renewal_years=MOST_YEARS)
+        asked, kept = (self._proven(snapshot, until, each) for each in (periods, never))
+        found: dict[bytes, int] = {}
+        if asked.windows is None or kept.windows is None:
+            return found
+        handles = list(Places(snapshot.handles))
+        ends = zip(asked.granted, asked.windows.until, kept.windows.until, strict=True)
+        for granted, end, without in ends:
+            for place in np.flatnonzero(granted & (end < without) & (without == NO_END)).tolist():
+                found[handles[place]] = min(int(end[place]), found.get(handles[place], NO_END))
+        return found
+
+    def _proven(self, snapshot: Snapshot, now: datetime, periods: Periods) -> Snapshot:
         evidence = snapshot.evidence
         place = Places(snapshot.handles)
         moments = self._proofs.moments(evidence, snapshot.handles, _latest(snapshot, now))
-        periods = _shortest(self._periods, snapshot.further.get("renewal_years"))
         voices = Voices.of(self._database, evidence, moments, place, now, periods)
         known = denials.newest(self._database)
         denied = _newest(snapshot.columns, place, known)

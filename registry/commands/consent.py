@@ -8,6 +8,7 @@ from registry.commands.consent_erase import erase
 from registry.commands.consent_import import import_messages
 from registry.commands.consent_route import route
 from registry.commands.consent_text import text
+from registry.commands.consent_years import years
 
 
 @click.group()
@@ -19,3 +20,4 @@ consent.add_command(erase)
 consent.add_command(import_messages)
 consent.add_command(route)
 consent.add_command(text)
+consent.add_command(years)

@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 
 from consent.items import ITEMS, with_parents
 from consent.models import ConsentEvent, Invitation, Subject
-from consent.rule import ANY, Scope, decide
+from consent.renewing import periods_of
+from consent.rule import ANY, Scope, decide, renewed_until
 from consent.standing import at_site
 from registry.pages.figure import Figure, both
 from registry.pictures.answers import AnswerLine, AnswerWords, answers
@@ -33,12 +34,16 @@ ZONE = ZoneInfo("Europe/Amsterdam")
 
 @dataclass(frozen=True)
 class Row:
-    """One hospital. A number is a multiple of ten, or None for fewer than ten, also for none."""
+    """One hospital. A number is a multiple of ten, or None for fewer than ten, also for none.
+
+    again: of those who said yes, who have to be asked again: new data of them do not count.
+    """
 
     hospital: str
     yes: int | None
     no: int | None
     silent: int | None
+    again: int | None
 
 
 @dataclass(frozen=True)
@@ -117,10 +122,11 @@ def _moment(session: Session, network: str, now: datetime) -> datetime:
 
 def _row(session: Session, study: Study, site: str, name: str, at: datetime) -> Row:
     asked = _asked(session, study.slug, site, at)
-    yes = asked & _permitted(session, study, site, at)
+    permitted, due = _permitted(session, study, site, at)
+    yes = asked & permitted
     # A no that no later yes took back.
     no = (asked & _denied(session, study, site, at)) - yes
-    counts = (len(yes), len(no), len(asked - yes - no))
+    counts = (len(yes), len(no), len(asked - yes - no), len(yes & due))
     return Row(name, *(rounded(count) for count in counts))
 
 
@@ -145,19 +151,28 @@ def _asked(session: Session, study: str, site: str, at: datetime) -> set[str]:
     return asked | set(answered)
 
 
-def _permitted(session: Session, study: Study, site: str, at: datetime) -> set[str]:
+def _permitted(
+    session: Session, study: Study, site: str, at: datetime
+) -> tuple[set[str], set[str]]:
+    """Who counts, and who of them counts with data of before a renewal that passed."""
+    renewal = periods_of(session, study.network).renewal
     requests = [
         Scope(study.network, site, item, study.slug, ITEMS[item].category)
         for item in with_parents(study.requires)
     ]
-    return {
-        subject
-        for subject, standing in at_site(session, site, at, at).items()
-        if all(
-            decide(request, standing.choices, at, known_at=at, needs=standing.needs).permit
+    permitted, due = set(), set()
+    for subject, standing in at_site(session, site, at, at).items():
+        found = [
+            decide(request, standing.choices, at, known_at=at, needs=standing.needs)
             for request in requests
-        )
-    }
+        ]
+        if not all(each.permit for each in found):
+            continue
+        permitted.add(subject)
+        ends = [renewed_until(each, renewal) for each in found]
+        if any(end is not None and end <= at for end in ends):
+            due.add(subject)
+    return permitted, due
 
 
 def _denied(session: Session, study: Study, site: str, at: datetime) -> set[str]:

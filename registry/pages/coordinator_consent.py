@@ -21,6 +21,7 @@ from consent.items import GROUPS, LANGUAGES
 from consent.models import TextVersion
 from consent.models_trust import TextDraft, TextSuspension
 from consent.reading_level import AIM_WORDS, MOST_WORDS, Reading, measure, words_of
+from consent.renewing import periods_of
 from consent.texts import versions
 from registry.access import rule, scope
 from registry.forms.sections import sections
@@ -121,6 +122,7 @@ def overview(slug: str) -> str:
         needed=drafts.APPROVALS,
         readings=readings(found[-1].content) if found else {},
         coverage=covered,
+        renewal_years=periods_of(session, study.network).renewal_years,
         shown=shown,
         figure=figure(covered),
         may_write=writes(slug),

@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 from consent import service as consent
 from consent.items import ITEMS
 from consent.models import TextVersion
+from consent.periods import Periods
 from consent.proof import letter_prover
 from registry.database import SessionFactory
 from registry.forms import text_form
@@ -345,6 +346,13 @@ def test_answers_are_rounded_and_small_numbers_are_hidden(
         assert coverage(session, study, later + timedelta(hours=1)) == monday
         next_week = coverage(session, study, later + timedelta(days=7))
         here = next(row for row in next_week.rows if row.hospital.startswith("Catharina"))
+        assert here.yes in (30, 40)
+        assert {row.again for row in next_week.rows} == {None}
+        # Five years on: of those who said yes before, all have to be asked again.
+        app.extensions["oncokring_answers"].clear()
+        years_later = coverage(session, study, later + Periods().renewal)
+        here = next(row for row in years_later.rows if row.hospital.startswith("Catharina"))
+        assert here.again in (10, 20)
         assert here.yes in (30, 40)
 
 

@@ -2,8 +2,11 @@
 hub that is not to be trusted."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -16,15 +19,18 @@ from consent.errors import ConsentError
 from consent.letters import read_code
 from consent.models import Subject
 from consent.models_people import Fact, FactCorrection
-from consent.periods import Periods
+from consent.periods import YEAR, Periods
 from consent.proof import letter_prover, proof_key
 from consent.renewing import periods_of, settle
+from consent.rule import COLLECT_NEW
 from consent.site_facts import Told, invitation
 from consent.snapshot import NO_END
 from federation.query.refusals import Refused
+from federation.site.asking_again import to_ask_again
 from federation.site.errors import SetupError
 from federation.site.paper import Form
 from federation.site.parties import dead, person
+from federation.site.settings import SiteSettings
 from federation.site.store import transaction
 from studies.actor import SYSTEM
 from studies.models import Network
@@ -269,6 +275,43 @@ def test_a_representative_does_nothing_before_the_appointment(place: Place) -> N
     assert not counting.counts("1", later + MINUTE)
     here.tell(later)
     assert not here.permits("1", "use.record", later + MINUTE)
+
+
+def test_the_hospital_finds_whom_to_write_to_and_writes_once(place: Place) -> None:
+    here, counting = place.here, Counting(place.here)
+    for number in "12345":
+        says_yes(here, number, place.hub)
+    settings = SiteSettings(
+        slug=here.slug,
+        name="Here",
+        network=here.subject("1").network,
+        hub_public=counting.key.public,
+        source={},
+        studies={},
+    )
+    directory: Any = SimpleNamespace(settings=settings)
+    due = NOW + Periods().renewal
+    assert to_ask_again(directory, here.database, due) == []  # without a list
+    handles = {number: here.handles.handle(number) for number in "12345"}
+    with transaction(here.database):
+        stop = Form(handles["2"], STUDY, {COLLECT_NEW: "no"}, NOW.date(), how="phone")
+        here.paper("Anna").enter(stop, NOW)
+        here.people.stop_contact(handles["3"], NOW)
+        here.people.died(handles["4"], NOW)
+    counting.take(NOW + MINUTE)
+    assert to_ask_again(directory, here.database, due - timedelta(days=2)) == []
+    found = to_ask_again(directory, here.database, due)
+    assert {handle for handle, _ in found} == {handles["1"], handles["5"]}
+    assert all(day <= to_ms(due) for _, day in found)
+    then = due - timedelta(days=30)
+    with transaction(here.database):
+        here.letters.make(handles["5"], [STUDY], then)
+    assert [handle for handle, _ in to_ask_again(directory, here.database, due)] == [handles["1"]]
+    # A hospital that asks sooner by its own setting finds them sooner.
+    sooner: Any = SimpleNamespace(settings=replace(settings, periods=Periods(renewal_years=3)))
+    early = NOW + 4 * YEAR
+    assert handles["1"] in dict(to_ask_again(sooner, here.database, early))
+    assert to_ask_again(directory, here.database, early) == []
 
 
 def test_a_list_without_any_act_ends_nothing(place: Place) -> None:

@@ -6,10 +6,12 @@ import stat
 import pytest
 import yaml
 
+from consent.periods import Periods
 from federation.disclosure.policy import Policy
 from federation.protocol.keys import BoxKey, PublicIdentity, SigningKey
 from federation.site.directory import SiteDirectory, init_site, kept_codebook, pin_peers
 from federation.site.errors import SetupError
+from federation.site.settings import read_settings, settings_text
 
 
 def sentence(path):
@@ -101,6 +103,25 @@ def test_a_wrong_key_is_named(site, old, new, named):
     edit(site.path / "site.toml", old, new)
 
     assert named in sentence(site.path)
+
+
+def test_how_long_a_yes_lasts_here(site):
+    """The optional table [consent]: cautious without it, and never a number that is none."""
+    path = site.path / "site.toml"
+    plain = path.read_text()
+    assert read_settings(site.path).periods == Periods()
+    path.write_text(plain.replace("[source]", "[consent]\nrenewal_years = 3\n\n[source]", 1))
+    own = read_settings(site.path)
+    assert own.periods == Periods(renewal_years=3)
+    path.write_text(settings_text(own))
+    assert read_settings(site.path) == own
+    for wrong in ("renewal_years = 0", "use_years = 101", "use_years = '30'", "remind_years = 2"):
+        path.write_text(plain.replace("[source]", f"[consent]\n{wrong}\n\n[source]", 1))
+        with pytest.raises(SetupError, match="consent"):
+            read_settings(site.path)
+    path.write_text("consent = 5\n" + plain)
+    with pytest.raises(SetupError, match="must be a table"):
+        read_settings(site.path)
 
 
 @pytest.mark.parametrize("file", ["site.toml", "policy.yaml", "mapping.yaml", "peers.json"])
