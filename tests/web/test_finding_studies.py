@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
@@ -99,3 +100,34 @@ def test_what_came_out_is_published_put_right_and_taken_back(
     with unit_of_work(factory, SYSTEM) as session:
         library.withdraw_result(session, library.get_result(session, OWN, 1), actor=SYSTEM, now=NOW)
     assert "Ingetrokken op" in browser.get("/results").get_data(True)
+
+
+def test_a_coordinator_publishes_what_came_out(
+    signed_in: Callable[..., FlaskClient], form_token: Callable[[FlaskClient], str]
+) -> None:
+    client = signed_in("coordinator")
+    address = f"/c/study/{OWN}/results"
+    token = {"csrf_token": form_token(client)}
+    typed = {
+        **token,
+        "title_nl": "Minder vaak terug",
+        "title_en": "Less often back",
+        "text_nl": "De kanker kwam minder vaak terug.",
+        "text_en": "The cancer came back less often.",
+        "published_on": "01-02-2026",
+    }
+    wrong = client.post(address, data={**typed, "doi": "on our site", "text_en": " "})
+    assert wrong.status_code == 422
+    assert "Minder vaak terug" in wrong.get_data(True)  # nothing that was typed is lost
+    wrong = client.post(address, data={**typed, "doi": "on our site"})
+    assert (wrong.status_code, 'id="doi-error"' in wrong.get_data(True)) == (422, True)
+    assert client.post(address, data=typed).status_code == 303
+    assert "Less often back" in client.get(f"{address}/1").get_data(True)
+    put_right = {**typed, "title_nl": "Veel minder vaak terug", "version": "1"}
+    assert client.post(f"{address}/1", data=put_right).status_code == 303
+    late = client.post(f"{address}/1", data=put_right)
+    assert late.status_code == 422
+    assert "error-summary" in late.get_data(True)
+    assert "Veel minder vaak terug" in client.get(address).get_data(True)
+    assert client.post(f"{address}/1/withdraw", data=token).status_code == 303
+    assert client.post(f"/c/study/{FOREIGN}/results", data=typed).status_code == 404
