@@ -6,6 +6,7 @@ import click
 
 from migrations import run
 from registry import settings
+from registry.database import make_engine
 
 
 @click.group(invoke_without_command=True)
@@ -30,3 +31,13 @@ def downgrade(revision: str) -> None:
     """Go back to REVISION; refused when that would delete consent or audit."""
     run.downgrade(settings.database_url_from_environ(), revision)
     click.echo(f"The database is at {revision}.", err=True)
+
+
+@migrate.command()
+def current() -> None:
+    """Print the revision that the database has; nothing for an empty one. To go back to later."""
+    engine = make_engine(settings.database_url_from_environ())
+    try:
+        click.echo(run.current(engine) or "")
+    finally:
+        engine.dispose()

@@ -12,7 +12,7 @@ from registry import settings
 from registry.app import create_app
 from registry.commands.opening import open_hub_database
 
-THREADS = 24  # each page with live progress holds one
+THREADS = 24
 GRACE_S = 25
 
 
