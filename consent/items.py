@@ -18,6 +18,7 @@ __all__ = [
     "Group",
     "Item",
     "in_groups",
+    "only_messages",
     "with_parents",
 ]
 
@@ -49,6 +50,13 @@ def with_parents(codes: Iterable[str]) -> tuple[str, ...]:
     if not found:
         raise ConsentError("requirement_set_empty")
     return tuple(found)
+
+
+def only_messages(codes: Iterable[str]) -> bool:
+    """Whether all of these allow messages only, or nothing at all: no data may be used by them.
+    A code that is not in the catalogue allows nothing anyway, and is not judged here."""
+    found = [ITEMS[code] for code in codes if code in ITEMS]
+    return bool(found) and all(item.contact or item.regime != "consent" for item in found)
 
 
 def in_groups(codes: Iterable[str]) -> tuple[tuple[Group, tuple[Item, ...]], ...]:

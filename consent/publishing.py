@@ -13,7 +13,7 @@ from consent import refreshing
 from consent.errors import ConsentError
 from consent.further import further_claims
 from consent.grounds import Column
-from consent.items import with_parents
+from consent.items import only_messages, with_parents
 from consent.kept import Kept
 from consent.log import EMPTY_ROOT
 from consent.models import (
@@ -363,6 +363,7 @@ def _columns(session: Session, site: str, network: str) -> tuple[Column, ...]:
     return tuple(
         (study, item)
         for study, requires in sorted((slug, tuple(items)) for slug, items in open_here)
+        if not only_messages(requires)
         for item in with_parents([*requires, *(i for i in asked if study in asked[i])])
     )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from consent.items import only_messages
 from consent.periods import Periods, is_period
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import PublicIdentity, verifying_key
@@ -147,6 +148,8 @@ def _study(slug: str, table: object) -> StudyHere:
     requires = _names(table["requires"], f"{where}.requires", _ITEM)
     if not requires:
         raise SetupError(f"{where}.requires is empty; name the consent items that are needed.")
+    if only_messages(requires):
+        raise SetupError(f"{where}.requires names messages only; name an item about data.")
     if table["approve"] not in ("committee", "here"):
         raise SetupError(f"{where}.approve must be 'committee' or 'here'.")
     mapping = table["mapping"]

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from consent import links, speakers, withdrawing
-from consent.models import Receipt, Subject
+from consent.models import ConsentEvent, Receipt, Subject
 from consent.models_people import DestroyOrder
 from consent.rule import SELF
 from consent.subjects import patient
@@ -27,12 +27,20 @@ def carry(session: Session, receipt: Receipt, level: str = "") -> None:
         session,
         receipt,
         language=language(),
-        circumstances=proving.circumstances(""),
+        circumstances=proving.circumstances(_shown(session, receipt)),
         now=g.now,
     )
     for each in made if level == "W4" else ():
         other = session.get_one(Subject, each.subject_id)
         withdrawing.order(session, other, each, actor=patient(other), now=g.now)
+
+
+def _shown(session: Session, receipt: Receipt) -> str:
+    """The hash of what was on the screen when this was said."""
+    found = session.scalar(
+        select(ConsentEvent.evidence).where(ConsentEvent.receipt_id == receipt.id).limit(1)
+    )
+    return "" if found is None else str(found.get("page_sha256", ""))
 
 
 def everywhere(session: Session, subject: Subject, receipt: Receipt) -> list[Arrival]:

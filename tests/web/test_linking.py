@@ -169,6 +169,8 @@ def test_stopping_at_one_hospital_stops_at_both(
     with factory() as session:
         subject = subject_of(factory, theirs)
         assert not any(each.counts for each in consent.choices(session, subject, clock.now))
+    shown = {each.evidence["page_sha256"] for each in events(factory, theirs)[-1:]}
+    assert shown == {events(factory, mine)[-1].evidence["page_sha256"]} != {""}
 
 
 def test_reuse_and_guessing_by_another_patient_are_refused_alike(

@@ -10,7 +10,7 @@ import yaml
 import consent
 from consent.catalogue import LOGIN_LEVELS, CatalogueError, document, read_catalogue
 from consent.errors import CODES, ConsentError
-from consent.items import CATALOGUE, GROUPS, ITEMS, in_groups, with_parents
+from consent.items import CATALOGUE, GROUPS, ITEMS, in_groups, only_messages, with_parents
 
 #: What each published number of the catalogue said. A changed word needs a new number and line.
 PUBLISHED = {1: "aaf068099c5ffeeefa8ba5eec539e304553a16ee4e601ec17746fda4c8c2e522"}
@@ -39,6 +39,21 @@ def test_nothing_and_unknown_are_errors(codes: list[str], code: str) -> None:
     with pytest.raises(ConsentError) as failure:
         with_parents(codes)
     assert failure.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("codes", "only"),
+    [
+        (["contact.questionnaire"], True),
+        (["contact.results", "object.reuse", "optout.ehds"], True),
+        (["contact.results", "use.record"], False),
+        (["study.join"], False),
+        (["unknown.item"], False),  # it permits nobody, and says so elsewhere
+        ([], False),
+    ],
+)
+def test_messages_never_allow_the_use_of_data(codes: list[str], only: bool) -> None:
+    assert only_messages(codes) is only
 
 
 def test_the_catalogue_is_whole() -> None:

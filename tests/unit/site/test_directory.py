@@ -84,6 +84,7 @@ def test_a_missing_key_is_named(site, key):
         ('approve = "committee"', 'approve = "nobody"', "approve"),
         ('approve = "committee"', 'approve = "committee"\nfoo = 1', "'foo'"),
         ('requires = ["use.network"]', "requires = []", "requires"),
+        ('requires = ["use.network"]', 'requires = ["contact.results"]', "requires"),
         ('requires = ["use.network"]', 'requires = ["Use Network"]', "requires"),
         ('kinds = "all"', 'kinds = "some"', "kinds"),
         ('mapping = "mapping.yaml"', 'mapping = "../mapping.yaml"', "mapping"),
