@@ -32,11 +32,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from flask import Flask, g, request
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 
 from federation.runs.models import Run
 from studies.actor import Actor
+from studies.models import Study, WorkingGroup
 
 ROLES = frozenset(
     {
@@ -231,12 +233,28 @@ def _own_site(
     return reaches_any(actor, roles, "site", slug)
 
 
+def may_see_group(session: Session, actor: Actor, key: str, roles: Collection[str]) -> bool:
+    """A group is its members', its representatives', and of those who coordinate a study of it."""
+    if reaches_any(actor, roles, "group", key):
+        return True
+    mine = reach(actor, "coordinator", "study") if "coordinator" in roles else None
+    if not mine:
+        return False
+    network, _, slug = key.partition(".")
+    study = (
+        select(Study.slug)
+        .join(WorkingGroup, WorkingGroup.id == Study.group_id)
+        .where(WorkingGroup.network == network, WorkingGroup.slug == slug, Study.slug.in_(mine))
+    )
+    return session.scalar(study.limit(1)) is not None
+
+
 @scope("group")
 def _own_group(
-    _session: Session, actor: Actor, arguments: Mapping[str, Any], roles: frozenset[str]
+    session: Session, actor: Actor, arguments: Mapping[str, Any], roles: frozenset[str]
 ) -> bool:
     key = f"{arguments.get('network', '')}.{arguments.get('group', '')}"
-    return reaches_any(actor, roles, "group", key)
+    return may_see_group(session, actor, key, roles)
 
 
 def may_see_query(actor: Actor, run: Run, roles: Collection[str]) -> bool:

@@ -12,7 +12,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from federation.runs.models import Run
-from registry.access import INSIDE, reach, reaches, reaches_any, rule
+from registry.access import INSIDE, may_see_group, reach, reaches, reaches_any, rule
 from registry.pages.network_words import (
     OF_GROUP,
     chosen_day,
@@ -184,9 +184,8 @@ def _runs(group: WorkingGroup) -> list[Run]:
 
 def _lay(group: WorkingGroup) -> bool:
     """Whether the reader is here for the patients only."""
-    return not any(
-        reaches(g.actor, role, "group", group.key) for role in OF_GROUP if role != "representative"
-    )
+    roles = (set(OF_GROUP) - {"representative"}) & g.actor.roles
+    return not may_see_group(current_session(), g.actor, group.key, roles)
 
 
 def _on_the_table(group: WorkingGroup) -> dict[str, Any]:

@@ -38,11 +38,11 @@ from studies.words_network import (
 blueprint = Blueprint("hospital", __name__)
 
 
-@blueprint.get("/hospital/<site>")
+@blueprint.get("/hospital/<place>")
 @rule(roles=INSIDE)
-def show(site: str) -> str | tuple[str, int]:
+def show(place: str) -> str | tuple[str, int]:
     """Everything that the network knows about one hospital, as it was on a day."""
-    session, day = current_session(), chosen_day()
+    session, day, site = current_session(), chosen_day(), place
     found = session.get(Institution, site)
     if found is None:
         raise NotFound

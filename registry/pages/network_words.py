@@ -7,7 +7,8 @@ from datetime import date, datetime, time, timedelta
 
 from flask import g, request
 
-from registry.access import reaches_any
+from registry.access import may_see_group
+from registry.transaction import current_session
 from registry.translate import ZONE, language
 from registry.translate import translate as _
 from studies.models import Institution, WorkingGroup
@@ -15,8 +16,8 @@ from studies.pathway import BY_CODE
 from studies.states import INSTITUTION_KINDS
 from studies.words_network import Words, word
 
-#: Who may open the page of a group, when the role is held for it (or for the whole network).
-OF_GROUP = ("chair", "group", "representative", "coordinator", "administrator")
+#: Who may open the page of a group, when the role is held for it; coordinators of its studies too.
+OF_GROUP = ("chair", "group", "representative", "coordinator")
 
 
 @dataclass(frozen=True)
@@ -73,4 +74,5 @@ def state_tag(state: str) -> str:
 
 def may_open(group: WorkingGroup) -> bool:
     """Whether the reader may open a group's own page."""
-    return reaches_any(g.actor, set(OF_GROUP) & g.actor.roles, "group", group.key)
+    roles = set(OF_GROUP) & g.actor.roles
+    return may_see_group(current_session(), g.actor, group.key, roles)
