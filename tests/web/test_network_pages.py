@@ -1,0 +1,167 @@
+"""The pages of network, hospital, group and board: who sees what, and what a form does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from registry.database import SessionFactory
+from registry.transaction import unit_of_work
+from studies import service as studies
+from studies.actor import SYSTEM, Actor
+from studies.decisions import decisions
+from studies.documents import add_document
+from studies.groups import find_group
+from studies.models import Study
+from studies.models_network import Agreement, GroupMeeting
+from studies.seeds.zuidwest import ZUIDWEST
+
+STUDY, SITE = "hormone-therapy", "catharina"
+GROUP = "/group/oncozon/breast"
+PDF = b"%PDF-1.7\n1 0 obj<<>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
+SignedIn = Callable[..., FlaskClient]
+
+
+def page(client: FlaskClient, path: str, status: int = 200) -> str:
+    answer = client.get(path)
+    assert answer.status_code == status, (path, answer.status_code)
+    return answer.get_data(as_text=True)
+
+
+def test_the_network_is_shown_on_a_day(
+    signed_in: SignedIn, factory: SessionFactory, clock: Any
+) -> None:
+    with unit_of_work(factory, SYSTEM) as session:
+        studies.load_network(session, ZUIDWEST, SYSTEM, now=clock.now)
+    reader = signed_in("coordinator")
+    reader.set_cookie("language", "en")
+    assert "OncoZON" in page(reader, "/network")
+    whole = page(reader, "/network/zuidwest")
+    assert "Erasmus MC is in more than one subnetwork and is counted once." in whole
+    assert '<dd class="num">17</dd>' in whole
+    assert "queries of the network" in whole  # Spijkenisse has not signed
+    assert '<dd class="num">9</dd>' in page(reader, "/network/zuidwest?sub=embraze")
+    assert '<dd class="num">8</dd>' in page(
+        reader, "/network/zuidwest?sub=embraze&without=erasmus-mc"
+    )
+    past = page(reader, "/network/zuidwest?on=2016-08-01")
+    assert "This is how it was on 1 August 2016." in past
+    assert "CONCORD</a>" not in past
+    assert "CONCORD</a>" in whole
+    for wrong in ("2016-13-01", "x", "2999-01-01", "0001-01-01"):
+        assert 'aria-invalid="true"' in page(reader, f"/network/zuidwest?on={wrong}", 422)
+    page(reader, "/network/nowhere", 404)
+    page(reader, "/network/zuidwest?sub=nothing", 404)
+    page(reader, "/network/zuidwest/expertise")
+    hospital = page(reader, "/hospital/erasmus-mc")
+    assert "EMBRAZE, lead representative" in hospital
+    assert "CONCORD, lead representative" in hospital
+    page(reader, "/hospital/nowhere", 404)
+
+
+def test_a_representative_and_an_observer_see_their_part_only(signed_in: SignedIn) -> None:
+    member, lay = (page(signed_in(who), GROUP) for who in ("group", "representative"))
+    assert "Leden per ziekenhuis en vakgebied" in member
+    assert "Leden per ziekenhuis" not in lay
+    assert "/hospital/" not in lay
+    assert "Komt borstkanker minder vaak terug" in lay  # the question in lay words
+    assert "How many" in lay  # the list of questions
+    assert "Schrijf een besluit op" not in member + lay
+    observer = signed_in("observer")
+    assert "Wat openbaar is" in page(observer, "/network/oncozon/published")
+    for path in ("/network", "/network/oncozon", f"/hospital/{SITE}", GROUP, "/group", "/board"):
+        page(observer, path, 403)
+    page(signed_in("representative"), f"/hospital/{SITE}", 403)
+    page(signed_in("group"), "/group/oncozon/lung", 404)
+
+
+def test_the_chair_keeps_the_log(signed_in: SignedIn, factory: SessionFactory, post: Any) -> None:
+    chair = signed_in("chair")
+    for form, field in (({"text": " "}, "text"), ({"text": "a", "at": "2999-01-01"}, "at")):
+        answer = post(f"{GROUP}/decision", chair, **form)
+        assert answer.status_code == 422
+        assert f'href="#{field}"' in answer.get_data(as_text=True)
+    assert post(f"{GROUP}/decision", chair, text="a", study="other").status_code == 422
+    assert post(f"{GROUP}/decision", signed_in("group"), text="a").status_code == 403
+    answer = post(f"{GROUP}/decision", chair, text="Wij doen het.", study=STUDY, at="2026-01-02")
+    assert answer.status_code == 303
+    assert "Wij doen het." in page(signed_in("representative"), GROUP)
+    assert post(f"{GROUP}/meeting", chair, held_on="soon").status_code == 422
+    form = {"held_on": "2026-02-01", "agenda": "Eerst\nDan"}
+    assert post(f"{GROUP}/meeting", chair, **form).status_code == 303
+    with factory() as session:
+        meeting = session.scalars(select(GroupMeeting)).one()
+        group = find_group(session, "oncozon.breast")
+        assert group is not None
+        assert [each.text for each in decisions(session, group)] == ["Wij doen het."]
+    path = f"{GROUP}/meeting/{meeting.id}"
+    assert "nog niets bewaard" in page(chair, path)
+    assert post(path, chair).status_code == 303
+    assert post(path, chair).status_code == 409  # once, for good
+    kept = page(chair, path)
+    assert "sindsdien niet veranderd" in kept
+    assert "Wij doen het." in kept
+    assert "Marieke" not in page(signed_in("representative"), path)
+    page(chair, f"/group/oncozon/lung/meeting/{meeting.id}", 404)
+
+
+def test_a_board_signs_and_withdraws(
+    signed_in: SignedIn, factory: SessionFactory, clock: Any, post: Any
+) -> None:
+    with factory() as session:
+        wanted = select(Agreement).where(Agreement.kind == "queries")
+        agreement = session.scalars(wanted.where(Agreement.network == "oncozon")).one().id
+    board, path = signed_in("board"), f"/board/{SITE}/agreement"
+    assert f"/board/{SITE}" in board.get("/board").location
+    stale = post(path, signed_in("board", fresh=False), agreement=agreement, act="sign")
+    assert "/sign-in/confirm" in stale.location
+    assert post(path, board, agreement=agreement, act="sign").status_code == 409
+    assert post(path, board, agreement=agreement, act="withdraw").status_code == 422
+    assert post(path, board, agreement="nothing", act="sign").status_code == 422
+    assert post("/board/zuyderland/agreement", board, agreement=agreement).status_code == 404
+    done = post(path, board, agreement=agreement, act="withdraw", sure="yes")
+    assert done.status_code == 303
+    with factory() as session:
+        assert SITE not in studies.open_sites(session, STUDY, clock.now)
+        assert len(studies.open_sites(session, STUDY, clock.now)) == 9
+    assert "ontbreekt een overeenkomst" in page(board, f"/hospital/{SITE}")
+    clock.now += timedelta(minutes=1)
+    assert post(path, board, agreement=agreement, act="sign").status_code == 303
+    with factory() as session:
+        assert SITE in studies.open_sites(session, STUDY, clock.now)
+
+
+def test_a_board_signs_the_document_it_was_shown(
+    signed_in: SignedIn, factory: SessionFactory, clock: Any, post: Any
+) -> None:
+    desk = Actor("user", "desk", frozenset({f"coordinator@study:{STUDY}"}), "Desk")
+    with unit_of_work(factory, desk) as session:
+        found = add_document(
+            session,
+            session.get_one(Study, STUDY),
+            kind="contract",
+            name="Contract",
+            version="1",
+            body=PDF,
+            valid_from=clock.now.date(),
+            institution=SITE,
+            actor=desk,
+            now=clock.now,
+        )
+        number, sha256 = found.id, found.sha256
+    board, path = signed_in("board"), f"/board/{SITE}/document/{number}"
+    assert path in page(board, f"/board/{SITE}")
+    answer = board.get(path)
+    assert (answer.data, answer.mimetype) == (PDF, "application/pdf")
+    assert "attachment" in answer.headers["Content-Disposition"]
+    assert post(path, board, sha256="0" * 64).status_code == 409
+    assert post(path, board, sha256=sha256).status_code == 303
+    assert path not in page(board, f"/board/{SITE}")
+    assert post(path, board, sha256=sha256).status_code == 409
+    other = signed_in("board2")
+    assert other.get(path.replace(SITE, "zuyderland")).status_code == 404
+    assert post(path.replace(SITE, "zuyderland"), other, sha256=sha256).status_code == 404
