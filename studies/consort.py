@@ -19,7 +19,7 @@ from studies.events import announce
 from studies.models import Study
 from studies.models_participants import ArmCount, Participant, StudyArm
 from studies.reading import get_participation
-from studies.screening import MOST, Counts, CountsDiffer
+from studies.screening import MOST, Counts, CountsDiffer, Screening
 
 ARM_FAULTS: Final[Mapping[str, tuple[str, str]]] = {
     "received_more": (
@@ -140,7 +140,7 @@ class Flow:
 
 def flow(session: Session, study: Study, now: datetime, institution: str | None = None) -> Flow:
     """The flow of a study, or of one hospital of it."""
-    total = screening.counts(session, study.slug, now, institution=institution).total
+    counted = screening.counts(session, study.slug, now, institution=institution)
     newest = arm_counts(session, study.slug, institution)
     arms = tuple(
         ArmFlow(
@@ -151,35 +151,47 @@ def flow(session: Session, study: Study, now: datetime, institution: str | None 
         )
         for arm in arms_of(session, study.slug)
     )
-    there = _participants(session, study.slug, institution, now)
+    came = _came(session, study.slug, institution, now)
     return Flow(
         study=study.slug,
         institution=institution,
-        total=total,
+        total=counted.total,
         arms=arms,
-        participants=there,
-        faults=_faults(total, arms, there),
+        participants=len(came),
+        faults=_faults(counted, arms, came),
     )
 
 
-def _faults(total: Counts, arms: Sequence[ArmFlow], participants: int) -> tuple[str, ...]:
+def _faults(
+    counted: Screening, arms: Sequence[ArmFlow], came: Sequence[tuple[str, str]]
+) -> tuple[str, ...]:
+    """Months that are not counted yet are no fault: what is compared is what both know of."""
+    registered = counted.total.registered
     found = [code for arm in arms for code in arm_checks(arm.counts)]
-    if arms and sum(arm.counts.allocated for arm in arms) != total.registered:
+    allocated = sum(arm.counts.allocated for arm in arms)
+    known = (registered, len(came)) if came else (registered,)
+    if arms and not min(known) <= allocated <= max(known):
         found.append("allocated_differs")
-    if participants and participants != total.registered:
+    months = {(each.institution, each.month) for each in counted.months}
+    if came and sum(each in months for each in came) != registered:
         found.append("participants_differ")
     return tuple(dict.fromkeys(found))
 
 
-def _participants(session: Session, study: str, institution: str | None, now: datetime) -> int:
+def _came(
+    session: Session, study: str, institution: str | None, now: datetime
+) -> list[tuple[str, str]]:
+    """Per participant the hospital that counts them and the month they came on study."""
     here = () if institution is None else (Participant.credited == institution,)
-    counted = select(func.count()).where(
-        Participant.study == study,
-        Participant.entered_wrongly.is_(False),
-        Participant.on_study <= now,
-        *here,
+    rows = session.execute(
+        select(Participant.credited, Participant.on_study).where(
+            Participant.study == study,
+            Participant.entered_wrongly.is_(False),
+            Participant.on_study <= now,
+            *here,
+        )
     )
-    return session.scalar(counted) or 0
+    return [(site, moment.strftime("%Y-%m")) for site, moment in rows]
 
 
 def arm_checks(counts: ArmCounts) -> tuple[str, ...]:

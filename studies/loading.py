@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from studies.actor import Actor
 from studies.loading_network import add_meetings, add_network
+from studies.loading_participants import add_recruitment
 from studies.loading_trials import add_trials
 from studies.models import Network, Study
 from studies.seeds.shape import NetworkSeed, StudySeed
@@ -45,6 +46,7 @@ def load_network(
             _add_study(session, seed, study, actor, moment)
     if seed.trials:
         add_trials(session, seed, actor, moment, shipped_codebook("no-data"))
+        add_recruitment(session, seed.slug, actor, moment)
     if new and seed.meetings:
         add_meetings(session, seed, actor, moment)
     return network
