@@ -245,8 +245,7 @@ def _add_document(session: Session, part: Participation, given: Given) -> None:
     for name, why in (("name", _("Give it a name")), ("doc_version", _("Give its version"))):
         if not given.text(name):
             given.errors[name] = why
-    sent: FileStorage | None = request.files.get("file")
-    body = sent.stream.read(MAX_BYTES + 1) if sent is not None else b""
+    body = sent_file(MAX_BYTES + 1)
     if not body:
         given.errors["file"] = _("Choose a PDF file")
     if not given.errors:
@@ -264,6 +263,15 @@ def _add_document(session: Session, part: Participation, given: Given) -> None:
             now=g.now,
             expected=given.expected,
         )
+
+
+def sent_file(most: int) -> bytes:
+    """The first bytes of the file that came with the form, empty without one."""
+    sent: FileStorage | None = request.files.get("file")
+    if sent is None:
+        return b""
+    with sent.stream as stream:
+        return bytes(stream.read(most))
 
 
 def site_kinds() -> dict[str, str]:

@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response
 
 from registry.access import reach, rule
 from registry.app import hub
+from registry.pages.coordinator_acts import sent_file
 from registry.pages.coordinator_words import marks, state_name
 from registry.pages.shell import whole
 from registry.transaction import current_session
@@ -48,8 +49,7 @@ def page() -> str:
 @rule(roles={"coordinator"})
 def look() -> Answer:
     """What the file would do, line by line; nothing is written."""
-    sent = request.files.get("file")
-    body = sent.read() if sent is not None else b""
+    body = sent_file(hub().settings.max_body)
     if not body:
         return _page({"file": _("Choose a file")}), 422
     return _look(body)
