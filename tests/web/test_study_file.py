@@ -164,3 +164,65 @@ def test_what_an_answer_counts() -> None:
     assert counted({}) == {"total": None}
     sites = {"north": {"result": {"n": 5}}, "south": {"status": "refused"}}
     assert counted({"result": {"n": 12}, "by_site": sites}) == {"total": 12, "north": 5}
+
+
+def test_a_study_is_proposed_by_a_group_and_joined_by_somebody_else(
+    signed_in: Callable[..., FlaskClient],
+    form_token: Callable[[FlaskClient], str],
+    factory: SessionFactory,
+) -> None:
+    chair, coordinator = signed_in("chair"), signed_in("coordinator")
+    for client in (chair, coordinator):
+        client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
+
+    def send(client: FlaskClient, **form: str) -> Any:
+        return client.post("/c/new", data={**form, "csrf_token": form_token(client)})
+
+    page = chair.get("/c/new").text
+    assert 'value="oncozon.breast"' in page
+    assert 'value="oncozon.lung"' not in page
+    words = {
+        f"{word}_{tongue}": f"{word} {tongue}"
+        for word in ("title", "question", "purpose")
+        for tongue in ("nl", "en")
+    }
+    whole = {
+        **words,
+        "group": "oncozon.breast",
+        "slug": "arm",
+        "kind": "wmo",
+        "asks": "no",
+        "phase": "3",
+        "design": "randomised",
+        "lead": "catharina",
+    }
+    for changes, field in (
+        ({"group": "oncozon.lung"}, "group"),
+        ({"slug": ""}, "slug"),
+        ({"slug": "Two Words"}, "slug"),
+        ({"slug": "hormone-therapy"}, "slug"),
+        ({"kind": ""}, "kind"),
+        ({"asks": ""}, "asks"),
+        ({"title_en": " "}, "title_en"),
+        ({"title_nl": "x" * 201}, "title_nl"),
+        ({"lead": "nowhere"}, "lead"),
+    ):
+        answer = send(chair, **{**whole, **changes})
+        assert answer.status_code == 422, changes
+        assert f'href="#{field}"' in answer.text, changes
+    answer = send(chair, **whole)
+    assert answer.headers["Location"] == "/c/study/arm/file?done=propose"
+    # Who proposed goes on with it, and does not decide about it alone.
+    assert "Proposed by the group: yes" in chair.get("/c/study/arm/file").text
+    assert coordinator.get("/c/study/arm/file").status_code == 404
+    form = {"act": "joint", "csrf_token": form_token(chair)}
+    assert chair.post("/c/study/arm/file", data=form).status_code == 422
+    with factory() as session:
+        study = session.get_one(Study, "arm")
+        assert (study.state, study.kind, study.phase) == ("draft", "wmo", "3")
+        assert study.title_en == "title en"
+    assert browser_sees_nothing(coordinator)
+
+
+def browser_sees_nothing(client: FlaskClient) -> bool:
+    return "title en" not in client.get("/studies").text

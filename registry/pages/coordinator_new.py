@@ -1,0 +1,162 @@
+"""Proposing a study: what it wants to know, what kind it is, whose it is. The group comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from flask import Blueprint, g, redirect, render_template, request, url_for
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
+
+from registry.access import reach, reaches, rule
+from registry.accounts.models import Account
+from registry.accounts.service import grant_role
+from registry.transaction import current_session
+from registry.translate import language
+from registry.translate import translate as _
+from studies.errors import StudiesError
+from studies.feasibility import propose
+from studies.loading import shipped_codebook
+from studies.models import Institution, Membership, Study, WorkingGroup
+from studies.periods import in_force
+from studies.states import STUDY_DESIGNS, STUDY_KINDS, STUDY_PHASES
+from studies.taking_part import create_study
+
+blueprint = Blueprint("coordinator_new", __name__, url_prefix="/c/new")
+Answer = Response | str | tuple[str, int]
+CODEBOOK: Final = "oncomin/1"
+# What a patient must have agreed to at the least; the text for patients says the rest.
+REQUIRES: Final[Mapping[bool, tuple[str, ...]]] = {
+    True: ("use.record", "use.network"),
+    False: ("use.record", "study.join"),
+}
+WORDS: Final = ("title", "question", "purpose")
+LONGEST: Final = {"title": 200, "question": 2000, "purpose": 2000}
+
+
+@blueprint.get("")
+@rule(roles={"coordinator", "chair"})
+def ask() -> str:
+    """An empty form."""
+    return _page({})
+
+
+@blueprint.post("")
+@rule(roles={"coordinator", "chair"})
+def make() -> Answer:
+    """Make the study as a draft and propose it; who does so coordinates it."""
+    session = current_session()
+    form = request.form
+    group = _groups(session).get(form.get("group", ""))
+    errors = _missing(form)
+    if group is None:
+        errors["group"] = _("Choose a working group")
+    elif form.get("lead") and form["lead"] not in _members(session, group.network):
+        errors["lead"] = _("This hospital is not in the network of the group")
+    if errors or group is None:
+        return _page(errors), 422
+    asks_data = form["asks"] == "yes"
+    try:
+        with session.begin_nested():
+            study = create_study(
+                session,
+                slug=form["slug"].strip(),
+                network=group.network,
+                group=group.slug,
+                codebook=shipped_codebook(CODEBOOK),
+                requires=REQUIRES[asks_data],
+                lead=form.get("lead") or None,
+                lead_name=" ".join(form.get("lead_name", "").split())[:200],
+                kind=form["kind"],
+                phase=form.get("phase") or None,
+                design=form.get("design") or None,
+                asks_data=asks_data,
+                actor=g.actor,
+                now=g.now,
+                **{f"{word}_{tongue}": _words(word, tongue) for word in WORDS for tongue in _BOTH},
+            )
+            propose(session, study, actor=g.actor, now=g.now)
+            _let_coordinate(session, study)
+    except StudiesError as error:
+        field = {"bad_name": "slug", "name_taken": "slug", "unknown_kind": "kind"}
+        return _page({field.get(error.code, ""): _(error.message)}), 422
+    return redirect(url_for("coordinator_study.show", slug=study.slug, done="propose"), 303)
+
+
+_BOTH: Final = ("nl", "en")
+
+
+def _words(word: str, tongue: str) -> str:
+    return " ".join(request.form[f"{word}_{tongue}"].split())
+
+
+def _missing(form: Mapping[str, str]) -> dict[str, str]:
+    errors = {}
+    for word in WORDS:
+        for tongue in _BOTH:
+            text = " ".join(form.get(f"{word}_{tongue}", "").split())
+            if not text:
+                errors[f"{word}_{tongue}"] = _("Write this in both languages")
+            elif len(text) > LONGEST[word]:
+                errors[f"{word}_{tongue}"] = _("Make this shorter")
+    if not form.get("slug", "").strip():
+        errors["slug"] = _("Give the study a short name")
+    if form.get("kind") not in STUDY_KINDS:
+        errors["kind"] = _("Choose the kind of study")
+    if form.get("asks") not in ("yes", "no"):
+        errors["asks"] = _("Choose yes or no")
+    return errors
+
+
+def _let_coordinate(session: Session, study: Study) -> None:
+    """Whoever proposes a study goes on with it; what they hold for others stays as it is."""
+    account = session.get(Account, g.actor.id)
+    if account is not None and not reaches(g.actor, "coordinator", "study", study.slug):
+        scope = f"study:{study.slug}"
+        grant_role(session, account, role="coordinator", scope=scope, by=g.actor, now=g.now)
+
+
+def _groups(session: Session) -> dict[str, WorkingGroup]:
+    """The groups for which this person may propose, by key: a coordinator those of the networks of
+    their studies, a chair their own."""
+    mine = reach(g.actor, "coordinator", "study")
+    wanted = select(WorkingGroup).order_by(WorkingGroup.network, WorkingGroup.name_nl)
+    found = list(session.scalars(wanted))
+    if mine is not None:
+        at = set(session.scalars(select(Study.network).where(Study.slug.in_(mine))))
+        chairs = reach(g.actor, "chair", "group")
+        found = [
+            group for group in found if group.network in at or chairs is None or group.key in chairs
+        ]
+    return {group.key: group for group in found}
+
+
+def _members(session: Session, network: str) -> dict[str, str]:
+    wanted = (
+        select(Institution.slug, Institution.name)
+        .join(Membership, Membership.institution == Institution.slug)
+        .where(Membership.network == network, in_force(Membership, g.now))
+        .order_by(Institution.name)
+    )
+    return {slug: name for slug, name in session.execute(wanted)}
+
+
+def _page(errors: Mapping[str, str]) -> str:
+    session = current_session()
+    place = 1 if language() == "nl" else 0
+    groups = _groups(session)
+    members: dict[str, str] = {}
+    for network in {group.network for group in groups.values()}:
+        members |= _members(session, network)
+    return render_template(
+        "coordinator/study_new.html",
+        errors=errors,
+        typed=request.form,
+        groups=[(key, group.name(language())) for key, group in groups.items()],
+        members=sorted(members.items(), key=lambda pair: pair[1]),
+        kinds=[(code, words[place], "") for code, words in STUDY_KINDS.items()],
+        phases=[(code, words[place]) for code, words in STUDY_PHASES.items()],
+        designs=[(code, words[place]) for code, words in STUDY_DESIGNS.items()],
+    )
