@@ -14,6 +14,7 @@ from federation.disclosure.policy import PolicyError, load_policy
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import key_id
 from federation.query.files import read_at_most
+from registry.commands.network_agreements import agreement, needs
 from registry.commands.opening import now, open_hub_database, operator
 from registry.transaction import reading, unit_of_work
 from studies import service as studies
@@ -31,6 +32,10 @@ _MAX_BYTES = 1_000_000
 @click.group()
 def network() -> None:
     """Networks and the keys of their sites."""
+
+
+network.add_command(agreement)
+network.add_command(needs)
 
 
 @network.command()
