@@ -1,4 +1,4 @@
-"""With each act stays the hash of what was on the screen: of the form's last page, and of a stop."""
+"""With each act stays the hash of what was on the screen: the form's last page, or a stop."""
 
 from __future__ import annotations
 
