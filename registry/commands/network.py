@@ -19,10 +19,14 @@ from registry.commands.opening import now, open_hub_database, operator
 from registry.transaction import reading, unit_of_work
 from studies import service as studies
 from studies.errors import StudiesError
+from studies.models import Network
+from studies.pathway import pathway
+from studies.road_settings import leave_out
 from studies.seeds.oncozon_whole import ONCOZON_WHOLE
 from studies.seeds.shape import NetworkSeed
 from studies.seeds.west import WEST
 from studies.seeds.zuidwest import ZUIDWEST
+from studies.states import STUDY_KINDS
 
 SEEDS: Mapping[str, NetworkSeed] = {seed.slug: seed for seed in (ONCOZON_WHOLE, ZUIDWEST, WEST)}
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -124,6 +128,31 @@ def phone(site: str, number: str) -> None:
         except StudiesError as error:
             raise click.UsageError(f"{site}: {error.message}") from error
     click.echo(f"{site}\t{number.strip() or 'no number'}")
+
+
+@network.command()
+@click.argument("name", metavar="NETWORK")
+@click.argument("kind", type=click.Choice(sorted(STUDY_KINDS)))
+@click.option("--without", multiple=True, help="A step that NETWORK leaves out; may be repeated.")
+@click.option("--whole", is_flag=True, help="Leave nothing out any more.")
+def road(name: str, kind: str, without: tuple[str, ...], whole: bool) -> None:
+    """Show or set the steps of hospitals in studies of KIND in NETWORK."""
+    if without and whole:
+        raise click.UsageError("Give either --without or --whole.")
+    by = operator()
+    with unit_of_work(open_hub_database(), by) as session:
+        found = session.get(Network, name)
+        if found is None:
+            raise click.UsageError(f"There is no network '{name}' in this hub.")
+        try:
+            if without or whole:
+                shown = leave_out(session, found, kind, without, actor=by)
+            else:
+                shown = pathway(kind, found.pathways.get(kind, ()))
+        except StudiesError as error:
+            raise click.UsageError(error.message) from error
+    for step in shown.steps:
+        click.echo(f"{step.number}\t{step.code}\t{step.name_en}")
 
 
 @network.command()

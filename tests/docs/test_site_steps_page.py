@@ -48,8 +48,8 @@ TAIL = """
   looked at, because data could be asked at once.
 - Each card has a version. A change that was made on an older one is refused (`changed_meanwhile`)
   with both versions, on two databases and also when both arrive at once.
-- A network leaves steps out per kind of study, but never {always}. What the step
-  needed goes with it; a hospital that stands in it goes on from there.
+- A network leaves steps out per kind of study (`oncokring network road`), but never {always}.
+  What the step needed goes with it; a hospital that stands in it goes on from there.
 
 ## Who decides
 

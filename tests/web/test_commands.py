@@ -69,6 +69,14 @@ def test_the_number_that_patients_call(terminal: Terminal) -> None:
     assert terminal.type("network phone viecuri").stdout == "viecuri\tno number\n"
     for wrong in ("network phone viecuri call-me", "network phone nowhere 077-0000000"):
         assert terminal.type(wrong).exit_code == 2
+    # The road of hospitals, in the same network.
+    assert len(terminal.type("network road oncozon wmo").stdout.splitlines()) == 13
+    shorter = terminal.type("network road oncozon wmo --without vgo_signed --without local_review")
+    assert len(shorter.stdout.splitlines()) == 11
+    assert terminal.type("network road oncozon wmo").stdout == shorter.stdout
+    assert len(terminal.type("network road oncozon wmo --whole").stdout.splitlines()) == 13
+    for wrong in ("nowhere wmo", "oncozon wmo --without open", "oncozon wmo --without x --whole"):
+        assert terminal.type(f"network road {wrong}").exit_code == 2
 
 
 def test_a_refusal_is_an_error_with_its_code(terminal: Terminal) -> None:
