@@ -9,9 +9,11 @@ import registry.accounts.models
 import registry.api.answers_kept
 import registry.audit
 import registry.health
+import registry.mail.models
 import registry.site_links
 import registry.vantage6.models
 import studies.models
+import studies.models_inbox
 import studies.models_library
 import studies.models_network
 import studies.models_participants
@@ -21,6 +23,7 @@ from studies.base import Base
 MODULES = (
     studies.models,
     studies.models_sites,
+    studies.models_inbox,
     studies.models_library,
     studies.models_network,
     studies.models_participants,
@@ -28,6 +31,7 @@ MODULES = (
     registry.api.answers_kept,
     registry.audit,
     registry.health,
+    registry.mail.models,
     registry.site_links,
     registry.vantage6.models,
     consent.models,

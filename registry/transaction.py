@@ -78,6 +78,9 @@ AUDITED: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("participant", "participant_event", "participant_link"), ("participant.",)),
     **dict.fromkeys(("screening_count", "arm_count"), ("screening.",)),
     "accrual_plan": ("accrual.",),
+    "reminder_done": ("reminder.",),
+    "notice": ("notice.",),
+    "mail_address": ("account.",),
     **dict.fromkeys(("site_node", "site_coverage", "vantage6_site"), ("site.",)),
     **dict.fromkeys(
         (
@@ -129,6 +132,9 @@ UNAUDITED: Mapping[str, str] = {
     "run_site": "progress per site; opening and finishing the run are announced",
     "api_answer": "an answer kept for a repeat of the request; the act itself is announced",
     "heartbeat": "says that a part of the hub works",
+    "notice_mark": "who has read a notice; that somebody wants to hear more is announced",
+    "mail": "a mail that waits or left; what it says is worked out from what was announced",
+    "mail_told": "what a mail that left has said; keeps it from being said twice",
     "site_link": "what the engine says of a hospital, every quarter of a minute",
 }
 
