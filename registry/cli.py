@@ -36,6 +36,12 @@ COMMANDS: Mapping[str, tuple[str, str, str, str]] = {
         "How a study's answers may leave: results per hospital, stricter thresholds.",
         "hub",
     ),
+    "grid": (
+        "registry.commands.grid",
+        "grid",
+        "Where the hospitals stand in their studies, and taking over a spreadsheet.",
+        "hub",
+    ),
     "recruitment": (
         "registry.commands.recruitment",
         "recruitment",
