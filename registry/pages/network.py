@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, g, redirect, render_template, request, url_for
 from markupsafe import Markup
 from sqlalchemy import select
 from werkzeug.exceptions import NotFound
@@ -14,10 +14,11 @@ from federation.runs.models import Run
 from federation.runs.states import RELEASED
 from registry.access import INSIDE, PROFESSIONAL, rule
 from registry.pages.network_words import chosen_day, institution_kind, may_open, named
+from registry.pages.report import READERS
 from registry.pictures.canvas import SHAPES
 from registry.pictures.network_map import Spot, network_map
 from registry.transaction import current_session
-from registry.translate import language, translate_count
+from registry.translate import ZONE, language, translate_count
 from registry.translate import translate as _
 from studies.directory import Member, NetworkView, network_at
 from studies.errors import StudiesError
@@ -81,6 +82,7 @@ def show(network: str) -> str | tuple[str, int]:
         studies=studies,
         observers=[each for each in offices if holds(each, day.at)],
         may_open=may_open,
+        year=day.at.astimezone(ZONE).year if g.actor.roles & READERS else None,
     )
     return (page, 422) if day.error else page
 
