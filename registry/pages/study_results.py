@@ -51,47 +51,47 @@ def publish(slug: str) -> Answer:
     return _page(study, request.form, errors, None), 422
 
 
-@blueprint.get("/<int:number>")
+@blueprint.get("/<int:result>")
 @rule(roles={"coordinator"}, scope="study")
-def one(slug: str, number: int) -> str:
+def one(slug: str, result: int) -> str:
     """The form of a published result, to put it right."""
     study = study_of(slug)
-    result = _result(study, number)
-    typed = {name: getattr(result, name) for name in TEXTS}
+    found = _result(study, result)
+    typed = {name: getattr(found, name) for name in TEXTS}
     typed |= {
-        "doi": result.doi or "",
-        "published_on": result.published_on.strftime("%d-%m-%Y"),
-        "run": result.run_id or "",
-        "version": str(result.version),
+        "doi": found.doi or "",
+        "published_on": found.published_on.strftime("%d-%m-%Y"),
+        "run": found.run_id or "",
+        "version": str(found.version),
     }
-    return _page(study, typed, {}, result)
+    return _page(study, typed, {}, found)
 
 
-@blueprint.post("/<int:number>")
+@blueprint.post("/<int:result>")
 @rule(roles={"coordinator"}, scope="study")
-def correct(slug: str, number: int) -> Answer:
+def correct(slug: str, result: int) -> Answer:
     """Put a result right; who saw an older version is told so and loses nothing."""
     study = study_of(slug)
-    result = _result(study, number)
+    found = _result(study, result)
     outcome, errors = _read(study)
     if outcome is not None:
         expected = whole(request.form.get("version", "")) or 0
         try:
             library.correct_result(
-                current_session(), result, outcome, actor=g.actor, now=g.now, expected=expected
+                current_session(), found, outcome, actor=g.actor, now=g.now, expected=expected
             )
             return redirect(url_for("study_results.page", slug=slug), 303)
         except StudiesError as error:
             errors = _field(error)
-    return _page(study, request.form, errors, result), 422
+    return _page(study, request.form, errors, found), 422
 
 
-@blueprint.post("/<int:number>/withdraw")
+@blueprint.post("/<int:result>/withdraw")
 @rule(roles={"coordinator"}, scope="study")
-def withdraw(slug: str, number: int) -> Answer:
+def withdraw(slug: str, result: int) -> Answer:
     """Take a result back; it stays in the library, marked as taken back."""
-    result = _result(study_of(slug), number)
-    library.withdraw_result(current_session(), result, actor=g.actor, now=g.now)
+    found = _result(study_of(slug), result)
+    library.withdraw_result(current_session(), found, actor=g.actor, now=g.now)
     return redirect(url_for("study_results.page", slug=slug), 303)
 
 

@@ -39,7 +39,7 @@ the board of a hospital that takes part. Anybody else's is answered like one tha
 OWN, FOREIGN, ABSENT = "own", "foreign", "absent"
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 # Reaching the view but not doing the act: nothing was sent in the body.
-REACHED = {200, 201, 202, 204, 302, 303, 304, 400, 409, 413, 415, 422}
+REACHED = {200, 201, 202, 204, 302, 303, 304, 400, 409, 412, 413, 415, 422, 428}
 
 # Routes whose own object is not in the test network, with the reason.
 OWN_IS_ABSENT = {
@@ -62,7 +62,20 @@ OWN_IS_ABSENT = {
     "/audit/alarms/<alarm>/seen": "nothing is wrong in the test network",
     "/c/study/<slug>/hospitals/<site>/documents/<uuid:document>": "nobody put a document there",
     "/c/study/<slug>/file/<uuid:document>": "nobody put a document there",
+    "/api/v1/studies/<study>/documents/<document_id>": "nobody put a document there",
     "/c/study/<slug>/participants/<number>": "nobody is in the test study",
+    **dict.fromkeys(
+        (
+            "/api/v1/studies/<study>/participants/<pseudonym>",
+            "/api/v1/studies/<study>/participants/<pseudonym>/moves",
+            "/api/v1/studies/<study>/participants/<pseudonym>/milestones",
+            "/api/v1/studies/<study>/participants/<pseudonym>/departure",
+        ),
+        "nobody is in the test study",
+    ),
+    "/api/v1/studies/<study>/sites/<site>/screening/<month>": "nothing was counted that month",
+    "/c/study/<slug>/results/<int:result>": "nothing has come out of the test study",
+    "/c/study/<slug>/results/<int:result>/withdraw": "nothing has come out of the test study",
     "/c/study/<slug>/participants/<number>/<deed>": "nobody is in the test study",
     "/group/<network>/<group>/meeting/<uuid:meeting>": "nobody planned a meeting",
     "/board/<site>/document/<uuid:document>": "nobody put a document there",
@@ -100,6 +113,8 @@ def arguments(route: Route, world: Any, which: str) -> dict[str, str]:
         "place": {OWN: "catharina", FOREIGN: "catharina", ABSENT: "no-such-site"},
         "group": {OWN: "breast", FOREIGN: "lung", ABSENT: "no-such-group"},
         "decision": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
+        "result": dict.fromkeys((OWN, FOREIGN, ABSENT), "1"),
+        "year": dict.fromkeys((OWN, FOREIGN, ABSENT), "2026"),
         "pseudonym": dict.fromkeys((OWN, FOREIGN, ABSENT), "HT-0001"),
         "month": dict.fromkeys((OWN, FOREIGN, ABSENT), "2026-01"),
         "meeting": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
@@ -114,6 +129,7 @@ def arguments(route: Route, world: Any, which: str) -> dict[str, str]:
         "number": dict.fromkeys((OWN, FOREIGN, ABSENT), "HT-0001"),
         "deed": dict.fromkeys((OWN, FOREIGN, ABSENT), "move"),
         "document": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
+        "document_id": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
         "table": dict.fromkeys((OWN, FOREIGN, ABSENT), "steps"),
         "version": dict.fromkeys((OWN, FOREIGN, ABSENT), "r5"),
         "kind": dict.fromkeys((OWN, FOREIGN, ABSENT), "csv"),
