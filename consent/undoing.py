@@ -17,6 +17,7 @@ from consent.items import ITEMS
 from consent.models import ConsentEvent, Receipt, Subject
 from consent.nothing_new import COLLECT_NEW
 from consent.recording import say
+from consent.renewing import periods_of
 from consent.rule import ANY
 from consent.texts import text_for
 from consent.withdrawing import cancel_orders_of
@@ -27,7 +28,11 @@ ACTS: Final = ("record", "withdraw", "undo")
 
 
 def may_undo(session: Session, subject: Subject, receipt: Receipt, now: datetime) -> bool:
-    """Whether this act can be taken back: the speaker's last one, of one study, of the last day."""
+    """Whether this act can be taken back: the speaker's last one, of one study, of the last day.
+
+    Not where what held before was due to be said again: a yes of now would let new data count,
+    which did not. Then the patient chooses anew.
+    """
     if receipt.act not in ACTS or receipt.study == ANY or now - receipt.recorded_at >= WITHIN:
         return False
     last = session.scalar(
@@ -37,7 +42,20 @@ def may_undo(session: Session, subject: Subject, receipt: Receipt, now: datetime
             Receipt.study.in_((receipt.study, ANY)),
         )
     )
-    return last == receipt.first_leaf
+    if last != receipt.first_leaf:
+        return False
+    earlier = _earlier(session, receipt)
+    again = [one.item for one in undoing(session, receipt) if one.kind == "granted"]
+    before = [_last(earlier, item) for item in again]
+    return not overdue(session, subject, [each for each in before if each is not None], now)
+
+
+def overdue(
+    session: Session, subject: Subject, said: Sequence[ConsentEvent], now: datetime
+) -> bool:
+    """Whether one of these was said so long ago that it has to be said again for new data."""
+    renewal = periods_of(session, subject.network).renewal
+    return any(min(each.effective_at, each.recorded_at) + renewal <= now for each in said)
 
 
 def undoing(session: Session, receipt: Receipt) -> list[Said]:

@@ -24,7 +24,7 @@ from consent.reading import choices
 from consent.recording import say
 from consent.rule import ANY
 from consent.texts import text_for
-from consent.undoing import WITHIN
+from consent.undoing import WITHIN, overdue
 from consent.withdrawing import OBJECT_REUSE, cancel_orders_of
 from studies.actor import Actor
 
@@ -35,7 +35,8 @@ STOPS: Final = ("withdraw", "object")
 @dataclass(frozen=True)
 class Again:
     """What is said again about one study, on the text in force. `text`: None where that is another
-    text than the one that was agreed to, or there is none now: then nothing is said."""
+    text than the one that was agreed to, or there is none now, or where the yes was due to be said
+    again: then nothing is said."""
 
     study: str
     said: tuple[Said, ...]
@@ -70,7 +71,11 @@ def again(session: Session, subject: Subject, receipt: Receipt, now: datetime) -
         items = _closed(about, stopped)
         if items and choice.open:
             said = tuple(Said("granted", item, study, _category(item)) for item in items)
-            found.append(Again(study, said, _text(session, study, about, items, now)))
+            long_ago = overdue(
+                session, subject, [_last(about, item) for item in items if item in ITEMS], now
+            )
+            text = None if long_ago else _text(session, study, about, items, now)
+            found.append(Again(study, said, text))
     return found
 
 

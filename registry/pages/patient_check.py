@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from uuid import uuid4
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
@@ -21,12 +22,13 @@ from consent import service as consent
 from consent.acts import Circumstances
 from consent.errors import ConsentError
 from consent.proof import Prove
+from consent.reading import StudyChoices
 from registry.access import rule
 from registry.accounts import proving, signing
 from registry.accounts.errors import AccountError
 from registry.forms import sections as asked
 from registry.pages.patient_carry import carry
-from registry.pages.patient_draft import Form, form_of, keep, page_sha256
+from registry.pages.patient_draft import Form, form_of, keep, page_sha256, speaker
 from registry.pages.patient_person import me, my_hospital
 from registry.pages.shell import whole
 from registry.transaction import current_session
@@ -162,6 +164,12 @@ def _elsewhere() -> str:
     )
 
 
+def _due(recorded: StudyChoices) -> datetime | None:
+    """Since when new data do not count, for want of another yes of this speaker's."""
+    again = recorded.ask_again
+    return again if again is not None and again <= g.now and recorded.own_due else None
+
+
 def _said_in(form: Form) -> dict[str, str]:
     return asked.said(form.items, form.answers.given)
 
@@ -176,7 +184,8 @@ def _to_receipt(study: str, receipt: str) -> Response:
 
 def _check_page(session: Session, form: Form, shown: Shown, errors: dict[str, str]) -> str:
     subject = me(session)
-    now = {each.study.slug: each for each in consent.choices(session, subject, g.now)}
+    found = consent.choices(session, subject, g.now, party=speaker())
+    now = {each.study.slug: each for each in found}
     yes = tuple(item for item in form.items if shown.said[item] == asked.YES)
     needs_code = bool(yes) and proving.prover() is None
     return render_template(
@@ -190,6 +199,7 @@ def _check_page(session: Session, form: Form, shown: Shown, errors: dict[str, st
         seen=_digest(shown.other) if shown.other is not None else "",
         recorded={state.item: state for state in now[form.study.slug].items},
         based_on=consent.state_version(session, subject),
+        due=_due(now[form.study.slug]) if yes else None,
         needs_code=needs_code,
         signing=signing.for_page(
             subject,

@@ -24,7 +24,7 @@ from studies.actor import SYSTEM
 from studies.models import Network
 
 from .conftest import NOW, OWN, Clock
-from .patients import Patient, Token, consent_announce, events, receipt_of
+from .patients import Patient, Token, consent_announce, events, receipt_of, stop
 
 pytestmark = pytest.mark.usefixtures("argon2")
 PERIODS = Periods()
@@ -108,6 +108,16 @@ def test_after_five_years_new_data_are_asked_for_again(
     assert LAPSED in patient.get("keuzes").text
     check = patient.post(f"{OWN}/verander")
     assert check.location.endswith("/controleer")
+    assert "Dan tellen nieuwe gegevens weer mee" in patient.page(check).text
+    # Stopping and taking that back would be a yes of today: it is not offered, and not taken.
+    stopped = stop(patient, f"{OWN}/stoppen", level="W3")
+    assert "U kunt dit 24 uur ongedaan maken" not in patient.get(f"{OWN}/klaar/{stopped}").text
+    assert "Ongedaan maken" not in patient.get("keuzes").text
+    assert "/klaar/" not in patient.post(f"{OWN}/klaar/{stopped}", key="k").location
+    assert "u doet niet mee" in patient.get("keuzes").text.lower()
+    patient.post(f"{OWN}/verander")
+    patient.answer_all("yes")
+    check = patient.post(f"{OWN}/kiezen", way="basic")
     said = events(factory, receipt_of(patient.record(patient.page(check))))
     assert set(said.values()) == {"granted"}
     page = patient.get("keuzes").text

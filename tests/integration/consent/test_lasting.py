@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from consent import closing
+from consent import closing, dpv, fhir, fhir_log, receipts, undoing, undoing_all
 from consent import service as consent
 from consent.acts import Circumstances
 from consent.encoding import to_ms
 from consent.errors import ConsentError
 from consent.letters import read_code
-from consent.models import Subject
+from consent.models import Receipt, Subject
 from consent.models_people import Fact, FactCorrection
 from consent.periods import YEAR, Periods
 from consent.proof import letter_prover, proof_key
@@ -312,6 +312,53 @@ def test_the_hospital_finds_whom_to_write_to_and_writes_once(place: Place) -> No
     early = NOW + 4 * YEAR
     assert handles["1"] in dict(to_ask_again(sooner, here.database, early))
     assert to_ask_again(directory, here.database, early) == []
+
+
+def test_taking_a_stop_back_renews_nothing(hub: Hub) -> None:
+    """It would be a yes of now, and let data count that did not."""
+    session = hub.session
+    patients = [hub.subject() for _ in range(4)]
+    for anna in patients:
+        hub.answer(anna, NOW)
+    for days, taken_back in ((-2, True), (2, False)):
+        for study in (STUDY, None):
+            anna = patients.pop()
+            stopped = hub.stop(anna, NOW + Periods().renewal + timedelta(days=days), study)
+            then = stopped.recorded_at + MINUTE
+            if study is None:
+                found = undoing_all.brings_back(session, anna, stopped, then) == [STUDY]
+            else:
+                found = undoing.may_undo(session, anna, stopped, then)
+            assert found == taken_back, (study, days)
+
+
+def test_an_export_permits_nothing_for_who_is_due(hub: Hub) -> None:
+    """A reader of FHIR may not look at dates; the end of the yes stands in it."""
+    anna, periods = hub.subject(), Periods()
+    hub.answer(anna, NOW)
+
+    def active(at: datetime) -> list[str]:
+        found = fhir.consents(fhir_log.patient(hub.session, anna, at), at)
+        return [item.item for each in found for item in each.items if item.permits]
+
+    assert set(active(NOW + MINUTE)) == set(REQUIRES)
+    assert set(active(NOW + periods.renewal - MINUTE)) == set(REQUIRES)
+    assert active(NOW + periods.renewal) == []
+    [first, *_] = fhir.consents(fhir_log.patient(hub.session, anna, LATER), LATER)
+    assert {item.until for item in first.items} == {NOW + periods.use}
+    signed = receipts.Signers(lambda _: b"head", lambda _: b"receipt", "k1")
+    [receipt] = hub.session.scalars(select(Receipt).where(Receipt.subject_id == anna.id))
+    told = receipts.receipt_document(hub.session, receipt, signers=signed)
+    ends = (NOW + periods.use).date().isoformat()
+    assert (told["ask_again"], told["ends"]) == ("2031-11-22", ends)
+    record = dpv.dpv_record(told)
+    assert {each["dpv:hasDuration"]["dct:valid"]["@value"] for each in record["dct:hasPart"]} == {
+        ends
+    }
+    no = hub.stop(anna, LATER)
+    told = receipts.receipt_document(hub.session, no, signers=signed)
+    assert (told["ask_again"], told["ends"]) == (None, None)
+    assert dpv.dpv_record(told)["dct:hasPart"][0]["dpv:hasDuration"] is None
 
 
 def test_a_list_without_any_act_ends_nothing(place: Place) -> None:
