@@ -49,7 +49,7 @@ def texts_here(database: sqlite3.Connection) -> dict[str, FormText]:
     if row is None:
         return {}
     # It was verified before it was kept.
-    claims = json.loads(unb64(row[0].split(b".")[1].decode("ascii")))
+    claims = json.loads(unb64(row[0].split(b".", 2)[1].decode("ascii")))
     found = {}
     for each in claims.get("evidence", {}).get("words", ()):
         text = _text(each)

@@ -339,7 +339,7 @@ def _list_issued(database: sqlite3.Connection) -> datetime | None:
     if row is None:
         return None
     # It was verified before it was kept. `issued` is in whole seconds, rounded down.
-    claims = json.loads(unb64(row[0].split(b".")[1].decode("ascii")))
+    claims = json.loads(unb64(row[0].split(b".", 2)[1].decode("ascii")))
     return min(moment(row[1]) + CLOCK_SKEW, moment(claims["issued"] * 1000 + 999))
 
 
