@@ -40,7 +40,7 @@ SHARES: Mapping[str, float] = {"yes": 0.80, "no": 0.08, "no answer": 0.07, "with
 # name, shown name, roles with their scope; all invented
 PEOPLE: Sequence[tuple[str, str, Sequence[tuple[str, str]]]] = (
     ("admin", "Nora Beheer (verzonnen)", [("administrator", "network")]),
-    ("coordinator", "Karel Verzint (verzonnen)", [("coordinator", f"study:{STUDY}")]),
+    ("coordinator", "Karel Verzint (verzonnen)", [("coordinator", "network")]),
     ("researcher", "Rosa Onderzoek (verzonnen)", [("researcher", f"study:{STUDY}")]),
     ("committee", "Cees Toets (verzonnen)", [("committee", f"study:{STUDY}")]),
     ("board", "Bea Bestuur (verzonnen)", [("board", "site:catharina")]),

@@ -1,7 +1,6 @@
 """Networks, subnetworks, agreements, groups: on each real database built by the migrations."""
 
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -401,17 +400,3 @@ def test_a_seed_is_written_once_and_says_how_much(session: Session) -> None:
         }
         # A study that asks no data goes to nobody, whatever agreement there is.
         assert studies.open_sites(session, study.slug, NOW) == []
-
-
-@pytest.mark.slow
-def test_oncozon_loads_whole_in_time(factory: SessionFactory) -> None:
-    began = time.perf_counter()
-    with factory() as session:
-        studies.load_network(session, ONCOZON_WHOLE, SYSTEM, now=NOW)
-        session.commit()
-        took = time.perf_counter() - began
-        view = network_at(session, "oncozon", NOW)
-        count = len(session.scalars(select(Study.slug)).all())
-    print(f"OncoZON, 120 studies at 10 institutions: {took:.1f} s")
-    assert took < 20
-    assert (len(view.members), count) == (10, 120)
