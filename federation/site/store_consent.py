@@ -163,7 +163,11 @@ CREATE TRIGGER own_denial_no_delete BEFORE DELETE ON own_denial
 """
 # proved: a bit per act of the list, whether a letter or passkey proves it; worked out once, because
 # what a letter proves stays true: so a letter never changes but that it ends, and never goes away.
+# A list of before was written in another form, which nobody reads any more: without one nobody is
+# counted until the next comes, minutes later. Every "no" and the head of the log that it told of
+# are kept apart.
 VERSION_10 = """
+DELETE FROM snapshot;
 ALTER TABLE snapshot ADD COLUMN proved BLOB;
 CREATE TRIGGER letter_no_other BEFORE UPDATE OF code_id, handle, party, proof_key ON letter
     BEGIN SELECT RAISE(ABORT, 'a letter stays what it was'); END;

@@ -304,3 +304,38 @@ def test_a_migrated_database_is_the_same_as_a_new_one(database, tmp_path):
     schema = "SELECT type, name, sql FROM sqlite_schema ORDER BY name"
     assert migrated.execute(schema).fetchall() == database.execute(schema).fetchall()
     migrated.close()
+
+
+def test_a_list_of_the_old_form_is_given_up_and_what_it_said_stays(path):
+    """After an upgrade nobody is counted until the next list; a "no" and a seen head stay."""
+    database = sqlite3.connect(path)
+    for script in store._CHANGES[:9]:
+        database.executescript(script)
+    database.execute("PRAGMA user_version = 9")
+    database.execute("INSERT INTO snapshot VALUES (1, 7, x'00', 5)")
+    database.execute("INSERT INTO denial VALUES (x'01', 'onco', '*', 5)")
+    database.execute("INSERT INTO log_seen VALUES (1, 9, 'root', 5)")
+    database.commit()
+    database.close()
+
+    database = open_store(path)
+    assert database.execute("SELECT count(*) FROM snapshot").fetchone() == (0,)
+    assert database.execute("SELECT study, at FROM denial").fetchall() == [("onco", 5)]
+    assert database.execute("SELECT size, root FROM log_seen").fetchone() == (9, "root")
+    database.close()
+
+
+def test_a_letter_never_changes_but_that_it_ends(database):
+    """What a letter proves is worked out once, so it must stay true."""
+    letter = "INSERT INTO letter VALUES ('ABC123', x'01', 'self', 'self', x'02', 5, NULL)"
+    database.execute(letter)
+    database.execute("UPDATE letter SET ended_at = 6")
+    for change in (
+        "UPDATE letter SET handle = x'03'",
+        "UPDATE letter SET party = 'p-1'",
+        "UPDATE letter SET proof_key = x'03'",
+        "UPDATE letter SET code_id = 'XYZ789'",
+        "DELETE FROM letter",
+    ):
+        with pytest.raises(sqlite3.IntegrityError, match="a letter"):
+            database.execute(change)
