@@ -48,6 +48,8 @@ def my_choices() -> list[Mapping[str, Any]]:
             "open": found.open,
             "answered": found.answered,
             "counts": found.counts,
+            "ask_again": found.ask_again,
+            "ends": found.ends,
             "receipt": found.receipt_id,
             "text_version": text_version(session, found.study.slug),
             "items": found.items,

@@ -131,7 +131,8 @@ class Item(Schema):
 
 
 class Choices(Schema):
-    """The patient's choices in one study."""
+    """The patient's choices in one study. `ask_again`: from when new data do not count without
+    another yes, which may have passed; `ends`: when the yes ends. Null where nothing counts."""
 
     study = fields.String(required=True)
     title_nl = fields.String(required=True)
@@ -139,6 +140,8 @@ class Choices(Schema):
     open = fields.Boolean(required=True)
     answered = fields.Boolean(required=True)
     counts = fields.Boolean(required=True)
+    ask_again = fields.AwareDateTime(required=True, allow_none=True)
+    ends = fields.AwareDateTime(required=True, allow_none=True)
     receipt = fields.String(required=True, allow_none=True)
     text_version = fields.String(required=True, allow_none=True)
     items = fields.List(fields.Nested(Item), required=True)

@@ -51,8 +51,13 @@ def test_what_counted_then_and_what_was_known_then(
     before = clock.now
     clock.now += timedelta(hours=1)
     client = signed_in("mine")
+    (lasting,) = client.get("/api/v1/me/choices").get_json()
+    assert lasting["ask_again"][:4] == "2031"
+    assert lasting["ends"][:4] == "2056"
     stop = send(client, "/api/v1/me/withdrawals", {"study": OWN, "language": "nl"}, "stop-0001")
     assert stop.status_code == 200, stop.get_json()
+    (lasting,) = client.get("/api/v1/me/choices").get_json()
+    assert (lasting["ask_again"], lasting["ends"]) == (None, None)
     clock.now += timedelta(hours=1)
     client = signed_in("mine")
 
