@@ -12,14 +12,15 @@ from click.testing import CliRunner, Result
 from sqlalchemy import func, select, update
 
 from consent.alarms import acknowledge, raise_alarm
-from consent.models import ConsentEvent
+from consent.models import ConsentEvent, SnapshotRecord
 from consent.models_trust import Erasure
+from consent.publishing import publish_snapshots
 from registry.cli import cli
 from registry.commands import consent_erase
 from registry.database import SessionFactory
 from registry.transaction import unit_of_work
 from studies.actor import SYSTEM
-from studies.events import announce
+from studies.events import account_later, announce
 from studies.models import Participation, Study
 
 STUDY = "hormone-therapy"
@@ -111,3 +112,22 @@ def test_an_alarm_that_nobody_saw_fails_the_check(
     with unit_of_work(factory, SYSTEM) as session:
         acknowledge(session, alarm.id, actor=SYSTEM, now=clock.now)
     assert typed("audit verify").exit_code == 0
+
+
+def test_lists_that_are_not_those_of_the_log_fail_the_check(
+    typed: Any, factory: SessionFactory, clock: Any
+) -> None:
+    for minutes in (0, 5, 10, 60):
+        with unit_of_work(factory, SYSTEM) as session:
+            at = clock.now.replace(minute=0) + timedelta(hours=1, minutes=minutes)
+            publish_snapshots(session, lambda _site, _claims: b"list", ["catharina"], now=at)
+    assert typed("audit verify").exit_code == 0
+    with factory() as session:
+        quiet = session.scalars(select(SnapshotRecord).order_by(SnapshotRecord.seq)).all()[-2]
+        quiet.log_root = "0" * 64
+        account_later(session, "consent_snapshot")
+        session.commit()
+    found = typed("audit verify")
+    assert found.exit_code == 1
+    assert "lists before number" in found.stderr
+    assert "catharina" in found.stderr
