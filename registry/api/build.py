@@ -20,6 +20,7 @@ from registry.api import (
     records,
     recruitment,
     studies,
+    study_file,
     transparency,
 )
 from registry.api.schemas import Problem
@@ -52,7 +53,7 @@ def init_app(app: Flask) -> HubApi:
     )
     api = HubApi(app)
     for part in (
-        *(networks, studies, participation, recruitment, participants),
+        *(networks, studies, participation, study_file, recruitment, participants),
         *(queries, consent, consent_writing, fhir, records, transparency),
     ):
         api.register_blueprint(part.blueprint, url_prefix=PREFIX)

@@ -59,7 +59,7 @@ def invite(form: Mapping[str, Any], study: str) -> Response:
         at=form["at"],
         reason=form["reason"],
     )
-    response = _card(study, part.institution, 201)
+    response = card_of(study, part.institution, 201)
     address = url_for("api-participation.get_site", study=study, site=part.institution)
     response.headers["Location"] = address
     return response
@@ -71,7 +71,7 @@ def invite(form: Mapping[str, Any], study: str) -> Response:
 @blueprint.gives(200, schemas_studies.Card)
 def get_site(study: str, site: str) -> Response:
     """One hospital in one study. The ETag is its version, to send back as If-Match."""
-    return _card(study, site)
+    return card_of(study, site)
 
 
 @blueprint.post("/studies/<study>/sites/<site>/moves")
@@ -94,7 +94,7 @@ def move(form: Mapping[str, Any], study: str, site: str) -> Response:
         service.decline(session, part, form["reason"] or "", **when)
     else:
         service.move(session, part, form["to"], reason=form["reason"], **when)
-    return _card(study, site)
+    return card_of(study, site)
 
 
 def of_study(study: str) -> Study:
@@ -111,7 +111,8 @@ def of_study(study: str) -> Study:
     return found if found is not None else get_study(current_session(), study)
 
 
-def _card(study: str, site: str, status: int = 200) -> Response:
+def card_of(study: str, site: str, status: int = 200) -> Response:
+    """The card of a hospital as it now is, with its version as ETag."""
     card = site_card(current_session(), study, site, g.now)
     response = jsonify(CARD.dump(_shown(card)))
     response.status_code = status

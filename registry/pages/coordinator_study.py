@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from federation.runs.models import Run
 from federation.runs.states import RELEASED
-from registry.access import may_see_query, reaches, rule
+from registry.access import FreshSignInNeeded, may_see_query, reaches, rule
 from registry.forms.dates import Days
 from registry.pages.coordinator_acts import today
 from registry.pages.coordinator_consent import study_of
@@ -139,6 +139,9 @@ def _joint(session: Session, study: Study, _days: Days) -> None:
 
 def _decide(session: Session, study: Study, days: Days) -> None:
     decided_on = days.needed("decided_on")
+    if request.form.get("body") == "data_access" and not g.fresh:
+        # What is decided here, and not only written down, asks who it is again.
+        raise FreshSignInNeeded
     if decided_on is not None:
         committee.decide(
             session,

@@ -7,6 +7,7 @@ it, and each request is sent by everybody: nobody, a researcher, the committee a
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -37,6 +38,7 @@ from registry.accounts.models import Account
 from registry.transaction import unit_of_work
 from studies import screening
 from studies.actor import SYSTEM
+from studies.documents import add_document
 from studies.events import announce
 from studies.models import Institution, Membership, Study
 from studies.participant_numbers import settle_prefix
@@ -53,6 +55,8 @@ CHECKS = [
     unsupported_method,
 ]
 EXAMPLES = 5
+WORKSHOP = "viecuri"
+PDF = b"%PDF-1.7\n%%EOF\n"
 NEWCOMER = "nieuw"
 COLLEAGUE = "00000000-0000-4000-8000-000000000001"
 _STUDY = "/api/v1/studies/{study}"
@@ -78,6 +82,9 @@ ONLY: Mapping[str, set[str]] = {
         "POST /api/v1/queries/{query_id}/approve",
         "POST /api/v1/queries/{query_id}/refuse",
         "GET /api/v1/studies/{study}/coverage",
+        "GET /api/v1/studies/{study}/file",
+        "POST /api/v1/studies/{study}/decisions",
+        "GET /api/v1/studies/{study}/documents/{document_id}",
     },
     "coordinator": _LOOKING
     | {
@@ -86,6 +93,12 @@ ONLY: Mapping[str, set[str]] = {
         "POST /api/v1/studies/{study}/sites",
         "GET /api/v1/studies/{study}/sites/{site}",
         "POST /api/v1/studies/{study}/sites/{site}/moves",
+        "POST /api/v1/studies/{study}/sites/{site}/work",
+        "GET /api/v1/studies/{study}/file",
+        "POST /api/v1/studies/{study}/decisions",
+        "POST /api/v1/studies/{study}/versions",
+        "POST /api/v1/studies/{study}/documents",
+        "GET /api/v1/studies/{study}/documents/{document_id}",
         "GET /api/v1/fhir/ResearchStudy/{study}",
         "GET /api/v1/studies/{study}/accrual",
         "GET /api/v1/studies/{study}/start-up",
@@ -205,6 +218,17 @@ class Known:
             text = consent.text_for(session, OWN, NOW)
             size = session.get_one(Receipt, world.receipts["mine"]).tree_size
             self._versions = self._hospitals_and_people(session, str(text.number))
+            paper = add_document(
+                session,
+                session.get_one(Study, OWN),
+                kind="decision",
+                name="Letter",
+                version="1",
+                body=PDF,
+                valid_from=NOW.date(),
+                actor=SYSTEM,
+                now=NOW,
+            )
         self._paths = {
             "query_id": world.runs[OWN],
             "study": OWN,
@@ -216,6 +240,7 @@ class Known:
             "consent_id": world.receipts["mine"],
             "text": text.id,
             "other": text.id,
+            "document_id": paper.id,
         }
         self._decided = further
         network = {"network": ONCOZON.slug}
@@ -237,6 +262,26 @@ class Known:
             "POST /api/v1/me/objections": {"everything": False, "language": "nl"},
             f"POST {_STUDY}/sites": {"site": NEWCOMER},
             f"POST {_STUDY}/sites/{{site}}/moves": {"to": "on_hold", "reason": "no_capacity"},
+            f"POST {_STUDY}/sites/{{site}}/work": {"act": "confirm"},
+            f"POST {_STUDY}/decisions": {
+                "body": "nwmo",
+                "outcome": "positive",
+                "reference": "W1",
+                "decided_on": NOW.date().isoformat(),
+            },
+            f"POST {_STUDY}/versions": {
+                "kind": "protocol",
+                "version": "1",
+                "in_force_from": NOW.date().isoformat(),
+                "adopt_by": NOW.date().isoformat(),
+            },
+            f"POST {_STUDY}/documents": {
+                "kind": "protocol",
+                "name": "Protocol",
+                "version": "1",
+                "valid_from": NOW.date().isoformat(),
+                "pdf": b64encode(PDF).decode(),
+            },
             f"PUT {_STUDY}/sites/{{site}}/screening/{{month}}": {},
             f"POST {_STUDY}/participants": {
                 "site": OTHER_SITE,
@@ -258,6 +303,8 @@ class Known:
         settle_prefix(session, study, "HT", actor=SYSTEM, now=NOW)
         versions = {
             f"POST {_STUDY}/sites/{{site}}/moves": get_participation(session, OWN, SITE).version,
+            # Works at another hospital, so that both have the version that they saw.
+            f"POST {_STUDY}/sites/{{site}}/work": get_participation(session, OWN, WORKSHOP).version,
             f"PUT {_STUDY}/sites/{{site}}/screening/{{month}}": screening.record(
                 session, study, SITE, "2026-02", screening.Counts(), actor=SYSTEM, now=NOW
             ).version,
@@ -274,6 +321,8 @@ class Known:
     def of(self, label: str) -> dict[str, Any]:
         """What is known for this operation: parts of the path, query and body."""
         path = {name: value for name, value in self._paths.items() if f"{{{name}}}" in label}
+        if label.endswith("/work"):
+            path["site"] = WORKSHOP
         for act, run in self._decided.items():
             if label.endswith(f"/{act}"):
                 path["query_id"] = run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any
@@ -31,8 +32,8 @@ def desk(
 ) -> Callable[..., Desk]:
     """``desk(role)(act, field=...)``: somebody posts one of the forms."""
 
-    def sit(role: str) -> Desk:
-        client = signed_in(role)
+    def sit(role: str, *, fresh: bool = True) -> Desk:
+        client = signed_in(role, fresh=fresh)
         client.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
 
         def post(act: str, **form: Any) -> Any:
@@ -118,6 +119,11 @@ def test_the_committee_decides_here_and_does_nothing_else(
     assert 'value="publish"' not in send.get().text  # type: ignore[attr-defined]
     assert send("describe", design="cohort").status_code == 422
     given = {"body": "data_access", "reference": "DT-1", "decided_on": "2026-03-02"}
+    # Deciding here asks for password and code again; writing down what others decided does not.
+    late = desk("committee", fresh=False)
+    answer = late("decide", outcome="withdrawn", **given)
+    assert "/confirm" in answer.headers["Location"]
+    assert late("decide", outcome="positive", **{**given, "body": "nwmo"}).status_code == 303
     assert send("decide", outcome="withdrawn", **given).status_code == 303
     with factory() as session:
         assert session.get_one(Study, "hormone-therapy").state == "closed"
@@ -226,3 +232,64 @@ def test_a_study_is_proposed_by_a_group_and_joined_by_somebody_else(
 
 def browser_sees_nothing(client: FlaskClient) -> bool:
     return "title en" not in client.get("/studies").text
+
+
+def test_the_same_by_api_with_versions_and_files(
+    signed_in: Callable[..., FlaskClient], form_token: Callable[[FlaskClient], str]
+) -> None:
+    client = signed_in("coordinator")
+    study = "/api/v1/studies/hormone-therapy"
+    site = f"{study}/sites/catharina"
+    headers = {"X-CSRFToken": form_token(client)}
+
+    def post(path: str, status: int, **body: Any) -> Any:
+        answer = client.post(path, json=body, headers=headers)
+        assert answer.status_code == status, answer.text
+        return answer.json
+
+    paper = {"kind": "protocol", "name": "P", "version": "2", "valid_from": "2026-03-01"}
+    assert post(f"{study}/documents", 422, pdf="not base64!", **paper)["code"] == "not_pdf"
+    kept = post(f"{study}/documents", 201, pdf=b64encode(PDF).decode(), **paper)
+    assert (kept["size"], kept["site"]) == (len(PDF), None)
+    got = client.get(f"{study}/documents/{kept['id']}")
+    assert (got.data, got.mimetype) == (PDF, "application/pdf")
+    assert client.get(f"/api/v1/studies/other-study/documents/{kept['id']}").status_code == 404
+    days = {"in_force_from": "2026-03-02", "adopt_by": "2026-03-02"}
+    version = post(
+        f"{study}/versions", 201, kind="protocol", version="2", document_id=kept["id"], **days
+    )
+    decided = {"body": "nwmo", "reference": "W1", "decided_on": "2026-03-01"}
+    post(f"{study}/decisions", 201, outcome="conditions", conditions=["A reader"], **decided)
+    mine = {**decided, "body": "data_access", "outcome": "positive"}
+    assert post(f"{study}/decisions", 403, **mine)["code"] == "wrong_role"
+    found = client.get(f"{study}/file").json
+    assert found["standing"] == "recruiting"
+    assert [each["conditions"] for each in found["decisions"]] == [["A reader"]]
+    assert [each["version"] for each in found["versions"]] == ["2"]
+
+    def work(status: int = 200, **body: Any) -> Any:
+        return post(f"{site}/work", status, **body)
+
+    assert work(428, act="confirm")["status"] == 428
+    headers["If-Match"] = client.get(site).headers["ETag"]
+    for body in ({"act": "milestone"}, {"act": "dance"}, {"act": "answer", "interest": None}):
+        work(422, **body)
+    day = "2026-03-02"
+    for body in (
+        {"act": "confirm"},
+        {"act": "plan", "step": "closed", "day": day},
+        {"act": "plan", "step": "closed", "day": None},
+        {"act": "milestone", "kind": "green_light", "day": day},
+        {"act": "ask_annex", "department": "data", "day": day},
+        {"act": "take_annex", "department": "data", "day": day, "outcome": "ok"},
+        {"act": "add_condition", "words": "A fridge"},
+        {"act": "meet_condition", "source": "committee", "number": 1, "day": day},
+        {"act": "adopt", "version_id": version["id"], "day": day},
+    ):
+        card = work(**body)
+        headers["If-Match"] = f'"v{card["version"]}"'
+    assert [each["pending"] for each in card["versions"]] == [False]
+    # An open hospital does not answer its invitation again; an old version changes nothing.
+    assert work(409, act="answer", interest=True)["code"] == "step_not_allowed"
+    headers["If-Match"] = '"v1"'
+    assert work(412, act="confirm")["code"] == "changed_meanwhile"
