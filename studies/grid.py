@@ -27,6 +27,8 @@ from studies.pathway import Step, pathway
 from studies.states import PARTICIPATION_STATES
 
 PER_PAGE = 25
+#: So many hospitals stand beside each other; a screen cannot hold more names.
+PLACES_ACROSS = 20
 LINES_PER_PAGE = 50
 SORTS = ("title", "group", "waiting", "changed", "open")
 LINE_SORTS = ("days", "study", "hospital", "state")
@@ -74,7 +76,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Grid:
-    """One page of studies by hospitals; `states` and `studies` count everything that fits."""
+    """One page of studies by hospitals; `states`, `studies` and `hospitals` count everything that
+    fits, `side` of `sides` is which hospitals stand beside each other."""
 
     places: tuple[Place, ...]
     rows: tuple[Row, ...]
@@ -82,6 +85,9 @@ class Grid:
     states: Mapping[str, int]
     page: int
     pages: int
+    hospitals: int
+    side: int
+    sides: int
 
     @property
     def parts(self) -> int:
@@ -121,8 +127,12 @@ def grid(
     *,
     language: str = "nl",
     per_page: int = PER_PAGE,
+    across: int | None = PLACES_ACROSS,
 ) -> Grid:
-    """The page of studies that a wish asks for. A page past the end is the last one."""
+    """The page of studies that a wish asks for. A page past the end is the last one.
+
+    across: so many hospitals beside each other, the ones of `wish.side`; None for all of them.
+    """
     places = places_of(session, wish, now)
     slugs = [place.slug for place in places]
     wanted = studies_of(wish, slugs)
@@ -132,7 +142,12 @@ def grid(
     found = session.execute(
         _ordered(wanted, wish, slugs, language).limit(per_page).offset((page - 1) * per_page)
     ).all()
-    cells = _cells(session, [row.slug for row in found], wish, slugs, now)
+    wide = across or max(len(places), 1)
+    sides = max(1, -(-len(places) // wide))
+    side = min(max(wish.side, 1), sides)
+    shown = places[(side - 1) * wide : side * wide]
+    here = [place.slug for place in shown] if sides > 1 or wish.hospital or wish.network else None
+    cells = _cells(session, [row.slug for row in found], here, now)
     rows = tuple(
         Row(
             row.slug,
@@ -146,7 +161,17 @@ def grid(
         )
         for row in found
     )
-    return Grid(tuple(places), rows, total, _states(session, wish, slugs), page, pages)
+    return Grid(
+        tuple(shown),
+        rows,
+        total,
+        _states(session, wish, slugs),
+        page,
+        pages,
+        len(places),
+        side,
+        sides,
+    )
 
 
 def lines(
@@ -256,12 +281,13 @@ def _ordered(wanted: Select[Any], wish: Wish, places: Sequence[str], language: s
 
 
 def _cells(
-    session: Session, studies: Sequence[str], wish: Wish, places: Sequence[str], now: datetime
+    session: Session, studies: Sequence[str], places: Sequence[str] | None, now: datetime
 ) -> dict[str, dict[str, Cell]]:
+    here = [] if places is None else [Participation.institution.in_(places)]
     found = session.execute(
         select(*_PART)
         .join(Study, Study.slug == Participation.study)
-        .where(Participation.study.in_(studies), *at_places(wish, places))
+        .where(Participation.study.in_(studies), *here)
     ).all()
     planned, left_out = _planned(session, [row.id for row in found]), _left_out(session)
     cells: dict[str, dict[str, Cell]] = {slug: {} for slug in studies}

@@ -41,6 +41,7 @@ class Wish:
     sort: str = "title"
     descending: bool = False
     page: int = 1
+    side: int = 1
 
     @property
     def narrowed(self) -> bool:

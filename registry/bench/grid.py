@@ -43,7 +43,7 @@ from studies.states import PARTICIPATION_STATES, STUDY_KINDS
 PROMISED = 0.3
 PAGES = {
     "the grid": "/c",
-    "the last page": "/c?page=9999",
+    "the last page, the last hospitals": "/c?page=9999&side=9999",
     "studies with a hospital in local review": "/c?state=local_review",
     "longest in start-up first": "/c?sort=waiting",
     "newest change first": "/c?sort=changed",

@@ -67,6 +67,7 @@ def wish_of(sorts: Sequence[str]) -> Wish:
         sort=sort if sort in sorts else sorts[0],
         descending=request.args.get("order") == "down",
         page=whole(request.args.get("page", "")) or 1,
+        side=whole(request.args.get("side", "")) or 1,
         **{**given, "words": given["words"].strip()},
     )
 
@@ -107,7 +108,7 @@ def listed() -> str:
 def picture() -> str:
     """The same parts in one picture, with the counts per study in a table."""
     wish = wish_of(grids.SORTS)
-    found = grids.grid(current_session(), wish, g.now, language=language())
+    found = grids.grid(current_session(), wish, g.now, language=language(), across=None)
     return render_template(
         "coordinator/picture.html",
         grid=found,

@@ -118,6 +118,13 @@ def test_every_part_is_there_once_and_counted(
         pages = [grids.grid(session, Wish(page=n), NOW, per_page=25) for n in (1, 2, 3, 99)]
         assert [page.page for page in pages] == [1, 2, 3, 3]
         slugs = [row.slug for page in pages[:3] for row in page.rows]
+        # so are the sides, when not all hospitals fit beside each other
+        sides = [grids.grid(session, Wish(side=n), NOW, per_page=100, across=3) for n in (1, 2, 9)]
+        assert [(side.side, len(side.places)) for side in sides] == [(1, 3), (2, 1), (2, 1)]
+        assert told(sides[0]) | told(sides[1]) == told(found)
+        assert told(sides[0]) & told(sides[1]) == set()
+        assert {side.hospitals for side in sides} == {len(PLACES)}
+        assert {side.parts for side in sides} == {len(parts)}
         assert slugs == [row.slug for row in found.rows]
 
 
