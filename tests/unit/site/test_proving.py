@@ -15,8 +15,10 @@ from proving_site import ANNA, BEA, NOW, SAID, Site, opened
 from consent.encoding import b64, to_ms
 from consent.evidence import Act, Denial
 from consent.passkeys import Enrolment, challenge_of, proof_of
+from consent.proof import StatementForm
 from consent.snapshot import Snapshot
-from federation.site import denials
+from federation.site import denials, proofs
+from federation.site.proving import Proving
 from federation.site.pseudonyms import handle_text
 from federation.site.store import milliseconds, transaction
 
@@ -323,3 +325,53 @@ def test_a_no_between_the_passkeys_signature_and_the_record_wins(site: Site) -> 
     no = Denial(ANNA, "*", "*", act.at + 30_000)
     assert site.counts(site.told(later, passkeys=(claims,)))
     assert not site.counts(site.told(later, denied=(no,), passkeys=(claims,)))
+
+
+def test_what_was_proved_is_not_proved_again_but_an_ended_letter_is_seen(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a start the kept list counts by what was worked out when it came; whether a letter had
+    ended by then is looked up each time."""
+    good = site.act(site.statement())
+    of_bea = site.statement(BEA)
+    forged = site.act(of_bea, place=1, by=BEA, mac=b"x" * 16)
+    told = site.told(good, forged)
+    first = site.proving.proven(told, NOW)
+    proved = site.proving.proved(told)
+    assert proved == b"\x01"
+    # Of another list than the last nothing is known.
+    assert site.proving.proved(site.told(good)) is None
+
+    tried: list[str] = []
+    really = StatementForm.proved_by
+    monkeypatch.setattr(
+        StatementForm, "proved_by", lambda form, *said: tried.append(said[0]) or really(form, *said)
+    )
+    again = Proving(site.database, network="net", slug="here")
+    again.trust(told, proved)
+    second = again.proven(told, NOW)
+    assert [mask.tolist() for mask in second.granted] == [mask.tolist() for mask in first.granted]
+    assert tried == [handle_text(BEA)]  # only what nothing proved is tried again
+
+    for spoilt in (None, b"", b"\xff\xff"):
+        tried.clear()
+        other = Proving(site.database, network="net", slug="here")
+        other.trust(told, spoilt)
+        other.proven(told, NOW)
+        assert tried == [handle_text(ANNA), handle_text(BEA)]
+
+    site.write("UPDATE letter SET ended_at = ?", good.at - 1)
+    ended = again.proven(told, NOW)
+    assert not any(mask.any() for mask in ended.granted)
+
+
+def test_a_million_acts_are_taken_in_hand_some_at_a_time(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_bea = site.statement(BEA)
+    told = site.told(site.act(site.statement()), site.act(of_bea, place=1, by=BEA))
+    whole = site.proving.proven(told, NOW)
+    assert whole.permits([ANNA, BEA], "study", ["use.record", "study.join"]).all()
+    monkeypatch.setattr(proofs, "_SOME", 1)
+    again = Proving(site.database, network="net", slug="here").proven(told, NOW)
+    assert [mask.tolist() for mask in again.granted] == [mask.tolist() for mask in whole.granted]
