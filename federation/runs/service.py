@@ -140,7 +140,8 @@ def asked_sites(session: Session, query: Query) -> list[str]:
         if site not in taking_part:
             raise QueryError(
                 BAD_VALUE,
-                f"'{site}' does not take part in this study. {did_you_mean(site, taking_part)}",
+                f"'{site}' does not take part in this study, or has no valid agreement with the "
+                f"network. {did_you_mean(site, taking_part)}",
                 at("sites", place),
             )
     return list(query.sites)

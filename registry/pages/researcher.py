@@ -35,7 +35,8 @@ from registry.pages.naming import Names
 from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
-from studies.models import Institution, Participation, Study
+from studies.models import Institution, Study
+from studies.reading import open_sites
 
 blueprint = Blueprint("researcher", __name__, url_prefix="/r")
 
@@ -59,10 +60,10 @@ def my_study(slug: str) -> Study:
 
 def hospitals_of(study: Study) -> list[tuple[str, str]]:
     """Slug and name of the hospitals that take questions of this study."""
-    rows = current_session().execute(
-        select(Institution.slug, Institution.name)
-        .join(Participation, Participation.institution == Institution.slug)
-        .where(Participation.study == study.slug, Participation.state == "open")
+    session = current_session()
+    asked = open_sites(session, study.slug, g.now)
+    rows = session.execute(
+        select(Institution.slug, Institution.name).where(Institution.slug.in_(asked))
     )
     return sorted(((slug, name) for slug, name in rows), key=lambda row: row[1].casefold())
 
