@@ -101,6 +101,27 @@ def _move(session: Session, part: Participation, given: Given) -> None:
     )
 
 
+def _correct(session: Session, part: Participation, given: Given) -> None:
+    day, reason = given.days.given("real_day"), given.reason()
+    number = whole(given.text("of_step"))
+    if number is None:
+        given.errors["of_step"] = _("Choose a step")
+    if reason is None:
+        given.errors["why"] = _("Choose a reason")
+    if given.errors or number is None or reason is None:
+        return
+    site_moving.correct(
+        session,
+        part,
+        number,
+        at=None if day is None else moment_of(day, g.now),
+        reason=reason,
+        actor=g.actor,
+        now=g.now,
+        expected=given.expected,
+    )
+
+
 def _answer(session: Session, part: Participation, given: Given) -> None:
     interest = given.chosen("interest", {"yes": 1, "no": 0}, _("Choose yes or no"))
     text = given.text("expected_per_year")
@@ -289,6 +310,8 @@ def texts() -> dict[str, str]:
     """What acts and fields are called."""
     return {
         "move": _("Take a step"),
+        "correct": _("Put a step right"),
+        "real_day": _("Day on which it really was"),
         "to": _("Step"),
         "at": _("On which day"),
         "reason": _("Reason"),
@@ -341,6 +364,7 @@ def _same(*names: str) -> dict[str, str]:
 
 ACTS: Mapping[str, Act] = {
     "move": _act("move", _move, **_same("to", "at", "reason")),
+    "correct": _act("correct", _correct, of_step="step", **_same("real_day", "reason")),
     "answer": _act("answer", _answer, **_same("interest", "expected_per_year")),
     "describe": _act("describe", _describe, **_same("contact", "investigator", *PAPER_DAYS)),
     "confirm": _act("confirm", _confirm),

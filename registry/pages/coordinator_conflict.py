@@ -156,6 +156,7 @@ def deed_words(action: str) -> str:
     known = texts()
     return {
         "answered": known["answer"],
+        "corrected": known["correct"],
         "described": known["describe"],
         "confirmed": known["confirm"],
         "planned": known["plan"],

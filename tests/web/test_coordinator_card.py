@@ -172,6 +172,26 @@ def test_a_step_back_in_time_needs_a_reason(card: Card, clock: Any) -> None:
     assert {line.actor_name for line in lines[-4:]} == {"Test coordinator"}
 
 
+def test_a_step_is_put_right_beside_what_was_written(card: Card, clock: Any) -> None:
+    card.done("move", to="declined", reason="no_capacity")
+    for form, wrong in (
+        ({}, "Kies een stap"),
+        ({"of_step": "2"}, "Kies een reden"),
+        ({"of_step": "2", "reason": "mistake", "real_day": "soon"}, "Schrijf de dag als"),
+    ):
+        answer = card.send("correct", **form)
+        assert answer.status_code == 422
+        assert wrong in words_of(answer.text)
+    answer = card.send("correct", of_step="1", reason="mistake")
+    assert answer.status_code == 409, "the invitation itself is never a mistake"
+    html = card.done("correct", of_step="4", reason="mistake")
+    assert card.part.state == "local_review"
+    assert "Doet niet mee" not in html[html.index('id="history"') :].split("</ol>")[0]
+    with card.factory() as session:
+        part = get_participation(session, STUDY, SITE)
+        assert [(row.state, row.void) for row in part.steps][-1] == ("declined", True)
+
+
 def test_documents_are_pdf_by_version_and_come_back_as_they_were(card: Card) -> None:
     form = {"kind": "vgo", "name": "VGO apotheek", "doc_version": "1.0"}
 
