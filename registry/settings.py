@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from federation.carriage.address import AddressError, read_address
 from federation.carriage.authorities import check_authorities
 from federation.carriage.wire import ALLOW_UNENCRYPTED
+from registry.mail.server import MailServer, MailSettingsError, read_server
 
 MIN_SECRET_CHARACTERS = 32
 DEFAULT_MAX_BODY = 10 * 1024 * 1024
@@ -54,6 +55,13 @@ VARIABLES: Mapping[str, str] = {
     "ONCOKRING_RATE_LIMIT": "requests that one person or address may make; default 900/minute",
     "ONCOKRING_BROKERS": "TOML file with the hospitals' own sign-in for patients (OpenID Connect); "
     "default none",
+    "ONCOKRING_SMTP": "mail server for the daily mail, smtp://host:587 (STARTTLS) or "
+    "smtps://host:465; default no mail",
+    "ONCOKRING_SMTP_USER": "name at that mail server; default none",
+    "ONCOKRING_SMTP_PASSWORD_FILE": "file with the password there, mode 0600; default none",
+    "ONCOKRING_SMTP_CA_FILE": "file (PEM) with the authorities that alone may have signed that "
+    "server's certificate; default those of the machine",
+    "ONCOKRING_MAIL_FROM": "address that mail comes from; needed with ONCOKRING_SMTP",
     "ONCOKRING_DEBUG": "1 only while developing on 127.0.0.1; default 0",
     "ONCOKRING_PROXIES": "number of reverse proxies in front that set X-Forwarded-*; default 0",
 }
@@ -139,6 +147,7 @@ class Settings:
     proxies: int = 0
     brokers: Path | None = None
     vantage6: Vantage6Settings | None = None
+    mail: MailServer | None = None
     # Only the demo command fills this in; there is no variable for it.
     demo_people: tuple[DemoPerson, ...] = ()
 
@@ -228,7 +237,16 @@ def from_environ(environ: Mapping[str, str] | None = None) -> Settings:
         proxies=_whole("ONCOKRING_PROXIES", env, 0),
         brokers=Path(brokers) if brokers else None,
         vantage6=_vantage6(env, data / "keys"),
+        mail=_mail(env),
     )
+
+
+def _mail(env: Mapping[str, str]) -> MailServer | None:
+    names = ("SMTP", "MAIL_FROM", "SMTP_USER", "SMTP_PASSWORD_FILE", "SMTP_CA_FILE")
+    try:
+        return read_server(*(env.get(f"ONCOKRING_{name}", "") for name in names))
+    except MailSettingsError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _vantage6(env: Mapping[str, str], keys: Path) -> Vantage6Settings | None:

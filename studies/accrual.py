@@ -85,7 +85,7 @@ def accrual(session: Session, study: Study, now: datetime) -> Accrual:
     plans = plans_of(session, study.slug)
     parts = _parts(session, study.slug)
     ends = [plan.days()[-1][0] for plan in plans.values()]
-    whole = _whole_plan(plans)
+    whole = whole_plan(plans)
     target = whole[-1][1] if whole else None
     n = sum(len(each) for each in days.values())
     planned = _planned_openings(session, study.slug)
@@ -304,7 +304,7 @@ def planned_on(stages: Sequence[tuple[date, int]], day: date) -> float:
     return float(stages[-1][1])
 
 
-def _whole_plan(plans: Mapping[str | None, AccrualPlan]) -> tuple[tuple[date, int], ...]:
+def whole_plan(plans: Mapping[str | None, AccrualPlan]) -> tuple[tuple[date, int], ...]:
     """The study's own plan, or else what the plans of its hospitals add up to."""
     if None in plans:
         return plans[None].days()

@@ -13,6 +13,7 @@ from registry import worker as program
 from registry.commands.opening import open_hub_database
 from registry.database import utc_now
 from registry.hub_keys import hub_key, published_keys
+from registry.mail.postman import Postman
 
 
 @click.command()
@@ -32,8 +33,13 @@ def worker(public_key: bool) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     engine = program.make_engine(chosen, factory)
+    postman = None if chosen.mail is None else Postman(factory, chosen.mail, chosen.address)
+    if postman is not None:
+        postman.start()
     click.echo("The worker runs.", err=True)
     try:
         program.run(factory, engine, key, stop, name=chosen.engine)
     finally:
+        if postman is not None:
+            postman.close()
         engine.close()

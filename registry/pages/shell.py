@@ -47,12 +47,14 @@ NAVIGATION: tuple[tuple[str, str, str], ...] = (
     ("researcher", "My questions", "researcher.overview"),
     ("committee", "Approvals", "committee.waiting"),
     ("coordinator", "Coordination", "coordinator.overview"),
+    ("coordinator", "Inbox", "inbox.page"),
     ("coordinator", "Texts", "coordinator_consent.waiting"),
     ("committee", "Texts", "coordinator_consent.waiting"),
     ("board", "Texts", "coordinator_consent.waiting"),
     ("auditor", "Audit log", "auditor.log"),
     ("administrator", "Connections", "network_status.status"),
     *((role, "Network", "network.overview") for role in sorted(INSIDE)),
+    *((role, "Announcements", "notices.page") for role in sorted(INSIDE)),
 )
 
 

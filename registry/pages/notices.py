@@ -1,0 +1,84 @@
+"""Announcements of the network: read, marked with interest, and written by who coordinates."""
+
+from __future__ import annotations
+
+from flask import Blueprint, g, redirect, render_template, request, url_for
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from registry.access import INSIDE, rule
+from registry.transaction import current_session
+from registry.translate import translate as _
+from studies import notices
+from studies.errors import StudiesError
+from studies.models import Network
+
+blueprint = Blueprint("notices", __name__, url_prefix="/announcements")
+Answer = Response | str | tuple[str, int]
+WRITERS = ("coordinator", "administrator")
+TEXTS = ("title_nl", "title_en", "text_nl", "text_en")
+
+
+@blueprint.get("")
+@rule(roles=INSIDE)
+def page() -> str:
+    """The newest announcements; who looks at one has not yet said that they read it."""
+    return _page({}, {})
+
+
+@blueprint.post("")
+@rule(roles=set(WRITERS))
+def write() -> Answer:
+    """Announce something to everybody who works in the network."""
+    given = {name: request.form.get(name, "") for name in (*TEXTS, "network")}
+    errors = {
+        name: _("Write a sentence; this is empty") for name in TEXTS if not given[name].strip()
+    }
+    if not errors:
+        try:
+            notices.write_notice(
+                current_session(),
+                network=given["network"],
+                title=(given["title_nl"], given["title_en"]),
+                text=(given["text_nl"], given["text_en"]),
+                actor=g.actor,
+                now=g.now,
+            )
+            return redirect(url_for("notices.page", done=1), 303)
+        except StudiesError as error:
+            errors = {"text_nl": _(error.message)}
+    return _page(given, errors), 422
+
+
+@blueprint.post("/<notice>/mark")
+@rule(roles=INSIDE)
+def mark(notice: str) -> Answer:
+    """Say that it was read, and whether one wants to hear more of it."""
+    session = current_session()
+    said = {"yes": True, "no": False}.get(request.form.get("interest", ""))
+    found = notices.get_notice(session, notice)
+    notices.mark_notice(session, found, interest=said, actor=g.actor, now=g.now)
+    return redirect(url_for("notices.page") + f"#n-{found.id}", 303)
+
+
+@blueprint.post("/<notice>/withdraw")
+@rule(roles=set(WRITERS))
+def withdraw(notice: str) -> Answer:
+    """Take an announcement back; nobody sees it any more."""
+    session = current_session()
+    notices.withdraw_notice(session, notices.get_notice(session, notice), actor=g.actor, now=g.now)
+    return redirect(url_for("notices.page"), 303)
+
+
+def _page(typed: dict[str, str], errors: dict[str, str]) -> str:
+    session = current_session()
+    networks = session.scalars(select(Network).order_by(Network.name)).all()
+    return render_template(
+        "coordinator/notices.html",
+        heard=notices.list_notices(session, [each.slug for each in networks], g.actor.id),
+        networks=[(each.slug, each.name) for each in networks],
+        writes=bool(g.actor.roles & set(WRITERS)),
+        typed=typed,
+        errors=errors,
+        done=request.args.get("done") == "1",
+    )
