@@ -22,10 +22,8 @@ from consent.recording import as_of
 from consent.rule import decide
 from consent.standing import Standing
 from consent.texts import text_for, versions
-from studies import participants
 from studies.models import Participation, Study
-from studies.models_participants import Participant
-from studies.participant_history import fold
+from studies.models_participants import Participant, ParticipantEvent
 from studies.participant_states import ENDED, LEAVINGS
 from studies.versions import in_use, version_lines
 
@@ -107,12 +105,24 @@ def without_consent(session: Session, study: Study, now: datetime) -> tuple[Part
 def unreached(session: Session, study: str) -> tuple[Participant, ...]:
     """Participants who stopped the use of their data and have no linked letter, by number: their
     hospital has to write the stop down at its own desk."""
-    stopped = [
-        participant
-        for participant in participants.list_participants(session, study)
-        if any(LEAVINGS[way].level for way, _ in fold(participant.events).left)
-    ]
-    return tuple(one for one in stopped if not subjects(session, one))
+    stops = [code for code, way in LEAVINGS.items() if way.level is not None]
+    stopped = select(ParticipantEvent.id).where(
+        ParticipantEvent.participant_id == Participant.id,
+        ParticipantEvent.kind == "left",
+        ParticipantEvent.value.in_(stops),
+    )
+    letter = select(ParticipantLink.id).where(ParticipantLink.participant_id == Participant.id)
+    rows = session.scalars(
+        select(Participant)
+        .where(
+            Participant.study == study,
+            Participant.entered_wrongly.is_(False),
+            stopped.exists(),
+            ~letter.exists(),
+        )
+        .order_by(Participant.pseudonym)
+    )
+    return tuple(rows)
 
 
 def texts_on(session: Session, part: Participation, day: date) -> tuple[str, ...]:

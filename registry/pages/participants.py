@@ -211,10 +211,20 @@ def _list(study: Study, typed: Mapping[str, str], errors: Mapping[str, str]) -> 
         if part.state == "open"
     ]
     enrolment = session.get(StudyEnrolment, study.slug)
+    everyone = participants.list_participants(session, study.slug)
+    places = {one.site for one in everyone} | {one.offered_to for one in everyone} - {None}
+    chosen = request.args.get("hospital", "")
+    if chosen in places:
+        everyone = [one for one in everyone if chosen in (one.site, one.offered_to)]
     return render_template(
         "participants/list.html",
         study=study,
-        everyone=participants.list_participants(session, study.slug),
+        everyone=everyone,
+        chosen=chosen if chosen in places else "",
+        places=sorted(
+            ((site, names.get(site, site)) for site in places if site is not None),
+            key=lambda pair: pair[1].casefold(),
+        ),
         names=names,
         attention=_attention(study),
         prefix=None if enrolment is None else enrolment.prefix,

@@ -99,6 +99,11 @@ def test_from_the_letter_to_the_stop(
     assert "Offered to Zuyderland" in desk.get("/HT-0001")
     assert desk("/HT-0001/take-over", expected=_version(desk)).status_code == 303
     assert "counts for Catharina" in desk.get("/HT-0001")
+    assert desk("", **FORM | {"hospital": "viecuri"}, pseudonym="HT-0003", state="eligible")
+    only = desk.get("?hospital=viecuri")
+    assert "HT-0003" in only
+    assert "HT-0001" not in only
+    assert "HT-0001" in desk.get("?hospital=elsewhere")
 
     # A stop of the use of data names the hospital that gets it, and stands in the patient's log.
     answer = desk("/HT-0001/leave", expected=_version(desk), way="data_all")
