@@ -67,6 +67,7 @@ def test_the_address_opens_one_desk_in_one_browser(site, anna):
     status, headers, page = anna.get("start")
     assert status == 200
     assert "Anna de Vries" in page
+    assert "<script" not in page
     assert "script-src" not in headers["Content-Security-Policy"]
     assert "unsafe" not in headers["Content-Security-Policy"]
     assert "form-action 'self'" in headers["Content-Security-Policy"]
