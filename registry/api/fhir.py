@@ -37,11 +37,12 @@ from registry.hub_keys import signers
 from registry.transaction import current_session
 from studies.actor import Actor
 from studies.events import announce
+from studies.fhir_research import Version
 
 blueprint = Part("api-fhir", __name__, description="One patient's choices as FHIR R4 or R5")
 READERS = ("patient", "steward")
 MEDIA = "application/fhir+json"
-WRITERS: Mapping[str, ModuleType] = {"4.0": fhir_r4, "5.0": fhir_r5}
+WRITERS: Mapping[Version, ModuleType] = {"4.0": fhir_r4, "5.0": fhir_r5}
 
 
 @access.scope("subject")
@@ -56,7 +57,7 @@ def _own_subject(
 class _Export:
     """One patient's choices, told in one version of FHIR."""
 
-    version: str
+    version: Version
     told: tuple[ConsentNow, ...]
     around: Surroundings
     documents: Mapping[str, Json]
@@ -154,7 +155,7 @@ def owner_of_receipt(receipt_id: str) -> tuple[Receipt, Subject]:
     return receipt, subject
 
 
-def asked_version() -> str:
+def asked_version() -> Version:
     """The version of FHIR that the Accept header asks for."""
     accepted = [value for value, quality in request.accept_mimetypes if quality > 0]
     for value in accepted:
@@ -231,7 +232,7 @@ def _audit(subject: Subject) -> None:
     announce(current_session(), actor=g.actor, action="consent.read", about=about)
 
 
-def _export(subject: Subject, version: str) -> _Export:
+def _export(subject: Subject, version: Version) -> _Export:
     session = current_session()
     _audit(subject)
     moment = as_of(session, subject.network, g.now)

@@ -9,7 +9,7 @@ kept, so a corrected request may use the same key.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import wraps
 from hashlib import sha256
@@ -37,12 +37,26 @@ PARAMETER = {
 _KEY = re.compile(r"[!-~]{8,64}")
 
 
-class KeyRefused(Exception):
-    """The Idempotency-Key cannot be used for this request."""
+# Code -> what happened and why, what to do.
+KEY_ERRORS: Mapping[str, tuple[str, str]] = {
+    "BAD_KEY": (
+        "An Idempotency-Key has 8 to 64 visible characters.",
+        "Send a UUID, for example.",
+    ),
+    "KEY_USED": (
+        "This Idempotency-Key came with another request within the last day.",
+        "Send a new key with a new request.",
+    ),
+}
 
-    def __init__(self, code: str, message: str, todo: str) -> None:
-        super().__init__(message)
-        self.code, self.message, self.todo = code, message, todo
+
+class KeyRefused(Exception):
+    """The Idempotency-Key cannot be used for this request; `code` is a key of KEY_ERRORS."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        self.message, self.todo = KEY_ERRORS[code]
+        super().__init__(self.message)
 
 
 def once(view: View) -> View:
@@ -58,11 +72,7 @@ def once(view: View) -> View:
         if key is None:
             return current_app.make_response(view(*args, **values))
         if not _KEY.fullmatch(key):
-            raise KeyRefused(
-                "BAD_KEY",
-                "An Idempotency-Key has 8 to 64 visible characters.",
-                "Send a UUID, for example.",
-            )
+            raise KeyRefused("BAD_KEY")
         session = current_session()
         kept = _claim(session, key)
         if kept.body is not None:
@@ -95,11 +105,7 @@ def _claim(session: Session, key: str) -> ApiAnswer:
         except IntegrityError:
             found = session.get_one(ApiAnswer, (g.actor.id, key))
     if found.request_sha256 != asked:
-        raise KeyRefused(
-            "KEY_USED",
-            "This Idempotency-Key came with another request within the last day.",
-            "Send a new key with a new request.",
-        )
+        raise KeyRefused("KEY_USED")
     return found
 
 

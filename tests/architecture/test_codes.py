@@ -15,6 +15,7 @@ from federation.query.refusals import REFUSALS
 from federation.runs import errors as run_errors
 from registry import errors
 from registry.accounts.errors import ACCOUNT_ERRORS
+from registry.api.once import KEY_ERRORS
 from registry.cli import COMMANDS
 from registry.settings import VARIABLES
 from studies import errors as studies_errors
@@ -88,6 +89,7 @@ def test_each_code_with_a_status_of_its_own_exists() -> None:
     known = {
         *REFUSALS,
         *ACCOUNT_ERRORS,
+        *KEY_ERRORS,
         *consent_errors.CODES,
         *run_errors.CODES,
         *studies_errors.CODES,
