@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,7 +14,14 @@ from werkzeug.wrappers import Response
 from registry.access import rule
 from registry.forms.dates import Days
 from registry.pages.coordinator_consent import study_of
-from registry.pages.coordinator_flow import box_name, flow_figure, reason_name, stage_name
+from registry.pages.coordinator_flow import (
+    arm_fields,
+    arm_lines,
+    box_name,
+    flow_figure,
+    reason_name,
+    stage_name,
+)
 from registry.pages.coordinator_words import brief, marks, state_name
 from registry.pages.figure import Figure, both
 from registry.pages.shell import whole
@@ -221,10 +229,14 @@ def _accrual_figure(found: Accrual) -> Figure:
 @rule(roles={"coordinator"}, scope="study")
 def flow(slug: str) -> str:
     """From everybody who was screened to what is analysed; of all hospitals or of one."""
+    return flow_page(slug, request.args.get("hospital", ""), {}, {})
+
+
+def flow_page(slug: str, chosen: str, typed: Mapping[str, str], errors: Mapping[str, str]) -> str:
+    """The page, with what was typed in the form of the arms."""
     session = current_session()
     study = study_of(slug)
     places = [(part.institution, part.of_institution.name) for part in study.participations]
-    chosen = request.args.get("hospital", "")
     site = chosen if chosen in dict(places) else None
     found = flow_of(session, study, g.now, site)
     return render_template(
@@ -238,6 +250,10 @@ def flow(slug: str) -> str:
         faults=[ARM_FAULTS[code][language() == "nl"] for code in found.faults],
         places=sorted(places, key=lambda place: place[1].casefold()),
         site=site,
+        arms=arm_lines(session, slug, site, typed) if site else [],
+        arm_fields=arm_fields(),
+        saved=request.args.get("saved") == "1" and not errors,
+        errors=errors,
     )
 
 

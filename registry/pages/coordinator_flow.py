@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
 from registry.pages.figure import Figure, both
 from registry.pictures.consort import Arm, Box, ConsortWords, Stage, consort
 from registry.translate import language, number
 from registry.translate import translate as _
-from studies.consort import Flow
+from studies.consort import Flow, arms_of
+from studies.models_participants import ArmCount
 from studies.screening import REASONS
 
 _MOST_REASONS = 4
@@ -35,12 +42,9 @@ def flow_figure(flow: Flow) -> Figure:
     arms = [
         Arm(
             arm.name(language()),
-            (
-                Box(_("Allocated"), arm.counts.allocated),
-                Box(_("Received the treatment"), arm.counts.received),
-                Box(_("Lost to follow-up"), arm.counts.lost),
-                Box(_("Stopped the treatment"), arm.counts.discontinued),
-                Box(_("Analysed"), arm.counts.analysed),
+            tuple(
+                Box(words, n)
+                for words, n in zip(arm_fields().values(), arm.counts.values(), strict=True)
             ),
         )
         for arm in flow.arms
@@ -60,6 +64,46 @@ def flow_figure(flow: Flow) -> Figure:
         said,
         both(lambda shape: consort(stages, arms, words=words, shape=shape, writer=number)),
     )
+
+
+@dataclass(frozen=True)
+class ArmLine:
+    """An arm in the form of one hospital: its newest version, and what stands in the fields."""
+
+    code: str
+    name: str
+    version: int
+    values: Mapping[str, str]
+
+
+def arm_fields() -> dict[str, str]:
+    """The counts of an arm as they are called, in their order."""
+    return {
+        "allocated": _("Allocated"),
+        "received": _("Received the treatment"),
+        "lost": _("Lost to follow-up"),
+        "discontinued": _("Stopped the treatment"),
+        "analysed": _("Analysed"),
+    }
+
+
+def arm_lines(session: Session, study: str, site: str, typed: Mapping[str, str]) -> list[ArmLine]:
+    """The arms of a study with the counts of one hospital, or what was typed instead."""
+    rows = session.scalars(
+        select(ArmCount)
+        .where(ArmCount.study == study, ArmCount.institution == site)
+        .order_by(ArmCount.version)
+    )
+    newest = {row.arm: row for row in rows}
+    lines = []
+    for arm in arms_of(session, study):
+        row = newest.get(arm.code)
+        kept = {} if row is None else row.counts
+        values = {
+            name: typed.get(f"{arm.code}.{name}", str(kept.get(name, ""))) for name in arm_fields()
+        }
+        lines.append(ArmLine(arm.code, arm.name(language()), row.version if row else 0, values))
+    return lines
 
 
 def box_name(code: str) -> str:

@@ -136,6 +136,42 @@ def test_the_flow_is_the_sum_of_the_counts(
     assert one[0][2] == "30"
 
 
+def test_counts_per_arm_are_entered_for_one_hospital(
+    coordinator: FlaskClient, factory: SessionFactory, form_token: Any
+) -> None:
+    with unit_of_work(factory, SYSTEM) as session:
+        study = session.get_one(Study, STUDY)
+        set_arms(session, study, [("a", "Arm A", "Arm A"), ("b", "Arm B", "Arm B")], actor=SYSTEM)
+    assert "Kies een ziekenhuis" in words_of(coordinator.get(f"{HERE}/consort").text)
+    html = coordinator.get(f"{HERE}/consort?hospital=elkerliek").text
+    assert [field(html, f"{arm}.version") for arm in "ab"] == ["0", "0"]
+    token = form_token(coordinator)
+
+    def send(**form: str) -> Any:
+        sent = {"hospital": "elkerliek", "a.version": "0", "csrf_token": token, **form}
+        return coordinator.post(f"{HERE}/consort", data=sent)
+
+    wrong = send(**{"a.allocated": "5", "a.received": "6", "b.lost": "x"})
+    assert wrong.status_code == 422
+    assert 'href="#a-allocated"' in wrong.text
+    assert 'id="b-lost-error"' in wrong.text
+    assert "meer de behandeling" in words_of(wrong.text)
+    assert field(wrong.text, "a.received") == "6"
+    answer = send(**{"a.allocated": "6", "a.received": "5", "a.analysed": "4"})
+    assert answer.status_code == 303
+    html = coordinator.get(answer.headers["Location"]).text
+    assert rows_of(html, "arms") == [
+        ["Arm A", "6", "5", "0", "0", "4"],
+        ["Arm B", "0", "0", "0", "0", "0"],
+    ]
+    conflict = send(**{"a.allocated": "7"})
+    assert conflict.status_code == 422
+    assert "schreef intussen 6, 5, 0, 0, 4 op voor Arm A" in words_of(conflict.text)
+    assert (field(conflict.text, "a.allocated"), field(conflict.text, "a.version")) == ("7", "1")
+    assert send(**{"a.allocated": "7", "a.version": "1"}).status_code == 303
+    assert send(hospital="nowhere", **{"a.allocated": "1"}).status_code == 404
+
+
 def test_the_curve_stands_beside_the_plan(
     coordinator: FlaskClient, factory: SessionFactory, form_token: Any, clock: Any
 ) -> None:
