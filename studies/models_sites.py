@@ -39,7 +39,7 @@ class SiteMilestone(Base):
     id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
     participation_id: Mapped[str] = mapped_column(ForeignKey("participation.id"))
     number: Mapped[int]
-    kind: Mapped[str] = mapped_column(String(20))
+    kind: Mapped[str] = mapped_column(String(30))
     day: Mapped[date] = mapped_column(Date)
     recorded_at: Mapped[datetime] = mapped_column(UtcTime)
     by: Mapped[str] = mapped_column(PERSON)

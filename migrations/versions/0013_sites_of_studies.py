@@ -342,7 +342,7 @@ def _of_the_site() -> None:
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("participation_id", sa.String(length=36), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
-        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("kind", sa.String(length=30), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("recorded_at", sa.BigInteger(), nullable=False),
         sa.Column("by", sa.String(length=64), nullable=False),

@@ -113,6 +113,7 @@ def arguments(route: Route, world: Any, which: str) -> dict[str, str]:
         "place": {OWN: "catharina", FOREIGN: "catharina", ABSENT: "no-such-site"},
         "group": {OWN: "breast", FOREIGN: "lung", ABSENT: "no-such-group"},
         "decision": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
+        "notice": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
         "result": dict.fromkeys((OWN, FOREIGN, ABSENT), "1"),
         "year": dict.fromkeys((OWN, FOREIGN, ABSENT), "2026"),
         "pseudonym": dict.fromkeys((OWN, FOREIGN, ABSENT), "HT-0001"),

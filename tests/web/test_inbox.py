@@ -1,0 +1,171 @@
+"""The inbox of a coordinator and the announcements, as browsers see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import select, update
+
+from registry.database import SessionFactory
+from registry.mail.models import Mail, MailAddress
+from registry.transaction import unit_of_work
+from studies import notices
+from studies.actor import SYSTEM
+from studies.errors import StudiesError
+from studies.events import announce
+from studies.models import Participation, Study
+from studies.models_inbox import Notice, NoticeMark, ReminderDone
+
+from .conftest import FOREIGN, NOW, OTHER_SITE, OWN, SITE, World
+
+SignIn = Callable[..., FlaskClient]
+Token = Callable[[FlaskClient], str]
+
+
+def change(factory: SessionFactory, study: str, institution: str, **values: object) -> None:
+    with unit_of_work(factory, SYSTEM) as session:
+        session.execute(
+            update(Participation)
+            .where(Participation.study == study, Participation.institution == institution)
+            .values(**values)
+        )
+        announce(session, actor=SYSTEM, action="participation.moved", about=f"study:{study}")
+
+
+@pytest.fixture
+def late(factory: SessionFactory) -> None:
+    """A hospital of each study did not answer in time."""
+    before = {"state": "invited", "since": NOW - timedelta(days=30), "interest": None}
+    change(factory, OWN, SITE, **before)
+    change(factory, FOREIGN, OTHER_SITE, **before)
+
+
+@pytest.mark.usefixtures("late")
+def test_a_coordinator_sees_what_waits_in_their_own_studies(signed_in: SignIn) -> None:
+    client = signed_in("coordinator")
+    page = client.get("/c/inbox").get_data(True)
+    assert "Uitnodiging niet beantwoord" in page
+    assert f'href="/c/study/{OWN}/site/{SITE}"' in page or f"/{OWN}/" in page
+    assert FOREIGN not in page
+    assert "Er past niets bij uw keuze." in client.get("/c/inbox?kind=gcp").get_data(True)
+    for odd in ("kind=x&study=%00", "page=99999999999999999999", "page=-1", f"study={FOREIGN}"):
+        assert client.get(f"/c/inbox?{odd}").status_code == 200
+    assert "Postvak" in page
+
+
+def test_a_notice_to_ctis_is_settled_once(
+    signed_in: SignIn, form_token: Token, factory: SessionFactory
+) -> None:
+    change(factory, OWN, SITE, state="open", since=NOW - timedelta(days=5))
+    with unit_of_work(factory, SYSTEM) as session:
+        for study in (OWN, FOREIGN):
+            row = session.get_one(Study, study)
+            row.kind, row.identifiers = "wmo", {"eu_ct": "2025-501234-12-00"}
+        announce(session, actor=SYSTEM, action="study.described", about=f"study:{OWN}")
+    client = signed_in("coordinator")
+    page = client.get("/c/inbox?kind=ctr_start").get_data(True)
+    assert "Ik heb het bij CTIS gemeld" in page
+    key = page.partition('name="key" value="')[2].partition('"')[0]
+    assert key.startswith(f"ctr_start:{OWN}:")
+    token = {"csrf_token": form_token(client)}
+    for wrong in ("", "x", f"unanswered:{OWN}:{SITE}:x", key.replace(OWN, FOREIGN)):
+        assert client.post("/c/inbox/done", data={**token, "key": wrong}).status_code == 404
+    assert client.post("/c/inbox/done", data={**token, "key": key}).status_code == 303
+    assert key not in client.get("/c/inbox").get_data(True)
+    assert client.post("/c/inbox/done", data={**token, "key": key}).status_code == 404
+    with factory() as session:
+        assert session.scalars(select(ReminderDone.key)).all() == [key]
+
+
+def test_the_daily_mail_is_turned_on_and_off(
+    signed_in: SignIn, form_token: Token, factory: SessionFactory, world: World
+) -> None:
+    client = signed_in("coordinator")
+    token = {"csrf_token": form_token(client)}
+    assert "verstuurt nog geen mail" in client.get("/c/inbox").get_data(True)
+    for wrong in ("karel", "a@b.nl, c@d.nl", "a b@c.nl", "a@b.nl\nBcc: c@d.nl", "@b.nl"):
+        done = client.post("/c/inbox/mail", data={**token, "address": wrong})
+        assert done.status_code == 422, wrong
+        assert "error-summary" in done.get_data(True)
+    for address in ("karel@example.org", "karel.v@example.org", ""):
+        assert client.post("/c/inbox/mail", data={**token, "address": address}).status_code == 303
+        with factory() as session:
+            rows = session.scalars(select(MailAddress)).all()
+            assert [row.address for row in rows] == ([address] if address else [])
+    with factory() as session:
+        session.add(
+            Mail(
+                account_id=world.accounts["coordinator"],
+                kind="daily",
+                day=NOW.date(),
+                address="karel@example.org",
+                subject="x",
+                body="x",
+                keys=[],
+                state="failed",
+                why="550",
+                next_at=NOW,
+                made_at=NOW,
+            )
+        )
+        session.commit()
+    assert "(550)" in client.get("/c/inbox").get_data(True)
+
+
+def test_an_announcement_is_read_and_marked_with_interest(
+    signed_in: SignIn, form_token: Token, factory: SessionFactory
+) -> None:
+    writer = signed_in("coordinator")
+    token = {"csrf_token": form_token(writer)}
+    typed = {
+        **token,
+        "network": "oncozon",
+        "title_nl": "Nieuwe vragenlijst",
+        "title_en": "New questionnaire",
+        "text_nl": "Vanaf maandag.",
+        "text_en": "From Monday on.",
+    }
+    wrong = writer.post("/announcements", data={**typed, "text_en": " "})
+    assert wrong.status_code == 422
+    assert "Vanaf maandag." in wrong.get_data(True)
+    assert writer.post("/announcements", data={**typed, "network": "x"}).status_code in (404, 422)
+    assert writer.post("/announcements", data=typed).status_code == 303
+    with factory() as session:
+        notice = session.scalars(select(Notice)).one()
+
+    reader = signed_in("researcher")
+    page = reader.get("/announcements").get_data(True)
+    assert "Nieuwe vragenlijst" in page
+    assert "gelezen door 0 mensen" in page
+    assert "Iets aankondigen" not in page
+    mark = f"/announcements/{notice.id}/mark"
+    own = {"csrf_token": form_token(reader)}
+    for data, interest in (({}, False), ({"interest": "yes"}, True), ({"interest": "x"}, True)):
+        assert reader.post(mark, data={**own, **data}).status_code == 303
+        with factory() as session:
+            assert session.scalars(select(NoticeMark)).one().interest is interest
+    assert "willen meer horen" in writer.get("/announcements").get_data(True)
+    assert reader.post(mark, data={**own, "interest": "no"}).status_code == 303
+    assert "willen meer horen" not in writer.get("/announcements").get_data(True)
+
+    gone = f"/announcements/{notice.id}/withdraw"
+    assert reader.post(gone, data=own).status_code == 403
+    assert writer.post(gone, data=token).status_code == 303
+    assert "Nieuwe vragenlijst" not in reader.get("/announcements").get_data(True)
+    assert reader.post(mark, data=own).status_code == 404
+
+
+def test_an_announcement_needs_both_languages(factory: SessionFactory) -> None:
+    with factory() as session:
+        for network, title, text, code in (
+            ("oncozon", ("a", ""), ("a", "b"), "empty_text"),
+            ("oncozon", ("a", "b"), ("a" * 4001, "b"), "empty_text"),
+            ("nowhere", ("a", "b"), ("a", "b"), "not_found"),
+        ):
+            with pytest.raises(StudiesError, match=code):
+                notices.write_notice(
+                    session, network=network, title=title, text=text, actor=SYSTEM, now=NOW
+                )
