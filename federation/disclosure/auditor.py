@@ -13,12 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from federation.disclosure.closure import Bits, Closure, Seen
+from federation.disclosure.closure import Bits, Closure, Reals, Seen
 from federation.disclosure.distances import Distances
 from federation.disclosure.looking import COHORT
+
+_AT_ONCE: Final = 32
+"""So many sets are unpacked at a time: a byte per slot each."""
 
 Bitmap = int
 NamedSet = tuple[str, Bitmap]
@@ -168,13 +172,20 @@ class Auditor:
         found: dict[int, _Found] = {}
         closure, small = self._closure.trial(), self._small
         alone = closure
-        for place in (0, *cohort, *rest):
-            bits = _bits(bitmaps[place])
+        of_place: dict[int, tuple[Bits, Reals]] = {}
+        order = (0, *cohort, *rest)
+        for at, place in enumerate(order):
+            if place not in of_place:
+                some = order[at : at + _AT_ONCE]
+                sets = [_bits(bitmaps[each]) for each in some]
+                digests = closure.digests(sets)
+                of_place = dict(zip(some, zip(sets, digests, strict=True), strict=True))
+            bits, digest = of_place[place]
             if place in rest[:1]:
                 alone = closure.trial()
-            seen = closure.add(bits)
+            seen = closure.add(bits, digest=digest)
             if place in rest and not seen.new:
-                seen = alone.trial().add(bits)
+                seen = alone.trial().add(bits, digest=digest)
             found[place] = self._found(bitmaps[place], bits, seen, small)
             if place in cohort and bitmaps[place] == bitmaps[0]:
                 # Nobody lacks a value here. Elsewhere a few may.

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 BUCKETS: Final = 64
 _FIRST: Final = 256  # sets to begin with; room doubles
+_COUNTED: Final = 512  # sets of the last questions
 
 Bits = npt.NDArray[np.uint8]
 
@@ -27,6 +28,8 @@ class Distances:
         self._numbers = np.zeros((_FIRST, BUCKETS), np.int32)
         self._sets: list[int] = []
         self._known: set[int] = set()
+        # A set is looked at several times: its numbers per bucket stay the same.
+        self._counted: dict[int, npt.NDArray[np.int32]] = {}
 
     def __contains__(self, bitmap: int) -> bool:
         return bitmap in self._known
@@ -38,13 +41,13 @@ class Distances:
         place = len(self._sets)
         if place == len(self._numbers):
             self._numbers = np.concatenate((self._numbers, np.zeros_like(self._numbers)))
-        self._numbers[place] = self._count(bits)
+        self._numbers[place] = self._count(bitmap, bits)
         self._sets.append(bitmap)
         self._known.add(bitmap)
 
     def near(self, bitmap: int, bits: Bits, t: int) -> list[int]:
         """The remembered sets that differ in fewer than t slots, the same set included."""
-        apart = self._numbers[: len(self._sets)] - self._count(bits)
+        apart = self._numbers[: len(self._sets)] - self._count(bitmap, bits)
         candidates = np.flatnonzero(np.abs(apart, out=apart).sum(axis=1) < t)
         sets = (self._sets[place] for place in candidates.tolist())
         return [other for other in sets if (other ^ bitmap).bit_count() < t]
@@ -55,7 +58,15 @@ class Distances:
         differ = [(other ^ bitmap).bit_count() for other in self.near(bitmap, bits, t)]
         return min((t, *(number for number in differ if number > 0)))
 
-    def _count(self, bits: Bits) -> npt.NDArray[np.int32]:
+    def _count(self, bitmap: int, bits: Bits) -> npt.NDArray[np.int32]:
+        found = self._counted.get(bitmap)
+        if found is None:
+            if len(self._counted) >= _COUNTED:
+                self._counted.clear()
+            found = self._counted[bitmap] = self._per_bucket(bits)
+        return found
+
+    def _per_bucket(self, bits: Bits) -> npt.NDArray[np.int32]:
         more = len(bits) - len(self._bucket)
         if more > 0:
             drawn = self._chance.integers(0, BUCKETS, more)

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from click.testing import CliRunner
-from hospitals import claims_of
+from hospitals import REQUIRES, claims_of
 
 from federation.disclosure.policy import Policy
 from federation.protocol.keys import BoxKey, key_id
@@ -83,7 +83,10 @@ def test_what_left_is_said_in_words(net):
     assert answer["contents"]["readable"] == []
     assert {"name": "cells", "shape": [4]} in answer["contents"]["parts"]
     assert "unreadable for anyone" in look["words"][1]
-    assert answer["words"] == [f"{answer['contents']['numbers']} numbers under a mask."]
+    said = f"{answer['contents']['numbers']} numbers under a mask."
+    by = f"With it, signed apart and for everybody: counted by consent list {net.seq}, without a "
+    by += f"log of choices; patients had agreed to {', '.join(REQUIRES)}."
+    assert answer["words"] == [said, by]
     assert answer["patients_here"] == len(net.rows["h0"])
     assert answer["snapshot"] == net.seq
     assert answer["policy_sha256"] == net.policy.sha256
