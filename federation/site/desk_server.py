@@ -130,7 +130,7 @@ class _Handler(LocalHandler):
         base = f"/{server.word}"
         frame = DeskFrame(server.acts.settings.name, server.acts.by, base, lang)
         try:
-            if self.command != "POST" and (code := place.removeprefix("open/")) != place:
+            if self.command == "GET" and (code := place.removeprefix("open/")) != place:
                 return _to(f"{base}/start", {"Set-Cookie": self._cookie(gate.open(code))})
             if server.closed:
                 raise Refused

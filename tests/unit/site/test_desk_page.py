@@ -92,6 +92,8 @@ def test_the_address_opens_one_desk_in_one_browser(site, anna):
     cookie = Visitor(fresh)
     thread = threading.Thread(target=fresh.serve, daemon=True)
     thread.start()
+    looked = cookie.send("HEAD", f"/{fresh.word}/open/{fresh.gate.start_code}", {})
+    assert looked[0] == 403, "to look at the address does not open the desk"
     _, headers, _ = cookie.open()
     marks = headers["Set-Cookie"].split("; ")[1:]
     assert sorted(marks) == ["HttpOnly", f"Path=/{fresh.word}/", "SameSite=Strict"]
