@@ -12,7 +12,7 @@ from registry.pages.figure import Figure, both
 from registry.pictures.consort import Arm, Box, ConsortWords, Stage, consort
 from registry.translate import language, number
 from registry.translate import translate as _
-from studies.consort import Flow, arms_of
+from studies.consort import ArmFlow, Flow, arms_of
 from studies.models_participants import ArmCount
 from studies.screening import REASONS
 
@@ -39,16 +39,7 @@ def flow_figure(flow: Flow) -> Figure:
         ),
         Stage(Box(box_name("registered"), total.registered)),
     ]
-    arms = [
-        Arm(
-            arm.name(language()),
-            tuple(
-                Box(words, n)
-                for words, n in zip(arm_fields().values(), arm.counts.values(), strict=True)
-            ),
-        )
-        for arm in flow.arms
-    ]
+    arms = [Arm(arm.name(language()), _arm_boxes(arm)) for arm in flow.arms]
     said = _(
         "%(screened)s screened, %(eligible)s eligible, %(approached)s approached, "
         "%(consented)s consented, %(registered)s registered.",
@@ -63,6 +54,21 @@ def flow_figure(flow: Flow) -> Figure:
         _("From screening to analysis"),
         said,
         both(lambda shape: consort(stages, arms, words=words, shape=shape, writer=number)),
+    )
+
+
+def _arm_boxes(arm: ArmFlow) -> tuple[Box, ...]:
+    """Allocation, follow-up and analysis, as CONSORT divides them."""
+    counts, names = arm.counts, arm_fields()
+    allocated = [(names["received"], counts.received)]
+    if arm.not_received:
+        allocated.append((_("Did not receive it"), arm.not_received))
+    left = ((names["lost"], counts.lost), (names["discontinued"], counts.discontinued))
+    missed = ((_("Not analysed"), arm.not_analysed),) if arm.not_analysed else ()
+    return (
+        Box(names["allocated"], counts.allocated, tuple(allocated)),
+        Box(_("Left or stopped"), counts.lost + counts.discontinued, left),
+        Box(names["analysed"], counts.analysed, missed),
     )
 
 
