@@ -248,7 +248,7 @@ _MEASURES: Mapping[str, tuple[Any, Sequence[str]]] = {
 def _ordered(wanted: Select[Any], wish: Wish, places: Sequence[str], language: str) -> Select[Any]:
     title = func.lower(Study.title_nl if language == "nl" else Study.title_en)
     group = WorkingGroup.name_nl if language == "nl" else WorkingGroup.name_en
-    shown: Select[Any] = (
+    shown: Any = (
         select(
             Study.slug,
             Study.title_nl,
@@ -275,9 +275,10 @@ def _ordered(wanted: Select[Any], wish: Wish, places: Sequence[str], language: s
         first = found.c.measure
     # The most hospitals, the newest change and the longest wait come first; a title from A.
     turned = wish.descending != (wish.sort in ("changed", "open"))
-    return shown.order_by(
+    ordered: Select[Any] = shown.order_by(
         first.is_(None), first.desc() if turned else first.asc(), title, Study.slug
     )
+    return ordered
 
 
 def _cells(

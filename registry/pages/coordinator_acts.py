@@ -298,7 +298,7 @@ def sent_file(most: int) -> bytes:
 def site_kinds() -> dict[str, str]:
     """The kinds of document that belong to one hospital, by name."""
     place = 1 if language() == "nl" else 0
-    return {code: words[place] for code, words in KINDS.items() if words[2]}
+    return {code: str(words[place]) for code, words in KINDS.items() if words[2]}
 
 
 def _label(text: str) -> Label:
