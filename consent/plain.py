@@ -4,7 +4,7 @@ What the rule finds (consent/rule.py) for them is simple: of all that was said a
 last word counts, and at the same moment a no goes before a yes. Who was asked about older data and
 has no yes to them counts with data since the first yes that stands. So a hospital's acts are read
 as one line each, and per patient a few masks of columns are laid over each other. Everybody about
-whom anything else is known, also a yes that is due to be renewed or that ends, is left to
+whom anything else is known, also a yes that ends or that may have come after a gap, is left to
 `consent.grounds.Judging`; a property test holds both together.
 """
 
@@ -33,14 +33,13 @@ _NEVER: Final = 1 << 62
 
 class _Word(NamedTuple):
     """What one thing said does: the columns that it opens, those it closes, its item when it is a
-    no, the studies in which it shows that older data were asked about, and whether it is a yes.
-    opens: -1 for what is not plain."""
+    no, and the studies in which it shows that older data were asked about. opens: -1 for what is
+    not plain."""
 
     opens: int
     closes: int = 0
     item: str = ""
     asks: int = 0
-    grants: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def judge_plain(
 ) -> tuple[dict[str, Plain], list[str]]:
     """Everybody of a site who spoke plainly, and the subjects of all others who said anything.
 
-    Who may be judged otherwise before `sure_until`, for a yes ends or a `renewal` comes, did not.
+    Who may be judged otherwise before `sure_until`, because a yes ends, did not.
     """
     others = _others(session, site)
     acts = _acts(session, site)
@@ -195,8 +194,6 @@ class _Masks:
             effective, recorded, study = row[7:10]
             if row[4] is not None:
                 until = min(until, row[4])
-            if any(word.grants for word in words):
-                until = min(until, effective + self._renewal, recorded + self._renewal)
             opens = closes = 0
             for word in words:
                 opens |= word.opens
@@ -217,9 +214,13 @@ class _Masks:
             standing = standing & ~mask if is_no else standing | mask
         bits, mask = self._row(standing)
         apart, older = self._limits(standing, mask, asked)
-        acts = self._newest(said, mask | older)
+        if apart and any(at + self._renewal <= self._sure for at, is_no, *_ in said if not is_no):
+            return None  # a yes may have come after a gap
+        acts, due, again = self._newest(said, mask | older)
+        until = min(until, again)
         if apart:
             acts |= self._first(said, apart)
+        apart |= due & mask
         return Plain(
             Judged(
                 self._bytes(mask & ~apart) if apart else bits,
@@ -242,14 +243,22 @@ class _Masks:
                     apart |= mask & own
         return apart, older
 
-    def _newest(self, said: Sequence[tuple[int, bool, int, int, Any]], left: int) -> dict[str, Any]:
-        """Per column of `left` the newest act that opens it; of two at one moment the first."""
+    def _newest(
+        self, said: Sequence[tuple[int, bool, int, int, Any]], left: int
+    ) -> tuple[dict[str, Any], int, int]:
+        """Per column of `left` the newest act that opens it, of two at one moment the first; the
+        columns that are due to be said again, and when the next ones are."""
         found: dict[str, Any] = {}
-        for _, is_no, _, mask, row in sorted(said, key=lambda each: (-each[0], each[2])):
+        due, again = 0, _NEVER
+        for at, is_no, _, mask, row in sorted(said, key=lambda each: (-each[0], each[2])):
             if not is_no and mask & left:
                 found[row[1]] = row
+                if at + self._renewal <= self._sure:
+                    due |= mask & left
+                else:
+                    again = min(again, at + self._renewal)
                 left &= ~mask
-        return found
+        return found, due, again
 
     def _first(
         self, said: Sequence[tuple[int, bool, int, int, Any]], wanted: int
@@ -303,7 +312,7 @@ class _Masks:
         if not grants:
             return _Word(0, mask, item, asks)
         good = text in self._good and not {(text, item), (text, ANY)} & self._ended
-        return _Word(mask if good and counts == "1" else 0, asks=asks, grants=True)
+        return _Word(mask if good and counts == "1" else 0, asks=asks)
 
     def _row(self, standing: int) -> tuple[bytes, int]:
         """The bits of a row, and the same as a mask: a closed parent closes its children."""
