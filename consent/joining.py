@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 from consent.acts import Act, Circumstances, locked_head, write
 from consent.errors import ConsentError
 from consent.joined import everywhere, stands, subjects, texts_on, word
-from consent.letters import ALPHABET, ID_LENGTH
+from consent.letters import ID_LENGTH, read_plain
 from consent.models import Invitation, Receipt, Subject
 from consent.models_joining import ParticipantLink
 from consent.texts import text_for
@@ -275,8 +275,8 @@ def _stopped(session: Session, participant: Participant, now: datetime) -> bool:
 def _subject_of(session: Session, part: Participation, number: str) -> Subject:
     """The subject of a letter of this hospital about this study; `letter_not_found` for no letter
     as for one of another hospital, study or representative."""
-    typed = "".join(number.split()).upper()
-    invitation = session.get(Invitation, typed) if _is_number(typed) else None
+    typed = read_plain(number, ID_LENGTH)
+    invitation = None if typed is None else session.get(Invitation, typed)
     subject = None if invitation is None else invitation.subject
     if (
         invitation is None
@@ -287,10 +287,6 @@ def _subject_of(session: Session, part: Participation, number: str) -> Subject:
     ):
         raise ConsentError("letter_not_found")
     return subject
-
-
-def _is_number(typed: str) -> bool:
-    return len(typed) == ID_LENGTH and set(typed) <= set(ALPHABET)
 
 
 def _check_not_in(

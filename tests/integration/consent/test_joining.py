@@ -102,7 +102,9 @@ def ward(hub: Hub) -> Ward:
 def test_nobody_comes_in_before_they_agreed(ward: Ward) -> None:
     session = ward.session
     agreed, number = ward.patient()
-    one = ward.enter("HT-0001", Letter(number.lower()))
+    # As people copy it: small letters, spaces, an O for a nought.
+    copied = f" {number[:3]}-{number[3:]} ".lower().replace("0", "O")
+    one = ward.enter("HT-0001", Letter(copied))
     assert (one.state, one.site, one.version) == ("screening", SITE, 2)
     first = one.events[0]
     assert (first.kind, first.value, first.at) == ("milestone", "consented", NOW)
