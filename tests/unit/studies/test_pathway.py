@@ -4,10 +4,33 @@ from itertools import chain, combinations, product
 
 import pytest
 
+from studies import committee, site_work
+from studies.committee import BODIES
+from studies.documents import KINDS
 from studies.errors import StudiesError
 from studies.guards import GUARDS
+from studies.models import Participation, ParticipationStep, Study
+from studies.models_sites import (
+    CommitteeDecision,
+    SiteAnnex,
+    SiteMilestone,
+    SitePlan,
+    StudyDocument,
+    StudyEvent,
+    StudyVersion,
+)
 from studies.pathway import ALWAYS, BY_CODE, MILESTONES, STEPS, Pathway, pathway
-from studies.states import PARTICIPATION_ENDED, PARTICIPATION_STATES, STUDY_KINDS
+from studies.site_work import DEPARTMENTS
+from studies.states import (
+    NOTE_CODES,
+    PARTICIPATION_ENDED,
+    PARTICIPATION_STATES,
+    STUDY_DESIGNS,
+    STUDY_KINDS,
+    STUDY_PHASES,
+)
+from studies.study_state import EVENTS
+from studies.versions import VERSION_KINDS
 
 # Written out by hand from domain.md 2.2, not taken from the table: what may follow what.
 WMO = {
@@ -136,6 +159,29 @@ def test_the_states_of_before_are_on_the_short_road() -> None:
     assert {code for code, after in DATA.items() if not after or code == "declined"} == (
         PARTICIPATION_ENDED
     )
+
+
+def test_every_code_fits_into_its_column() -> None:
+    # SQLite would keep a longer one; PostgreSQL refuses it, and the user gets an error.
+    for column, codes in (
+        (Participation.state, PARTICIPATION_STATES),
+        (ParticipationStep.state, PARTICIPATION_STATES),
+        (ParticipationStep.note_code, NOTE_CODES),
+        (SitePlan.step, PARTICIPATION_STATES),
+        (SiteMilestone.kind, MILESTONES),
+        (SiteAnnex.department, DEPARTMENTS),
+        (SiteAnnex.outcome, site_work.OUTCOMES),
+        (StudyDocument.kind, KINDS),
+        (StudyVersion.kind, VERSION_KINDS),
+        (CommitteeDecision.body, BODIES),
+        (CommitteeDecision.outcome, committee.OUTCOMES),
+        (StudyEvent.kind, EVENTS),
+        (Study.kind, STUDY_KINDS),
+        (Study.phase, STUDY_PHASES),
+        (Study.design, STUDY_DESIGNS),
+    ):
+        width = column.property.columns[0].type.length
+        assert max(map(len, codes)) <= width, column
 
 
 def forward(road: Pathway) -> list[str]:
