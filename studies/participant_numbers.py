@@ -19,6 +19,7 @@ from studies.events import announce
 from studies.models import Study
 from studies.models_participants import Participant, StudyArm, StudyEnrolment
 
+LONGEST: Final = 100
 _PREFIX: Final = re.compile(r"[A-Z]{2,8}")
 _NUMBER: Final = re.compile(r"([0-9]{1,3}-)?[0-9]{1,4}|[0-9]{5}")
 _ARM: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,19}")
@@ -59,7 +60,10 @@ def set_arms(
     Raises StudiesError `bad_name`, `name_taken` (a code twice), `unknown_arm` (one in use is gone).
     """
     codes = [code for code, _, _ in arms]
-    if not all(_ARM.fullmatch(code) and nl and en for code, nl, en in arms):
+    if not all(
+        _ARM.fullmatch(code) and 0 < len(nl) <= LONGEST and 0 < len(en) <= LONGEST
+        for code, nl, en in arms
+    ):
         raise StudiesError("bad_name")
     if len(set(codes)) != len(codes):
         raise StudiesError("name_taken")

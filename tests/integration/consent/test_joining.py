@@ -1,7 +1,6 @@
 """Into a study only after a yes, and out of it with a stop that reaches every hospital."""
 
-import secrets
-from collections.abc import Callable
+import threading
 from datetime import date, timedelta
 from typing import Any
 
@@ -9,89 +8,21 @@ import pytest
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DatabaseError
 
-from consent import joined, joining, letters, links
+from consent import joined, joining, links
 from consent import service as consent
-from consent.errors import ConsentError
 from consent.joining import Letter, SignedForm
-from consent.models import ConsentEvent, Receipt, Subject
+from consent.models import ConsentEvent, Receipt
 from consent.models_joining import ParticipantLink
-from consent.snapshot import parse_claims
-from consent.subjects import handle_bytes
 from consent.verifying import LogHolds, verify_log
+from registry.database import SessionFactory
 from studies import accrual, handover, milestones, participants
-from studies.actor import Actor
 from studies.errors import StudiesError
 from studies.models_participants import Participant, ParticipantEvent
 from studies.participant_history import state_on
 from studies.participant_numbers import set_arms, settle_prefix
-from studies.reading import get_study
-from studies.seeds.oncozon import HORMONE_THERAPY
 
 from .conftest import NOW, STUDY, Hub
-
-NURSE = Actor(kind="user", id="0b0e7f86-2f0e-4e25-8f39-1f9e0c6f4a11", name="Nurse")
-CHECKER = "5f2d3f0a-7c39-4f54-9f1d-2a2b6f1f0c77"
-REQUIRES = HORMONE_THERAPY.requires
-SITE, OTHER = "zuyderland", "maastricht-umc"
-DAY = timedelta(days=1)
-LATER = NOW + 30 * DAY
-FORM = SignedForm(NOW.date(), "1", CHECKER)
-VERIFIER = letters.verifier("0" * letters.ID_LENGTH, "0" * letters.SECRET_LENGTH)
-
-
-def refused(code: str, do: Callable[[], Any]) -> None:
-    with pytest.raises((StudiesError, ConsentError)) as found:
-        do()
-    assert found.value.code == code
-
-
-class Ward:
-    """A study that enrols, and letters for its patients."""
-
-    def __init__(self, hub: Hub) -> None:
-        self.hub, self.session = hub, hub.session
-        self.study = get_study(hub.session, STUDY)
-        self.lists: dict[str, dict[str, Any]] = {}
-        settle_prefix(hub.session, self.study, "HT", actor=NURSE, now=NOW)
-
-    def letter(self, subject: Subject, **more: Any) -> str:
-        code = "".join(secrets.choice(letters.ALPHABET) for _ in range(letters.ID_LENGTH))
-        consent.invite(
-            self.session,
-            site=subject.site,
-            handle=handle_bytes(subject.handle),
-            code_id=code,
-            verifier=VERIFIER,
-            studies=[STUDY],
-            language="nl",
-            actor=Actor(kind="site", id=subject.site),
-            now=NOW,
-            **more,
-        )
-        return code
-
-    def patient(self, site: str = SITE, **answers: str) -> tuple[Subject, str]:
-        """One who answered yes to all but `answers`, and the number of their letter."""
-        subject = self.hub.subject(site)
-        self.hub.answer(subject, **answers)
-        return subject, self.letter(subject)
-
-    def enter(self, number: str, shown: Letter | SignedForm, **more: Any) -> Participant:
-        given: dict[str, Any] = {"actor": NURSE, "now": NOW + DAY} | more
-        site = given.pop("site", SITE)
-        return joining.enter(self.session, STUDY, site, number, shown, **given)
-
-    def counted(self, subject: Subject, at: Any) -> bool:
-        """Whether the next list of the subject's hospital lets this study count them."""
-
-        def sign(site: str, claims: dict[str, Any]) -> bytes:
-            self.lists[site] = {**claims, "aud": site}
-            return secrets.token_bytes(8)
-
-        consent.publish_snapshots(self.session, sign, [subject.site], now=at)
-        read = parse_claims(self.lists[subject.site], audience=subject.site)
-        [permitted] = read.permits([handle_bytes(subject.handle)], STUDY, REQUIRES)
-        return bool(permitted)
+from .ward import CHECKER, DAY, FORM, LATER, NURSE, OTHER, SITE, Ward, refused
 
 
 @pytest.fixture
@@ -379,3 +310,33 @@ def test_dates_lie_back_with_a_reason_and_histories_only_grow(ward: Ward) -> Non
             session.execute(statement)
         session.rollback()
     assert session.scalars(select(ParticipantLink)).all()
+
+
+def test_of_several_at_once_one_is_first_and_the_others_are_told(
+    ward: Ward, factory: SessionFactory
+) -> None:
+    ward.enter("HT-0001", FORM, state="on-study")
+    ward.session.commit()
+    gate, said = threading.Barrier(4), list[str]()
+
+    def leave(way: str) -> None:
+        with factory() as session:
+            one = participants.get_participant(session, STUDY, "HT-0001")
+            session.rollback()
+            gate.wait()
+            try:
+                joining.leave(session, one, way, actor=NURSE, now=LATER, expected=2)
+                session.commit()
+                said.append("done")
+            except StudiesError as error:
+                said.append(error.code)
+
+    threads = [threading.Thread(target=leave, args=(way,)) for way in ("treatment", "data_all") * 2]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert sorted(said) == ["changed_meanwhile"] * 3 + ["done"]
+    one = participants.get_participant(ward.session, STUDY, "HT-0001")
+    ward.session.refresh(one, ["version", "events"])
+    assert (one.version, len(one.events)) == (3, 3)

@@ -22,7 +22,7 @@ from studies.states import PARTICIPATION_STATES
 from studies.study_state import STANDINGS
 
 from .conftest import NOW, STUDY, Hub
-from .test_joining import DAY, FORM, LATER, NURSE, OTHER, SITE, Letter, Ward
+from .ward import DAY, FORM, LATER, NURSE, OTHER, SITE, Letter, Ward
 
 MODELS: dict[str, dict[str, Any]] = {
     R5: {"ResearchStudy": StudyR5, "ResearchSubject": SubjectR5},
