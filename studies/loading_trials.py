@@ -12,8 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from studies.actor import Actor
+from studies.committee import decide
 from studies.models import Study
-from studies.models_sites import CommitteeDecision
 from studies.seeds.shape import NetworkSeed, TrialSeed
 from studies.site_moving import take_over
 from studies.study_state import write_event
@@ -100,16 +100,13 @@ def _decide(
     if trial.kind == "data":
         write_event(session, study, "opened", actor=actor, now=now, at=on)
         return
-    session.add(
-        CommitteeDecision(
-            study=study.slug,
-            number=1,
-            body=_BODY[trial.kind],
-            reference="verzonnen / invented",
-            outcome="positive",
-            decided_on=on.date(),
-            recorded_at=now,
-            by=actor.id,
-        )
+    decide(
+        session,
+        study,
+        body=_BODY[trial.kind],
+        outcome="positive",
+        reference="verzonnen / invented",
+        decided_on=on.date(),
+        actor=actor,
+        now=now,
     )
-    session.flush()

@@ -17,6 +17,7 @@ from registry.pages.network_words import (
     state_word,
 )
 from registry.transaction import current_session
+from registry.translate import translate as _
 from studies.agreements import agreements_of, missing, signature_of
 from studies.directory import states_at
 from studies.expertise import expertise_map
@@ -36,6 +37,8 @@ from studies.words_network import (
 )
 
 blueprint = Blueprint("hospital", __name__)
+_OPEN = frozenset({"open", "on_hold"})
+_AFTER = frozenset({"closed_to_accrual", "follow_up_done"})
 
 
 @blueprint.get("/hospital/<place>")
@@ -96,8 +99,8 @@ def show(place: str) -> str | tuple[str, int]:
         networks=networks,
         parts_of_network=[(part, held) for part, held in parts if holds(held, day.at)],
         part_role=lambda code: named(SUBNETWORK_ROLES, code),
-        lines=[line for line in lines if line[1] not in PARTICIPATION_ENDED],
-        ended=[line for line in lines if line[1] in PARTICIPATION_ENDED],
+        count=len(lines),
+        sections=_sections(lines),
         state_word=state_word,
         state_tag=state_tag,
         groups=[(group, held) for group, held in groups if held],
@@ -121,3 +124,25 @@ def show(place: str) -> str | tuple[str, int]:
         own_board=reaches(g.actor, "board", "site", site),
     )
     return (page, 422) if day.error else page
+
+
+def _sections(lines: list[tuple[Study, str]]) -> list[tuple[str, str, list[tuple[Study, str]]]]:
+    """The studies of a hospital by how far they are: (id, caption, lines). The first is shown, the
+    others open when asked for."""
+    by_phase: dict[str, list[tuple[Study, str]]] = {"open": [], "start": [], "after": [], "end": []}
+    for line in lines:
+        if line[1] in _OPEN:
+            phase = "open"
+        elif line[1] in _AFTER:
+            phase = "after"
+        else:
+            phase = "end" if line[1] in PARTICIPATION_ENDED else "start"
+        by_phase[phase].append(line)
+    captions = {
+        "open": _("Open"),
+        "start": _("Starting up"),
+        "after": _("Closed to new participants"),
+        "end": _("Declined or closed"),
+    }
+    found = [(phase, captions[phase], rows) for phase, rows in by_phase.items()]
+    return [section for section in found if section[2] or section[0] == "open"]
