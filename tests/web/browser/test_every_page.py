@@ -43,6 +43,7 @@ SIGNED_IN = (
     ("committee", "/sign-in/confirm"),
     ("coordinator", "/c"),
     ("coordinator", f"/c/study/{STUDY}/hospitals"),
+    ("coordinator", f"/c/study/{STUDY}/participants"),
     ("coordinator", "/status"),
     ("auditor", "/audit"),
     ("auditor", "/audit?verify=1"),
