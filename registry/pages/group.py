@@ -17,6 +17,7 @@ from registry.pages.network_words import (
     OF_GROUP,
     chosen_day,
     named,
+    small,
     state_tag,
     state_word,
 )
@@ -135,7 +136,7 @@ def meeting(network: str, group: str, meeting: Any) -> str:
         whole=kept.frozen is None or decisions.digest(kept.frozen) == kept.sha256,
         lay=_lay(found),
         state_word=state_word,
-        discipline=lambda code: named(DISCIPLINES, code),
+        discipline=lambda code: small(DISCIPLINES, code),
         as_json=json.dumps(kept.frozen, indent=1, ensure_ascii=False) if kept.frozen else "",
     )
 
@@ -250,7 +251,7 @@ def _page(network: str, group: str, errors: dict[str, str]) -> tuple[str, int]:
         rows=_rows(members, sitting),
         outside=[seat for seat in sitting if seat.institution is None],
         gaps=gaps(found, members, day.at),
-        discipline=lambda code: named(DISCIPLINES, code),
+        discipline=lambda code: small(DISCIPLINES, code),
         seat_role=lambda code: named(SEAT_ROLES, code),
         studies=[(study, per_study.get(study.slug, [])) for study in studies],
         state_word=state_word,

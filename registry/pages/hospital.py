@@ -13,6 +13,7 @@ from registry.pages.network_words import (
     institution_kind,
     may_open,
     named,
+    small,
     state_tag,
     state_word,
 )
@@ -105,7 +106,7 @@ def show(place: str) -> str | tuple[str, int]:
         state_tag=state_tag,
         groups=[(group, held) for group, held in groups if held],
         absent=[group for group, held in groups if not held],
-        discipline=lambda code: named(DISCIPLINES, code),
+        discipline=lambda code: small(DISCIPLINES, code),
         seat_role=lambda code: named(SEAT_ROLES, code),
         may_open=may_open,
         agreements=[

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 from federation.runs.models import Run
 from federation.runs.states import RELEASED
 from registry.access import INSIDE, PROFESSIONAL, rule
-from registry.pages.network_words import chosen_day, institution_kind, may_open, named
+from registry.pages.network_words import chosen_day, institution_kind, may_open, named, small
 from registry.pages.report import READERS
 from registry.pictures.canvas import SHAPES
 from registry.pictures.network_map import Spot, network_map
@@ -73,7 +73,7 @@ def show(network: str) -> str | tuple[str, int]:
         drawings=_drawings(view),
         kind=institution_kind,
         agreements=lambda code: named(AGREEMENT_KINDS, code),
-        disciplines=lambda code: named(DISCIPLINES, code),
+        disciplines=lambda code: small(DISCIPLINES, code),
         office=lambda code: named(OFFICES, code),
         groups=[
             (each, chair(each, day.at), len(seats(each, day.at)), gaps(each, institutions, day.at))

@@ -56,6 +56,12 @@ def named(words: Words, code: str) -> str:
     return word(words, code, language())
 
 
+def small(words: Words, code: str) -> str:
+    """The same inside a sentence: without its capital, but for abbreviations (MDL-arts)."""
+    text = named(words, code)
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
+
+
 def institution_kind(institution: Institution) -> str:
     """What sort of institution it is."""
     english, dutch = INSTITUTION_KINDS.get(institution.kind, (institution.kind,) * 2)

@@ -221,7 +221,7 @@ AGREEMENTS: Final[tuple[AgreementSeed, ...]] = (
     ),
     AgreementSeed(
         "queries",
-        "2023-1",
+        "2016-2",
         "Overeenkomst over vragen van het netwerk: alleen totalen",
         "Agreement on queries of the network: only totals",
         "2016-07-01",
