@@ -75,7 +75,12 @@ def make() -> Answer:
                 asks_data=asks_data,
                 actor=g.actor,
                 now=g.now,
-                **{f"{word}_{tongue}": _words(word, tongue) for word in WORDS for tongue in _BOTH},
+                title_nl=_words("title_nl"),
+                title_en=_words("title_en"),
+                question_nl=_words("question_nl"),
+                question_en=_words("question_en"),
+                purpose_nl=_words("purpose_nl"),
+                purpose_en=_words("purpose_en"),
             )
             propose(session, study, actor=g.actor, now=g.now)
             _let_coordinate(session, study)
@@ -88,8 +93,8 @@ def make() -> Answer:
 _BOTH: Final = ("nl", "en")
 
 
-def _words(word: str, tongue: str) -> str:
-    return " ".join(request.form[f"{word}_{tongue}"].split())
+def _words(name: str) -> str:
+    return " ".join(request.form[name].split())
 
 
 def _missing(form: Mapping[str, str]) -> dict[str, str]:
