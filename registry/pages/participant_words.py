@@ -133,11 +133,14 @@ def _what(event: ParticipantEvent, hospitals: Mapping[str, str], arms: Mapping[s
 
 def _how(event: ParticipantEvent) -> str:
     """How the yes was shown."""
-    shown = (event.evidence or {}).get("shown")
+    evidence = event.evidence or {}
+    shown = evidence.get("shown")
+    if evidence.get("invented"):
+        return " " + _("(invented, for the demonstration)")
     if shown == "letter":
         return " " + _("(by letter)")
     if shown == "form":
-        return " " + _("(signed form, text %(version)s)", version=(event.evidence or {})["text"])
+        return " " + _("(signed form, text %(version)s)", version=evidence["text"])
     return ""
 
 
