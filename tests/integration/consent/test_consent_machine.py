@@ -11,6 +11,7 @@ import secrets
 import shutil
 import tempfile
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -205,7 +206,7 @@ class Machine(RuleBasedStateMachine):
     def lying_list_arrives(self, person: int) -> None:
         """The hub says yes for somebody, shows an old act of theirs, and is silent about noes."""
         self.seq += 1
-        acts = [Act(**{**vars(act), "handle": 0}) for act in self.acts[person]]
+        acts = [replace(act, handle=0) for act in self.acts[person]]
         claims = build_claims(
             network=ONCOZON.slug,
             seq=self.seq,
