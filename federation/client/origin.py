@@ -74,10 +74,11 @@ def check_origin(
         if site not in told:
             found.append(SiteOrigin(site, "left_out"))
             continue
-        word = words[site]
-        if isinstance(word, str):
-            found.append(SiteOrigin(site, word))
+        spoken = words[site]
+        if isinstance(spoken, str):
+            found.append(SiteOrigin(site, spoken))
             continue
+        word = spoken
         why = _differs(answer, origin, site, word)
         if not why and len(runs) > 1:
             why = "other_run"
