@@ -143,7 +143,8 @@ def do(slug: str, number: str, deed: str) -> Answer:
         return _one(study, _found(slug, number), deed, request.form, {"": words}), 409
     if given.errors:
         return _one(study, found, deed, request.form, _placed(deed, given.errors)), 422
-    return redirect(url_for(".one", slug=slug, number=number, done=deed, **told), 303)
+    reached = told.get("reached")
+    return redirect(url_for(".one", slug=slug, number=number, done=deed, reached=reached), 303)
 
 
 _FIELDS = ("hospital", "pseudonym", "how", "letter", "text", "state", "reason")
