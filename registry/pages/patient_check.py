@@ -23,6 +23,7 @@ from consent.acts import Circumstances
 from consent.errors import ConsentError
 from consent.proof import Prove
 from consent.reading import StudyChoices
+from consent.renewing import periods_of
 from registry.access import rule
 from registry.accounts import proving, signing
 from registry.accounts.errors import AccountError
@@ -200,6 +201,7 @@ def _check_page(session: Session, form: Form, shown: Shown, errors: dict[str, st
         recorded={state.item: state for state in now[form.study.slug].items},
         based_on=consent.state_version(session, subject),
         due=_due(now[form.study.slug]) if yes else None,
+        lasts=periods_of(session, subject.network) if yes else None,
         needs_code=needs_code,
         signing=signing.for_page(
             subject,

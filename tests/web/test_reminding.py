@@ -108,7 +108,9 @@ def test_after_five_years_new_data_are_asked_for_again(
     assert LAPSED in patient.get("keuzes").text
     check = patient.post(f"{OWN}/verander")
     assert check.location.endswith("/controleer")
-    assert "Dan tellen nieuwe gegevens weer mee" in patient.page(check).text
+    shown = patient.page(check).text
+    assert "Dan tellen nieuwe gegevens weer mee" in shown
+    assert "Uw ja geldt 30 jaar. Na 5 jaar vragen we u opnieuw" in shown
     # Stopping and taking that back would be a yes of today: it is not offered, and not taken.
     stopped = stop(patient, f"{OWN}/stoppen", level="W3")
     assert "U kunt dit 24 uur ongedaan maken" not in patient.get(f"{OWN}/klaar/{stopped}").text
