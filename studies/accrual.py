@@ -179,7 +179,8 @@ def _days_by_site(session: Session, study: str, now: datetime) -> dict[str, list
     )
     found: dict[str, list[date]] = {}
     for site, moment in rows:
-        found.setdefault(site, []).append(moment.date())
+        if site is not None and moment is not None:
+            found.setdefault(site, []).append(moment.date())
     return found
 
 
@@ -335,4 +336,4 @@ def totals(session: Session, studies: Iterable[str], now: datetime) -> dict[str,
         )
         .group_by(Participant.study)
     )
-    return {study: {"n": n, "last": last.date()} for study, n, last in rows}
+    return {study: {"n": n, "last": last.date()} for study, n, last in rows if last is not None}

@@ -191,7 +191,11 @@ def _came(
             *here,
         )
     )
-    return [(site, moment.strftime("%Y-%m")) for site, moment in rows]
+    return [
+        (site, moment.strftime("%Y-%m"))
+        for site, moment in rows
+        if site is not None and moment is not None
+    ]
 
 
 def arm_checks(counts: ArmCounts) -> tuple[str, ...]:

@@ -116,7 +116,7 @@ class _Invention:
     def _people(self, part: Participation, place: int) -> list[Participant]:
         """Who came in at a hospital while it was open, one after another at its own rate."""
         days_between = 30.4 / self.chance.gammavariate(2.5, 0.45)
-        people = []
+        people: list[Participant] = []
         for stay in open_time.open_stays(part, self.now):
             moment = stay.since + self._days(1 / days_between)
             while moment < (stay.until or self.now) - 8 * _DAY:

@@ -100,7 +100,7 @@ def lines(one: Participant, hospitals: Mapping[str, str], arms: Mapping[str, str
                 recorded=_day(event.recorded_at),
                 hospital=hospitals.get(event.site, event.site),
                 by=event.by,
-                reason=REASONS[event.reason][_place()] if event.reason in REASONS else "",
+                reason=REASONS.get(event.reason or "", ("", ""))[_place()],
                 redatable=event.kind in ("state", "milestone", "left", "arm", "taken_over"),
             )
         )
