@@ -134,8 +134,6 @@ class Closure:
 
     def digests(self, sets: Sequence[Bits]) -> list[Reals]:
         """For each set what `add` needs of all its slots: much quicker for many at once."""
-        if not sets:
-            return []
         self._widen(max(map(len, sets)))
         found = np.zeros((CHECKS, len(sets)))
         for low in range(0, len(self._blocks) * BLOCK, AT_ONCE):

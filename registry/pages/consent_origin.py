@@ -21,7 +21,7 @@ class SeenLog:
 
 @dataclass(frozen=True)
 class ConsentOrigin:
-    """requires: names of items. logs: mostly one; more where hospitals had lists of different age."""
+    """requires: names of items. logs: mostly one; more where lists were of different age."""
 
     requires: tuple[str, ...] = ()
     logs: tuple[SeenLog, ...] = ()

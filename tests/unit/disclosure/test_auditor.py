@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from federation.disclosure import distances
 from federation.disclosure.auditor import COHORT, Auditor, Judgement
 
 POPULATION = (1 << 200) - 1
@@ -302,3 +303,13 @@ def test_iii_one_patient_more_or_less_never_shows(seed: int) -> None:
         seen.add([("analysis", asked)])
         after = seen.judge([("analysis", asked & ~gone)], population & ~gone, 10)
         assert after.bound == (1,)
+
+
+def test_numbers_that_are_forgotten_are_counted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distances, "_COUNTED", 1)
+    here, there = (1 << 40) - 1, ((1 << 40) - 1) << 40
+    auditor = Auditor(10, 3)
+    auditor.add([("analysis", here), ("other", there)])
+    assert auditor.near(here ^ 1) == [here]
+    assert auditor.near(there ^ (1 << 79)) == [there]
+    assert auditor.near(here ^ 0x3FF) == []
