@@ -112,7 +112,7 @@ def _page(slug: str, site: str, typed: Typed, errors: Mapping[str, str]) -> str:
         typed=typed,
         errors=errors,
         names=_people(session, found),
-        done=request.args.get("done", "") if not errors else "",
+        done=_done() if not errors else "",
         texts=texts(),
         today=today().isoformat(),
         opened=g.now.isoformat(),
@@ -133,6 +133,12 @@ def _page(slug: str, site: str, typed: Typed, errors: Mapping[str, str]) -> str:
         marks=marks(),
         is_late=is_late,
     )
+
+
+def _done() -> str:
+    """The act that brought the reader here, when the address names one."""
+    act = request.args.get("done", "")
+    return act if act in ACTS else ""
 
 
 def is_late(day: date | None) -> bool:

@@ -72,6 +72,7 @@ def card(
 
 
 def test_the_card_shows_the_road_and_names_what_is_missing(card: Card) -> None:
+    assert "Opgeschreven" not in card.client.get(f"{HERE}?done=iets+anders").text
     html = card.open()
     words = words_of(html)
     assert (
