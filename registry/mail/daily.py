@@ -59,7 +59,7 @@ def write(
         lines += [f"- {each.words(language, _day(each.day, language))}"]
     left = len(new) - MOST
     lines += ["", words["more"].format(n=left) if left > 0 else words["all"]]
-    lines += [f"{address}/c/inbox", "", words["why"]]
+    lines += [f"{address}/inbox", "", words["why"]]
     return words["subject"].format(**counts), "\n".join(lines) + "\n"
 
 

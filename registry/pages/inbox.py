@@ -23,7 +23,7 @@ from studies.events import announce
 from studies.reminder_words import KINDS
 from studies.reminders import Reminder, reminders, settle
 
-blueprint = Blueprint("inbox", __name__, url_prefix="/c/inbox")
+blueprint = Blueprint("inbox", __name__, url_prefix="/inbox")
 PER_PAGE = 50
 LONGEST = 64
 Answer = Response | str | tuple[str, int]

@@ -159,7 +159,7 @@ def test_a_day_has_one_mail_that_says_what_is_new(hub: Hub, smtp: SmtpServer) ->
     assert mail["To"] == "karel@example.org"
     assert "Catharina Ziekenhuis had de uitnodiging uiterlijk" in body
     assert "Nieuwe vragenlijst" in body
-    assert f"{HUB}/c/inbox" in body
+    assert f"{HUB}/inbox" in body
     assert mail["Auto-Submitted"] == "auto-generated"
 
     # The next morning nothing is new, so there is no mail; before six there never is.

@@ -58,7 +58,7 @@ OWN_IS_ABSENT = {
     ),
     "/announcements/<notice>/mark": "nothing was announced in the test network",
     "/announcements/<notice>/withdraw": "nothing was announced in the test network",
-    "/c/inbox/done": "an empty form names nothing that waits",
+    "/inbox/done": "an empty form names nothing that waits",
     "/mijn/koppelen/<site>/<study>": "no hospital is linked",
     "/c/study/<slug>/consent/<int:n>/suspend/<uuid:asked>": "nobody asked to suspend a text",
     "/c/study/<slug>/consent/route/<uuid:decision>": "nobody proposed to use data without asking",

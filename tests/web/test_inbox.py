@@ -46,13 +46,13 @@ def late(factory: SessionFactory) -> None:
 @pytest.mark.usefixtures("late")
 def test_a_coordinator_sees_what_waits_in_their_own_studies(signed_in: SignIn) -> None:
     client = signed_in("coordinator")
-    page = client.get("/c/inbox").get_data(True)
+    page = client.get("/inbox").get_data(True)
     assert "Uitnodiging niet beantwoord" in page
     assert f'href="/c/study/{OWN}/site/{SITE}"' in page or f"/{OWN}/" in page
     assert FOREIGN not in page
-    assert "Er past niets bij uw keuze." in client.get("/c/inbox?kind=gcp").get_data(True)
+    assert "Er past niets bij uw keuze." in client.get("/inbox?kind=gcp").get_data(True)
     for odd in ("kind=x&study=%00", "page=99999999999999999999", "page=-1", f"study={FOREIGN}"):
-        assert client.get(f"/c/inbox?{odd}").status_code == 200
+        assert client.get(f"/inbox?{odd}").status_code == 200
     assert "Postvak" in page
 
 
@@ -66,16 +66,16 @@ def test_a_notice_to_ctis_is_settled_once(
             row.kind, row.identifiers = "wmo", {"eu_ct": "2025-501234-12-00"}
         announce(session, actor=SYSTEM, action="study.described", about=f"study:{OWN}")
     client = signed_in("coordinator")
-    page = client.get("/c/inbox?kind=ctr_start").get_data(True)
+    page = client.get("/inbox?kind=ctr_start").get_data(True)
     assert "Ik heb het bij CTIS gemeld" in page
     key = page.partition('name="key" value="')[2].partition('"')[0]
     assert key.startswith(f"ctr_start:{OWN}:")
     token = {"csrf_token": form_token(client)}
     for wrong in ("", "x", f"unanswered:{OWN}:{SITE}:x", key.replace(OWN, FOREIGN)):
-        assert client.post("/c/inbox/done", data={**token, "key": wrong}).status_code == 404
-    assert client.post("/c/inbox/done", data={**token, "key": key}).status_code == 303
-    assert key not in client.get("/c/inbox").get_data(True)
-    assert client.post("/c/inbox/done", data={**token, "key": key}).status_code == 404
+        assert client.post("/inbox/done", data={**token, "key": wrong}).status_code == 404
+    assert client.post("/inbox/done", data={**token, "key": key}).status_code == 303
+    assert key not in client.get("/inbox").get_data(True)
+    assert client.post("/inbox/done", data={**token, "key": key}).status_code == 404
     with factory() as session:
         assert session.scalars(select(ReminderDone.key)).all() == [key]
 
@@ -85,13 +85,13 @@ def test_the_daily_mail_is_turned_on_and_off(
 ) -> None:
     client = signed_in("coordinator")
     token = {"csrf_token": form_token(client)}
-    assert "verstuurt nog geen mail" in client.get("/c/inbox").get_data(True)
+    assert "verstuurt nog geen mail" in client.get("/inbox").get_data(True)
     for wrong in ("karel", "a@b.nl, c@d.nl", "a b@c.nl", "a@b.nl\nBcc: c@d.nl", "@b.nl"):
-        done = client.post("/c/inbox/mail", data={**token, "address": wrong})
+        done = client.post("/inbox/mail", data={**token, "address": wrong})
         assert done.status_code == 422, wrong
         assert "error-summary" in done.get_data(True)
     for address in ("karel@example.org", "karel.v@example.org", ""):
-        assert client.post("/c/inbox/mail", data={**token, "address": address}).status_code == 303
+        assert client.post("/inbox/mail", data={**token, "address": address}).status_code == 303
         with factory() as session:
             rows = session.scalars(select(MailAddress)).all()
             assert [row.address for row in rows] == ([address] if address else [])
@@ -112,7 +112,7 @@ def test_the_daily_mail_is_turned_on_and_off(
             )
         )
         session.commit()
-    assert "(550)" in client.get("/c/inbox").get_data(True)
+    assert "(550)" in client.get("/inbox").get_data(True)
 
 
 def test_an_announcement_is_read_and_marked_with_interest(
