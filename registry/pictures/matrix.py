@@ -15,6 +15,8 @@ from registry.pictures.state_marks import COLOURS, paths, phase
 PHASE_ORDER = ("open", "start", "hold", "ended", "declined")
 #: So wide must a column be for its mark to be told from another.
 _LEAST = {"wide": 16.0, "phone": 15.0}
+#: So few hospitals leave room for long titles.
+_FEW = 14
 _PATTERN = {"start": "6 3", "hold": "2 2", "declined": "1 3"}
 
 
@@ -49,10 +51,21 @@ def matrix(
         raise ValueError("no study or no hospital to draw")
     # The slanting name of the last column needs room at the right.
     left, right = (280.0, 92.0) if shape.name == "wide" else (128.0, 44.0)
+    if shape.name == "wide" and len(columns) <= _FEW:
+        left = min(max(len(row.label) for row in rows) * 6.9 + 16, 430.0)
     step = (shape.width - left - right) / len(columns)
     if step < _LEAST[shape.name]:
         return _bars(rows, words, shape, writer)
     return _marks(columns, rows, words, shape, left, min(step, 58.0))
+
+
+def middle(words: str, most: int) -> str:
+    """The words with their middle left out when they are longer than `most` letters: studies of one
+    network often begin alike, and differ at the end."""
+    if len(words) <= most:
+        return words
+    head = (most - 1) * 2 // 5
+    return f"{words[:head].rstrip()}…{words[head + 1 - most :].lstrip()}"
 
 
 def _marks(
@@ -86,7 +99,7 @@ def _marks(
         y = head + (j + 0.5) * line
         if j % 2 == 0:
             canvas.element("rect", x=0, y=y - line / 2, width=end, height=line, fill="#f2f7f6")
-        canvas.text(6, y + 5, cut(row.label, 42 if wide else 19))
+        canvas.text(6, y + 5, middle(row.label, int(left / 6.7) if wide else 19))
         for i, state in enumerate(row.states):
             x = left + (i + 0.5) * step
             if state is None:
@@ -117,9 +130,9 @@ def _bars(rows: Sequence[MatrixRow], words: MatrixWords, shape: Shape, writer: W
     for row in rows:
         counts = Counter(phase(state) for state in row.states if state is not None)
         if wide:
-            canvas.text(left - 10, place + 15, cut(row.label, 40), anchor="end")
+            canvas.text(left - 10, place + 15, middle(row.label, 40), anchor="end")
         else:
-            canvas.text(left, place + 13, cut(row.label, 44))
+            canvas.text(left, place + 13, middle(row.label, 44))
             place += 19
         x = left
         for kind in PHASE_ORDER:

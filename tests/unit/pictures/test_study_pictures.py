@@ -13,7 +13,7 @@ import pytest
 from registry.pictures.accrual import AccrualDrawing, AccrualWords, Dated, Fan, accrual
 from registry.pictures.canvas import SHAPES, WIDE, Shape
 from registry.pictures.consort import Arm, Box, ConsortWords, Stage, consort
-from registry.pictures.matrix import PHASE_ORDER, MatrixRow, MatrixWords, matrix
+from registry.pictures.matrix import PHASE_ORDER, MatrixRow, MatrixWords, matrix, middle
 from registry.pictures.start_up import Road, StartUpWords, Stretch, start_up
 from registry.pictures.state_marks import COLOURS, PHASES, paths, symbol
 from studies.states import PARTICIPATION_STATES
@@ -78,6 +78,21 @@ def test_a_hundred_hospitals_become_bars_with_their_numbers(shape: Shape) -> Non
     ]
     shares = [width / sum(widths) for width in widths]
     assert shares == pytest.approx([40 / 90, 30 / 90, 8 / 90, 12 / 90], abs=0.002)
+
+
+def test_long_titles_that_begin_alike_stay_apart() -> None:
+    labels = [
+        f"Radiotherapy adapted every day in patients with cancer of the {x}"
+        for x in ("lung", "skin")
+    ]
+    rows = [MatrixRow(label, ("open",) * 12) for label in labels]
+    for shape in SHAPES:
+        said = texts(matrix([str(n) for n in range(12)], rows, words=WORDS, shape=shape))
+        shown = [text for text in said if text.startswith("Radio")]
+        assert len(set(shown)) == 2
+        assert [text[-4:] for text in shown] == ["lung", "skin"]
+    assert middle("short", 5) == "short"
+    assert [len(middle("x" * 80, n)) for n in (5, 19, 60)] == [5, 19, 60]
 
 
 def test_nothing_to_draw_is_said() -> None:
