@@ -72,7 +72,7 @@ COPY federation/site federation/site
 COPY consent/__init__.py consent/bands.py consent/catalogue.py consent/catalogue.yaml \
     consent/collecting.py consent/columns.py consent/encoding.py consent/errors.py \
     consent/evidence.py consent/finding.py consent/items.py consent/log.py \
-    consent/parties.py consent/passkeys.py consent/proof.py consent/rule.py \
+    consent/parties.py consent/passkeys.py consent/periods.py consent/proof.py consent/rule.py \
     consent/second_factor.py consent/snapshot.py consent/text_id.py consent/
 RUN pip install --no-deps --no-build-isolation --no-index .
 

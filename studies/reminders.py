@@ -161,8 +161,9 @@ def _read(session: Session, reach: frozenset[str] | None, now: datetime) -> _Boo
     ).all()
     first: dict[str, date] = {}
     for study, _, _, moment in counted:
-        day = moment.date()
-        first[study] = min(first.get(study, day), day)
+        if moment is not None:
+            day = moment.date()
+            first[study] = min(first.get(study, day), day)
     return _Books(
         today=now.date(),
         parts=parts,
@@ -185,7 +186,7 @@ def _read(session: Session, reach: frozenset[str] | None, now: datetime) -> _Boo
             )
             if row.study in studies
         ],
-        joined={(study, site): n for study, site, n, _ in counted},
+        joined={(study, site or ""): n for study, site, n, _ in counted},
         first=first,
         planned=frozenset(session.scalars(select(AccrualPlan.study).distinct())),
         by_study=by_study,

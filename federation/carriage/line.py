@@ -187,7 +187,7 @@ class _Client(socketio.Client):  # type: ignore[misc]  # it carries no types
             self._lost()
 
 
-class _SmallMessages(websocket.WebSocket):  # type: ignore[misc]  # it carries no types
+class _SmallMessages(websocket.WebSocket):
     """A websocket that ends at a message larger than an event is; the library has no limit."""
 
     _left = LIMITS.size
