@@ -99,7 +99,7 @@ def _marks(
         y = head + (j + 0.5) * line
         if j % 2 == 0:
             canvas.element("rect", x=0, y=y - line / 2, width=end, height=line, fill="#f2f7f6")
-        canvas.text(6, y + 5, middle(row.label, int(left / 6.7) if wide else 19))
+        canvas.text(6, y + 5, middle(row.label, int(left / 6.7) if wide else 17))
         for i, state in enumerate(row.states):
             x = left + (i + 0.5) * step
             if state is None:
