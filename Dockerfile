@@ -89,8 +89,8 @@ CMD ["run", "/site"]
 # -- algorithm -----------------------------------------------------------------------------------
 # For a hospital that runs the stock vantage6 node: the same site program, one message per container.
 # The node makes the files of input and output as root, so this starts as root; before it opens the
-# site's directory the program becomes the user who owns that (federation/site/vantage6_algorithm.py).
+# site's directory the program becomes the user who owns that (federation/site/vantage6/algorithm.py).
 
 FROM base AS algorithm
 COPY --from=site-build /opt/oncokring /opt/oncokring
-CMD ["python", "-P", "-m", "federation.site.vantage6_algorithm"]
+CMD ["python", "-P", "-m", "federation.site.vantage6.algorithm"]

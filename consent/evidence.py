@@ -1,8 +1,9 @@
 """What a snapshot carries so that a hospital need not believe it: acts with proofs, and denials.
 
 Pure; numpy only. The hub packs what stands in its log; the hospital checks every act it counts on
-(federation/site/proving.py). Of a million acts no more travels than cannot be left out: columns of
-bytes (consent/columns.py) that go behind the signed part of the message, about 46 bytes an act.
+(federation/site/choices/proving.py). Of a million acts no more travels than cannot be left out:
+columns of bytes (consent/columns.py) that go behind the signed part of the message, about 46 bytes
+an act.
 """
 
 from collections.abc import Mapping, Sequence

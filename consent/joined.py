@@ -22,10 +22,10 @@ from consent.recording import as_of
 from consent.rule import decide
 from consent.standing import Standing
 from consent.texts import text_for, versions
+from studies.hospitals.versions import in_use, version_lines
 from studies.models import Participation, Study
-from studies.models_participants import Participant, ParticipantEvent
-from studies.participant_states import ENDED, LEAVINGS
-from studies.versions import in_use, version_lines
+from studies.participants.models import Participant, ParticipantEvent
+from studies.participants.states import ENDED, LEAVINGS
 
 JOIN: Final = "study.join"
 

@@ -30,17 +30,18 @@ from consent.models import Invitation, Receipt, Subject
 from consent.models_joining import ParticipantLink
 from consent.texts import text_for
 from consent.withdrawing import said_at
-from studies import open_time, participants
 from studies.actor import Actor
-from studies.amendments import may_enrol
 from studies.base import canonical_json
 from studies.errors import StudiesError
 from studies.events import announce
+from studies.hospitals import open_time
+from studies.hospitals.amendments import may_enrol
 from studies.models import Participation, Study
-from studies.models_participants import Participant
-from studies.participant_history import fold
-from studies.participant_states import ENDED, LEAVINGS
-from studies.participants import Consented
+from studies.participants import entering as participants
+from studies.participants.entering import Consented
+from studies.participants.history import fold
+from studies.participants.models import Participant
+from studies.participants.states import ENDED, LEAVINGS
 from studies.reading import get_participation, get_study
 
 CHANNEL: Final = "study"

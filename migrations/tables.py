@@ -12,21 +12,21 @@ import registry.health
 import registry.mail.models
 import registry.site_links
 import registry.vantage6.models
+import studies.hospitals.models
 import studies.models
 import studies.models_inbox
-import studies.models_library
-import studies.models_network
-import studies.models_participants
-import studies.models_sites
+import studies.network.models
+import studies.participants.models
+import studies.register.models
 from studies.base import Base
 
 MODULES = (
     studies.models,
-    studies.models_sites,
+    studies.hospitals.models,
     studies.models_inbox,
-    studies.models_library,
-    studies.models_network,
-    studies.models_participants,
+    studies.register.models,
+    studies.network.models,
+    studies.participants.models,
     registry.accounts.models,
     registry.api.answers_kept,
     registry.audit,

@@ -27,9 +27,9 @@ from federation.query.json_data import load_json
 from federation.query.model import Query
 from federation.query.schema import json_schema
 from federation.query.words import explain as words_of
+from federation.site.data.shipped import shipped_mapping
 from federation.site.directory import MAPPING_FILE
 from federation.site.errors import DataError, SetupError
-from federation.site.shipped import shipped_mapping
 from registry.trial.files import WrongUse, find_files
 from registry.trial.network import TrialNetwork
 from registry.trial.sites import add_sites, check_sites
@@ -164,7 +164,7 @@ def _codebook(path: Path) -> Codebook:
 def _shipped(query: Path) -> Codebook:
     """The codebook that comes with the program under the name that the query in a file gives."""
     # Only here: the trial itself needs nothing of the hub's data model.
-    from studies.loading import shipped_codebook
+    from studies.seeds.loading import shipped_codebook
 
     value = _named(query, lambda: load_json(_bytes(query)))
     wanted = value.get("codebook") if isinstance(value, dict) else None

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from studies.base import Base, Json, OrderedJson, UtcTime, new_id
-from studies.models_network import Professional
+from studies.network.models import Professional
 from studies.states import INSTITUTION_KINDS, PARTICIPATION_STATES, STUDY_STATES
 
 ID = String(36)
@@ -38,8 +38,9 @@ class Network(Base):
 
     `consent`: what it settled about consent (login_levels, renewal_years, remind_years,
     claim_years); what is not named is cautious. `needs`: the kinds of agreement that an institution
-    must have in force before a query of this network may ask it (studies.agreements).
-    `pathways`: per kind of study the steps of the road that it leaves out (studies/pathway.py).
+    must have in force before a query of this network may ask it (studies.network.agreements).
+    `pathways`: per kind of study the steps of the road that it leaves out
+    (studies/hospitals/pathway.py).
     """
 
     __tablename__ = "network"
@@ -90,8 +91,8 @@ class Membership(Base):
 class WorkingGroup(Base):
     """A tumour working group of a network.
 
-    `tumours` are ICD-10 codes and ranges (studies.tumours); `expected` the disciplines that it
-    wants at its table (studies.words_network).
+    `tumours` are ICD-10 codes and ranges (studies.network.tumours); `expected` the disciplines that
+    it wants at its table (studies.network.words).
     """
 
     __tablename__ = "working_group"
@@ -148,10 +149,10 @@ class Study(Base):
     Under protection `delivery` says how: "sealed" for the holder of `result_key`, or "hub" with the
     agreement `benchmark`. `terms`: thresholds of the study itself, in force where stricter.
     `consent`: its retention class (consent.retention). `kind` chooses the road of its hospitals
-    (studies/pathway.py); `asks_data` says whether queries are part of it; `identifiers` are numbers
-    in public registers (studies/identifiers.py); `stages` says for how far a cancer it is, empty
-    for any (studies/stages.py); `state` is worked out (studies/study_state.py), and kept here for
-    questions only.
+    (studies/hospitals/pathway.py); `asks_data` says whether queries are part of it; `identifiers`
+    are numbers in public registers (studies/identifiers.py); `stages` says for how far a cancer it
+    is, empty for any (studies/register/stages.py); `state` is worked out (studies/study_state.py),
+    and kept here for questions only.
     """
 
     __tablename__ = "study"

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from studies.agreements import may_be_asked
 from studies.errors import StudiesError
 from studies.models import (
     Institution,
@@ -17,6 +16,7 @@ from studies.models import (
     Study,
     WorkingGroup,
 )
+from studies.network.agreements import may_be_asked
 from studies.periods import in_force
 
 

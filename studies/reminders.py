@@ -15,21 +15,27 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from studies.accrual import planned_on, plans_of, whole_plan
 from studies.actor import Actor
-from studies.amendments import LIVE
-from studies.documents import KINDS as DOCUMENT_KINDS
 from studies.errors import StudiesError
 from studies.events import announce
+from studies.hospitals.amendments import LIVE
+from studies.hospitals.departments import DEPARTMENTS
+from studies.hospitals.documents import KINDS as DOCUMENT_KINDS
+from studies.hospitals.models import (
+    SiteAnnex,
+    SiteMilestone,
+    SiteVersion,
+    StudyDocument,
+    StudyVersion,
+)
+from studies.hospitals.pathway import BY_CODE
+from studies.hospitals.versions import VERSION_KINDS, in_force
 from studies.models import Participation, Study
 from studies.models_inbox import ReminderDone
-from studies.models_network import Agreement
-from studies.models_participants import AccrualPlan, Participant
-from studies.models_sites import SiteAnnex, SiteMilestone, SiteVersion, StudyDocument, StudyVersion
-from studies.pathway import BY_CODE
+from studies.network.models import Agreement
+from studies.participants.models import AccrualPlan, Participant
+from studies.recruitment.accrual import planned_on, plans_of, whole_plan
 from studies.reminder_words import KINDS, Kind
-from studies.site_work import DEPARTMENTS
-from studies.versions import VERSION_KINDS, in_force
 
 ANSWER_DAYS: Final = 14
 CONFIRM_DAYS: Final = 90

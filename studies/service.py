@@ -4,7 +4,7 @@ Each takes a Session, may flush, never commits. A command says who (`actor`) and
 announces what it did (studies/events.py). Refusals are StudiesError with a stable code.
 """
 
-from studies.loading import load_network, shipped_codebook
+from studies.hospitals.moving import correct, decline, invite, move, take_over, take_over_step
 from studies.nodes import enrol_node, note_node
 from studies.phones import set_phone
 from studies.reading import (
@@ -18,7 +18,7 @@ from studies.reading import (
     open_sites,
 )
 from studies.releasing import choose_delivery, tighten_terms
-from studies.site_moving import correct, decline, invite, move, take_over, take_over_step
+from studies.seeds.loading import load_network, shipped_codebook
 from studies.taking_part import create_study, invite_institution, move_participation, move_study
 
 __all__ = [

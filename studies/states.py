@@ -12,8 +12,8 @@ STUDY_STEPS: Mapping[str, frozenset[str]] = {
     "closed": frozenset(),
 }
 
-# The thirteen states of a hospital's part, in the order of the road; studies/pathway.py says which
-# may follow which, and what each asks for.
+# The thirteen states of a hospital's part, in the order of the road; studies/hospitals/pathway.py
+# says which may follow which, and what each asks for.
 PARTICIPATION_STATES: tuple[str, ...] = (
     "invited",
     "declined",

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from studies.actor import SYSTEM, Actor
 from studies.events import announce
+from studies.hospitals.models import CommitteeDecision, StudyEvent, StudyFeasibility
 from studies.models import Study
-from studies.models_sites import CommitteeDecision, StudyEvent, StudyFeasibility
 from studies.states import PARTICIPATION_ENDED
 
 # Standing -> short form, and the word in English and Dutch.

@@ -1,4 +1,4 @@
-"""Commands: make a study, let it begin and end. Hospitals' steps are in studies/site_moving.py."""
+"""Commands: make a study, let it begin and end. Hospitals' steps: studies/hospitals/moving.py."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from studies.actor import Actor
 from studies.errors import StudiesError
 from studies.events import announce
+from studies.hospitals.moving import invite, move
 from studies.identifiers import check_identifiers
 from studies.models import Network, Participation, Study, WorkingGroup
-from studies.site_moving import invite, move
-from studies.stages import STAGES
+from studies.register.stages import STAGES
 from studies.states import STUDY_DESIGNS, STUDY_KINDS, STUDY_PHASES, STUDY_STEPS
 from studies.study_state import refresh, write_event
 
@@ -197,7 +197,7 @@ def invite_institution(
     at: datetime | None = None,
     reason: str | None = None,
 ) -> Participation:
-    """The same as studies.site_moving.invite."""
+    """The same as studies.hospitals.moving.invite."""
     return invite(
         session, study, institution, actor=actor, now=now, contact=contact, at=at, reason=reason
     )
@@ -213,5 +213,5 @@ def move_participation(
     note_code: str | None = None,
     at: datetime | None = None,
 ) -> Participation:
-    """The same as studies.site_moving.move, for callers that call the reason a note."""
+    """The same as studies.hospitals.moving.move, for callers that call the reason a note."""
     return move(session, part, to, actor=actor, now=now, at=at, reason=note_code)

@@ -127,7 +127,7 @@ def _check_by_site(session: Session, study: Study, sites: Sequence[str]) -> None
 
 def asked_sites(session: Session, query: Query) -> list[str]:
     """The hospitals that a question goes to: those open in its study, with the agreements that the
-    network needs in force (studies.agreements), or those of them it names.
+    network needs in force (studies.network.agreements), or those of them it names.
 
     Raises RunError NO_SITES, or QueryError for a name that does not take part.
     """

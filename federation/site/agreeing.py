@@ -1,7 +1,7 @@
 """Invented patients who agree: for a network on one machine that tries a question out.
 
 A letter is made for each and used at once, by whoever holds the site's own directory. A real
-patient's yes comes from a letter that only the patient has (federation/site/letters.py).
+patient's yes comes from a letter that only the patient has (federation/site/desk/letters.py).
 """
 
 import hmac
@@ -19,8 +19,8 @@ from consent.evidence import Act, Evidence
 from consent.proof import LETTER, Prove, Statement, StatementForm, letter_prover
 from consent.rule import SELF
 from consent.text_id import content_id
+from federation.site.choices.pseudonyms import HANDLE_BYTES, Handles, handle_text
 from federation.site.directory import DATABASE_FILE
-from federation.site.pseudonyms import HANDLE_BYTES, Handles, handle_text
 from federation.site.store import milliseconds, open_store, transaction
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

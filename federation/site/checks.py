@@ -17,9 +17,9 @@ from federation.query.errors import QueryError
 from federation.query.refusals import Refused
 from federation.query.terms import Terms
 from federation.site.agreement import check_agreed
+from federation.site.data.mapping import Mapped
 from federation.site.directory import SiteDirectory
 from federation.site.errors import SetupError
-from federation.site.mapping import Mapped
 from federation.site.settings import StudyHere
 from federation.site.step_message import StepMessage
 

@@ -51,8 +51,8 @@ def site() -> None:
 def init(**given: Any) -> None:
     """Make DIRECTORY with fresh keys, and print what the network office needs to know."""
     from federation.disclosure.policy import Policy
+    from federation.site.data.shipped import mapping_bytes
     from federation.site.directory import init_site
-    from federation.site.shipped import mapping_bytes
 
     source: dict[str, Any] = {"kind": given["kind"]}
     if given["data"] is not None:
@@ -113,10 +113,10 @@ def pin(directory: Path, peers: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def check(directory: Path, codebook: Path | None, as_json: bool) -> None:
     """Show how well the data in DIRECTORY fit the codebook. Stays on this machine."""
-    from federation.site.checking import reports as read_reports
-    from federation.site.choices_state import to_do
+    from federation.site.choices.state import to_do
+    from federation.site.data.checking import reports as read_reports
+    from federation.site.data.report import sentence
     from federation.site.directory import DATABASE_FILE
-    from federation.site.report import sentence
     from federation.site.tables import show_report
 
     try:
@@ -148,7 +148,7 @@ def run(directory: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the state as JSON.")
 def status(directory: Path, as_json: bool) -> None:
     """Show what DIRECTORY has answered, which consent it counts by, and whether its log holds."""
-    from federation.site.status import read_status
+    from federation.site.steward.status import read_status
     from federation.site.tables import show_status
 
     found = or_stop(lambda: read_status(directory, datetime.now(UTC)))

@@ -15,7 +15,7 @@ from federation.site.cli_words import FAILED, or_stop, print_json, stop, until_i
 from federation.site.errors import DataError, SetupError
 
 if TYPE_CHECKING:
-    from federation.site.desk import Desk
+    from federation.site.desk.doing import Desk
 
 _FOLDER = click.Path(path_type=Path)
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -30,8 +30,8 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print it as JSON."
 @contextmanager
 def at_desk(directory: Path, by: str) -> Iterator[Desk]:
     """The desk of a site; what goes wrong ends the command with a sentence."""
-    from federation.site.desk import opened
-    from federation.site.report import sentence
+    from federation.site.data.report import sentence
+    from federation.site.desk.doing import opened
 
     try:
         with opened(directory, by, datetime.now(UTC)) as desk:
@@ -57,7 +57,7 @@ def at_desk(directory: Path, by: str) -> Iterator[Desk]:
 @_ANY
 def invite(directory: Path, number: str | None, numbers: Path | None, **given: Any) -> None:
     """Make letters with a code for patients. The hub is told with the next consent list."""
-    from federation.site.inviting import Batch, read_numbers, run_batch
+    from federation.site.desk.inviting import Batch, read_numbers, run_batch
 
     with at_desk(directory, "site") as desk:
         if numbers is None:
@@ -102,7 +102,7 @@ def invite(directory: Path, number: str | None, numbers: Path | None, **given: A
 @_ANY
 def person(directory: Path, number: str, by: str, any_number: bool, **given: Any) -> None:
     """Show or say who may decide for a patient: age, representatives, death, no messages."""
-    from federation.site.persons import change_person, person_report
+    from federation.site.choices.persons import change_person, person_report
 
     changes = {key: value for key, value in given.items() if value not in (None, False)}
     now = datetime.now(UTC)
@@ -122,9 +122,9 @@ def person(directory: Path, number: str, by: str, any_number: bool, **given: Any
 @click.option("--again", is_flag=True, help="Those who have to say yes again for new data.")
 def due(directory: Path, months: int, again: bool) -> None:
     """List the patients who turn 12 or 16 soon, or have to be asked again, without a new letter."""
-    from federation.site.asking_again import to_ask_again
-    from federation.site.handles import numbers_of
-    from federation.site.parties import coming_of_age
+    from federation.site.choices.asking_again import to_ask_again
+    from federation.site.choices.handles import numbers_of
+    from federation.site.choices.parties import coming_of_age
     from federation.site.store import moment
 
     until = datetime.now(UTC) + timedelta(days=30 * months)
@@ -176,8 +176,8 @@ def paper() -> None:
 def paper_enter(directory: Path, number: str, by: str, any_number: bool, **given: Any) -> None:
     """Enter a form. A no works at once; a yes waits until a second person confirms it."""
     from consent.parties import SELF
-    from federation.site.paper import Form, scan_hash
-    from federation.site.parties import person
+    from federation.site.choices.parties import person
+    from federation.site.desk.paper import Form, scan_hash
 
     answers = {item: said for said in ("yes", "no", "later") for item in given[said]}
     if len(answers) < sum(len(given[said]) for said in ("yes", "no", "later")):
@@ -248,7 +248,7 @@ def paper_end(directory: Path, form: str, reason: str, by: str) -> None:
 @click.option("--all", "everything", is_flag=True, help="Also forms that do not wait.")
 def paper_list(directory: Path, everything: bool) -> None:
     """Show the forms that wait for a second person."""
-    from federation.site.paper import entered
+    from federation.site.desk.paper import entered
 
     with at_desk(directory, "site") as desk:
         found = [each for each in entered(desk.database) if everything or each.waits]
@@ -287,7 +287,7 @@ def outbox(directory: Path, as_json: bool) -> None:
 @_BY
 def desk(directory: Path, port: int, by: str) -> None:
     """Enter forms, check them and make letters in a browser on this machine, as one person."""
-    from federation.site.desk_server import DeskServer
+    from federation.site.desk.server import DeskServer
 
     server = or_stop(lambda: DeskServer(directory, by, port))
     click.echo(server.address)
@@ -310,8 +310,8 @@ def destroy() -> None:
 @click.option("--all", "everything", is_flag=True, help="Also orders that were answered.")
 def destroy_list(directory: Path, with_numbers: bool, everything: bool) -> None:
     """Show the orders that wait."""
-    from federation.site.destroying import orders
-    from federation.site.handles import numbers_of
+    from federation.site.choices.destroying import orders
+    from federation.site.choices.handles import numbers_of
 
     with at_desk(directory, "site") as desk:
         found = [each for each in orders(desk.database) if everything or each.open]

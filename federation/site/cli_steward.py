@@ -20,7 +20,7 @@ from federation.site.cli_words import (
 from federation.site.errors import DataError
 
 if TYPE_CHECKING:
-    from federation.site.overview import Overview
+    from federation.site.steward.overview import Overview
 
 _FOLDER = click.Path(path_type=Path)
 _DIRECTORY = click.argument("directory", type=_FOLDER)
@@ -53,8 +53,8 @@ def sent(
     as_json: bool,
 ) -> None:
     """Show in words everything that ever left this hospital, newest first."""
-    from federation.site.overview import Overview
-    from federation.site.sent_report import message_report, sent_lines, sent_report
+    from federation.site.steward.overview import Overview
+    from federation.site.steward.sent_report import message_report, sent_lines, sent_report
 
     overview = or_stop(lambda: Overview(directory, lang))
     if exact is not None:
@@ -71,8 +71,8 @@ def sent(
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: any free port.")
 def page(directory: Path, port: int) -> None:
     """Show what left, what waits, policy and state in a browser on this machine, read-only."""
-    from federation.site.overview import Overview
-    from federation.site.page import PageServer
+    from federation.site.steward.overview import Overview
+    from federation.site.steward.page import PageServer
 
     overview = or_stop(lambda: Overview(directory))
     server = or_stop(lambda: PageServer(overview, port))
@@ -93,8 +93,8 @@ def approve(
     directory: Path, query_sha256: str | None, by: str | None, lang: str, as_json: bool
 ) -> None:
     """List the queries that wait for this hospital's approval, or approve one by its hash."""
-    from federation.site.deciding import approve_query
-    from federation.site.overview import Overview
+    from federation.site.steward.deciding import approve_query
+    from federation.site.steward.overview import Overview
 
     overview = or_stop(lambda: Overview(directory, lang))
     if query_sha256 is None:
@@ -119,8 +119,8 @@ def approve(
 @_LANG
 def refuse(directory: Path, query_sha256: str, by: str, reason: str, lang: str) -> None:
     """Turn a query down by its hash, for good, unless `approve` follows."""
-    from federation.site.deciding import refuse_query
-    from federation.site.overview import Overview
+    from federation.site.steward.deciding import refuse_query
+    from federation.site.steward.overview import Overview
 
     now = datetime.now(UTC)
     known = or_stop(lambda: refuse_query(directory, query_sha256, by, reason, now))
@@ -137,7 +137,7 @@ def refuse(directory: Path, query_sha256: str, by: str, reason: str, lang: str) 
 @_REASON
 def pause(directory: Path, by: str, reason: str) -> None:
     """Stop all answers at once; consent lists are still taken."""
-    from federation.site.deciding import pause_site
+    from federation.site.steward.deciding import pause_site
 
     stop = or_stop(lambda: pause_site(directory, by, reason, datetime.now(UTC)))
     print_json({"paused": stop.to_dict()})
@@ -148,7 +148,7 @@ def pause(directory: Path, by: str, reason: str) -> None:
 @_BY
 def resume(directory: Path, by: str) -> None:
     """Let a paused site answer again."""
-    from federation.site.deciding import resume_site
+    from federation.site.steward.deciding import resume_site
 
     or_stop(lambda: resume_site(directory, by, datetime.now(UTC)))
     print_json({"paused": None})
@@ -161,8 +161,8 @@ def resume(directory: Path, by: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def erase(directory: Path, number: str | None, by: str, yes: bool) -> None:
     """Forget which bits of the ledger were a patient's, after the data were deleted."""
-    from federation.site.deciding import erase_patient
-    from federation.site.report import sentence
+    from federation.site.data.report import sentence
+    from federation.site.steward.deciding import erase_patient
 
     patient = number if number is not None else click.prompt("Patient number", err=True)
     if not yes:
@@ -180,8 +180,8 @@ def erase(directory: Path, number: str | None, by: str, yes: bool) -> None:
 @_JSON
 def policy(directory: Path, lang: str, as_json: bool) -> None:
     """Show the policy in words, and every key that somebody loosened with the days left."""
-    from federation.site.overview import Overview
-    from federation.site.policy_report import policy_lines, policy_report
+    from federation.site.steward.overview import Overview
+    from federation.site.steward.policy_report import policy_lines, policy_report
 
     overview, now = or_stop(lambda: Overview(directory, lang)), datetime.now(UTC)
     if as_json:
@@ -194,7 +194,7 @@ COMMANDS = (sent, page, approve, refuse, pause, resume, erase, policy)
 
 
 def _waiting_lines(overview: Overview) -> Iterator[str]:
-    from federation.site.sent_report import question_lines, when
+    from federation.site.steward.sent_report import question_lines, when
 
     nothing = {"nl": "Er wacht geen vraag op goedkeuring.", "en": "No query waits for approval."}
     waiting = overview.waiting()
@@ -211,7 +211,7 @@ def _waiting_lines(overview: Overview) -> Iterator[str]:
 
 def _say_question(overview: Overview, query_sha256: str) -> None:
     """On stderr, what was decided about."""
-    from federation.site.sent_report import question_lines
+    from federation.site.steward.sent_report import question_lines
 
     question = overview.question("", query_sha256)
     for line in (question.title, *question_lines(question, overview.lang)):

@@ -17,8 +17,8 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--allow-unencrypted", default="", help="The sentence that accepts it, in full.")
 def join(directory: Path, file: Path, allow_unencrypted: str) -> None:
     """Set DIRECTORY up for the vantage6 server of FILE, which the network office sent."""
-    from federation.site.vantage6_settings import join as joined
-    from federation.site.vantage6_settings import read_given_file, read_node_settings
+    from federation.site.vantage6.settings import join as joined
+    from federation.site.vantage6.settings import read_given_file, read_node_settings
 
     given = or_stop(lambda: read_given_file(file))
     public = or_stop(lambda: joined(directory, given, allow_unencrypted=allow_unencrypted))
@@ -45,7 +45,7 @@ def join(directory: Path, file: Path, allow_unencrypted: str) -> None:
 @click.option("--once", is_flag=True, help="Answer what waits now, then end.")
 def connect(directory: Path, once: bool) -> None:
     """Answer the hub's messages through the vantage6 server, until SIGTERM; prints codes."""
-    from federation.site.vantage6_connect import main
+    from federation.site.vantage6.connect import main
 
     sys.exit(main([str(directory), *(["--once"] if once else [])]))
 
@@ -59,7 +59,7 @@ def connect(directory: Path, once: bool) -> None:
 def doctor(directory: Path, as_json: bool, node_config: Path | None) -> None:
     """Look at everything between DIRECTORY and the vantage6 server, and say what to change."""
     from federation.site.silence import be_silent
-    from federation.site.vantage6_doctor import BAD, GOOD, WARN, look
+    from federation.site.vantage6.doctor import BAD, GOOD, WARN, look
 
     be_silent()
     findings = list(or_stop(lambda: list(look(directory, node_config))))
@@ -82,7 +82,7 @@ def doctor(directory: Path, as_json: bool, node_config: Path | None) -> None:
 def link(directory: Path, host: str, port: int) -> None:
     """Serve DIRECTORY to the algorithm containers of a stock vantage6 node, until SIGTERM."""
     from federation.site.silence import be_silent
-    from federation.site.vantage6_link import Link, run
+    from federation.site.vantage6.link import Link, run
 
     be_silent()
 

@@ -24,11 +24,11 @@ from federation.protocol.keys import BoxKey, PublicIdentity, SigningKey, read_se
 from federation.query.canonical import canonical_json
 from federation.query.codebook import Codebook, load_codebook
 from federation.query.errors import QueryError
-from federation.site.convert import check_fit
+from federation.site.choices.pseudonyms import HandleMaker
+from federation.site.data.convert import check_fit
+from federation.site.data.mapping import Mapped, read_mapping
 from federation.site.errors import DataError, SetupError
 from federation.site.files import read_small
-from federation.site.mapping import Mapped, read_mapping
-from federation.site.pseudonyms import HandleMaker
 from federation.site.settings import (
     SITE_FILE,
     SiteSettings,

@@ -11,8 +11,8 @@ from datetime import datetime
 from federation.site import audit
 from federation.site.checks import Question
 from federation.site.journal import Journal
-from federation.site.sent import REFUSAL, Register, kind_of
 from federation.site.step_message import StepMessage
+from federation.site.steward.sent import REFUSAL, Register, kind_of
 
 
 class Leaving:

@@ -31,25 +31,25 @@ from federation.query.refusals import Refused
 from federation.site.alone import OwnReleases
 from federation.site.answering import Answering, Prepared
 from federation.site.checks import Question, Questions, check_approval
-from federation.site.consenting import Consenting
-from federation.site.data import DataStore
+from federation.site.choices.consenting import Consenting
+from federation.site.choices.uses import Uses
+from federation.site.data.columns import DataStore
 from federation.site.directory import SiteDirectory
 from federation.site.errors import DataError
 from federation.site.faults import point
-from federation.site.history import ANSWER_FREE, Decision, History
+from federation.site.history.history import ANSWER_FREE, Decision, History
+from federation.site.history.ledger import SiteLedger
+from federation.site.history.marking import Marking
+from federation.site.history.recognising import Recognising
+from federation.site.history.slots import Slots
+from federation.site.history.withholding import Withholding
 from federation.site.journal import Journal, RunState
 from federation.site.leaving import Leaving
-from federation.site.ledger import SiteLedger
-from federation.site.marking import Marking
-from federation.site.recognising import Recognising
 from federation.site.replaying import agreed, next_step
 from federation.site.replies import Replies
 from federation.site.selection import Counted, count_sets, select
-from federation.site.slots import Slots
 from federation.site.step_message import StepMessage, read_step
 from federation.site.store import transaction
-from federation.site.uses import Uses
-from federation.site.withholding import Withholding
 
 # Refusals that are an answer in themselves: asked again, the same bytes. The others may pass
 # (a newer snapshot, an approval, repaired data) or are about a message we do not trust.

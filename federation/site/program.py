@@ -19,19 +19,19 @@ from federation.protocol.encoding import unb64
 from federation.protocol.errors import ProtocolError
 from federation.protocol.messages import TYP_SNAPSHOT
 from federation.site import audit
-from federation.site.consenting import Consenting
-from federation.site.coverage import Telling
-from federation.site.destroying import Orders
+from federation.site.choices.consenting import Consenting
+from federation.site.choices.destroying import Orders
+from federation.site.choices.log_watch import ALONE, head_seen, head_told
+from federation.site.choices.outbox import Outbox
+from federation.site.data.coverage import Telling
 from federation.site.directory import SiteDirectory
 from federation.site.errors import SetupError
 from federation.site.faults import point
 from federation.site.frames import read_frame, write_frame
-from federation.site.log_watch import ALONE, head_seen, head_told
-from federation.site.outbox import Outbox
 from federation.site.pipeline import Outgoing, Pipeline
-from federation.site.policy_log import note_policy
 from federation.site.replies import Replies
-from federation.site.sent import Register
+from federation.site.steward.policy_log import note_policy
+from federation.site.steward.sent import Register
 from federation.site.store import open_store, transaction
 
 LOCK_FILE = "site.lock"

@@ -17,9 +17,9 @@ from federation.methods.base import Column, Rows
 from federation.methods.cohorts import cohort_mask
 from federation.query.refusals import Refused
 from federation.site.checks import Question
-from federation.site.consenting import Consenting
-from federation.site.data import DataStore, Table
-from federation.site.slots import Slots
+from federation.site.choices.consenting import Consenting
+from federation.site.data.columns import DataStore, Table
+from federation.site.history.slots import Slots
 
 Places = NDArray[np.int64]
 

@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from federation.site.dated import dated_sentences
-from federation.site.drift import FILLED, FIRST_DAYS, MEAN, NO_EVENTS
+from federation.site.data.dated import dated_sentences
+from federation.site.data.drift import FILLED, FIRST_DAYS, MEAN, NO_EVENTS
+from federation.site.data.report import DataReport
 from federation.site.errors import one_line
-from federation.site.report import DataReport
 
 _MOST_VALUES = 5
 _MOST_YEARS = 6

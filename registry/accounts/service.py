@@ -24,8 +24,8 @@ from registry.accounts.models import (
 )
 from studies.actor import Actor
 from studies.events import announce
-from studies.groups import find_group
 from studies.models import Institution, Study
+from studies.network.groups import find_group
 
 TOKEN_SCOPES = frozenset({"read", "write"})
 TOKEN_MAX = timedelta(days=366)

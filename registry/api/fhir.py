@@ -37,7 +37,7 @@ from registry.hub_keys import signers
 from registry.transaction import current_session
 from studies.actor import Actor
 from studies.events import announce
-from studies.fhir_research import Version
+from studies.exchange.fhir_research import Version
 
 blueprint = Part("api-fhir", __name__, description="One patient's choices as FHIR R4 or R5")
 READERS = ("patient", "steward")

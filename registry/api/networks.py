@@ -18,9 +18,10 @@ from registry.api.part import Part
 from registry.api.participation import COORDINATORS, of_study
 from registry.api.schemas import SLUG
 from registry.transaction import current_session
-from studies import fhir_research, groups
-from studies.directory import NetworkView, network_at
+from studies.exchange import fhir_research
 from studies.models import Network, WorkingGroup
+from studies.network import groups
+from studies.network.directory import NetworkView, network_at
 from studies.reading import list_groups, list_networks
 
 blueprint = Part("api-networks", __name__, description="Networks, their members and groups")

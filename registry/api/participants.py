@@ -19,8 +19,9 @@ from registry.api.paging import Page, page
 from registry.api.part import Part
 from registry.api.participation import COORDINATORS
 from registry.transaction import current_session
-from studies import milestones, participants
-from studies.models_participants import Participant
+from studies.participants import entering as participants
+from studies.participants import milestones
+from studies.participants.models import Participant
 from studies.reading import get_study
 
 blueprint = Part("api-participants", __name__, description="Participants by study number")

@@ -15,9 +15,9 @@ from registry.api.paging import Page, page
 from registry.api.part import Part
 from registry.transaction import current_session
 from studies import service
+from studies.hospitals.card import SiteCard, site_card
 from studies.models import Participation, Study
 from studies.reading import get_participation, get_study
-from studies.site_card import SiteCard, site_card
 
 blueprint = Part("api-participation", __name__, description="Hospitals in studies")
 COORDINATORS = frozenset({"coordinator"})

@@ -15,8 +15,8 @@ from registry.api.etags import etagged
 from registry.api.part import Part
 from registry.api.participation import COORDINATORS, of_study
 from registry.transaction import current_session
-from studies import accrual, consort, screening, start_up
-from studies.screening import Month
+from studies.recruitment import accrual, consort, screening, start_up
+from studies.recruitment.screening import Month
 
 blueprint = Part("api-recruitment", __name__, description="Recruitment of studies")
 MONTH = schemas_studies.ScreeningMonth()

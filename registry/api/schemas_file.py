@@ -9,9 +9,9 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 
 from registry.api.schemas import SLUG
 from registry.api.schemas_studies import CODE
-from studies.committee import BODIES, OUTCOMES
-from studies.documents import KINDS
-from studies.versions import VERSION_KINDS
+from studies.hospitals.committee import BODIES, OUTCOMES
+from studies.hospitals.documents import KINDS
+from studies.hospitals.versions import VERSION_KINDS
 
 VERSION = validate.Regexp(r"^[0-9A-Za-z][0-9A-Za-z._-]{0,19}$")
 ID = validate.Length(36, 36)

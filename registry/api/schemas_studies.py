@@ -5,8 +5,8 @@ from __future__ import annotations
 from marshmallow import Schema, fields, validate
 
 from registry.api.schemas import SLUG
-from studies.participant_states import LEAVINGS, MILESTONES, STATES
-from studies.pathway import BY_CODE
+from studies.hospitals.pathway import BY_CODE
+from studies.participants.states import LEAVINGS, MILESTONES, STATES
 
 CODE = validate.Length(1, 40)
 MONTH = validate.Regexp(r"^\d{4}-(0[1-9]|1[0-2])$")

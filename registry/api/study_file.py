@@ -16,11 +16,12 @@ from registry.api import conditions, once, schemas_file, schemas_studies
 from registry.api.part import Part
 from registry.api.participation import card_of
 from registry.transaction import current_session
-from studies import committee, documents, site_work, versions
 from studies.errors import StudiesError
+from studies.hospitals import committee, documents, versions
+from studies.hospitals import work as site_work
+from studies.hospitals.facts import documents_of_study
 from studies.models import Participation
 from studies.reading import get_participation, get_study
-from studies.site_facts import documents_of_study
 from studies.study_state import standing_of
 
 blueprint = Part("api-study-file", __name__, description="Files of studies, work at hospitals")

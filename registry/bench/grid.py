@@ -34,9 +34,9 @@ from registry.transaction import unit_of_work
 from studies.actor import SYSTEM
 from studies.base import new_id
 from studies.events import announce
-from studies.loading import shipped_codebook
+from studies.hospitals.models import SitePlan
 from studies.models import Institution, Membership, Network, Participation, Study, WorkingGroup
-from studies.models_sites import SitePlan
+from studies.seeds.loading import shipped_codebook
 from studies.states import PARTICIPATION_STATES, STUDY_KINDS
 
 #: What the design promises: a page of the grid in less than this, in seconds.

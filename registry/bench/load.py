@@ -42,7 +42,7 @@ from federation.engines.embedded import EmbeddedEngine
 from federation.protocol.keys import SigningKey
 from federation.protocol.messages import TYP_SNAPSHOT, verify
 from federation.runs.site_messages import take_messages
-from federation.site.desk import opened
+from federation.site.desk.doing import opened
 from migrations.run import upgrade
 from registry import worker
 from registry.app import create_app

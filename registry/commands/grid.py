@@ -10,16 +10,16 @@ from sqlalchemy import select
 
 from registry.commands.opening import now, open_hub_database, operator
 from registry.transaction import reading, unit_of_work
-from studies import grid as grids
-from studies import importing
 from studies.errors import StudiesError
-from studies.exporting import Sheet, to_csv
-from studies.grid_wish import Wish
+from studies.exchange import importing
+from studies.exchange.exporting import Sheet, to_csv
+from studies.exchange.reading_csv import FileError, read_file
+from studies.hospitals.pathway import BY_CODE
+from studies.hospitals.steps import taken
 from studies.models import Participation
-from studies.pathway import BY_CODE
 from studies.reading import get_study
-from studies.reading_csv import FileError, read_file
-from studies.site_steps import taken
+from studies.register import grid as grids
+from studies.register.grid_wish import Wish
 from studies.states import PARTICIPATION_STATES
 
 _MOST = 1_000

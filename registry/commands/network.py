@@ -21,9 +21,9 @@ from registry.commands.opening import now, open_hub_database, operator
 from registry.transaction import reading, unit_of_work
 from studies import service as studies
 from studies.errors import StudiesError
+from studies.hospitals.pathway import pathway
+from studies.hospitals.road_settings import leave_out
 from studies.models import Network
-from studies.pathway import pathway
-from studies.road_settings import leave_out
 from studies.seeds.oncozon_whole import ONCOZON_WHOLE
 from studies.seeds.shape import NetworkSeed
 from studies.seeds.west import WEST

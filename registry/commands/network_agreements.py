@@ -9,11 +9,12 @@ from sqlalchemy import select
 
 from registry.commands.opening import now, open_hub_database, operator
 from registry.transaction import reading, unit_of_work
-from studies import agreements, networks
 from studies.errors import StudiesError
 from studies.models import Institution, Membership, Network
+from studies.network import agreements
+from studies.network import joining as networks
+from studies.network.words import AGREEMENT_KINDS
 from studies.periods import in_force
-from studies.words_network import AGREEMENT_KINDS
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 

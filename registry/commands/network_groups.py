@@ -10,15 +10,15 @@ from sqlalchemy.orm import Session
 
 from registry.commands import network_office as office_desk
 from registry.commands.network_office import Told, Words, moment, written
-from studies import groups
 from studies.actor import Actor
 from studies.errors import StudiesError
-from studies.expertise import declare_expertise, end_expertise
 from studies.models import WorkingGroup, WorkingGroupMember
-from studies.models_network import Expertise
+from studies.network import groups
+from studies.network.expertise import declare_expertise, end_expertise
+from studies.network.models import Expertise
+from studies.network.tumours import read_tumour
+from studies.network.words import DISCIPLINES, SEAT_ROLES, TREATMENTS
 from studies.periods import in_force
-from studies.tumours import read_tumour
-from studies.words_network import DISCIPLINES, SEAT_ROLES, TREATMENTS
 
 
 @click.command()

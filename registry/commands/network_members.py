@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 
 from registry.commands import network_office as office_desk
 from registry.commands.network_office import Told, Words, moment, written
-from studies import networks
 from studies.actor import Actor
 from studies.errors import StudiesError
 from studies.models import Institution, Membership, Network
-from studies.models_network import Office, Subnetwork, SubnetworkMember
+from studies.network import joining as networks
+from studies.network.models import Office, Subnetwork, SubnetworkMember
+from studies.network.words import OFFICES, SUBNETWORK_ROLES
 from studies.periods import in_force
-from studies.words_network import OFFICES, SUBNETWORK_ROLES
 
 
 @click.command()

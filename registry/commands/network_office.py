@@ -16,8 +16,8 @@ from registry.commands.opening import now, open_hub_database, operator
 from registry.transaction import unit_of_work
 from studies.actor import Actor
 from studies.errors import StudiesError
-from studies.groups import add_professional
-from studies.models_network import Professional
+from studies.network.groups import add_professional
+from studies.network.models import Professional
 
 #: What the columns for names and sources hold.
 _LONGEST = 200

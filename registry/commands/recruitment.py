@@ -17,14 +17,14 @@ from sqlalchemy.orm import Session
 
 from registry.commands.opening import now, open_hub_database, operator
 from registry.transaction import reading, unit_of_work
-from studies import accrual, consort, screening, start_up
 from studies.errors import StudiesError
-from studies.fhir_research import R4, R5, bundle
-from studies.forecast import Forecast
+from studies.exchange.fhir_research import R4, R5, bundle
 from studies.models import Study
-from studies.participant_numbers import set_arms, settle_prefix
-from studies.participants import list_participants
+from studies.participants.entering import list_participants
+from studies.participants.numbers import set_arms, settle_prefix
 from studies.reading import get_study
+from studies.recruitment import accrual, consort, screening, start_up
+from studies.recruitment.forecast import Forecast
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

@@ -18,7 +18,7 @@ from federation.protocol.keys import SigningKey
 from federation.query.codebook import Codebook
 from federation.runs.site_messages import take_messages
 from federation.site.agreeing import letters_for, prover
-from federation.site.desk import opened
+from federation.site.desk.doing import opened
 from federation.site.directory import SiteDirectory, init_site, pin_peers
 from registry.accounts import secrets as account_secrets
 from registry.accounts import service as accounts
@@ -28,8 +28,8 @@ from registry.demo.patients import Patient, divide, load_patients, local_number
 from registry.transaction import unit_of_work
 from studies import service as studies
 from studies.actor import SYSTEM
-from studies.loading import shipped_codebook
 from studies.models import SiteNode
+from studies.seeds.loading import shipped_codebook
 from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
 from studies.seeds.oncozon_whole import ONCOZON_WHOLE
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from registry.translate import translate as _
-from studies.importing import read_day
+from studies.exchange.importing import read_day
 
 
 @dataclass

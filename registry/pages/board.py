@@ -14,20 +14,20 @@ from registry.access import reach, rule
 from registry.pages.network_words import named, state_tag, state_word
 from registry.transaction import current_session
 from registry.translate import translate as _
-from studies.agreements import (
+from studies.errors import StudiesError
+from studies.hospitals.documents import FOR_THE_BOARD, get_document
+from studies.hospitals.signing import sign, waiting_for
+from studies.models import Institution, Membership, Network, Participation, Study
+from studies.network.agreements import (
     agreements_of,
     missing,
     sign_agreement,
     signature_of,
     withdraw_signature,
 )
-from studies.documents import FOR_THE_BOARD, get_document
-from studies.errors import StudiesError
-from studies.models import Institution, Membership, Network, Participation, Study
-from studies.models_network import Agreement
+from studies.network.models import Agreement
+from studies.network.words import AGREEMENT_KINDS
 from studies.periods import holds, in_force
-from studies.signing import sign, waiting_for
-from studies.words_network import AGREEMENT_KINDS
 
 blueprint = Blueprint("board", __name__, url_prefix="/board")
 

@@ -15,8 +15,8 @@ from registry.pages.states import run_state
 from registry.pictures.state_marks import phase
 from registry.transaction import current_session
 from registry.translate import language
+from studies.hospitals.facts import road_of_study
 from studies.models import Study
-from studies.site_facts import road_of_study
 from studies.states import NOTE_CODES
 from studies.study_state import STANDINGS, standing_of
 

@@ -31,14 +31,14 @@ from registry.pictures.start_up import Road, StartUpWords, Stretch, start_up
 from registry.transaction import current_session
 from registry.translate import LOCALES, day, language, number, percent, translate_count
 from registry.translate import translate as _
-from studies import accrual as recruiting
-from studies.accrual import Accrual
-from studies.consort import ARM_FAULTS
-from studies.consort import flow as flow_of
 from studies.errors import StudiesError
-from studies.pathway import BY_CODE
-from studies.start_up import StartUp
-from studies.start_up import delays as delays_of
+from studies.hospitals.pathway import BY_CODE
+from studies.recruitment import accrual as recruiting
+from studies.recruitment.accrual import Accrual
+from studies.recruitment.consort import ARM_FAULTS
+from studies.recruitment.consort import flow as flow_of
+from studies.recruitment.start_up import StartUp
+from studies.recruitment.start_up import delays as delays_of
 
 blueprint = Blueprint("coordinator_accrual", __name__, url_prefix="/c/study/<slug>")
 Answer = Response | str | tuple[str, int]

@@ -18,12 +18,14 @@ from registry.forms.dates import Days
 from registry.pages.shell import whole
 from registry.translate import ZONE, language
 from registry.translate import translate as _
-from studies import documents, site_moving, site_work, versions
-from studies.documents import KINDS, MAX_BYTES
-from studies.importing import moment_of
+from studies.exchange.importing import moment_of
+from studies.hospitals import documents, versions
+from studies.hospitals import moving as site_moving
+from studies.hospitals import work as site_work
+from studies.hospitals.departments import DEPARTMENTS
+from studies.hospitals.documents import KINDS, MAX_BYTES
+from studies.hospitals.pathway import BY_CODE, MILESTONES
 from studies.models import Participation
-from studies.pathway import BY_CODE, MILESTONES
-from studies.site_work import DEPARTMENTS
 from studies.states import NOTE_CODES
 
 

@@ -13,9 +13,9 @@ from registry.pages.shell import whole
 from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
-from studies.consort import ARM_FAULTS, ArmCounts, record_arm
 from studies.errors import StudiesError
-from studies.screening import CountsDiffer
+from studies.recruitment.consort import ARM_FAULTS, ArmCounts, record_arm
+from studies.recruitment.screening import CountsDiffer
 
 blueprint = Blueprint("coordinator_arms", __name__, url_prefix="/c/study/<slug>/consort")
 Answer = Response | tuple[str, int]

@@ -21,16 +21,16 @@ from registry.text_roles import names_of
 from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
-from studies.committee import BODIES, OUTCOMES
-from studies.documents import KINDS, MAX_BYTES, get_document
 from studies.errors import StudiesError
-from studies.guards import GUARDS
-from studies.pathway import MILESTONES
+from studies.hospitals.card import SiteCard, site_card
+from studies.hospitals.committee import BODIES, OUTCOMES
+from studies.hospitals.departments import DEPARTMENTS
+from studies.hospitals.documents import KINDS, MAX_BYTES, get_document
+from studies.hospitals.guards import GUARDS
+from studies.hospitals.pathway import MILESTONES
+from studies.hospitals.versions import VERSION_KINDS
 from studies.reading import get_participation
-from studies.site_card import SiteCard, site_card
-from studies.site_work import DEPARTMENTS
 from studies.states import NOTE_CODES
-from studies.versions import VERSION_KINDS
 
 blueprint = Blueprint("coordinator_card", __name__, url_prefix="/c/study/<slug>/hospitals/<site>")
 Answer = BaseResponse | str | tuple[str, int]

@@ -19,10 +19,10 @@ from registry.pages.coordinator_acts import ACTS, texts
 from registry.pages.coordinator_words import marks, state_name
 from registry.translate import day, language
 from registry.translate import translate as _
-from studies.importing import read_day
-from studies.pathway import BY_CODE, MILESTONES
-from studies.site_card import SiteCard
-from studies.site_work import DEPARTMENTS
+from studies.exchange.importing import read_day
+from studies.hospitals.card import SiteCard
+from studies.hospitals.pathway import BY_CODE, MILESTONES
+from studies.hospitals.work import DEPARTMENTS
 from studies.states import NOTE_CODES
 
 MOST_LINES = 50

@@ -24,16 +24,16 @@ from registry.pages.coordinator_words import owner_name, state_name
 from registry.transaction import current_session
 from registry.translate import ZONE, language
 from registry.translate import translate as _
-from studies import accrual as recruiting
-from studies import grid as grids
-from studies import screening
-from studies.exporting import CSV_TYPE, XLSX_TYPE, Sheet, Value, to_csv, to_xlsx
-from studies.fhir_research import R4, R5, bundle
+from studies.exchange.exporting import CSV_TYPE, XLSX_TYPE, Sheet, Value, to_csv, to_xlsx
+from studies.exchange.fhir_research import R4, R5, bundle
+from studies.hospitals.facts import road_of_study
+from studies.hospitals.pathway import BY_CODE
+from studies.hospitals.steps import taken
 from studies.models import Participation, Study
-from studies.pathway import BY_CODE
-from studies.screening import REASONS
-from studies.site_facts import road_of_study
-from studies.site_steps import taken
+from studies.recruitment import accrual as recruiting
+from studies.recruitment import screening
+from studies.recruitment.screening import REASONS
+from studies.register import grid as grids
 
 blueprint = Blueprint("coordinator_export", __name__, url_prefix="/c")
 #: More lines than this do not go into one file; filters make it smaller.

@@ -12,9 +12,9 @@ from registry.pages.figure import Figure, both
 from registry.pictures.consort import Arm, Box, ConsortWords, Stage, consort
 from registry.translate import language, number
 from registry.translate import translate as _
-from studies.consort import ArmFlow, Flow, arms_of
-from studies.models_participants import ArmCount
-from studies.screening import REASONS
+from studies.participants.models import ArmCount
+from studies.recruitment.consort import ArmFlow, Flow, arms_of
+from studies.recruitment.screening import REASONS
 
 _MOST_REASONS = 4
 

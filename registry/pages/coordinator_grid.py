@@ -27,10 +27,10 @@ from registry.pictures.state_marks import PHASES, phase
 from registry.transaction import current_session
 from registry.translate import language, number, translate_count
 from registry.translate import translate as _
-from studies import grid as grids
-from studies.grid import Grid
-from studies.grid_wish import Choices, Wish, choices
-from studies.pathway import BY_CODE
+from studies.hospitals.pathway import BY_CODE
+from studies.register import grid as grids
+from studies.register.grid import Grid
+from studies.register.grid_wish import Choices, Wish, choices
 from studies.states import PARTICIPATION_STATES
 
 blueprint = Blueprint("coordinator_grid", __name__, url_prefix="/c")

@@ -24,11 +24,11 @@ from registry.pages.shell import whole
 from registry.transaction import current_session
 from registry.translate import number
 from registry.translate import translate as _
-from studies import importing
 from studies.errors import StudiesError
-from studies.importing import Plan, Problem
+from studies.exchange import importing
+from studies.exchange.importing import Plan, Problem
+from studies.exchange.reading_csv import MOST_ROWS, File, FileError, read_file
 from studies.models import Institution, Study
-from studies.reading_csv import MOST_ROWS, File, FileError, read_file
 
 blueprint = Blueprint("coordinator_import", __name__, url_prefix="/c/import")
 Answer = Response | str | tuple[str, int]

@@ -17,10 +17,10 @@ from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
 from studies.errors import StudiesError
-from studies.feasibility import propose
-from studies.loading import shipped_codebook
+from studies.hospitals.feasibility import propose
 from studies.models import Institution, Membership, Study, WorkingGroup
 from studies.periods import in_force
+from studies.seeds.loading import shipped_codebook
 from studies.states import STUDY_DESIGNS, STUDY_KINDS, STUDY_PHASES
 from studies.taking_part import create_study
 

@@ -23,10 +23,10 @@ from registry.pages.shell import whole
 from registry.transaction import current_session
 from registry.translate import ZONE, language, number
 from registry.translate import translate as _
-from studies import screening
 from studies.errors import StudiesError
 from studies.models import Study
-from studies.screening import FAULTS, REASONS, Counts, CountsDiffer, Month, Screening
+from studies.recruitment import screening
+from studies.recruitment.screening import FAULTS, REASONS, Counts, CountsDiffer, Month, Screening
 
 blueprint = Blueprint("coordinator_screening", __name__, url_prefix="/c/study/<slug>/screening")
 Answer = Response | str | tuple[str, int]

@@ -21,12 +21,12 @@ from registry.text_roles import names_of
 from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
-from studies import committee, documents, feasibility, versions
 from studies.errors import StudiesError
+from studies.hospitals import committee, documents, feasibility, versions
+from studies.hospitals.facts import documents_of_study
+from studies.hospitals.models import StudyDocument
 from studies.identifiers import REGISTERS, address, check_identifiers
 from studies.models import Study
-from studies.models_sites import StudyDocument
-from studies.site_facts import documents_of_study
 from studies.states import STUDY_DESIGNS, STUDY_KINDS, STUDY_PHASES
 from studies.study_state import STANDINGS, facts_of, standing_of
 from studies.taking_part import describe_study

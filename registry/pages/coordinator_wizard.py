@@ -18,9 +18,9 @@ from registry.transaction import current_session
 from registry.translate import ZONE
 from registry.translate import translate as _
 from studies.errors import StudiesError
+from studies.hospitals.moving import invite
 from studies.models import Institution, Participation, Study
 from studies.reading import list_institutions
-from studies.site_moving import invite
 
 blueprint = Blueprint("coordinator_wizard", __name__, url_prefix="/c/study/<slug>/invite")
 Answer = Response | str | tuple[str, int]

@@ -10,7 +10,7 @@ from babel.dates import format_date
 from registry.pictures.state_marks import phase, symbol
 from registry.translate import LOCALES, language
 from registry.translate import translate as _
-from studies.pathway import BY_CODE
+from studies.hospitals.pathway import BY_CODE
 from studies.states import PARTICIPATION_STATES, STUDY_KINDS
 
 

@@ -25,14 +25,14 @@ from registry.pages.states import run_state
 from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
-from studies import decisions
-from studies.directory import states_at
 from studies.errors import StudiesError
-from studies.groups import find_group, gaps, seats
 from studies.models import Institution, Study, WorkingGroup
-from studies.models_network import GroupMeeting
+from studies.network import decisions
+from studies.network.directory import states_at
+from studies.network.groups import find_group, gaps, seats
+from studies.network.models import GroupMeeting
+from studies.network.words import DISCIPLINES, SEAT_ROLES
 from studies.reading import list_institutions
-from studies.words_network import DISCIPLINES, SEAT_ROLES
 
 blueprint = Blueprint("group", __name__)
 MAX_LINKS = 10

@@ -19,23 +19,23 @@ from registry.pages.network_words import (
 )
 from registry.transaction import current_session
 from registry.translate import translate as _
-from studies.agreements import agreements_of, missing, signature_of
-from studies.directory import states_at
-from studies.expertise import expertise_map
-from studies.groups import seats
+from studies.hospitals.pathway import BY_CODE
 from studies.models import Institution, Membership, Network, Study
-from studies.models_network import Office, Subnetwork, SubnetworkMember
-from studies.pathway import BY_CODE
-from studies.periods import holding, holds
-from studies.reading import list_groups
-from studies.states import PARTICIPATION_ENDED
-from studies.words_network import (
+from studies.network.agreements import agreements_of, missing, signature_of
+from studies.network.directory import states_at
+from studies.network.expertise import expertise_map
+from studies.network.groups import seats
+from studies.network.models import Office, Subnetwork, SubnetworkMember
+from studies.network.words import (
     AGREEMENT_KINDS,
     DISCIPLINES,
     SEAT_ROLES,
     SUBNETWORK_ROLES,
     TREATMENTS,
 )
+from studies.periods import holding, holds
+from studies.reading import list_groups
+from studies.states import PARTICIPATION_ENDED
 
 blueprint = Blueprint("hospital", __name__)
 _OPEN = frozenset({"open", "on_hold"})

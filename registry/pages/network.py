@@ -20,16 +20,16 @@ from registry.pictures.network_map import Spot, network_map
 from registry.transaction import current_session
 from registry.translate import ZONE, language, translate_count
 from registry.translate import translate as _
-from studies.directory import Member, NetworkView, network_at
 from studies.errors import StudiesError
-from studies.expertise import expertise_map
-from studies.groups import chair, gaps, seats
 from studies.models import Network, Study
-from studies.models_network import Office
-from studies.nearest import where_is
+from studies.network.directory import Member, NetworkView, network_at
+from studies.network.expertise import expertise_map
+from studies.network.groups import chair, gaps, seats
+from studies.network.models import Office
+from studies.network.nearest import where_is
+from studies.network.words import AGREEMENT_KINDS, DISCIPLINES, OFFICES, TREATMENTS
 from studies.periods import holds
 from studies.reading import list_groups, list_networks
-from studies.words_network import AGREEMENT_KINDS, DISCIPLINES, OFFICES, TREATMENTS
 
 blueprint = Blueprint("network", __name__)
 

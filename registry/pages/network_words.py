@@ -11,10 +11,10 @@ from registry.access import may_see_group
 from registry.transaction import current_session
 from registry.translate import ZONE, language
 from registry.translate import translate as _
+from studies.hospitals.pathway import BY_CODE
 from studies.models import Institution, WorkingGroup
-from studies.pathway import BY_CODE
+from studies.network.words import Words, word
 from studies.states import INSTITUTION_KINDS
-from studies.words_network import Words, word
 
 #: Who may open the page of a group, when the role is held for it; coordinators of its studies too.
 OF_GROUP = ("chair", "group", "representative", "coordinator")
@@ -52,7 +52,7 @@ def chosen_day() -> Day:
 
 
 def named(words: Words, code: str) -> str:
-    """The name of a code of studies.words_network in the reader's language."""
+    """The name of a code of studies.network.words in the reader's language."""
     return word(words, code, language())
 
 

@@ -15,10 +15,11 @@ from registry.forms.dates import Days
 from registry.pages.coordinator_acts import today
 from registry.pages.shell import whole
 from registry.translate import translate as _
-from studies import handover, milestones, participants
-from studies.importing import moment_of
-from studies.models_participants import Participant
-from studies.participant_states import LEAVINGS, REASONS, STATES
+from studies.exchange.importing import moment_of
+from studies.participants import entering as participants
+from studies.participants import handover, milestones
+from studies.participants.models import Participant
+from studies.participants.states import LEAVINGS, REASONS, STATES
 
 Told = Mapping[str, str] | None
 Act = Callable[[Session, Participant, "Given"], Told]

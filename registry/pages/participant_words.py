@@ -8,9 +8,9 @@ from datetime import date, datetime
 
 from registry.translate import ZONE, language
 from registry.translate import translate as _
-from studies.models_participants import Participant, ParticipantEvent
-from studies.participant_history import dated
-from studies.participant_states import (
+from studies.participants.history import dated
+from studies.participants.models import Participant, ParticipantEvent
+from studies.participants.states import (
     LEAVINGS,
     MILESTONES,
     ONLY_BY_LEAVING,

@@ -35,16 +35,16 @@ from registry.text_roles import names_of
 from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
-from studies import participants
-from studies.consort import arms_of
 from studies.errors import StudiesError
-from studies.handover import TAKING
-from studies.importing import moment_of
+from studies.exchange.importing import moment_of
 from studies.models import Study
-from studies.models_participants import Participant, StudyEnrolment
-from studies.participant_history import fold
-from studies.participant_numbers import settle_prefix
-from studies.participant_states import ENTRY, LEAVINGS, STATES
+from studies.participants import entering as participants
+from studies.participants.handover import TAKING
+from studies.participants.history import fold
+from studies.participants.models import Participant, StudyEnrolment
+from studies.participants.numbers import settle_prefix
+from studies.participants.states import ENTRY, LEAVINGS, STATES
+from studies.recruitment.consort import arms_of
 
 blueprint = Blueprint("participants", __name__, url_prefix="/c/study/<slug>/participants")
 Answer = Response | str | tuple[str, int]

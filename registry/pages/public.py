@@ -24,7 +24,7 @@ from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
 from studies.models import Institution, Study
-from studies.results_library import list_results
+from studies.register.results import list_results
 
 blueprint = Blueprint("public", __name__, url_prefix="/studies")
 

@@ -12,11 +12,11 @@ from registry.pages.shell import whole
 from registry.transaction import current_session
 from registry.translate import language, number
 from registry.translate import translate as _
-from studies.finding import Found, Wish, find_studies
 from studies.models import Institution, Participation, WorkingGroup
-from studies.places import Place, find_place, place_names
-from studies.results_library import list_results
-from studies.stages import STAGES
+from studies.network.places import Place, find_place, place_names
+from studies.register.finding import Found, Wish, find_studies
+from studies.register.results import list_results
+from studies.register.stages import STAGES
 
 blueprint = Blueprint("public_studies", __name__)
 PER_PAGE = 20

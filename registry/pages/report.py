@@ -24,11 +24,11 @@ from registry.receipts import pdf
 from registry.transaction import current_session
 from registry.translate import language, number
 from registry.translate import translate as _
-from studies.exporting import CSV_TYPE, Sheet, Value, to_csv
+from studies.exchange.exporting import CSV_TYPE, Sheet, Value, to_csv
 from studies.models import Network, Study
 from studies.reading import list_networks
+from studies.register.yearly import YearLine, YearOfStudies, bounds, year_of_studies, years
 from studies.states import STUDY_KINDS
-from studies.yearly import YearLine, YearOfStudies, bounds, year_of_studies, years
 
 blueprint = Blueprint("report", __name__, url_prefix="/report")
 READERS = frozenset(

@@ -17,11 +17,11 @@ from registry.pages.coordinator_consent import study_of
 from registry.pages.shell import whole
 from registry.transaction import current_session
 from registry.translate import translate as _
-from studies import results_library as library
 from studies.errors import StudiesError
 from studies.models import Study
-from studies.models_library import StudyResult
-from studies.results_library import LONGEST, Outcome
+from studies.register import results as library
+from studies.register.models import StudyResult
+from studies.register.results import LONGEST, Outcome
 
 blueprint = Blueprint("study_results", __name__, url_prefix="/c/study/<slug>/results")
 Answer = Response | str | tuple[str, int]

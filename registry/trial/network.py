@@ -30,8 +30,8 @@ from federation.runs.direct import drive
 from federation.runs.driver import HUB, Outcome, RunPlan
 from federation.runs.lanes import driver_for
 from federation.site.agreeing import all_agree
+from federation.site.choices.handles import list_handles
 from federation.site.directory import SiteDirectory, init_site, pin_peers
-from federation.site.handles import list_handles
 from registry.trial.files import WrongUse
 
 NETWORK = "trial"

@@ -18,7 +18,7 @@ from types import TracebackType
 from federation.engines.interface import Engine
 from federation.engines.vantage6_client import Vantage6Client
 from federation.engines.vantage6_keys import Connection
-from federation.site.vantage6_settings import PRIVATE_KEY_FILE, join
+from federation.site.vantage6.settings import PRIVATE_KEY_FILE, join
 from migrations.run import upgrade
 from registry.database import SessionFactory, engine_of, open_database
 from registry.settings import Vantage6Settings

@@ -15,9 +15,11 @@ import signal
 import sys
 import threading
 
-from federation.site import vantage6_connect, vantage6_events, vantage6_node
 from federation.site.directory import SiteDirectory
 from federation.site.program import SiteProgram
+from federation.site.vantage6 import connect as vantage6_connect
+from federation.site.vantage6 import events as vantage6_events
+from federation.site.vantage6 import node as vantage6_node
 
 #: Named here because a node imports them only when it connects.
 PRELOADED = (SiteDirectory, SiteProgram, vantage6_events, vantage6_node)

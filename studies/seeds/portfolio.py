@@ -65,7 +65,8 @@ ROAD: Final = (
     "follow_up_done",
     "closed",
 )
-# What a road leaves out (studies/pathway.py), and the state that a hospital is in instead.
+# What a road leaves out (studies/hospitals/pathway.py), and the state that a hospital is in
+# instead.
 INSTEAD: Final[Mapping[str, Mapping[str, str]]] = {
     "wmo": {},
     "nwmo": {"vgo_signed": "local_review"},

@@ -1,4 +1,4 @@
-"""What a seed of a network holds: pure data, written by studies.loading.load_network."""
+"""What a seed of a network holds: pure data, written by studies.seeds.loading.load_network."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class InstitutionSeed:
 
 @dataclass(frozen=True)
 class PersonSeed:
-    """Someone in a working group; `discipline` and `role` are codes of studies.words_network.
+    """Someone in a working group; `discipline` and `role` are codes of studies.network.words.
 
     `invented`: made up for a demonstration. `since` and `until` are ISO dates; without them the
     seat lasts as long as the network.

@@ -10,7 +10,7 @@ from typing import Final
 @dataclass(frozen=True)
 class Theme:
     """One theme: `site` says which institutions can do it ("all", "radiotherapy", "wards"),
-    `stages` for how far a cancer it is (studies/stages.py; empty for any)."""
+    `stages` for how far a cancer it is (studies/register/stages.py; empty for any)."""
 
     slug: str
     kind: str

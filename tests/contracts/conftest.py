@@ -12,7 +12,7 @@ import pytest
 from data_sources import MAPPING, ROWS, SOURCES, Postgres
 from psycopg.conninfo import make_conninfo
 
-from federation.site.mapping import Mapped, read_mapping
+from federation.site.data.mapping import Mapped, read_mapping
 
 
 @pytest.fixture(scope="session")

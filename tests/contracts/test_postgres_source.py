@@ -7,11 +7,11 @@ import sys
 import pytest
 from data_sources import CODEBOOK, MAPPING, ROWS, table
 
-from federation.site.data import DataStore
+from federation.site.choices.pseudonyms import HandleMaker
+from federation.site.data.columns import DataStore
+from federation.site.data.mapping import read_mapping
+from federation.site.data.sources import open_source
 from federation.site.errors import DataError
-from federation.site.mapping import read_mapping
-from federation.site.pseudonyms import HandleMaker
-from federation.site.sources import open_source
 
 
 def read(postgres, tmp_path, **more):
@@ -52,7 +52,7 @@ def test_an_address_that_does_not_serve_is_a_code_that_says_nothing(postgres, tm
 
 def test_a_statement_that_hangs_ends_in_a_code(postgres, tmp_path, monkeypatch):
     source = postgres.make(ROWS)
-    monkeypatch.setattr("federation.site.postgres_source.STATEMENT_SECONDS", 0.2)
+    monkeypatch.setattr("federation.site.data.postgres_source.STATEMENT_SECONDS", 0.2)
     source["query"] = "SELECT t.* FROM t, (SELECT pg_sleep(20)) AS s"
     del source["tables"]
 

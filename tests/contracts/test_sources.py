@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from data_sources import CODEBOOK, MAPPING, NAMES, ROWS, Csv, Parquet, Sqlite, table
 
-from federation.site import data
-from federation.site.data import DataStore
-from federation.site.duckdb_source import DuckdbSource
+from federation.site.choices.pseudonyms import HandleMaker
+from federation.site.data import columns as data
+from federation.site.data.columns import DataStore
+from federation.site.data.duckdb_source import DuckdbSource
+from federation.site.data.mapping import read_mapping
+from federation.site.data.sources import BLOCK_ROWS, open_source
 from federation.site.errors import DataError
-from federation.site.mapping import read_mapping
-from federation.site.pseudonyms import HandleMaker
-from federation.site.sources import BLOCK_ROWS, open_source
 
 
 def test_each_kind_gives_the_same_columns(mapped):
@@ -203,7 +203,7 @@ def test_more_rows_than_allowed_end_in_a_code(mapped):
 def test_a_reading_that_takes_too_long_ends_in_a_code(mapped, monkeypatch):
     found = mapped()
     ticks = iter(range(0, 10_000_000, 10_000))
-    monkeypatch.setattr("federation.site.sources.time.monotonic", lambda: next(ticks))
+    monkeypatch.setattr("federation.site.data.sources.time.monotonic", lambda: next(ticks))
 
     with pytest.raises(DataError) as caught:
         table(found)
@@ -223,7 +223,7 @@ def test_a_whole_number_in_a_column_of_floating_numbers_is_its_code(hospital, tm
 
 
 def test_a_locked_sqlite_file_is_a_code(tmp_path, monkeypatch):
-    monkeypatch.setattr("federation.site.sqlite_source.LOCK_SECONDS", 0.05)
+    monkeypatch.setattr("federation.site.data.sqlite_source.LOCK_SECONDS", 0.05)
     found = read_mapping(MAPPING, Sqlite(tmp_path).make(ROWS), tmp_path, "mapping.yaml")
     other = sqlite3.connect(Sqlite(tmp_path).file, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
@@ -261,7 +261,7 @@ def test_a_table_name_is_a_name_and_never_a_statement(mapped, name):
 def test_a_reader_process_that_hangs_is_ended(tmp_path, monkeypatch):
     found = read_mapping(MAPPING, Parquet(tmp_path).make(ROWS), tmp_path, "m")
     monkeypatch.setattr(
-        "federation.site.duckdb_source.READER", ["-c", "import time; time.sleep(60)"]
+        "federation.site.data.duckdb_source.READER", ["-c", "import time; time.sleep(60)"]
     )
     source = DuckdbSource(replace(found.source, seconds=0.2))
 
@@ -271,7 +271,7 @@ def test_a_reader_process_that_hangs_is_ended(tmp_path, monkeypatch):
 
 
 def test_a_line_without_end_is_not_one_line_in_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("federation.site.sources.LONGEST_LINE", 1000)
+    monkeypatch.setattr("federation.site.data.sources.LONGEST_LINE", 1000)
     found = read_mapping(MAPPING, Csv(tmp_path).make(ROWS), tmp_path, "m")
     with Csv(tmp_path).file.open("a") as file:
         file.write("x" * 100_000)

@@ -114,7 +114,7 @@ def test_the_algorithm_is_the_site_program_and_starts_by_itself() -> None:
     """The stock node runs an image without arguments, and makes its files as root."""
     assert of("algorithm", "COPY") == ["--from=site-build /opt/oncokring /opt/oncokring"]
     assert of("algorithm", "CMD") == [
-        '["python", "-P", "-m", "federation.site.vantage6_algorithm"]'
+        '["python", "-P", "-m", "federation.site.vantage6.algorithm"]'
     ]
     assert not [word for at, word, _ in instructions() if at == "algorithm" and word == "USER"]
 

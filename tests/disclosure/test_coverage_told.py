@@ -9,7 +9,7 @@ import pytest
 from hospitals import STUDY, Net, patients
 
 from federation.query.coverage import LEVELS, read_coverages
-from federation.site.sent import COVERAGE, Register, decoded
+from federation.site.steward.sent import COVERAGE, Register, decoded
 
 SITE = "h0"
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 from hospitals import STUDY, Net
 
 from consent.parties import FROM_12
-from federation.site.desk import opened
-from federation.site.paper import Form
+from federation.site.desk.doing import opened
+from federation.site.desk.paper import Form
 from federation.site.store import milliseconds
 
 SITE = "h0"

@@ -13,7 +13,7 @@ import pytest
 
 from federation.disclosure.auditor import Auditor
 from federation.site import audit
-from federation.site.ledger import SiteLedger
+from federation.site.history.ledger import SiteLedger
 
 ROOT = Path(__file__).parents[2]
 COX = {"kind": "cox", "time": "fu_days", "event": "death", "formula": "age + trt"}

@@ -9,9 +9,9 @@ from joserfc import jws
 from federation.protocol.encoding import canonical
 from federation.protocol.keys import SigningKey
 from federation.protocol.messages import TYP_REPLY, TYP_STEP, sign
-from federation.site.deciding import approve_query
-from federation.site.overview import Overview
-from federation.site.status import read_status
+from federation.site.steward.deciding import approve_query
+from federation.site.steward.overview import Overview
+from federation.site.steward.status import read_status
 
 COUNT = {"kind": "count", "by": ["stage"]}
 MEAN = {"kind": "describe", "variables": ["ca125"]}

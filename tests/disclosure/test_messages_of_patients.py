@@ -13,10 +13,10 @@ from federation.disclosure.policy import Policy
 from federation.protocol.keys import key_id
 from federation.protocol.messages import TYP_SITE_MESSAGE, verify
 from federation.protocol.transparency import open_witness
-from federation.site.desk import opened
-from federation.site.outbox import counts
-from federation.site.overview import Overview
-from federation.site.sent import COVERAGE, MESSAGES
+from federation.site.choices.outbox import counts
+from federation.site.desk.doing import opened
+from federation.site.steward.overview import Overview
+from federation.site.steward.sent import COVERAGE, MESSAGES
 
 SITE = "h0"
 COUNT = {"kind": "count"}
@@ -140,8 +140,8 @@ def test_a_refused_question_tells_no_use(build: Any) -> None:
 
 
 def test_orders_come_with_the_list(net: Net) -> None:
-    from federation.site.destroying import orders
-    from federation.site.pseudonyms import handle_text
+    from federation.site.choices.destroying import orders
+    from federation.site.choices.pseudonyms import handle_text
 
     handle = net.directories[SITE].handles.handle("1")
     order = {

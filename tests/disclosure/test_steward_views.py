@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from federation.site.deciding import refuse_query
 from federation.site.errors import SetupError
-from federation.site.overview import Overview
-from federation.site.page_views import PER_PAGE, Views
-from federation.site.sent import MAX_QUERY, Register
-from federation.site.status import read_status, state
+from federation.site.steward.deciding import refuse_query
+from federation.site.steward.overview import Overview
+from federation.site.steward.sent import MAX_QUERY, Register
+from federation.site.steward.status import read_status, state
+from federation.site.steward.views import PER_PAGE, Views
 from federation.site.stopping import STOP_FILE
 
 COUNT = {"kind": "count", "by": ["stage"]}

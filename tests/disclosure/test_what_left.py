@@ -14,12 +14,12 @@ from federation.disclosure.policy import Policy
 from federation.protocol.keys import BoxKey, key_id
 from federation.protocol.sealing import open_result
 from federation.site.cli import site as commands
-from federation.site.deciding import approve_query, pause_site, refuse_query, resume_site
-from federation.site.overview import Overview
-from federation.site.sent import Register
-from federation.site.sent_report import sent_lines, sent_report
-from federation.site.sent_words import flat
-from federation.site.status import read_status
+from federation.site.steward.deciding import approve_query, pause_site, refuse_query, resume_site
+from federation.site.steward.overview import Overview
+from federation.site.steward.sent import Register
+from federation.site.steward.sent_report import sent_lines, sent_report
+from federation.site.steward.sent_words import flat
+from federation.site.steward.status import read_status
 from federation.site.stopping import STOP_FILE
 
 COUNT = {"kind": "count", "by": ["stage"]}

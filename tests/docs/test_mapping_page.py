@@ -12,12 +12,12 @@ import yaml
 
 from federation.query.builtin import builtin_codebook
 from federation.query.codebook import Codebook, load_codebook
-from federation.site import expressions, mapping, mapping_forms, mapping_tables
-from federation.site.data import DataStore
-from federation.site.derived import derived_of
-from federation.site.pseudonyms import HandleMaker
-from federation.site.shipped import mapping_names
-from federation.site.source_options import _KEYS as SOURCE_KEYS
+from federation.site.choices.pseudonyms import HandleMaker
+from federation.site.data import expressions, mapping, mapping_forms, mapping_tables
+from federation.site.data.columns import DataStore
+from federation.site.data.derived import derived_of
+from federation.site.data.shipped import mapping_names
+from federation.site.data.source_options import _KEYS as SOURCE_KEYS
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from studies import consort, fhir_words, screening
-from studies.participant_states import ENTRY, LEAVINGS, MILESTONES, REASONS, STATES, State
+from studies.exchange import fhir_words
+from studies.participants.states import ENTRY, LEAVINGS, MILESTONES, REASONS, STATES, State
+from studies.recruitment import consort, screening
 from studies.states import PARTICIPATION_STATES
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "participants.md"

@@ -13,7 +13,7 @@ from pathlib import Path
 from federation.query.builtin import builtin_codebook
 from federation.query.coverage import LEVELS, Coverage
 from federation.query.rules import Rule, shipped_rules
-from federation.site.report import DataReport, UnitReport, VariableReport
+from federation.site.data.report import DataReport, UnitReport, VariableReport
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 PAGE = REFERENCE / "plausibility-rules.md"

@@ -10,12 +10,12 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from studies.committee import BODIES, OUTCOMES
-from studies.documents import KINDS, MAX_BYTES
-from studies.guards import GUARDS
+from studies.hospitals.committee import BODIES, OUTCOMES
+from studies.hospitals.departments import DEPARTMENTS
+from studies.hospitals.documents import KINDS, MAX_BYTES
+from studies.hospitals.guards import GUARDS
+from studies.hospitals.pathway import ALWAYS, MILESTONES, STEPS, Step, pathway
 from studies.identifiers import REGISTERS
-from studies.pathway import ALWAYS, MILESTONES, STEPS, Step, pathway
-from studies.site_work import DEPARTMENTS
 from studies.states import NOTE_CODES, STUDY_KINDS
 from studies.study_state import STANDINGS
 
@@ -23,10 +23,11 @@ REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 PAGE, PICTURE = REFERENCE / "site-steps.md", REFERENCE / "site-steps.svg"
 HEAD = """# A hospital's road through a study
 
-Made from `studies/pathway.py` and `studies/guards.py`, and compared with them in each test run.
-The same table decides which step may follow which, what it asks for, the name of the act in the
-audit log (`participation.<step>`), the buttons on the card of a hospital and what is written beside
-a button that cannot be pressed yet, when somebody is reminded, and the words of an export.
+Made from `studies/hospitals/pathway.py` and `studies/hospitals/guards.py`, and compared with them
+in each test run. The same table decides which step may follow which, what it asks for, the name of
+the act in the audit log (`participation.<step>`), the buttons on the card of a hospital and what is
+written beside a button that cannot be pressed yet, when somebody is reminded, and the words of an
+export.
 
 ![The thirteen steps and which may follow which, for research under the WMO](site-steps.svg)
 

@@ -277,7 +277,7 @@ def test_a_program_that_is_paused_meanwhile_obeys_at_the_next_message(site):
 
 def test_messages_and_the_page_at_the_same_time(site):
     """Twenty questions while a page reads over and over: nobody waits for nobody."""
-    from federation.site.overview import Overview
+    from federation.site.steward.overview import Overview
 
     overview = Overview(site.path)
     stop, read = threading.Event(), []

@@ -23,8 +23,8 @@ from federation.query.codebook import Codebook
 from federation.runs import service
 from federation.runs.models import Run
 from federation.site.agreeing import Keys, letters_for, prover
+from federation.site.choices.handles import list_handles
 from federation.site.directory import SiteDirectory, init_site, pin_peers
-from federation.site.handles import list_handles
 from migrations import run as migrations
 from registry.database import SessionFactory, engine_of, open_database
 from studies import service as studies

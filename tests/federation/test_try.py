@@ -28,7 +28,7 @@ from trying import (
 )
 
 from federation.disclosure.policy import Policy
-from studies.loading import shipped_codebook
+from studies.seeds.loading import shipped_codebook
 
 #: Data sets that come with lifelines (MIT licence).
 DATA = Path(lifelines.__file__).parent / "datasets"

@@ -18,8 +18,8 @@ from federation.runs import service
 from federation.runs.coverage import coverage_of
 from federation.runs.errors import RunError
 from federation.site.agreeing import all_agree
+from federation.site.choices.handles import list_handles
 from federation.site.directory import SiteDirectory
-from federation.site.handles import list_handles
 from studies.actor import Actor
 from studies.models import Study
 from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON

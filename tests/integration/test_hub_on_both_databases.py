@@ -17,8 +17,8 @@ from registry.app import create_app
 from registry.database import SessionFactory
 from registry.settings import Settings
 from registry.transaction import unit_of_work
-from studies import loading
 from studies.actor import SYSTEM
+from studies.seeds import loading
 from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)

@@ -23,10 +23,11 @@ from registry.mail.outbox import GIVE_UP, HANDING, KEEP, compose, send
 from registry.mail.postman import Postman
 from registry.mail.server import MailServer, MailSettingsError, read_server
 from registry.transaction import unit_of_work
-from studies import loading, notices
+from studies import notices
 from studies.actor import SYSTEM
 from studies.events import announce
 from studies.models import Participation
+from studies.seeds import loading
 from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -13,8 +13,8 @@ from migrations.run import upgrade
 from registry import audit
 from registry.cli import cli
 from registry.database import engine_of, open_database
-from studies.loading import shipped_codebook
 from studies.models import SiteNode
+from studies.seeds.loading import shipped_codebook
 
 HOSPITAL = "viecuri"
 MAPPING = "codebook: gbsg/1\nkey: nr\nvariables:\n  age: {column: leeftijd}\n"

@@ -15,12 +15,12 @@ from registry import audit
 from registry.cli import cli
 from registry.database import SessionFactory, engine_of, open_database
 from registry.transaction import unit_of_work
-from studies import groups
 from studies.actor import Actor
-from studies.expertise import expertise_map
 from studies.models import Membership
-from studies.models_network import Office, Professional, SubnetworkMember
-from studies.networks import find_subnetwork
+from studies.network import groups
+from studies.network.expertise import expertise_map
+from studies.network.joining import find_subnetwork
+from studies.network.models import Office, Professional, SubnetworkMember
 from studies.reading import list_institutions
 from studies.seeds.oncozon import ONCOZON
 from studies.service import load_network

@@ -12,9 +12,9 @@ from consent.joining import SignedForm
 from migrations.run import upgrade
 from registry.cli import cli
 from registry.database import engine_of, open_database
-from studies import screening
 from studies.actor import Actor
 from studies.reading import get_participation, get_study
+from studies.recruitment import screening
 
 STUDY = "hormone-therapy"
 

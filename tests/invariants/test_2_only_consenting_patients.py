@@ -13,7 +13,7 @@ from hospitals import CODEBOOK, START
 
 from consent.rule import ANY, COLLECT_NEW
 from federation.query.codebook import load_codebook
-from federation.site.denials import close
+from federation.site.choices.denials import close
 from federation.site.store import open_store, transaction
 
 COUNT = {"kind": "count", "by": []}

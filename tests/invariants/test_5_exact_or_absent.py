@@ -15,7 +15,7 @@ from federation.runs.direct import drive
 from federation.runs.driver import Driver, RunPlan
 from registry.demo.comparing import compare, largest_difference
 from registry.demo.questions import QUESTIONS
-from studies.loading import shipped_codebook
+from studies.seeds.loading import shipped_codebook
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda q: q.name)

@@ -94,8 +94,8 @@ def sql_built_from_values(tree: ast.AST) -> list[int]:
 # Identifiers cannot be bound. These places put in names from a closed dictionary of the
 # site's own mapping or our own schema, quoted by one function; each is named with its reason.
 REVIEWED = {
-    "federation/site/statements.py": "names checked against the database's own schema, quoted",
-    "federation/site/postgres_source.py": "names of site.toml, quoted; the hospital's own query",
+    "federation/site/data/statements.py": "names checked against the database's own schema, quoted",
+    "federation/site/data/postgres_source.py": "names of site.toml, quoted; the hospital's query",
     "registry/demo/hospital_files.py": "the demo writes its own Parquet file to its own path",
     "registry/bench/patients.py": "the bench writes its own Parquet file to its own path",
     "consent/append_only.py": "trigger text per table name of our own schema",

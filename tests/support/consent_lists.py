@@ -10,8 +10,8 @@ from consent.snapshot import build_claims
 from federation.protocol.keys import SigningKey
 from federation.protocol.messages import TYP_SNAPSHOT, sign
 from federation.site.agreeing import all_agree
+from federation.site.choices.handles import list_handles
 from federation.site.directory import SiteDirectory
-from federation.site.handles import list_handles
 from federation.site.step_message import HUB
 
 VALID = timedelta(hours=1)

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from registry.database import SessionFactory
 from registry.transaction import unit_of_work
-from studies import site_moving
 from studies.actor import SYSTEM
 from studies.events import announce
+from studies.hospitals import moving as site_moving
 from studies.models import Participation, ParticipationStep, Study
 
 STUDY = "hormone-therapy"

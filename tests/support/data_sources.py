@@ -9,8 +9,8 @@ from pathlib import Path
 import psycopg
 
 from federation.query.codebook import load_codebook
-from federation.site.data import read_table
-from federation.site.pseudonyms import HandleMaker
+from federation.site.choices.pseudonyms import HandleMaker
+from federation.site.data.columns import read_table
 
 CODEBOOK = load_codebook(
     b"""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from federation.site.desk_server import DeskServer
+from federation.site.desk.server import DeskServer
 
 
 class Visitor:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from federation.query.codebook import Codebook, load_codebook
-from federation.site.data import DataStore, Table
-from federation.site.mapping import read_mapping
-from federation.site.pseudonyms import HandleMaker
+from federation.site.choices.pseudonyms import HandleMaker
+from federation.site.data.columns import DataStore, Table
+from federation.site.data.mapping import read_mapping
 
 HANDLES = HandleMaker(b"k" * 32, "net", "s")
 BOOK = load_codebook(

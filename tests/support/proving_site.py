@@ -17,9 +17,9 @@ from consent.evidence import Act, Denial, Evidence
 from consent.proof import Statement
 from consent.snapshot import Snapshot, build_claims, parse_claims
 from federation.site.agreeing import letters_for
+from federation.site.choices.proving import Proving
+from federation.site.choices.pseudonyms import handle_text
 from federation.site.directory import DATABASE_FILE
-from federation.site.proving import Proving
-from federation.site.pseudonyms import handle_text
 from federation.site.store import open_store, transaction
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)

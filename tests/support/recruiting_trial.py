@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from studies import accrual
 from studies.actor import SYSTEM, Actor
 from studies.errors import StudiesError
 from studies.models import Institution, Membership, Network, Participation, ParticipationStep, Study
-from studies.models_participants import Participant
+from studies.participants.models import Participant
+from studies.recruitment import accrual
 from studies.taking_part import create_study
 
 DAY0 = datetime(2026, 1, 1, 9, tzinfo=UTC)

@@ -33,9 +33,9 @@ from federation.carriage.wire import (
 from federation.query.model import Query
 from federation.site.directory import SiteDirectory
 from federation.site.program import SiteProgram
-from federation.site.vantage6_connect import Node
-from federation.site.vantage6_node import SiteClient
-from federation.site.vantage6_settings import (
+from federation.site.vantage6.connect import Node
+from federation.site.vantage6.node import SiteClient
+from federation.site.vantage6.settings import (
     PRIVATE_KEY_FILE,
     join,
     read_node_settings,
@@ -172,11 +172,11 @@ class Running:
 
 
 class Process:
-    """`python -m federation.site.vantage6_connect` as a process of its own."""
+    """`python -m federation.site.vantage6.connect` as a process of its own."""
 
     def __init__(self, path: Path, *options: str, crash: str = "") -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "federation.site.vantage6_connect", *options, str(path)],
+            [sys.executable, "-P", "-m", "federation.site.vantage6.connect", *options, str(path)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -35,7 +35,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from federation.carriage.wire import ALLOW_UNENCRYPTED
-from federation.site.vantage6_settings import PRIVATE_KEY_FILE, join
+from federation.site.vantage6.settings import PRIVATE_KEY_FILE, join
 from registry.trial.vantage6_server import Credentials, LocalServer, find_python
 
 #: vantage6 makes keys of 4096 bits, which takes seconds each; 2048 do for a test.
@@ -221,7 +221,7 @@ def nodes(
             join(path, invitation(together, path.name) | other, allow_unencrypted=words)
             with (path / "node.log").open("ab") as log:
                 running[path.name] = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "federation.site.vantage6_connect", path],
+                    [sys.executable, "-P", "-m", "federation.site.vantage6.connect", path],
                     stdout=log,
                     stderr=log,
                     cwd=ROOT,

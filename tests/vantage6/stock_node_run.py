@@ -30,7 +30,7 @@ from vantage6_lab import server  # noqa: E402
 from federation.carriage.wire import IMAGE  # noqa: E402
 from federation.runs.driver import Outcome  # noqa: E402
 from federation.site.cli_words import OK  # noqa: E402
-from federation.site.status import read_status  # noqa: E402
+from federation.site.steward.status import read_status  # noqa: E402
 
 BASE = "local/python:1"
 SITE_IMAGE = "oncokring-site:1"

@@ -28,10 +28,10 @@ import pytest
 from hospitals import claims_of
 
 from federation.carriage.wire import decode_result, encode_input
-from federation.site import vantage6_algorithm
-from federation.site.status import read_status
-from federation.site.vantage6_link import Link, run
-from federation.site.vantage6_stock import look_at
+from federation.site.steward.status import read_status
+from federation.site.vantage6 import algorithm as vantage6_algorithm
+from federation.site.vantage6.link import Link, run
+from federation.site.vantage6.stock import look_at
 
 ROOT = Path(__file__).parents[2]
 
@@ -77,7 +77,7 @@ class Container:
 
     def start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "federation.site.vantage6_algorithm"],
+            [sys.executable, "-P", "-m", "federation.site.vantage6.algorithm"],
             env={"PATH": os.defpath, "PYTHONPATH": str(ROOT), **self.variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -140,7 +140,7 @@ def test_it_goes_on_as_the_user_whose_directory_it_is(tmp_path: Path) -> None:
     owner = 10001 if os.geteuid() == 0 else os.geteuid()
     os.chown(tmp_path, owner, -1)
     code = (
-        "import os, sys, pathlib; from federation.site.vantage6_algorithm import become_owner; "
+        "import os, sys, pathlib; from federation.site.vantage6.algorithm import become_owner; "
         "become_owner(pathlib.Path(sys.argv[1])); print(os.getresuid(), os.getgroups()[1:])"
     )
     done = subprocess.run(

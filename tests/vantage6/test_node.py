@@ -21,14 +21,16 @@ from vantage6_lab import Administrator, add_user, make_key, server
 from federation.carriage.line import Line
 from federation.carriage.wire import ALLOW_UNENCRYPTED, IMAGE, encode_input
 from federation.protocol.messages import TYP_REPLY, verify
-from federation.site import vantage6_connect, vantage6_events, vantage6_node
 from federation.site.cli import site
 from federation.site.pipeline import Outgoing
 from federation.site.program import SiteProgram
-from federation.site.vantage6_connect import OK, REFUSED
-from federation.site.vantage6_events import open_line
-from federation.site.vantage6_node import SiteClient
-from federation.site.vantage6_settings import read_node_settings
+from federation.site.vantage6 import connect as vantage6_connect
+from federation.site.vantage6 import events as vantage6_events
+from federation.site.vantage6 import node as vantage6_node
+from federation.site.vantage6.connect import OK, REFUSED
+from federation.site.vantage6.events import open_line
+from federation.site.vantage6.node import SiteClient
+from federation.site.vantage6.settings import read_node_settings
 
 # Ours name the failures of a line that is cut on purpose; the libraries close theirs late.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -304,7 +306,7 @@ def test_the_servers_own_log_holds_no_word_of_ours(lab: Lab) -> None:
 
 
 def test_the_doctor_finds_what_is_wrong(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    from federation.site.vantage6_doctor import look
+    from federation.site.vantage6.doctor import look
 
     def codes(slug: str = "h2") -> dict[str, str]:
         return {each.code: each.state for each in look(lab.path(slug))}

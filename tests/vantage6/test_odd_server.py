@@ -19,14 +19,14 @@ import hospitals
 import pytest
 
 from federation.carriage.wire import ALLOW_UNENCRYPTED, IMAGE, decode_result, encode_input
-from federation.site import vantage6_node
 from federation.site.directory import SiteDirectory
 from federation.site.errors import SetupError
 from federation.site.program import SiteProgram
-from federation.site.vantage6_answers import NodeError, Rejected
-from federation.site.vantage6_connect import FAILED, OFFERS, OK, REFUSED, Node
-from federation.site.vantage6_node import SiteClient
-from federation.site.vantage6_settings import join, read_node_settings
+from federation.site.vantage6 import node as vantage6_node
+from federation.site.vantage6.answers import NodeError, Rejected
+from federation.site.vantage6.connect import FAILED, OFFERS, OK, REFUSED, Node
+from federation.site.vantage6.node import SiteClient
+from federation.site.vantage6.settings import join, read_node_settings
 
 TOKEN = ".".join(("e30", base64.urlsafe_b64encode(b'{"sub":7}').decode().rstrip("="), "x"))
 Answer = tuple[int, Any]

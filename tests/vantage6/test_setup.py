@@ -19,7 +19,7 @@ from vantage6_lab import Administrator, make_key, server
 
 from federation.engines.vantage6_client import Vantage6Client
 from federation.engines.vantage6_keys import Connection
-from federation.site.vantage6_settings import read_given_file
+from federation.site.vantage6.settings import read_given_file
 from registry.cli import cli
 from registry.database import engine_of, open_database, utc_now
 from registry.settings import Vantage6Settings

@@ -18,10 +18,10 @@ from vantage6_stock import collect, connection
 from federation.engines.vantage6 import Vantage6Engine
 from federation.engines.vantage6_client import Vantage6Client
 from federation.engines.vantage6_keys import Vantage6Error
-from federation.site import vantage6_events
 from federation.site.errors import SetupError
-from federation.site.vantage6_doctor import look
-from federation.site.vantage6_settings import CA_FILE, read_node_settings
+from federation.site.vantage6 import events as vantage6_events
+from federation.site.vantage6.doctor import look
+from federation.site.vantage6.settings import CA_FILE, read_node_settings
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 

@@ -31,8 +31,8 @@ from registry.app import HubApp, create_app
 from registry.database import SessionFactory, engine_of, open_database
 from registry.settings import Settings
 from registry.transaction import unit_of_work
-from studies import loading
 from studies.actor import SYSTEM, Actor
+from studies.seeds import loading
 from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
 
 OWN, FOREIGN = HORMONE_THERAPY.slug, "other-study"

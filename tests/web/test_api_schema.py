@@ -36,13 +36,13 @@ from federation.runs import service as runs
 from registry.accounts import service as accounts
 from registry.accounts.models import Account
 from registry.transaction import unit_of_work
-from studies import screening
 from studies.actor import SYSTEM
-from studies.documents import add_document
 from studies.events import announce
+from studies.hospitals.documents import add_document
 from studies.models import Institution, Membership, Study
-from studies.participant_numbers import settle_prefix
+from studies.participants.numbers import settle_prefix
 from studies.reading import get_participation
+from studies.recruitment import screening
 from studies.seeds.oncozon import ONCOZON
 
 from .conftest import NOW, OTHER_SITE, OWN, QUERY, SITE

@@ -13,7 +13,7 @@ from studies import service
 from studies.actor import SYSTEM
 from studies.events import announce
 from studies.models import Institution, Membership, Study
-from studies.participant_numbers import settle_prefix
+from studies.participants.numbers import settle_prefix
 
 from .conftest import FOREIGN, NOW, OWN, SITE
 

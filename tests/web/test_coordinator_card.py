@@ -14,8 +14,9 @@ from flask.testing import FlaskClient
 from registry import audit
 from registry.database import SessionFactory
 from registry.transaction import unit_of_work
-from studies import site_work, versions
 from studies.actor import SYSTEM
+from studies.hospitals import versions
+from studies.hospitals import work as site_work
 from studies.models import Participation, Study
 from studies.reading import get_participation
 

@@ -18,8 +18,8 @@ from sqlalchemy import select
 
 from registry.database import SessionFactory
 from registry.pictures.state_marks import phase
+from studies.hospitals.pathway import BY_CODE
 from studies.models import Participation
-from studies.pathway import BY_CODE
 
 SignedIn = Callable[..., FlaskClient]
 

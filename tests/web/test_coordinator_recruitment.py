@@ -13,13 +13,13 @@ from flask.testing import FlaskClient
 
 from registry.database import SessionFactory
 from registry.transaction import unit_of_work
-from studies import accrual, consort, screening
 from studies.actor import SYSTEM
 from studies.base import new_id
 from studies.events import announce
 from studies.models import Study
-from studies.models_participants import Participant
-from studies.participant_numbers import set_arms
+from studies.participants.models import Participant
+from studies.participants.numbers import set_arms
+from studies.recruitment import accrual, consort, screening
 
 SignedIn = Callable[..., FlaskClient]
 HERE = f"/c/study/{STUDY}"

@@ -16,9 +16,9 @@ from registry import audit
 from registry.app import HubApp
 from registry.database import SessionFactory
 from registry.transaction import unit_of_work
-from studies import site_moving
 from studies.actor import SYSTEM
 from studies.events import announce
+from studies.hospitals import moving as site_moving
 from studies.models import Institution, Participation, Study
 
 SignedIn = Callable[..., FlaskClient]

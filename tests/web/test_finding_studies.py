@@ -10,14 +10,14 @@ from flask.testing import FlaskClient
 
 from registry.database import SessionFactory
 from registry.transaction import unit_of_work
-from studies import results_library as library
 from studies.actor import SYSTEM
 from studies.errors import StudiesError
 from studies.events import announce
-from studies.finding import Wish, find_studies
 from studies.models import Study
-from studies.places import find_place
-from studies.results_library import Outcome
+from studies.network.places import find_place
+from studies.register import results as library
+from studies.register.finding import Wish, find_studies
+from studies.register.results import Outcome
 
 from .conftest import FOREIGN, NOW, OTHER_SITE, OWN, SITE
 

@@ -13,11 +13,11 @@ from registry.database import SessionFactory
 from registry.transaction import unit_of_work
 from studies import service as studies
 from studies.actor import SYSTEM, Actor
-from studies.decisions import decisions
-from studies.documents import add_document
-from studies.groups import find_group
+from studies.hospitals.documents import add_document
 from studies.models import Study
-from studies.models_network import Agreement, GroupMeeting
+from studies.network.decisions import decisions
+from studies.network.groups import find_group
+from studies.network.models import Agreement, GroupMeeting
 from studies.seeds.zuidwest import ZUIDWEST
 
 STUDY, SITE = "hormone-therapy", "catharina"

@@ -13,8 +13,8 @@ from sqlalchemy import select
 from consent.models import ConsentEvent, Invitation
 from registry.database import SessionFactory
 from studies.actor import SYSTEM
-from studies.models_participants import Participant
-from studies.participant_numbers import set_arms
+from studies.participants.models import Participant
+from studies.participants.numbers import set_arms
 from studies.reading import get_study
 
 PAGE = "/c/study/hormone-therapy/participants"

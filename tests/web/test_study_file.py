@@ -17,9 +17,9 @@ from registry.database import SessionFactory
 from registry.pages.coordinator_study import counted
 from studies.actor import SYSTEM
 from studies.events import announce
-from studies.feasibility import list_counts
+from studies.hospitals.feasibility import list_counts
+from studies.hospitals.models import CommitteeDecision, StudyDocument, StudyVersion
 from studies.models import Study
-from studies.models_sites import CommitteeDecision, StudyDocument, StudyVersion
 
 PAGE = "/c/study/hormone-therapy/file"
 PDF = b"%PDF-1.7\n1 0 obj\nendobj\n%%EOF\n"

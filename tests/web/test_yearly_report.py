@@ -16,13 +16,14 @@ from registry.database import SessionFactory
 from registry.pages.report import report_of
 from registry.receipts import pdf
 from registry.transaction import unit_of_work
-from studies import accrual, service
+from studies import service
 from studies.actor import SYSTEM
 from studies.errors import StudiesError
 from studies.events import announce
 from studies.models import Study
-from studies.models_participants import Participant
-from studies.yearly import bounds, year_of_studies, years
+from studies.participants.models import Participant
+from studies.recruitment import accrual
+from studies.register.yearly import bounds, year_of_studies, years
 
 from .conftest import FOREIGN, NOW, OTHER_SITE, OWN, SITE
 

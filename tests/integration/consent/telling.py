@@ -17,11 +17,11 @@ from consent.subjects import handle_text
 from federation.protocol.keys import SigningKey
 from federation.protocol.messages import TYP_SITE_MESSAGE, sign
 from federation.runs.site_messages import take_messages
-from federation.site.letters import Letters
-from federation.site.outbox import Outbox
-from federation.site.paper import Paper
-from federation.site.parties import People
-from federation.site.pseudonyms import HandleMaker
+from federation.site.choices.outbox import Outbox
+from federation.site.choices.parties import People
+from federation.site.choices.pseudonyms import HandleMaker
+from federation.site.desk.letters import Letters
+from federation.site.desk.paper import Paper
 from federation.site.store import open_store, transaction
 from studies import service as studies
 from studies.actor import SYSTEM

@@ -31,8 +31,8 @@ from consent.recording import as_of, mark
 from consent.snapshot import Snapshot, build_claims, parse_claims
 from consent.verifying import LogHolds, verify_log
 from federation.site.agreeing import letters_for, prover
+from federation.site.choices.proving import Proving
 from federation.site.directory import DATABASE_FILE
-from federation.site.proving import Proving
 from federation.site.store import open_store, transaction
 from migrations import run as migrations
 from registry.database import engine_of, open_database

@@ -26,7 +26,7 @@ from consent.snapshot import NO_END, NO_START, Snapshot, build_claims, parse_cla
 from consent.standing import asking_older
 from consent.subjects import handle_bytes
 from consent.window_sql import windows
-from federation.site.proving import Proving
+from federation.site.choices.proving import Proving
 from federation.site.store import open_store, transaction
 from studies.actor import SYSTEM
 from studies.models import Network

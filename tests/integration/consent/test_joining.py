@@ -15,11 +15,13 @@ from consent.models import ConsentEvent, Receipt
 from consent.models_joining import ParticipantLink
 from consent.verifying import LogHolds, verify_log
 from registry.database import SessionFactory
-from studies import accrual, handover, milestones, participants
 from studies.errors import StudiesError
-from studies.models_participants import Participant, ParticipantEvent
-from studies.participant_history import state_on
-from studies.participant_numbers import set_arms, settle_prefix
+from studies.participants import entering as participants
+from studies.participants import handover, milestones
+from studies.participants.history import state_on
+from studies.participants.models import Participant, ParticipantEvent
+from studies.participants.numbers import set_arms, settle_prefix
+from studies.recruitment import accrual
 
 from .conftest import NOW, STUDY, Hub
 from .ward import CHECKER, DAY, FORM, LATER, NURSE, OTHER, SITE, Ward, refused

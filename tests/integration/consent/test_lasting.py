@@ -26,10 +26,10 @@ from consent.rule import COLLECT_NEW
 from consent.site_facts import Told, invitation
 from consent.snapshot import NO_END
 from federation.query.refusals import Refused
-from federation.site.asking_again import to_ask_again
+from federation.site.choices.asking_again import to_ask_again
+from federation.site.choices.parties import dead, person
+from federation.site.desk.paper import Form
 from federation.site.errors import SetupError
-from federation.site.paper import Form
-from federation.site.parties import dead, person
 from federation.site.settings import SiteSettings
 from federation.site.store import transaction
 from studies.actor import SYSTEM

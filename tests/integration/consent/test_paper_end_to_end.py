@@ -22,8 +22,8 @@ from consent.site_messages import processed
 from consent.witnessing import note_witness
 from federation.protocol.keys import SigningKey
 from federation.protocol.messages import TYP_SNAPSHOT, sign
-from federation.site.consenting import Consenting
-from federation.site.paper import Form
+from federation.site.choices.consenting import Consenting
+from federation.site.desk.paper import Form
 from federation.site.store import transaction
 from studies.actor import Actor
 from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON

@@ -12,12 +12,13 @@ from fhir.resources.researchsubject import ResearchSubject as SubjectR5
 from fhir_definitions import elements, faults
 
 from consent import joined, joining
-from studies import accrual, handover, milestones
-from studies import fhir_words as words
-from studies.fhir_research import R4, R5, bundle
-from studies.models_participants import Participant
-from studies.participant_numbers import set_arms
-from studies.participant_states import STATES
+from studies.exchange import fhir_words as words
+from studies.exchange.fhir_research import R4, R5, bundle
+from studies.participants import handover, milestones
+from studies.participants.models import Participant
+from studies.participants.numbers import set_arms
+from studies.participants.states import STATES
+from studies.recruitment import accrual
 from studies.states import PARTICIPATION_STATES
 from studies.study_state import STANDINGS
 

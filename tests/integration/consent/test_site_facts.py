@@ -14,7 +14,7 @@ from consent.models import ConsentEvent, Invitation, Receipt, Subject
 from consent.models_people import DestroyOrder, Fact, Use
 from consent.subjects import handle_text
 from federation.runs.site_messages import take_messages
-from federation.site.paper import Form
+from federation.site.desk.paper import Form
 from federation.site.store import transaction
 from studies.events import announced
 
@@ -135,7 +135,7 @@ def test_a_yes_on_paper_by_one_person_or_by_phone_is_refused_by_the_hub_too(plac
 
 
 def test_children_parents_and_sixteen_are_the_same_at_hub_and_hospital(place):
-    from federation.site.parties import needs
+    from federation.site.choices.parties import needs
 
     here = place.here
     handle = here.handles.handle("1")

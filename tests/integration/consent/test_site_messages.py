@@ -15,7 +15,7 @@ from consent.subjects import handle_text
 from federation.protocol.keys import SigningKey
 from federation.protocol.messages import TYP_ACK
 from federation.runs.site_messages import bodies_in, take_messages
-from federation.site.outbox import Outbox
+from federation.site.choices.outbox import Outbox
 from federation.site.store import transaction
 from studies.actor import SYSTEM
 from studies.events import announce, announced

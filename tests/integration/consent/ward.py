@@ -16,8 +16,8 @@ from consent.snapshot import parse_claims
 from consent.subjects import handle_bytes
 from studies.actor import Actor
 from studies.errors import StudiesError
-from studies.models_participants import Participant
-from studies.participant_numbers import settle_prefix
+from studies.participants.models import Participant
+from studies.participants.numbers import settle_prefix
 from studies.reading import get_study
 from studies.seeds.oncozon import HORMONE_THERAPY
 

@@ -12,13 +12,13 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from registry.database import SessionFactory
-from studies import grid as grids
 from studies.actor import SYSTEM
 from studies.base import new_id
 from studies.events import announce
-from studies.grid_wish import Wish, choices
+from studies.hospitals.models import SitePlan
 from studies.models import Institution, Membership, Network, Participation, Study, WorkingGroup
-from studies.models_sites import SitePlan
+from studies.register import grid as grids
+from studies.register.grid_wish import Wish, choices
 from studies.states import PARTICIPATION_STATES
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)

@@ -11,15 +11,16 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from studies import importing, site_moving
 from studies.actor import Actor
-from studies.exporting import Sheet, to_csv
-from studies.importing import Plan, Problem, moment_of, plan, read_day, write
+from studies.exchange import importing
+from studies.exchange.exporting import Sheet, to_csv
+from studies.exchange.importing import Plan, Problem, moment_of, plan, read_day, write
+from studies.exchange.reading_csv import MOST_ROWS, Row, read_file
+from studies.hospitals import moving as site_moving
+from studies.hospitals.pathway import BY_CODE
+from studies.hospitals.steps import taken
 from studies.models import Institution, ParticipationStep, Study
-from studies.pathway import BY_CODE
 from studies.reading import get_participation
-from studies.reading_csv import MOST_ROWS, Row, read_file
-from studies.site_steps import taken
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 WHO = Actor(kind="user", id="somebody", name="Somebody")

@@ -14,14 +14,17 @@ from federation.query.errors import QueryError
 from federation.runs.errors import RunError
 from federation.runs.service import asked_sites
 from registry.database import SessionFactory, engine_of, open_database
-from studies import agreements, decisions, networks
 from studies import service as studies
 from studies.actor import SYSTEM, Actor
-from studies.directory import network_at, states_at
 from studies.errors import StudiesError
 from studies.events import announced
-from studies.expertise import declare_expertise, end_expertise, expertise_map
-from studies.groups import (
+from studies.hospitals.steps import state_on
+from studies.models import Network, Participation, Study
+from studies.network import agreements, decisions
+from studies.network import joining as networks
+from studies.network.directory import network_at, states_at
+from studies.network.expertise import declare_expertise, end_expertise, expertise_map
+from studies.network.groups import (
     add_group,
     add_professional,
     chair,
@@ -32,14 +35,12 @@ from studies.groups import (
     seats,
     take_seat,
 )
-from studies.models import Network, Participation, Study
-from studies.models_network import Agreement, Expertise, Subnetwork
-from studies.nearest import open_near
-from studies.places import find_place
+from studies.network.models import Agreement, Expertise, Subnetwork
+from studies.network.nearest import open_near
+from studies.network.places import find_place
 from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
 from studies.seeds.oncozon_whole import ONCOZON_WHOLE
 from studies.seeds.zuidwest import ZUIDWEST
-from studies.site_steps import state_on
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -8,13 +8,15 @@ import pytest
 from recruiting_trial import DAY, DAY0, NOW, NURSE, Trial, refused
 
 from registry.database import SessionFactory
-from studies import accrual, consort, open_time, participants, screening, start_up
-from studies.loading_participants import add_recruitment
+from studies.hospitals import open_time
+from studies.hospitals.models import SitePlan
 from studies.models import ParticipationStep
-from studies.models_sites import SitePlan
-from studies.participant_history import fold
-from studies.participant_numbers import check_pseudonym
-from studies.participant_states import ENTRY, STATES, after_leaving
+from studies.participants import entering as participants
+from studies.participants.history import fold
+from studies.participants.numbers import check_pseudonym
+from studies.participants.states import ENTRY, STATES, after_leaving
+from studies.recruitment import accrual, consort, screening, start_up
+from studies.seeds.loading_participants import add_recruitment
 
 
 @pytest.fixture

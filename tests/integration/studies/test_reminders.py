@@ -11,10 +11,7 @@ from sqlalchemy.orm import Session
 from studies import service as studies
 from studies.actor import SYSTEM, Actor
 from studies.errors import StudiesError
-from studies.models import Participation, ParticipationStep, Study
-from studies.models_network import Agreement, AgreementSignature
-from studies.models_participants import AccrualPlan
-from studies.models_sites import (
+from studies.hospitals.models import (
     DocumentBody,
     SiteAnnex,
     SiteMilestone,
@@ -22,6 +19,9 @@ from studies.models_sites import (
     StudyDocument,
     StudyVersion,
 )
+from studies.models import Participation, ParticipationStep, Study
+from studies.network.models import Agreement, AgreementSignature
+from studies.participants.models import AccrualPlan
 from studies.reminder_words import KINDS
 from studies.reminders import Reminder, reminders, settle
 

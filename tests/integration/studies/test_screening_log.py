@@ -7,10 +7,10 @@ import pytest
 from recruiting_trial import NOW, NURSE, Trial, refused
 
 from registry.database import SessionFactory
-from studies import consort, screening
-from studies.consort import ArmCounts
-from studies.participant_numbers import set_arms
-from studies.screening import Counts, CountsDiffer
+from studies.participants.numbers import set_arms
+from studies.recruitment import consort, screening
+from studies.recruitment.consort import ArmCounts
+from studies.recruitment.screening import Counts, CountsDiffer
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from registry.database import SessionFactory
 from studies import service as studies
 from studies.actor import SYSTEM
-from studies.directory import network_at
 from studies.models import Study
+from studies.network.directory import network_at
 from studies.seeds.oncozon_whole import ONCOZON_WHOLE
 
 NOW = datetime(2026, 11, 22, 9, tzinfo=UTC)

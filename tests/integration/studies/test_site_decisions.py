@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from studies import committee, documents, feasibility
 from studies import service as studies
 from studies.actor import Actor
 from studies.errors import StudiesError
 from studies.events import announced
+from studies.hospitals import committee, documents, feasibility
 from studies.models import Study
 from studies.study_state import standing_of
 

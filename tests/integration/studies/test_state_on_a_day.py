@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from studies import networks
 from studies.actor import SYSTEM
 from studies.base import Base
-from studies.directory import network_at, states_at
 from studies.errors import StudiesError
+from studies.hospitals.steps import state_on
 from studies.models import Institution, Network, Participation, ParticipationStep, Study
-from studies.site_steps import state_on
+from studies.network import joining as networks
+from studies.network.directory import network_at, states_at
 from studies.states import PARTICIPATION_STATES
 
 START = datetime(2020, 1, 1, tzinfo=UTC)

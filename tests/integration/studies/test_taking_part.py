@@ -15,8 +15,8 @@ from studies import service as studies
 from studies.actor import SYSTEM, Actor
 from studies.errors import StudiesError
 from studies.events import announced
+from studies.hospitals.pathway import pathway
 from studies.models import Study
-from studies.pathway import pathway
 from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
 from studies.states import PARTICIPATION_STATES
 

@@ -20,7 +20,7 @@ from registry.forms.query_form import (
     units,
 )
 from registry.pages.naming import Names
-from studies.loading import shipped_codebook
+from studies.seeds.loading import shipped_codebook
 
 BOOK = Codebook.from_dict(shipped_codebook("gbsg"))
 NAMES = Names(BOOK, "nl")

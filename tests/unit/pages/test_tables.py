@@ -15,7 +15,7 @@ from registry.pages.naming import Names
 from registry.pages.tables import tables_of
 from registry.pages.tidy import Cell, Head, Table, to_csv
 from registry.pages.warning_words import warning_words
-from studies.loading import shipped_codebook
+from studies.seeds.loading import shipped_codebook
 
 NAMES = Names(Codebook.from_dict(shipped_codebook("gbsg")), "nl")
 

@@ -14,12 +14,12 @@ from federation.protocol.encoding import b64, canonical
 from federation.protocol.keys import key_id
 from federation.protocol.messages import TYP_SITE_MESSAGE, verify
 from federation.site import audit
+from federation.site.choices.destroying import Orders, orders
+from federation.site.choices.parties import needs
+from federation.site.choices.pseudonyms import handle_text
 from federation.site.cli import site as commands
-from federation.site.desk import opened
-from federation.site.destroying import Orders, orders
-from federation.site.paper import vouched
-from federation.site.parties import needs
-from federation.site.pseudonyms import handle_text
+from federation.site.desk.doing import opened
+from federation.site.desk.paper import vouched
 from federation.site.store import milliseconds, moment, open_store, transaction
 
 TEXT = "a" * 64

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import pytest
 from click.testing import CliRunner
 
+from federation.site.choices.handles import list_handles
 from federation.site.cli import site as commands
 from federation.site.directory import SiteDirectory
-from federation.site.handles import list_handles
 from federation.site.journal import Journal
 from federation.site.stopping import STOP_FILE
 from federation.site.store import open_store, transaction

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from federation.query.codebook import load_codebook
-from federation.site.convert import VariableReader, check_fit
+from federation.site.data.convert import VariableReader, check_fit
+from federation.site.data.mapping import read_mapping
+from federation.site.data.meanings import text_of
 from federation.site.errors import DataError
-from federation.site.mapping import read_mapping
-from federation.site.meanings import text_of
 
 SOURCE = {"kind": "csv", "path": "x.csv"}
 
@@ -138,7 +138,7 @@ def test_a_value_of_zero_rows(tmp_path):
 
 
 def test_very_many_different_values_do_not_pile_up(tmp_path, monkeypatch):
-    monkeypatch.setattr("federation.site.convert._MEMO_LIMIT", 10)
+    monkeypatch.setattr("federation.site.data.convert._MEMO_LIMIT", 10)
     found = reader(tmp_path, "{type: number}", PLAIN)
 
     assert found.read([[str(n) for n in range(100)]]).tolist() == list(range(100))

@@ -10,9 +10,9 @@ import pytest
 from mapped_tables import BOOK, Given, given
 
 from federation.disclosure.auditor import Auditor
-from federation.site.data import Table
+from federation.site.data.columns import Table
+from federation.site.history.slots import Slots
 from federation.site.selection import Counted, judged
-from federation.site.slots import Slots
 from federation.site.store import open_store
 
 __all__ = ["given"]

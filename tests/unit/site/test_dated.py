@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from federation.query.codebook import load_codebook
-from federation.site.checking import reports
 from federation.site.cli import site as commands
-from federation.site.dated import dated_sentences
+from federation.site.data.checking import reports
+from federation.site.data.dated import dated_sentences
 
 FOLLOWED = """
 codebook: f/1

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from federation.site import audit
-from federation.site.deciding import (
+from federation.site.errors import SetupError
+from federation.site.journal import Journal
+from federation.site.steward.deciding import (
     approve_query,
     check_name,
     check_reason,
@@ -15,9 +17,7 @@ from federation.site.deciding import (
     refuse_query,
     resume_site,
 )
-from federation.site.errors import SetupError
-from federation.site.journal import Journal
-from federation.site.overview import Overview
+from federation.site.steward.overview import Overview
 from federation.site.stopping import STOP_FILE, Stop, is_stopped, read_stop, write_stop
 from federation.site.store import open_store
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from federation.site.desk_gate import MOST_FORMS, Gate, Refused
+from federation.site.desk.gate import MOST_FORMS, Gate, Refused
 
 
 def test_the_gate_keeps_few_forms_and_does_an_act_once():

@@ -22,12 +22,12 @@ from desk_visitor import Visitor, desk
 
 from consent.text_id import content_id
 from federation.protocol.encoding import b64
-from federation.site import desk_server
-from federation.site.desk import opened
-from federation.site.desk_server import DeskServer
-from federation.site.desk_texts import TEXTS
+from federation.site.desk import server as desk_server
+from federation.site.desk.doing import opened
+from federation.site.desk.paper import vouched
+from federation.site.desk.server import DeskServer
+from federation.site.desk.texts import TEXTS
 from federation.site.errors import SetupError
-from federation.site.paper import vouched
 
 ROOT = Path(__file__).parents[3]
 TEXT = "5f2c9a0e" * 8
@@ -336,7 +336,7 @@ def broken(*_: object) -> None:
 
 
 def test_a_failure_shows_nothing_of_it(anna, monkeypatch, capfd):
-    monkeypatch.setattr("federation.site.desk_acts.Acts.forms", broken)
+    monkeypatch.setattr("federation.site.desk.acts.Acts.forms", broken)
     status, _, page = anna.get("start")
     assert (status, "P17" in page) == (500, False)
     assert "P17" not in capfd.readouterr().err
@@ -374,8 +374,8 @@ def test_both_languages_say_everything_and_every_code_has_words():
     for key, text in TEXTS["nl"].items():
         assert re.findall(r"\{\w+\}", text) == re.findall(r"\{\w+\}", TEXTS["en"][key]), key
     codes = set()
-    for name in ("paper", "letters", "desk", "desk_acts", "desk_forms", "desk_routes"):
-        source = (ROOT / f"federation/site/{name}.py").read_text()
+    for name in ("paper", "letters", "doing", "acts", "forms", "routes"):
+        source = (ROOT / f"federation/site/desk/{name}.py").read_text()
         for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "SetupError":
                 codes |= {each.value for each in node.args[1:] if isinstance(each, ast.Constant)}

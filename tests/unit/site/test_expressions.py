@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation.site import expressions as ex
-from federation.site.expressions import Arithmetic, Name, Number, Slice, Text, parse
+from federation.site.data import expressions as ex
+from federation.site.data.expressions import Arithmetic, Name, Number, Slice, Text, parse
 
 
 def test_products_bind_before_sums_and_from_the_left() -> None:

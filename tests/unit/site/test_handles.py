@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from consent.snapshot import build_claims
-from federation.site.handles import is_known, list_handles
-from federation.site.pseudonyms import HandleMaker, handle_text
+from federation.site.choices.handles import is_known, list_handles
+from federation.site.choices.pseudonyms import HandleMaker, handle_text
 
 KEY = b"k" * 32
 

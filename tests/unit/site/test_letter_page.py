@@ -9,9 +9,9 @@ from html.parser import HTMLParser
 import pytest
 
 from consent.reading_level import too_hard
+from federation.site.desk.letter_pdf import TEXTS, Sender, letter_html, letter_pdf, read_sender
+from federation.site.desk.letters import Letter
 from federation.site.errors import SetupError
-from federation.site.letter_pdf import TEXTS, Sender, letter_html, letter_pdf, read_sender
-from federation.site.letters import Letter
 
 SENDER = Sender("https://keuze.example/mijn", "085 123 45 67", "Ziekenhuis 'Nul' & <co>")
 ABOUT_ILLNESS = re.compile(r"kanker|cancer|tumou?r|onco|chemo|diagnos", re.IGNORECASE)

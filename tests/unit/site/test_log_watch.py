@@ -17,7 +17,7 @@ from consent.log import (
 )
 from federation.protocol.keys import PublicIdentity, SigningKey
 from federation.protocol.transparency import sign_witness
-from federation.site.log_watch import check_others
+from federation.site.choices.log_watch import check_others
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 OTHER, STRANGER = SigningKey(bytes(range(32))), SigningKey(bytes(32))

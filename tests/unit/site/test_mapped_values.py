@@ -7,8 +7,8 @@ from pathlib import Path
 from mapped_tables import BOOK, FLAT, FLAT_MAPPING, HANDLES, Given, given, shown
 
 from federation.query.codebook import load_codebook
-from federation.site.data import read_table
-from federation.site.mapping import read_mapping
+from federation.site.data.columns import read_table
+from federation.site.data.mapping import read_mapping
 
 __all__ = ["given"]
 

@@ -9,8 +9,8 @@ from click.testing import CliRunner, Result
 
 from federation.protocol.keys import SigningKey
 from federation.site.cli import site
+from federation.site.data.shipped import mapping_bytes, mapping_names, shipped_mapping
 from federation.site.directory import SiteDirectory
-from federation.site.shipped import mapping_bytes, mapping_names, shipped_mapping
 
 
 def init(folder: Path, *options: str) -> Result:

@@ -12,9 +12,9 @@ import pytest
 
 from federation.query.builtin import builtin_codebook
 from federation.query.rules import shipped_rules
-from federation.site.data import Table, read_table
-from federation.site.mapping import read_mapping
-from federation.site.pseudonyms import HandleMaker
+from federation.site.choices.pseudonyms import HandleMaker
+from federation.site.data.columns import Table, read_table
+from federation.site.data.mapping import read_mapping
 
 BOOK = builtin_codebook("oncomin/1")
 assert BOOK is not None

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from federation.protocol.keys import SigningKey
-from federation.site.outbox import MAX_LOST, Outbox
+from federation.site.choices.outbox import MAX_LOST, Outbox
 from federation.site.store import open_store, transaction
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)

@@ -15,12 +15,12 @@ import pytest
 from federation.protocol.encoding import b64
 from federation.site import audit
 from federation.site.errors import SetupError
-from federation.site.overview import Overview
-from federation.site.page import PageServer
-from federation.site.page_html import el, join
-from federation.site.page_texts import TEXTS
 from federation.site.program import SiteProgram, utc_now
-from federation.site.sent import Register
+from federation.site.steward.html import el, join
+from federation.site.steward.overview import Overview
+from federation.site.steward.page import PageServer
+from federation.site.steward.sent import Register
+from federation.site.steward.texts import TEXTS
 from federation.site.store import transaction
 
 ROOT = Path(__file__).parents[3]
@@ -288,7 +288,7 @@ def test_a_mistake_of_the_program_shows_nothing_of_it(server, monkeypatch, capfd
     def broken(*_):
         raise RuntimeError("P17 has tumour X")
 
-    monkeypatch.setattr("federation.site.page_views.Views.sent", broken)
+    monkeypatch.setattr("federation.site.steward.views.Views.sent", broken)
     status, _, body = ask(server, f"/{server.word}/sent")
 
     assert status == 500

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from federation.query.codebook import load_codebook
+from federation.site.data.mapping import Mapped, read_mapping
 from federation.site.errors import SetupError
-from federation.site.mapping import Mapped, read_mapping
 
 BOOK = load_codebook(
     b"""

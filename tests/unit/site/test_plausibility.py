@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from federation.methods.base import Column
 from federation.query.codebook import load_codebook
 from federation.query.rules import RuleError, read_rules
-from federation.site.judging import Facts, Span
-from federation.site.plausibility import NO_YEAR, Findings, Plausibility
+from federation.site.data.judging import Facts, Span
+from federation.site.data.plausibility import NO_YEAR, Findings, Plausibility
 
 BOOK = load_codebook(b"""
 codebook: t/1

@@ -12,7 +12,7 @@ from policies import decided
 
 from federation.disclosure.policy import Policy
 from federation.site import audit
-from federation.site.policy_log import note_policy
+from federation.site.steward.policy_log import note_policy
 from federation.site.store import open_store
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

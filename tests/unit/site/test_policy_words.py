@@ -9,8 +9,8 @@ from click.testing import CliRunner
 
 from federation.disclosure.policy import Policy, read_policy
 from federation.site.cli import site as commands
-from federation.site.policy_report import TEXTS, rule_note
-from federation.site.policy_words import MEANINGS, rules
+from federation.site.steward.policy_report import TEXTS, rule_note
+from federation.site.steward.policy_words import MEANINGS, rules
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 

@@ -17,9 +17,9 @@ from consent.evidence import Act, Denial
 from consent.passkeys import Enrolment, challenge_of, proof_of
 from consent.proof import StatementForm
 from consent.snapshot import Snapshot
-from federation.site import denials, proofs
-from federation.site.proving import Proving
-from federation.site.pseudonyms import handle_text
+from federation.site.choices import denials, proofs
+from federation.site.choices.proving import Proving
+from federation.site.choices.pseudonyms import handle_text
 from federation.site.store import milliseconds, transaction
 
 

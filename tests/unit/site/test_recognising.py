@@ -10,8 +10,8 @@ from federation.methods.base import Ask
 from federation.methods.registry import KINDS, parse
 from federation.query.codebook import Codebook
 from federation.query.terms import Terms
-from federation.site.marking import Marking
-from federation.site.recognising import Recognising
+from federation.site.history.marking import Marking
+from federation.site.history.recognising import Recognising
 from federation.site.store import open_store, transaction
 
 BOOK = Codebook.from_dict(

@@ -15,9 +15,9 @@ from federation.query.builtin import builtin_codebook
 from federation.query.codebook import Codebook, load_codebook
 from federation.query.dated import dates_of
 from federation.query.errors import QueryError
-from federation.site.data import Table
-from federation.site.days import Days
-from federation.site.record_days import days_of, rows_that_count
+from federation.site.choices.days import Days
+from federation.site.choices.record_days import days_of, rows_that_count
+from federation.site.data.columns import Table
 
 __all__ = ["given"]
 

@@ -17,8 +17,8 @@ from federation.disclosure.policy import Policy
 from federation.protocol.keys import SigningKey
 from federation.query.builtin import builtin_codebook
 from federation.query.codebook import load_codebook
+from federation.site.data.report import DataReport, check_data
 from federation.site.directory import SiteDirectory, init_site
-from federation.site.report import DataReport, check_data
 from federation.site.tables import show_report
 
 BOOK = builtin_codebook("oncomin/1")

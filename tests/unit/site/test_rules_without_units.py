@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from federation.query.codebook import load_codebook
-from federation.site.data import Table, read_table
-from federation.site.mapping import read_mapping
-from federation.site.pseudonyms import HandleMaker
+from federation.site.choices.pseudonyms import HandleMaker
+from federation.site.data.columns import Table, read_table
+from federation.site.data.mapping import read_mapping
 
 BOOK = load_codebook(b"""
 codebook: oncomin/1

@@ -10,11 +10,12 @@ import pytest
 
 from federation.protocol.encoding import b64, pack_array
 from federation.protocol.errors import ProtocolError
-from federation.site import audit, sent_report, sent_words, store
+from federation.site import audit, store
 from federation.site.errors import SetupError
-from federation.site.sent import Register, Sent, decoded, kind_of
-from federation.site.sent_report import moment_text, when
-from federation.site.sent_words import contents, flat, number, what_left
+from federation.site.steward import sent_report, sent_words
+from federation.site.steward.sent import Register, Sent, decoded, kind_of
+from federation.site.steward.sent_report import moment_text, when
+from federation.site.steward.sent_words import contents, flat, number, what_left
 from federation.site.store import open_read_only, open_store, transaction
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -14,10 +14,10 @@ import pytest
 from federation.query.builtin import beside, builtin_codebook, find_codebook, names
 from federation.query.codebook import Codebook, load_codebook
 from federation.query.errors import QueryError
-from federation.site.data import Table, read_table
-from federation.site.derived import derived_of
-from federation.site.mapping import Mapped, read_mapping
-from federation.site.pseudonyms import HandleMaker
+from federation.site.choices.pseudonyms import HandleMaker
+from federation.site.data.columns import Table, read_table
+from federation.site.data.derived import derived_of
+from federation.site.data.mapping import Mapped, read_mapping
 
 MAPPINGS = files("federation") / "mappings"
 DATASETS = Path(lifelines.__file__).parent / "datasets"

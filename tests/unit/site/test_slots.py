@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from federation.query.codebook import load_codebook
-from federation.site.data import Table
-from federation.site.pseudonyms import HandleMaker
-from federation.site.slots import Slots
+from federation.site.choices.pseudonyms import HandleMaker
+from federation.site.data.columns import Table
+from federation.site.history.slots import Slots
 from federation.site.store import open_store, transaction
 
 BOOK = """

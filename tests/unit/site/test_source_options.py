@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from federation.site.data.mapping import read_mapping
 from federation.site.errors import SetupError
-from federation.site.mapping import read_mapping
 
 MAPPING = b"codebook: t/1\nkey: pid\nvariables: {age: {column: age}}\n"
 

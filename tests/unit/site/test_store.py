@@ -9,8 +9,8 @@ import pytest
 from federation.methods.base import Step
 from federation.site import audit, store
 from federation.site.errors import SetupError
+from federation.site.history.ledger import SiteLedger
 from federation.site.journal import Journal, RunState
-from federation.site.ledger import SiteLedger
 from federation.site.store import SCHEMA_VERSION, milliseconds, moment, open_store, transaction
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, 123000, tzinfo=UTC)

@@ -10,7 +10,7 @@ import pytest
 from mapped_tables import FLAT, FLAT_MAPPING, HANDLES, Given, given
 
 from federation.query.codebook import Codebook, load_codebook
-from federation.site.slots import Slots
+from federation.site.history.slots import Slots
 from federation.site.store import open_store
 
 __all__ = ["given"]

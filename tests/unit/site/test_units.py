@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from mapped_tables import BOOK, FLAT, FLAT_MAPPING, HANDLES, Given, given, owners, shown
 
-from federation.site.data import local_ids
+from federation.site.data.columns import local_ids
+from federation.site.data.mapping import read_mapping
 from federation.site.errors import DataError
-from federation.site.mapping import read_mapping
 
 __all__ = ["given"]
 
@@ -225,7 +225,7 @@ def test_a_mapping_of_version_1_has_rows_of_the_codebooks_own_unit(given: Given)
 
 def test_units_are_read_once_for_all(given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
     reads = []
-    from federation.site import units
+    from federation.site.data import units
 
     real = units.load
     monkeypatch.setattr(units, "load", lambda *a: reads.append(1) or real(*a))

@@ -18,7 +18,7 @@ from consent.periods import Periods
 from consent.rule import ANY, COLLECT_NEW, OLDER_DATA, Choice, Scope, window
 from consent.snapshot import NO_END, NO_START, Snapshot, build_claims, parse_claims
 from consent.text_id import content_id
-from federation.site import denials
+from federation.site.choices import denials
 from federation.site.store import transaction
 
 STUDY = "study"

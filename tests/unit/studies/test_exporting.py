@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from studies.exporting import Sheet, to_csv, to_xlsx
+from studies.exchange.exporting import Sheet, to_csv, to_xlsx
 
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 RISKY = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", '=HYPERLINK("http://x")')

@@ -7,8 +7,8 @@ from math import exp, lgamma, log
 import numpy as np
 import pytest
 
-from studies.accrual import planned_on
-from studies.forecast import Forecast, Recruiting, _Model, _time_of, forecast
+from studies.recruitment.accrual import planned_on
+from studies.recruitment.forecast import Forecast, Recruiting, _Model, _time_of, forecast
 
 TODAY = date(2026, 11, 23)
 

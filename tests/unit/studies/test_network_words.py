@@ -8,17 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from studies.errors import StudiesError
-from studies.pathway import pathway
+from studies.hospitals.pathway import pathway
+from studies.network.places import PLACES, find_place, kilometres
+from studies.network.tumours import covers, read_tumour, read_tumours
+from studies.network.words import DISCIPLINES
 from studies.periods import end, holds
-from studies.places import PLACES, find_place, kilometres
 from studies.seeds.group_shapes import SHAPES
 from studies.seeds.oncozon import GROUPS, INSTITUTIONS
 from studies.seeds.oncozon_whole import ONCOZON_WHOLE
 from studies.seeds.people import filled
 from studies.seeds.west import WEST
 from studies.seeds.zuidwest import ZUIDWEST
-from studies.tumours import covers, read_tumour, read_tumours
-from studies.words_network import DISCIPLINES
 
 SEEDS = (ONCOZON_WHOLE, ZUIDWEST, WEST)
 

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from studies.errors import StudiesError
-from studies.models_participants import ParticipantEvent
-from studies.participant_history import dated, fold
-from studies.participant_numbers import check_pseudonym
-from studies.participant_states import (
+from studies.participants.history import dated, fold
+from studies.participants.models import ParticipantEvent
+from studies.participants.numbers import check_pseudonym
+from studies.participants.states import (
     ENDED,
     ENTRY,
     LEAVINGS,
@@ -225,7 +225,10 @@ def test_nobody_is_entered_moved_or_let_go_but_through_consent() -> None:
             if "participants" not in text:
                 continue
             for node in ast.walk(ast.parse(text)):
-                if isinstance(node, ast.ImportFrom) and node.module == "studies.participants":
+                if (
+                    isinstance(node, ast.ImportFrom)
+                    and node.module == "studies.participants.entering"
+                ):
                     names = {alias.name for alias in node.names}
                 elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                     names = {node.attr} if node.value.id == "participants" else set()

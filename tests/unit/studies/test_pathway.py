@@ -4,13 +4,14 @@ from itertools import chain, combinations, product
 
 import pytest
 
-from studies import committee, site_work
-from studies.committee import BODIES
-from studies.documents import KINDS
 from studies.errors import StudiesError
-from studies.guards import GUARDS
-from studies.models import Participation, ParticipationStep, Study
-from studies.models_sites import (
+from studies.hospitals import committee
+from studies.hospitals import work as site_work
+from studies.hospitals.committee import BODIES
+from studies.hospitals.departments import DEPARTMENTS
+from studies.hospitals.documents import KINDS
+from studies.hospitals.guards import GUARDS
+from studies.hospitals.models import (
     CommitteeDecision,
     SiteAnnex,
     SiteMilestone,
@@ -19,8 +20,9 @@ from studies.models_sites import (
     StudyEvent,
     StudyVersion,
 )
-from studies.pathway import ALWAYS, BY_CODE, MILESTONES, STEPS, Pathway, pathway
-from studies.site_work import DEPARTMENTS
+from studies.hospitals.pathway import ALWAYS, BY_CODE, MILESTONES, STEPS, Pathway, pathway
+from studies.hospitals.versions import VERSION_KINDS
+from studies.models import Participation, ParticipationStep, Study
 from studies.states import (
     NOTE_CODES,
     PARTICIPATION_ENDED,
@@ -30,7 +32,6 @@ from studies.states import (
     STUDY_PHASES,
 )
 from studies.study_state import EVENTS
-from studies.versions import VERSION_KINDS
 
 # Written out by hand from domain.md 2.2, not taken from the table: what may follow what.
 WMO = {

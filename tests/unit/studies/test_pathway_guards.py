@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from studies.guards import GUARDS, SiteFacts, buttons, missing
-from studies.pathway import MILESTONES, STEPS, pathway
-from studies.site_card import next_task
+from studies.hospitals.card import next_task
+from studies.hospitals.guards import GUARDS, SiteFacts, buttons, missing
+from studies.hospitals.pathway import MILESTONES, STEPS, pathway
 
 TODAY = date(2026, 11, 23)
 DAY = timedelta(days=1)

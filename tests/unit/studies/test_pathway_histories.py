@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from studies.pathway import pathway
-from studies.site_steps import held_from, since_invited, state_on, taken
+from studies.hospitals.pathway import pathway
+from studies.hospitals.steps import held_from, since_invited, state_on, taken
 from studies.states import PARTICIPATION_STATES, STUDY_KINDS, STUDY_STATES
 from studies.study_state import STANDINGS, StudyFacts, derive, short
 

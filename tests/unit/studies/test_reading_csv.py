@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from studies.reading_csv import LONGEST, MOST_ROWS, FileError, read_file
+from studies.exchange.reading_csv import LONGEST, MOST_ROWS, FileError, read_file
 
 HEAD = "studie;ziekenhuis;stand;datum;contact\n"
 LINE = "proef;Máxima MC;Open;3-2-2026;bureau\n"

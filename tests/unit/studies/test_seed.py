@@ -10,7 +10,7 @@ import pytest
 
 from federation.query.builtin import builtin_codebook
 from federation.query.codebook import Codebook, load_codebook
-from studies.loading import shipped_codebook
+from studies.seeds.loading import shipped_codebook
 from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
 from studies.states import INSTITUTION_KINDS, PARTICIPATION_STATES
 

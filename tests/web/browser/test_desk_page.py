@@ -12,9 +12,9 @@ import pytest
 from hospitals import Net, patients
 from playwright.sync_api import Browser, Page, expect
 
-from federation.site.desk import opened
-from federation.site.desk_server import DeskServer
-from federation.site.desk_words import texts_here
+from federation.site.desk.doing import opened
+from federation.site.desk.server import DeskServer
+from federation.site.desk.words import texts_here
 from federation.site.store import open_read_only
 
 pytestmark = pytest.mark.browser

@@ -18,9 +18,9 @@ from rich_text import rich_content
 from consent import letters
 from consent import service as consent
 from registry.transaction import unit_of_work
-from studies import loading
 from studies.actor import SYSTEM
 from studies.models import Study
+from studies.seeds import loading
 from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
 
 pytestmark = pytest.mark.browser

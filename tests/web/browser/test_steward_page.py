@@ -13,9 +13,9 @@ from hospitals import Net, patients
 from playwright.sync_api import Browser, Page, expect
 
 from federation.disclosure.policy import Policy
-from federation.site.deciding import pause_site, refuse_query
-from federation.site.overview import Overview
-from federation.site.page import PageServer
+from federation.site.steward.deciding import pause_site, refuse_query
+from federation.site.steward.overview import Overview
+from federation.site.steward.page import PageServer
 
 pytestmark = pytest.mark.browser
 
