@@ -22,7 +22,7 @@ from registry.translate import translate as _
 from studies.exchange.importing import read_day
 from studies.hospitals.card import SiteCard
 from studies.hospitals.pathway import BY_CODE, MILESTONES
-from studies.hospitals.work import DEPARTMENTS
+from studies.hospitals.departments import DEPARTMENTS
 from studies.states import NOTE_CODES
 
 MOST_LINES = 50

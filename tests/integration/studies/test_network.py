@@ -20,8 +20,7 @@ from studies.errors import StudiesError
 from studies.events import announced
 from studies.hospitals.steps import state_on
 from studies.models import Network, Participation, Study
-from studies.network import agreements, decisions
-from studies.network import joining as networks
+from studies.network import agreements, decisions, joining
 from studies.network.directory import network_at, states_at
 from studies.network.expertise import declare_expertise, end_expertise, expertise_map
 from studies.network.groups import (
@@ -166,10 +165,10 @@ def test_without_a_valid_agreement_a_hospital_is_not_asked(session: Session) -> 
     assert studies.open_sites(session, STUDY, NOW) == []
     with pytest.raises(RunError, match="NO_SITES"):
         asked(session)
-    networks.need_agreements(session, "oncozon", [], actor=SYSTEM)
+    joining.need_agreements(session, "oncozon", [], actor=SYSTEM)
     assert studies.open_sites(session, STUDY, NOW) == everybody
     with refused("unknown_code"):
-        networks.need_agreements(session, "oncozon", ["handshake"], actor=SYSTEM)
+        joining.need_agreements(session, "oncozon", ["handshake"], actor=SYSTEM)
     # A network that nobody described, and one that there is not, ask nobody.
     session.add(Network(slug="new", name="New"))
     session.flush()
@@ -214,14 +213,14 @@ def test_signing_and_its_refusals(session: Session) -> None:
 def test_members_come_and_go(session: Session) -> None:
     embraze = session.scalars(select(Subnetwork).where(Subnetwork.slug == "embraze")).one()
     with refused("not_a_member"):
-        networks.join_subnetwork(session, embraze, "catharina", since=NOW, actor=SYSTEM)
+        joining.join_subnetwork(session, embraze, "catharina", since=NOW, actor=SYSTEM)
     with refused("name_taken"):
-        networks.join_network(session, "zuidwest", "amphia", since=NOW, actor=SYSTEM)
-    networks.join_network(session, "zuidwest", "catharina", since=NOW - 9 * DAY, actor=SYSTEM)
-    networks.join_subnetwork(session, embraze, "catharina", since=NOW - 8 * DAY, actor=SYSTEM)
+        joining.join_network(session, "zuidwest", "amphia", since=NOW, actor=SYSTEM)
+    joining.join_network(session, "zuidwest", "catharina", since=NOW - 9 * DAY, actor=SYSTEM)
+    joining.join_subnetwork(session, embraze, "catharina", since=NOW - 8 * DAY, actor=SYSTEM)
     with refused("name_taken"):
-        networks.join_subnetwork(session, embraze, "catharina", since=NOW, actor=SYSTEM)
-    networks.leave_network(session, "zuidwest", "catharina", at=NOW - 2 * DAY, actor=SYSTEM)
+        joining.join_subnetwork(session, embraze, "catharina", since=NOW, actor=SYSTEM)
+    joining.leave_network(session, "zuidwest", "catharina", at=NOW - 2 * DAY, actor=SYSTEM)
     sizes = [
         (
             len(network_at(session, "zuidwest", NOW - days * DAY).members),
@@ -231,9 +230,9 @@ def test_members_come_and_go(session: Session) -> None:
     ]
     assert sizes == [(17, 9), (18, 9), (18, 10), (18, 10), (17, 9), (17, 9)]
     with refused("not_a_member"):
-        networks.leave_subnetwork(session, embraze, "catharina", at=NOW, actor=SYSTEM)
+        joining.leave_subnetwork(session, embraze, "catharina", at=NOW, actor=SYSTEM)
     with refused("name_taken"):
-        networks.add_subnetwork(
+        joining.add_subnetwork(
             session, network="zuidwest", slug="embraze", name="E", since=NOW, actor=SYSTEM
         )
 
