@@ -21,8 +21,8 @@ from registry.translate import day, language
 from registry.translate import translate as _
 from studies.exchange.importing import read_day
 from studies.hospitals.card import SiteCard
-from studies.hospitals.pathway import BY_CODE, MILESTONES
 from studies.hospitals.departments import DEPARTMENTS
+from studies.hospitals.pathway import BY_CODE, MILESTONES
 from studies.states import NOTE_CODES
 
 MOST_LINES = 50
