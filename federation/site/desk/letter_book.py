@@ -4,6 +4,7 @@ A letter's code, patient, person and key never change and no letter goes away (t
 it); only that it ends is written down, once.
 """
 
+import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,12 +39,11 @@ class LetterBook:
         known = [code.decode("ascii") for code in codes if code.isascii()]
         found = {}
         for start in range(0, len(known), _SOME):
-            some = known[start : start + _SOME]
-            marks = ",".join("?" * len(some))
+            # The codes travel as one value, so that the statement is the same for any number.
             for code, *rest in self._database.execute(
-                f"SELECT code_id, handle, party, proof_key, ended_at FROM letter"  # noqa: S608
-                f" WHERE code_id IN ({marks})",
-                some,
+                "SELECT code_id, handle, party, proof_key, ended_at FROM letter"
+                " WHERE code_id IN (SELECT value FROM json_each(?))",
+                (json.dumps(known[start : start + _SOME]),),
             ):
                 found[code.encode()] = Letter(*rest)
         return found
