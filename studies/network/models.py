@@ -8,7 +8,7 @@ date can be read. No patient is ever in here; `invented` marks a person of a dem
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from studies.base import Base, Json, UtcTime, new_id
@@ -114,7 +114,18 @@ class AgreementSignature(Base):
     """An institution's signature under an agreement, by whom; withdrawn at most once."""
 
     __tablename__ = "agreement_signature"
-    __table_args__ = (UniqueConstraint("agreement_id", "institution", "signed_at"),)
+    __table_args__ = (
+        UniqueConstraint("agreement_id", "institution", "signed_at"),
+        # One that stands per institution, so that withdrawing it leaves none in force.
+        Index(
+            "ix_agreement_signature_standing",
+            "agreement_id",
+            "institution",
+            unique=True,
+            sqlite_where=text("withdrawn_at IS NULL"),
+            postgresql_where=text("withdrawn_at IS NULL"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
     agreement_id: Mapped[str] = mapped_column(ForeignKey("agreement.id"))
