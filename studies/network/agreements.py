@@ -96,7 +96,8 @@ def sign_agreement(
         raise StudiesError("not_a_member")
     if not holds(agreement, moment):
         raise StudiesError("bad_period")
-    if signature_of(agreement, institution, moment) is not None:
+    stands = _standing(session, agreement, institution)
+    if stands or signature_of(agreement, institution, moment) is not None:
         raise StudiesError("already_signed")
     made = AgreementSignature(
         agreement_id=agreement.id,
@@ -118,13 +119,29 @@ def withdraw_signature(
 
     Raises StudiesError `not_signed`.
     """
-    held = signature_of(agreement, institution, now)
+    held = _standing(session, agreement, institution)
     if held is None:
         raise StudiesError("not_signed")
     held.withdrawn_at, held.withdrawn_by = now, actor.id
     session.flush()
     _announce(session, actor, "agreement.withdrawn", agreement, institution)
     return held
+
+
+def _standing(
+    session: Session, agreement: Agreement, institution: str
+) -> AgreementSignature | None:
+    """The signature that nobody withdrew, of whatever day; the database keeps it to one.
+
+    Who signs or withdraws at the same time waits for the row of the agreement, and then reads
+    what the other one wrote.
+    """
+    session.refresh(agreement, with_for_update=True)
+    session.expire(agreement, ["signatures"])
+    for each in agreement.signatures:
+        if each.institution == institution and each.withdrawn_at is None:
+            return each
+    return None
 
 
 def signature_of(agreement: Agreement, institution: str, at: datetime) -> AgreementSignature | None:
