@@ -42,6 +42,13 @@ CODES: Final[Mapping[str, str]] = {
     "wrong_role": "Your role does not do this for this hospital or study. Ask who has the role.",
     "own_document": "Whoever put a document here does not sign it. Ask another board member.",
     "own_proposal": "Whoever proposed a study does not decide about it. Ask somebody else.",
+    "too_many_ideas": (
+        "You have too many ideas that nobody decided about yet. Finish some of them first."
+    ),
+    "letter_needed": (
+        "A yes of this committee is written down with its letter. Add the letter to the documents "
+        "of the study first, then choose it here."
+    ),
     "not_pdf": "Only whole PDF files are kept. Save the document as PDF and send that.",
     "document_too_large": "A document is at most 8 MB. Save it smaller, or split it.",
     "document_exists": "This version is here already. Give the new document a new version.",
@@ -95,6 +102,15 @@ CODES: Final[Mapping[str, str]] = {
     "unknown_arm": "The study has no such arm. Choose one of its arms.",
     "bad_doi": "A DOI looks like 10.1000/xyz123. Copy it from the paper's page.",
     "empty_text": "There is nothing written here. Write a sentence.",
+    "control_sign": (
+        "The text holds a sign that cannot be seen, such as one of a terminal. Type it again."
+    ),
+    "points_at_somebody": (
+        "A number of eight digits or more, or a date of birth, could point at a patient. Leave it "
+        "out; write a phone number in parts."
+    ),
+    "too_long_ago": "The date lies before 1990. Look at the year.",
+    "not_the_writer": "Only who wrote this, or an administrator, takes it back. Ask them.",
 }
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from studies.actor import Actor
 from studies.errors import StudiesError
 from studies.events import announce
+from studies.free_text import lines, one_line
 from studies.models import Network
 from studies.models_inbox import Notice, NoticeMark
 
@@ -18,13 +19,15 @@ MOST_TITLE, MOST_TEXT = 200, 4000
 
 @dataclass(frozen=True)
 class Heard:
-    """A notice as one reader sees it: who else read it, and the names of who want to hear more."""
+    """A notice as one reader sees it: who else read it, the names of who want to hear more, and
+    whether it is theirs to take back."""
 
     notice: Notice
     read: bool
     interest: bool
     readers: int
     interested: tuple[str, ...]
+    own: bool
 
 
 def write_notice(
@@ -39,15 +42,13 @@ def write_notice(
     """Announce something in both languages, Dutch first.
 
     Raises StudiesError `not_found` (the network), `empty_text` for a title or text that is empty
-    or too long.
+    or too long, `control_sign`, `points_at_somebody`.
     """
     if session.get(Network, network) is None:
         raise StudiesError("not_found")
-    given = [(each.strip(), MOST_TITLE) for each in title]
-    given += [(each.strip(), MOST_TEXT) for each in text]
-    if any(not words or len(words) > most for words, most in given):
-        raise StudiesError("empty_text")
-    title_nl, title_en, text_nl, text_en = (words for words, _ in given)
+    # A mail names the title on a line of its own: a title of two lines would write the mail.
+    title_nl, title_en = (one_line(each, MOST_TITLE, now) for each in title)
+    text_nl, text_en = (lines(each, MOST_TEXT, now) for each in text)
     made = Notice(
         network=network,
         title_nl=title_nl,
@@ -71,7 +72,12 @@ def write_notice(
 
 
 def withdraw_notice(session: Session, notice: Notice, *, actor: Actor, now: datetime) -> None:
-    """Take it back: nobody sees it any more. A second time changes nothing."""
+    """Take it back: nobody sees it any more. A second time changes nothing.
+
+    Raises StudiesError `not_the_writer` for anybody but its writer and an administrator.
+    """
+    if not may_withdraw(notice, actor):
+        raise StudiesError("not_the_writer")
     if notice.withdrawn_at is not None:
         return
     notice.withdrawn_at = now
@@ -83,6 +89,11 @@ def withdraw_notice(session: Session, notice: Notice, *, actor: Actor, now: date
         about=f"network:{notice.network}",
         facts={"notice": notice.id},
     )
+
+
+def may_withdraw(notice: Notice, actor: Actor) -> bool:
+    """Whether this is the writer of a notice, or an administrator of the hub."""
+    return actor.id == notice.by or "administrator@network" in actor.roles
 
 
 def get_notice(session: Session, number: str) -> Notice:
@@ -116,9 +127,9 @@ def mark_notice(
 
 
 def list_notices(
-    session: Session, networks: Collection[str], person: str, *, most: int = 20
+    session: Session, networks: Collection[str], reader: Actor, *, most: int = 20
 ) -> Sequence[Heard]:
-    """The newest notices of these networks, as this person sees them."""
+    """The newest notices of these networks, as this reader sees them."""
     notices = session.scalars(
         select(Notice)
         .where(Notice.network.in_(networks), Notice.withdrawn_at.is_(None))
@@ -132,15 +143,16 @@ def list_notices(
         .order_by(NoticeMark.name)
     ):
         marks.setdefault(mark.notice_id, []).append(mark)
-    return [_heard(each, marks.get(each.id, []), person) for each in notices]
+    return [_heard(each, marks.get(each.id, []), reader) for each in notices]
 
 
-def _heard(notice: Notice, marks: Sequence[NoticeMark], person: str) -> Heard:
-    own = next((mark for mark in marks if mark.person == person), None)
+def _heard(notice: Notice, marks: Sequence[NoticeMark], reader: Actor) -> Heard:
+    own = next((mark for mark in marks if mark.person == reader.id), None)
     return Heard(
         notice=notice,
         read=own is not None,
         interest=own is not None and own.interest,
         readers=len(marks),
         interested=tuple(mark.name for mark in marks if mark.interest),
+        own=may_withdraw(notice, reader),
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import CursorResult, Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from registry.access import reach
@@ -22,6 +22,7 @@ from registry.database import SessionFactory
 from registry.mail.daily import DAILY, write
 from registry.mail.models import Mail, MailAddress, MailTold
 from registry.mail.server import MailServer, NotHandedOver, hand_over
+from registry.own_networks import networks_of
 from registry.translate import ZONE
 from studies.models_inbox import Notice, NoticeMark
 from studies.reminders import Reminder, reminders
@@ -36,6 +37,8 @@ FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 HANDING = timedelta(minutes=15)
 KEEP = timedelta(days=90)
 NOTICES = "notice:"
+#: Why a mail was not sent: turned off since, or something in it no longer waits for its reader.
+NOT_WANTED = "NOT_WANTED"
 
 
 def compose(factory: SessionFactory, now: datetime, address: str) -> int:
@@ -103,17 +106,17 @@ def waiting_for(session: Session, account: Account, now: datetime) -> Sequence[R
 
 
 def news_for(session: Session, account: Account, now: datetime) -> Sequence[Notice]:
-    """Announcements of the last month that this person has not read."""
+    """Announcements of the last month, in the networks that this person works in, that they have
+    not read."""
     read = select(NoticeMark.notice_id).where(NoticeMark.person == account.id)
-    return session.scalars(
-        select(Notice)
-        .where(
-            Notice.withdrawn_at.is_(None),
-            Notice.at > now - timedelta(days=30),
-            Notice.id.not_in(read),
-        )
-        .order_by(Notice.at)
-    ).all()
+    wanted = _notices_for(session, account, now)
+    wanted = wanted.where(Notice.at > now - timedelta(days=30), Notice.id.not_in(read))
+    return session.scalars(wanted.order_by(Notice.at)).all()
+
+
+def _notices_for(session: Session, account: Account, now: datetime) -> Select[Notice]:
+    where = networks_of(session, actor_of(account, now), now)
+    return select(Notice).where(Notice.network.in_(where), Notice.withdrawn_at.is_(None))
 
 
 def send(factory: SessionFactory, server: MailServer, clock: Callable[[], datetime]) -> int:
@@ -152,10 +155,17 @@ def _send_one(
 ) -> bool:
     with factory() as session:
         mail = session.get_one(Mail, number)
+        wanted = _still_wanted(session, mail, clock())
         session.expunge(mail)
+    if not wanted:
+        _change(factory, number, "waiting", state="failed", ended_at=clock(), why=NOT_WANTED)
+        return False
 
     def begun() -> bool:
         """Take it, if nobody else did meanwhile: from here on it is offered no second time."""
+        with factory() as session:
+            if not _still_wanted(session, mail, clock()):
+                return False
         return _change(factory, number, "waiting", state="handing", next_at=clock())
 
     try:
@@ -170,6 +180,21 @@ def _send_one(
         log.warning("MAIL_UNSURE %s", type(error).__name__)
         return False
     return _sent(factory, mail, clock())
+
+
+def _still_wanted(session: Session, mail: Mail, now: datetime) -> bool:
+    """Whether its reader still wants it there, and all of it still waits for them: it was made up
+    to twenty hours ago, and they may have lost a role since. The next day's mail says the rest."""
+    to = session.get(MailAddress, mail.account_id)
+    account = session.get(Account, mail.account_id)
+    if to is None or to.address != mail.address or account is None or not account.usable(now):
+        return False
+    waiting = {each.key for each in waiting_for(session, account, now)}
+    notices = _notices_for(session, account, now)
+    waiting |= {
+        NOTICES + number for number in session.scalars(notices.with_only_columns(Notice.id))
+    }
+    return waiting.issuperset(mail.keys)
 
 
 def _put_back(factory: SessionFactory, mail: Mail, error: NotHandedOver, now: datetime) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from registry.access import INSIDE, rule
+from registry.own_networks import announcing_in, networks_of
 from registry.transaction import current_session
 from registry.translate import translate as _
 from studies import notices
 from studies.errors import StudiesError
 from studies.models import Network
+from studies.models_inbox import Notice
 
 blueprint = Blueprint("notices", __name__, url_prefix="/announcements")
 Answer = Response | str | tuple[str, int]
@@ -29,15 +32,19 @@ def page() -> str:
 @blueprint.post("")
 @rule(roles=set(WRITERS))
 def write() -> Answer:
-    """Announce something to everybody who works in the network."""
+    """Announce something to everybody who works in a network where one runs a study."""
     given = {name: request.form.get(name, "") for name in (*TEXTS, "network")}
     errors = {
         name: _("Write a sentence; this is empty") for name in TEXTS if not given[name].strip()
     }
+    session = current_session()
+    # Somebody else's network is as absent.
+    if given["network"] not in announcing_in(session, g.actor):
+        errors["network"] = _("Choose a network in which a study of yours is open")
     if not errors:
         try:
             notices.write_notice(
-                current_session(),
+                session,
                 network=given["network"],
                 title=(given["title_nl"], given["title_en"]),
                 text=(given["text_nl"], given["text_en"]),
@@ -56,7 +63,7 @@ def mark(notice: str) -> Answer:
     """Say that it was read, and whether one wants to hear more of it."""
     session = current_session()
     said = {"yes": True, "no": False}.get(request.form.get("interest", ""))
-    found = notices.get_notice(session, notice)
+    found = _mine(session, notice)
     notices.mark_notice(session, found, interest=said, actor=g.actor, now=g.now)
     return redirect(url_for("notices.page") + f"#n-{found.id}", 303)
 
@@ -64,20 +71,31 @@ def mark(notice: str) -> Answer:
 @blueprint.post("/<notice>/withdraw")
 @rule(roles=set(WRITERS))
 def withdraw(notice: str) -> Answer:
-    """Take an announcement back; nobody sees it any more."""
+    """Take one's own announcement back, or any as administrator; nobody sees it any more."""
     session = current_session()
-    notices.withdraw_notice(session, notices.get_notice(session, notice), actor=g.actor, now=g.now)
+    notices.withdraw_notice(session, _mine(session, notice), actor=g.actor, now=g.now)
     return redirect(url_for("notices.page"), 303)
+
+
+def _mine(session: Session, number: str) -> Notice:
+    """An announcement of a network that one works in; another one is as absent."""
+    found = notices.get_notice(session, number)
+    if found.network not in networks_of(session, g.actor, g.now):
+        raise StudiesError("not_found")
+    return found
 
 
 def _page(typed: dict[str, str], errors: dict[str, str]) -> str:
     session = current_session()
-    networks = session.scalars(select(Network).order_by(Network.name)).all()
+    telling = announcing_in(session, g.actor) if g.actor.roles & set(WRITERS) else frozenset()
+    networks = session.scalars(
+        select(Network).where(Network.slug.in_(telling)).order_by(Network.name)
+    ).all()
     return render_template(
         "coordinator/notices.html",
-        heard=notices.list_notices(session, [each.slug for each in networks], g.actor.id),
+        heard=notices.list_notices(session, networks_of(session, g.actor, g.now), g.actor),
         networks=[(each.slug, each.name) for each in networks],
-        writes=bool(g.actor.roles & set(WRITERS)),
+        writes=bool(networks),
         typed=typed,
         errors=errors,
         done=request.args.get("done") == "1",

@@ -16,7 +16,7 @@ from studies import notices
 from studies.actor import SYSTEM
 from studies.errors import StudiesError
 from studies.events import announce
-from studies.models import Participation, Study
+from studies.models import Network, Participation, Study
 from studies.models_inbox import Notice, NoticeMark, ReminderDone
 
 from .conftest import FOREIGN, NOW, OTHER_SITE, OWN, SITE, World
@@ -156,6 +156,89 @@ def test_an_announcement_is_read_and_marked_with_interest(
     assert writer.post(gone, data=token).status_code == 303
     assert "Nieuwe vragenlijst" not in reader.get("/announcements").get_data(True)
     assert reader.post(mark, data=own).status_code == 404
+
+
+def test_an_announcement_goes_no_further_than_its_writer(
+    signed_in: SignIn, form_token: Token, factory: SessionFactory, world: World
+) -> None:
+    """Its writer's networks, its reader's networks, and only the writer takes it back."""
+    typed = {
+        "network": "oncozon",
+        "title_nl": "Nieuwe\r\nvragenlijst",
+        "title_en": "New questionnaire",
+        "text_nl": "Vanaf maandag.\r\nGraag invullen.",
+        "text_en": "From Monday on.",
+    }
+    with unit_of_work(factory, SYSTEM) as session:
+        session.add(Network(slug="west", name="West"))
+        session.flush()
+        announce(session, actor=SYSTEM, action="network.created", about="network:west")
+        elsewhere = notices.write_notice(
+            session,
+            network="west",
+            title=("Alleen in West", "In West only"),
+            text=("Vanaf maandag.", "From Monday on."),
+            actor=SYSTEM,
+            now=NOW,
+        ).id
+    writer, other, boss = (
+        signed_in(who) for who in ("coordinator", "coordinator2", "administrator")
+    )
+    posts = {client: {"csrf_token": form_token(client)} for client in (writer, other, boss)}
+    for network in ("west", "nowhere"):
+        done = writer.post("/announcements", data={**typed, **posts[writer], "network": network})
+        assert (done.status_code, "een studie van u open is" in done.get_data(True)) == (422, True)
+    assert writer.post("/announcements", data={**typed, **posts[writer]}).status_code == 303
+    with factory() as session:
+        mine = session.scalars(select(Notice).where(Notice.network == "oncozon")).one()
+        assert mine.title_nl == "Nieuwe vragenlijst"
+        assert mine.text_nl == "Vanaf maandag.\nGraag invullen."
+    assert "Alleen in West" in boss.get("/announcements").get_data(True)  # works for all
+    for reader in ("coordinator", "committee", "steward", "board", "chair", "group"):
+        page = signed_in(reader).get("/announcements").get_data(True)
+        assert ("Nieuwe vragenlijst" in page, "Alleen in West" in page) == (True, False), reader
+    assert writer.post(f"/announcements/{elsewhere}/mark", data=posts[writer]).status_code == 404
+
+    gone = f"/announcements/{mine.id}/withdraw"
+    assert gone in writer.get("/announcements").get_data(True)
+    assert gone not in other.get("/announcements").get_data(True)
+    refused = other.post(gone, data=posts[other])
+    assert (refused.status_code, "Alleen wie dit schreef" in refused.get_data(True)) == (403, True)
+    assert (
+        writer.post(f"/announcements/{elsewhere}/withdraw", data=posts[writer]).status_code == 404
+    )
+    assert boss.post(gone, data=posts[boss]).status_code == 303
+
+    # Whoever coordinates no more than a draft, such as one they proposed, tells nobody anything.
+    with unit_of_work(factory, SYSTEM) as session:
+        session.get_one(Study, FOREIGN).state = "draft"
+        announce(session, actor=SYSTEM, action="study.described", about=f"study:{FOREIGN}")
+    assert other.post("/announcements", data={**typed, **posts[other]}).status_code == 422
+    assert "Iets aankondigen" not in other.get("/announcements").get_data(True)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("Patiënt 12345678 kwam niet", "Een getal van acht of meer cijfers"),
+        ("Mevrouw, geboren 3-4-1951, belde", "Een getal van acht of meer cijfers"),
+        ("Zij is van 1951-04-03", "Een getal van acht of meer cijfers"),
+        ("Rood \x1b[31m en terug", "een teken dat u niet kunt zien"),
+    ],
+)
+def test_an_announcement_holds_no_patient_and_no_hidden_sign(
+    signed_in: SignIn, form_token: Token, factory: SessionFactory, words: str, sentence: str
+) -> None:
+    client = signed_in("coordinator")
+    fine = "Op 12-03-2026 over NCT01234567, 2025-501234-12-00; bel 040 239 91 11, of 1234567."
+    typed = dict.fromkeys(("title_nl", "title_en", "text_nl", "text_en"), fine)
+    typed |= {"network": "oncozon", "csrf_token": form_token(client)}
+    for place in ("title_nl", "text_en"):
+        done = client.post("/announcements", data={**typed, place: words})
+        assert (done.status_code, sentence in done.get_data(True)) == (422, True)
+    with factory() as session:
+        assert session.scalars(select(Notice)).all() == []
+    assert client.post("/announcements", data=typed).status_code == 303
 
 
 def test_an_announcement_needs_both_languages(factory: SessionFactory) -> None:
