@@ -13,7 +13,6 @@ from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_time
 from babel.messages.mofile import write_mo
@@ -22,11 +21,12 @@ from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 from flask import Flask, Response, g, has_request_context, request
 
+from studies.days import ZONE
+
 LANGUAGES = ("nl", "en")
 COOKIE = "language"
 LOCALES = {"nl": "nl_NL", "en": "en_GB"}
 OWN_NAMES = {"nl": "Nederlands", "en": "English"}
-ZONE = ZoneInfo("Europe/Amsterdam")
 FOLDER = Path(__file__).parent / "translations"
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from studies.actor import Actor
+from studies.days import local_day
 from studies.errors import StudiesError
 from studies.events import announce
 from studies.hospitals.amendments import LIVE
@@ -168,10 +169,10 @@ def _read(session: Session, reach: frozenset[str] | None, now: datetime) -> _Boo
     first: dict[str, date] = {}
     for study, _, _, moment in counted:
         if moment is not None:
-            day = moment.date()
+            day = local_day(moment)
             first[study] = min(first.get(study, day), day)
     return _Books(
-        today=now.date(),
+        today=local_day(now),
         parts=parts,
         answered=frozenset(
             session.scalars(
@@ -213,7 +214,7 @@ def _of_parts(books: _Books) -> Iterator[Reminder]:
 
 
 def _waits_for_word(books: _Books, part: Participation) -> Iterator[Reminder]:
-    since, today = part.since.date(), books.today
+    since, today = local_day(part.since), books.today
     if part.state == "invited" and part.interest is None:
         due = part.answer_due or since + timedelta(days=ANSWER_DAYS)
         if due < today:
@@ -223,7 +224,7 @@ def _waits_for_word(books: _Books, part: Participation) -> Iterator[Reminder]:
         if due < today:
             yield _of(part, "feasibility", f"{since}", due, late=True)
     elif BY_CODE[part.state].remind_days is not None:
-        last = max(since, part.confirmed_at.date() if part.confirmed_at else since)
+        last = max(since, local_day(part.confirmed_at) if part.confirmed_at else since)
         if last + timedelta(days=CONFIRM_DAYS) < today:
             yield _of(part, "confirm", f"{last}", last, late=True)
     if part.state in _AT_WORK:
@@ -258,7 +259,7 @@ def _amendments(books: _Books, part: Participation) -> Iterator[Reminder]:
 
 
 def _nobody(books: _Books, part: Participation) -> Iterator[Reminder]:
-    since = part.since.date()
+    since = local_day(part.since)
     days = (books.today - since).days
     if books.joined.get((part.study, part.institution), 0) or days < NOBODY_DAYS:
         return
@@ -314,14 +315,14 @@ def _behind(session: Session, books: _Books, study: Study) -> Iterator[Reminder]
 def _notices(books: _Books, study: Study, parts: Iterable[Participation]) -> Iterator[Reminder]:
     """CTIS: start, first participant, temporary halt, end of recruitment; 15 days each."""
     states = [part for part in parts if part.state != "declined"]
-    opened = [step.at.date() for part in states for step in part.steps if step.state == "open"]
+    opened = [local_day(step.at) for part in states for step in part.steps if step.state == "open"]
     ever = [part for part in states if any(step.state == "open" for step in part.steps)]
     events: dict[str, date] = {}
     if opened:
         events["ctr_start"] = min(opened)
     if study.slug in books.first:
         events["ctr_first"] = books.first[study.slug]
-    last = max((part.since.date() for part in ever), default=None)
+    last = max((local_day(part.since) for part in ever), default=None)
     if ever and last is not None:
         if all(part.state in _OVER for part in ever) and len(ever) == len(states):
             events["ctr_end"] = last
@@ -345,7 +346,7 @@ def _of_agreements(session: Session, books: _Books) -> Iterator[Reminder]:
         .order_by(Agreement.since, Agreement.version)
     )
     for row in {(each.network, each.kind): each for each in rows}.values():
-        until = row.until.date() if row.until else None
+        until = local_day(row.until) if row.until else None
         held = any(signature.withdrawn_at is None for signature in row.signatures)
         if until is None or until > limit or not held:
             continue

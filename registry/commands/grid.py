@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from registry.commands.opening import now, open_hub_database, operator
 from registry.transaction import reading, unit_of_work
+from studies.days import local_day
 from studies.errors import StudiesError
 from studies.exchange import importing
 from studies.exchange.exporting import Sheet, to_csv
@@ -70,7 +71,7 @@ def steps(study: str) -> None:
                 study,
                 part.institution,
                 BY_CODE[step.state].code,
-                step.at.astimezone(importing.ZONE).date(),
+                local_day(step.at),
                 part.contact,
             )
             for part in parts

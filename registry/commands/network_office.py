@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from registry.commands.opening import now, open_hub_database, operator
 from registry.transaction import unit_of_work
 from studies.actor import Actor
+from studies.days import local_day
 from studies.errors import StudiesError
 from studies.network.groups import add_professional
 from studies.network.models import Professional
@@ -70,8 +71,11 @@ def write(do: Callable[[Session, Actor], Told], as_json: bool) -> None:
 
 
 def moment(day: datetime | None) -> datetime:
-    """The beginning of a day, of today when none is given: what seeds and agreements count by."""
-    return datetime.combine(day or now().date(), time(), UTC)
+    """The beginning of a day in UTC, of today when none is given: what seeds and agreements count
+    by. Today has begun here an hour or two before: until then it counts from now."""
+    today, at = local_day(now()), now()
+    begins = datetime.combine(day or today, time(), UTC)
+    return min(begins, at) if begins.date() == today else begins
 
 
 def end_moment(day: datetime | None) -> datetime | None:

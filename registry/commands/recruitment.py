@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from registry.commands.opening import now, open_hub_database, operator
 from registry.transaction import reading, unit_of_work
+from studies.days import local_day
 from studies.errors import StudiesError
 from studies.exchange.fhir_research import R4, R5, bundle
 from studies.models import Study
@@ -129,9 +130,9 @@ def participants(study: str, site: str | None, as_json: bool) -> None:
             {
                 "number": one.pseudonym,
                 "state": one.state,
-                "since": one.since.date().isoformat(),
+                "since": local_day(one.since).isoformat(),
                 "site": one.site,
-                "on_study": None if one.on_study is None else one.on_study.date().isoformat(),
+                "on_study": None if one.on_study is None else local_day(one.on_study).isoformat(),
                 "counted_for": one.credited,
                 "arm": one.arm,
             }

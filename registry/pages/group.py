@@ -25,7 +25,9 @@ from registry.pages.states import run_state
 from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
+from studies.days import local_day
 from studies.errors import StudiesError
+from studies.exchange.importing import moment_of
 from studies.models import Institution, Study, WorkingGroup
 from studies.network import decisions
 from studies.network.directory import states_at
@@ -66,6 +68,7 @@ def decide(network: str, group: str) -> Response | tuple[str, int]:
     replaces = request.form.get("replaces", "").strip()
     links = [("study", slug) for slug in request.form.getlist("study") if slug][:MAX_LINKS]
     links += [("query", run) for run in request.form.getlist("query") if run][:MAX_LINKS]
+    day = _day("at")
     known = {study.slug for study in _studies(found)} | {run.id for run in _runs(found)}
     try:
         if any(name not in known for _kind, name in links):
@@ -74,7 +77,7 @@ def decide(network: str, group: str) -> Response | tuple[str, int]:
             current_session(),
             found,
             text=request.form.get("text", ""),
-            at=_day("at") or g.now,
+            at=g.now if day is None else moment_of(local_day(day), g.now),
             actor=g.actor,
             now=g.now,
             links=links,

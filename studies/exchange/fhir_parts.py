@@ -3,6 +3,8 @@
 from datetime import date, datetime
 from typing import Any
 
+from studies.days import local_day
+
 Json = dict[str, Any]
 
 
@@ -35,7 +37,7 @@ def iso(day: date | None) -> str | None:
 
 def day(moment: datetime | None) -> date | None:
     """The day of a moment."""
-    return None if moment is None else moment.date()
+    return None if moment is None else local_day(moment)
 
 
 def instant(moment: datetime) -> str:

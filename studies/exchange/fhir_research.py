@@ -14,6 +14,7 @@ from typing import Final, Literal
 
 from sqlalchemy.orm import Session
 
+from studies.days import local_day
 from studies.exchange import fhir_parts as parts
 from studies.exchange import fhir_words as words
 from studies.exchange.fhir_parts import Json
@@ -138,7 +139,7 @@ def _site_r5(told: _Told, part: Participation) -> Json:
                 {
                     "state": parts.coded(words.STUDY_STATUS, words.R5_OF_STEP[stay.state]),
                     "actual": True,
-                    "period": parts.period(stay.since.date(), parts.day(stay.until)),
+                    "period": parts.period(local_day(stay.since), parts.day(stay.until)),
                 }
                 for stay in stays
             ],
@@ -175,8 +176,8 @@ def _progress(one: Participant) -> Iterable[Json]:
                 "type": parts.coded(words.SUBJECT_STATE_TYPE, "Enrollment"),
                 "subjectState": parts.coded(words.SUBJECT_STATE, state, STATES[state].name_en),
                 "reason": _why(said),
-                "startDate": since.date().isoformat(),
-                "endDate": None if after is None else after[1].date().isoformat(),
+                "startDate": local_day(since).isoformat(),
+                "endDate": None if after is None else local_day(after[1]).isoformat(),
             }
         )
     for at, said in told:
@@ -184,7 +185,7 @@ def _progress(one: Participant) -> Iterable[Json]:
             yield {
                 "type": parts.coded(words.SUBJECT_STATE_TYPE, "Milestone"),
                 "milestone": _milestone(said),
-                "startDate": at.date().isoformat(),
+                "startDate": local_day(at).isoformat(),
             }
 
 
@@ -340,7 +341,7 @@ def _phase(study: Study) -> Json | None:
 def _started(study: Study, now: datetime) -> date | None:
     """The first day on which a hospital of the study was open."""
     days = [
-        stay.since.date()
+        local_day(stay.since)
         for part in study.participations
         for stay in open_time.open_stays(part, now)
     ]
@@ -349,7 +350,7 @@ def _started(study: Study, now: datetime) -> date | None:
 
 def _first_and_last(one: Participant) -> tuple[date | None, date | None]:
     now = fold(one.events)
-    first = next((at.date() for at, said in dated(one.events) if said.kind == "state"), None)
+    first = next((local_day(at) for at, said in dated(one.events) if said.kind == "state"), None)
     ended = now.state in ("off-study", "withdrawn", "ineligible", "not-registered")
     return first, parts.day(now.since) if ended else None
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
+from studies.days import local_day
 from studies.hospitals.versions import VersionLine, version_lines
 from studies.models import Participation
 
@@ -45,7 +46,7 @@ def pending(session: Session, part: Participation, now: datetime) -> tuple[Versi
     """The versions that a hospital still has to take into use; none when it takes no part."""
     if part.state not in LIVE:
         return ()
-    return tuple(line for line in version_lines(session, part, now.date()) if line.pending)
+    return tuple(line for line in version_lines(session, part, local_day(now)) if line.pending)
 
 
 def may_enrol(session: Session, part: Participation, now: datetime) -> MayEnrol:

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from studies.actor import Actor
+from studies.days import local_day
 from studies.errors import StudiesError
 from studies.events import announce
 from studies.hospitals.change import begin_change
@@ -68,7 +69,7 @@ def sign(
     begin_change(session, part, expected)
     documents = documents_of(session, part)
     current = newest(documents, document.kind, part.institution)
-    if current is not document or not is_valid(document, now.date()):
+    if current is not document or not is_valid(document, local_day(now)):
         raise StudiesError("document_outdated")
     if any(each.role == BOARD for each in _under(session, document)):
         raise StudiesError("already_signed")
@@ -120,7 +121,7 @@ def waiting_for(session: Session, institution: str, now: datetime) -> tuple[Wait
         if (
             part is not None
             and f"document:{document.id}" not in done
-            and is_valid(document, now.date())
+            and is_valid(document, local_day(now))
             and part.state not in PARTICIPATION_ENDED
         ):
             waiting.append(Waiting(part, document, _first(session, part, document, now)))

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from studies.actor import Actor
+from studies.days import local_day
 from studies.errors import StudiesError
 from studies.events import announce
 from studies.hospitals.change import begin_change
@@ -179,7 +180,7 @@ def adopt_version(
         raise StudiesError("not_found")
     if session.get(SiteVersion, (part.id, version_id)) is not None:
         raise StudiesError("already_signed")
-    if in_use_since > now.date():
+    if in_use_since > local_day(now):
         raise StudiesError("in_the_future")
     if in_use_since < version.in_force_from:
         raise StudiesError("bad_period")

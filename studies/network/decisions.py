@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from studies.actor import Actor
 from studies.base import canonical_json
+from studies.days import local_day
 from studies.errors import StudiesError
 from studies.events import announce
 from studies.models import WorkingGroup
@@ -51,7 +52,7 @@ def plan_meeting(
         raise StudiesError("meeting_frozen")
     found.agenda = list(dict.fromkeys([*STANDING, *points]))
     session.flush()
-    _announce(session, actor, "group.meeting_planned", group, day=held_on.date().isoformat())
+    _announce(session, actor, "group.meeting_planned", group, day=local_day(held_on).isoformat())
     return found
 
 
@@ -121,7 +122,7 @@ def freeze_meeting(
     meeting.sha256 = digest(meeting.frozen)
     meeting.frozen_at, meeting.frozen_by = now, actor.id
     session.flush()
-    day = meeting.held_on.date().isoformat()
+    day = local_day(meeting.held_on).isoformat()
     _announce(session, actor, "group.meeting_frozen", group, day=day, sha256=meeting.sha256)
     return meeting
 

@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from studies.actor import Actor
+from studies.days import local_day
 from studies.errors import StudiesError
 from studies.events import announce
 from studies.hospitals import open_time
@@ -80,7 +81,7 @@ class Accrual:
 
 def accrual(session: Session, study: Study, now: datetime) -> Accrual:
     """Everything about the recruitment of a study, hospitals by name."""
-    today = now.date()
+    today = local_day(now)
     days = _days_by_site(session, study.slug, now)
     plans = plans_of(session, study.slug)
     parts = _parts(session, study.slug)
@@ -130,8 +131,8 @@ def _site(
         state=part.state,
         n=len(days),
         target=plan.target if plan else None,
-        planned=planned_on(plan.days(), now.date()) if plan else None,
-        opened=periods[0].since.date() if periods else None,
+        planned=planned_on(plan.days(), local_day(now)) if plan else None,
+        opened=local_day(periods[0].since) if periods else None,
         months=months,
         rate=_per(len(days), months),
         first=days[0] if days else None,
@@ -180,7 +181,7 @@ def _days_by_site(session: Session, study: str, now: datetime) -> dict[str, list
     found: dict[str, list[date]] = {}
     for site, moment in rows:
         if site is not None and moment is not None:
-            found.setdefault(site, []).append(moment.date())
+            found.setdefault(site, []).append(local_day(moment))
     return found
 
 
@@ -202,7 +203,7 @@ def _forecast(
         Recruiting(
             n=len(days.get(site, ())),
             months=open_time.months(open_time.open_stays(part, now), now),
-            opens_in=_opens_in(part, planned.get(part.id), now.date()),
+            opens_in=_opens_in(part, planned.get(part.id), local_day(now)),
         )
         for site, part in parts.items()
     ]
@@ -212,8 +213,8 @@ def _forecast(
         sites,
         recruited=n,
         target=target,
-        today=now.date(),
-        seed=crc32(f"{study.slug} {now.date()} {n} {target}".encode()),
+        today=local_day(now),
+        seed=crc32(f"{study.slug} {local_day(now)} {n} {target}".encode()),
         planned_end=planned_end,
     )
     return found, None if found else "nobody_yet"
@@ -336,4 +337,4 @@ def totals(session: Session, studies: Iterable[str], now: datetime) -> dict[str,
         )
         .group_by(Participant.study)
     )
-    return {study: {"n": n, "last": last.date()} for study, n, last in rows if last is not None}
+    return {study: {"n": n, "last": local_day(last)} for study, n, last in rows if last is not None}

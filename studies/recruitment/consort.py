@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from studies.actor import Actor
+from studies.days import local_month
 from studies.errors import StudiesError
 from studies.events import announce
 from studies.models import Study
@@ -192,7 +193,7 @@ def _came(
         )
     )
     return [
-        (site, moment.strftime("%Y-%m"))
+        (site, local_month(moment))
         for site, moment in rows
         if site is not None and moment is not None
     ]

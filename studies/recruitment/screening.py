@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from studies.actor import Actor
+from studies.days import local_month
 from studies.errors import StudiesError
 from studies.events import announce
 from studies.hospitals import open_time
@@ -209,7 +210,7 @@ def record(
     get_participation(session, study.slug, institution)
     if not _MONTH.fullmatch(month):
         raise StudiesError("bad_month")
-    if month > now.strftime("%Y-%m"):
+    if month > local_month(now):
         raise StudiesError("in_the_future")
     counts = read(counts.as_dict())
     if faults := checks(counts):
@@ -305,10 +306,10 @@ def _open_months(
     session: Session, study: str, institution: str | None, now: datetime
 ) -> Iterable[tuple[str, str]]:
     here = () if institution is None else (Participation.institution == institution,)
-    running = now.strftime("%Y-%m")
+    running = local_month(now)
     for part in session.scalars(select(Participation).where(Participation.study == study, *here)):
         for stay in open_time.open_stays(part, now):
-            month, last = stay.since.strftime("%Y-%m"), (stay.until or now).strftime("%Y-%m")
+            month, last = local_month(stay.since), local_month(stay.until or now)
             while month <= last and month < running:
                 yield part.institution, month
                 year, number = int(month[:4]), int(month[5:])

@@ -12,6 +12,7 @@ from statistics import median
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
+from studies.days import local_day
 from studies.hospitals import open_time
 from studies.hospitals.open_time import BEFORE_OPEN
 from studies.models import Institution, Participation, Study
@@ -83,7 +84,7 @@ def delays(session: Session, study: Study, now: datetime) -> StartUp:
     whole = [site.days for site in sites if site.days is not None]
     return StartUp(
         study=study.slug,
-        started=None if started is None else started.date(),
+        started=None if started is None else local_day(started),
         sites=sites,
         medians=_medians(sites),
         median_days=float(median(whole)) if whole else None,
@@ -107,8 +108,8 @@ def _site(
         institution=part.institution,
         name=part.of_institution.name,
         state=part.state,
-        invited=first.date(),
-        opened=None if opening is None else opening.date(),
+        invited=local_day(first),
+        opened=None if opening is None else local_day(opening),
         steps=_steps(road, opening, now),
         days=None if opening is None else _days(opening - first),
         lost=lost,

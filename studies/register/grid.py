@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
+from studies.days import local_day
 from studies.hospitals.models import SitePlan
 from studies.hospitals.pathway import Step, pathway
 from studies.models import (
@@ -332,7 +333,7 @@ def _cell(
         max((now - row.since).days, 0),
         following,
         day,
-        day is not None and day < now.date(),
+        day is not None and day < local_day(now),
     )
 
 

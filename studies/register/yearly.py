@@ -8,12 +8,13 @@ invitation to opening, and publications.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date, datetime
 from statistics import median
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, defer, selectinload
 
+from studies.days import beginning, local_day
 from studies.errors import StudiesError
 from studies.hospitals.open_time import Stay, stays
 from studies.models import Institution, Participation, Study, WorkingGroup
@@ -91,13 +92,13 @@ class _Road:
 
 
 def bounds(year: int, now: datetime) -> tuple[datetime, datetime]:
-    """The beginning of a year and its end, or now when it goes on (UTC).
+    """The beginning of a year and its end, or now when it goes on.
 
     Raises StudiesError `not_found` for a year before 2000 or one that has not begun.
     """
-    if not FIRST_YEAR <= year <= now.year:
+    if not FIRST_YEAR <= year <= local_day(now).year:
         raise StudiesError("not_found")
-    return datetime(year, 1, 1, tzinfo=UTC), min(datetime(year + 1, 1, 1, tzinfo=UTC), now)
+    return beginning(date(year, 1, 1)), min(beginning(date(year + 1, 1, 1)), now)
 
 
 def years(session: Session, network: str, now: datetime) -> list[int]:
@@ -112,8 +113,9 @@ def years(session: Session, network: str, now: datetime) -> list[int]:
     created = session.scalar(
         select(Study.created_at).where(Study.network == network).order_by(Study.created_at).limit(1)
     )
-    known = [moment.year for moment in (first, created) if moment is not None]
-    return list(range(now.year, max(min(known, default=now.year), FIRST_YEAR) - 1, -1))
+    known = [local_day(moment).year for moment in (first, created) if moment is not None]
+    this = local_day(now).year
+    return list(range(this, max(min(known, default=this), FIRST_YEAR) - 1, -1))
 
 
 def year_of_studies(session: Session, network: str, year: int, now: datetime) -> YearOfStudies:
@@ -155,15 +157,15 @@ def year_of_studies(session: Session, network: str, year: int, now: datetime) ->
             StudyResult.study.in_(list(of_group)),
             StudyResult.doi.is_not(None),
             StudyResult.withdrawn_at.is_(None),
-            StudyResult.published_on >= since.date(),
-            StudyResult.published_on < until.date(),
+            StudyResult.published_on >= local_day(since),
+            StudyResult.published_on < local_day(until),
         )
     ).all()
     return YearOfStudies(
         network=network,
         year=year,
         until=until,
-        complete=now.year > year,
+        complete=local_day(now).year > year,
         running=len(running),
         opened=len(_opened(roads, since)),
         ended=len(before - running),

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from studies.actor import Actor
+from studies.days import local_month
 from studies.events import announce
 from studies.hospitals import open_time
 from studies.models import Participation, Study
@@ -139,7 +140,7 @@ class _Invention:
         self._event(one, "state", "eligible", signed + 4 * _DAY)
         came = signed + 7 * _DAY
         self._event(one, "state", "on-study", came)
-        self.in_month[site, came.strftime("%Y-%m")] += 1
+        self.in_month[site, local_month(came)] += 1
         self._follow(one, came)
         return one
 
@@ -225,7 +226,7 @@ class _Invention:
 
     def _screen(self, sites: Sequence[Participation]) -> None:
         """The months that are over, but for the last one of the last hospital: it still owes it."""
-        running = self.now.strftime("%Y-%m")
+        running = local_month(self.now)
         for part in sites:
             stays = open_time.open_stays(part, self.now)
             days = [
@@ -233,7 +234,7 @@ class _Invention:
                 for stay in stays
                 for day in range((((stay.until or self.now) - stay.since) // _DAY) + 1)
             ]
-            months = sorted({day.strftime("%Y-%m") for day in days} - {running})
+            months = sorted({local_month(day) for day in days} - {running})
             for month in months[: -1 if part is sites[-1] else None]:
                 counts = self._month(self.in_month[part.institution, month])
                 self.session.add(
