@@ -21,12 +21,13 @@ from flask.globals import request_ctx
 from flask_wtf.csrf import CSRFError
 from jinja2 import TemplateNotFound
 from markupsafe import escape
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from registry.access import FreshSignInNeeded, NoRule, NotAllowed, SignInNeeded
 from registry.audit import AuditFailure
+from studies.errors import CODES as STUDIES_CODES
 
 log = logging.getLogger("oncokring.errors")
 
@@ -108,6 +109,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
             "counts_differ",
             "bad_pseudonym",
             "consent_text_differs",
+            "unknown_checker",
             "unknown_milestone",
             "unknown_arm",
         ),
@@ -175,6 +177,17 @@ FRESH_TEXT = (
     "minutes ago.",
     "Confirm that it is you, then repeat the act.",
 )
+AT_ONCE_TEXT = ("changed_meanwhile", STUDIES_CODES["changed_meanwhile"], "")
+# Broken rules of the database that two people at once cannot break, on SQLite and on PostgreSQL.
+OWN_MISTAKES = frozenset(
+    {
+        "SQLITE_CONSTRAINT_NOTNULL",
+        "SQLITE_CONSTRAINT_CHECK",
+        "SQLITE_CONSTRAINT_TRIGGER",
+        "23502",
+        "23514",
+    }
+)
 AUDIT_TEXT = (
     "AUDIT_FAILED",
     "The audit log could not be written, so nothing was changed and nothing was shown.",
@@ -210,6 +223,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(FreshSignInNeeded, _fresh)
     app.register_error_handler(AuditFailure, _audit)
     app.register_error_handler(OperationalError, _database)
+    app.register_error_handler(IntegrityError, _at_once)
     app.register_error_handler(Exception, _unexpected)
     for module_name, class_name, status in DOMAIN_ERRORS:
         found = getattr(importlib.import_module(module_name), class_name)
@@ -364,6 +378,20 @@ def _database(error: Exception) -> BaseResponse:
         return answer(standard(500))  # a GET that writes: our mistake, waiting does not help
     busy = standard(503)
     return answer(Problem(503, busy.code, busy.what, busy.todo, headers={"Retry-After": "5"}))
+
+
+def _at_once(error: Exception) -> BaseResponse:
+    """Two people wrote the same number, name or version at the same moment: the database took one.
+
+    What no other person can cause (an empty column, a bound, a row that may not change) is a
+    mistake of ours; "somebody else changed this" would be untrue.
+    """
+    _log(error)
+    orig = getattr(error, "orig", None)
+    kind = getattr(orig, "sqlite_errorname", None) or getattr(orig, "sqlstate", None)
+    if kind in OWN_MISTAKES:
+        return answer(standard(500))
+    return answer(_fixed(409, AT_ONCE_TEXT))
 
 
 def _unexpected(error: Exception) -> BaseResponse:

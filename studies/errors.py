@@ -30,8 +30,8 @@ CODES: Final[Mapping[str, str]] = {
     "not_ready": "Something must be done before this step. The page of the hospital says what.",
     "reason_needed": "This step, or a date that lies back, needs a reason. Choose one.",
     "changed_meanwhile": (
-        "Somebody else changed this hospital's part in the meantime. Load it again, look at what "
-        "changed, and repeat your change."
+        "Somebody else changed this in the meantime, so nothing of yours was written. Load it "
+        "again, look at what changed, and repeat your change."
     ),
     "bad_identifier": (
         "This is not how a number of this register is written. Copy it from the register."
@@ -91,6 +91,10 @@ CODES: Final[Mapping[str, str]] = {
     "consent_needed": (
         "Nobody comes into a study before they agreed. Give the letter, or the date of the signed "
         "form, its text and who checked it."
+    ),
+    "unknown_checker": (
+        "Who checked the form has no account with a role in this study or at this hospital. Name "
+        "somebody who has, or leave it out when it was you."
     ),
     "consent_text_differs": (
         "The form is not on the text that was in use at this hospital then. Look at the texts."

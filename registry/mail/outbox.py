@@ -23,7 +23,7 @@ from registry.mail.daily import DAILY, write
 from registry.mail.models import Mail, MailAddress, MailTold
 from registry.mail.server import MailServer, NotHandedOver, hand_over
 from registry.own_networks import networks_of
-from registry.translate import ZONE
+from studies.days import ZONE
 from studies.models_inbox import Notice, NoticeMark
 from studies.reminders import Reminder, reminders
 

@@ -21,12 +21,11 @@ from studies.errors import StudiesError
 from studies.models import Study
 from studies.register import results as library
 from studies.register.models import StudyResult
-from studies.register.results import LONGEST, Outcome
+from studies.register.results import LONGEST, LONGEST_TITLE, Outcome
 
 blueprint = Blueprint("study_results", __name__, url_prefix="/c/study/<slug>/results")
 Answer = Response | str | tuple[str, int]
 TEXTS = ("title_nl", "title_en", "text_nl", "text_en")
-TITLE_LENGTH = 200
 
 
 @blueprint.get("")
@@ -124,11 +123,15 @@ def _read(study: Study) -> tuple[Outcome | None, dict[str, str]]:
 
 
 def _most() -> list[tuple[str, int]]:
-    return [(name, TITLE_LENGTH if name.startswith("title") else LONGEST) for name in TEXTS]
+    return [(name, LONGEST_TITLE if name.startswith("title") else LONGEST) for name in TEXTS]
 
 
 def _field(error: StudiesError) -> dict[str, str]:
-    field = {"bad_doi": "doi", "in_the_future": "published_on"}.get(error.code, "")
+    field = {
+        "bad_doi": "doi",
+        "in_the_future": "published_on",
+        "too_long_ago": "published_on",
+    }.get(error.code, "")
     return {field: _(error.message)}
 
 

@@ -1,23 +1,27 @@
 """Commands and questions of the results library: what came out of the network's studies."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from hashlib import sha256
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from studies.actor import Actor
+from studies.days import local_day
 from studies.errors import StudiesError
 from studies.events import announce
+from studies.free_text import check_day, lines, one_line
 from studies.models import Study
 from studies.register.models import StudyResult
 
 # DOI handbook 2.2: a prefix of a directory and a registrant, a slash, and a name.
 _DOI = re.compile(r"10\.\d{4,9}(\.\d+)*/[^\s<>\"']{1,180}")
 _BEFORE = re.compile(r"^(https?://(dx\.)?doi\.org/|doi:)\s*", re.IGNORECASE)
-LONGEST = 4_000
+LONGEST, LONGEST_TITLE = 4_000, 200
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,9 @@ def publish_result(
 ) -> StudyResult:
     """A new result of a study, at once in the public library.
 
-    Raises StudiesError `empty_text` (a title or text is missing), `bad_doi`, `in_the_future`,
-    `not_found` for a study that is still being prepared.
+    Raises StudiesError `empty_text` (a title or text is missing or too long), `control_sign`,
+    `points_at_somebody`, `bad_doi`, `in_the_future`, `too_long_ago`, `not_found` for a study that
+    is still being prepared.
     """
     if study.state == "draft":
         raise StudiesError("not_found")
@@ -74,10 +79,20 @@ def correct_result(
     expected: int,
 ) -> StudyResult:
     """Put a result right. Raises as :func:`publish_result`, and `changed_meanwhile`."""
-    if result.version != expected:
+    # The database lets one of two through that saw the same version (studies/hospitals/change.py).
+    _check(outcome, now)
+    session.flush()
+    found = session.execute(
+        update(StudyResult)
+        .where(StudyResult.id == result.id, StudyResult.version == expected)
+        .values(version=expected + 1)
+        .execution_options(synchronize_session=False)
+    )
+    changed = getattr(found, "rowcount", 0)
+    session.refresh(result)
+    if not changed:
         raise StudiesError("changed_meanwhile", versions=(expected, result.version))
     _write(result, outcome, now)
-    result.version += 1
     result.written_at, result.by = now, actor.id
     session.flush()
     _announce(session, actor, "study.result_corrected", result)
@@ -88,6 +103,8 @@ def withdraw_result(
     session: Session, result: StudyResult, *, actor: Actor, now: datetime
 ) -> StudyResult:
     """Take a result back: it stays in the library, marked. A second time changes nothing."""
+    session.flush()
+    session.refresh(result, with_for_update=True)  # of two at once, the second sees the first
     if result.withdrawn_at is None:
         result.withdrawn_at = now
         session.flush()
@@ -117,16 +134,31 @@ def list_results(
     return session.scalars(wanted.limit(limit)).all()
 
 
-def _write(result: StudyResult, outcome: Outcome, now: datetime) -> None:
-    texts = (outcome.title_nl, outcome.title_en, outcome.text_nl, outcome.text_en)
-    if not all(text.strip() for text in texts) or any(len(text) > LONGEST for text in texts):
-        raise StudiesError("empty_text")
-    if outcome.published_on > now.date():
+def _check(outcome: Outcome, now: datetime) -> Mapping[str, Any]:
+    """What is written of an outcome, or the refusal."""
+    if outcome.published_on > local_day(now):
         raise StudiesError("in_the_future")
-    result.title_nl, result.title_en, result.text_nl, result.text_en = (t.strip() for t in texts)
-    result.title_nl, result.title_en = result.title_nl[:200], result.title_en[:200]
-    result.doi, result.run_id = read_doi(outcome.doi), outcome.run_id
-    result.published_on = outcome.published_on
+    check_day(outcome.published_on)
+    return {
+        "title_nl": one_line(outcome.title_nl, LONGEST_TITLE, now),
+        "title_en": one_line(outcome.title_en, LONGEST_TITLE, now),
+        "text_nl": lines(outcome.text_nl, LONGEST, now),
+        "text_en": lines(outcome.text_en, LONGEST, now),
+        "doi": read_doi(outcome.doi),
+        "run_id": outcome.run_id,
+        "published_on": outcome.published_on,
+    }
+
+
+def _write(result: StudyResult, outcome: Outcome, now: datetime) -> None:
+    for name, value in _check(outcome, now).items():
+        setattr(result, name, value)
+
+
+def texts_sha256(result: StudyResult) -> str:
+    """SHA-256 over the texts as they were published, so that the audit log says which they were."""
+    texts = (result.title_nl, result.title_en, result.text_nl, result.text_en, result.doi or "")
+    return sha256("\0".join(texts).encode()).hexdigest()
 
 
 def _announce(session: Session, actor: Actor, action: str, result: StudyResult) -> None:
@@ -135,5 +167,9 @@ def _announce(session: Session, actor: Actor, action: str, result: StudyResult) 
         actor=actor,
         action=action,
         about=f"study:{result.study}",
-        facts={"result": result.number, "version": result.version},
+        facts={
+            "result": result.number,
+            "version": result.version,
+            "texts_sha256": texts_sha256(result),
+        },
     )

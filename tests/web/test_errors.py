@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from flask.testing import FlaskClient
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import insert
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from consent.errors import ConsentError
 from federation.query.errors import QueryError
@@ -50,6 +51,7 @@ def raising(app: Flask, error: Exception) -> None:
         (ConsentError("receipt_not_found"), 404, "NOT_FOUND"),
         (AuditFailure(SECRET), 503, "AUDIT_FAILED"),
         (OperationalError("SELECT 1", {}, Exception(SECRET)), 503, "BUSY"),
+        (IntegrityError("INSERT", {}, Exception(SECRET)), 409, "changed_meanwhile"),
         (UnannouncedChange(["x"]), 500, "FAILED"),
         (RuntimeError(SECRET), 500, "FAILED"),
         (KeyError(SECRET), 500, "FAILED"),
@@ -77,6 +79,27 @@ def test_each_error_has_its_status_and_code_in_both_forms(
         assert SECRET not in shown
         assert "Traceback" not in shown
         assert "/work/" not in shown
+
+
+def test_a_row_of_another_and_a_mistake_of_ours_are_told_apart(
+    app: Flask, browser: FlaskClient, form_token: Callable[[FlaskClient], str]
+) -> None:
+    @app.post("/write")
+    @rule("public")
+    def write() -> str:
+        given = {"twice": {"slug": "oncozon", "name": SECRET}, "null": {"slug": "x", "name": None}}
+        values = given[request.form["what"]]
+        current_session().execute(insert(Network).values(region_nl="", region_en="", **values))
+        return "done"
+
+    for what, status in (("twice", 409), ("null", 500)):
+        token = form_token(browser)
+        response = browser.post("/write", data={"csrf_token": token, "what": what})
+        page = response.get_data(True)
+        assert response.status_code == status
+        assert SECRET not in page
+        assert "constraint" not in page
+        assert ("niets van u opgeslagen" in page) == (status == 409)
 
 
 def test_where_and_terms_are_told_to_programs(app: Flask, browser: FlaskClient) -> None:

@@ -84,6 +84,10 @@ def test_what_came_out_is_published_put_right_and_taken_back(
             ({"doi": "see our site"}, "bad_doi"),
             ({"text_nl": "  "}, "empty_text"),
             ({"published_on": NOW.date() + timedelta(days=1)}, "in_the_future"),
+            ({"published_on": date(1, 1, 1)}, "too_long_ago"),
+            ({"text_en": "Patient 12345678 did well."}, "points_at_somebody"),
+            ({"title_en": "Born 03/04/1951"}, "points_at_somebody"),
+            ({"text_nl": "Goed\x00 nieuws"}, "control_sign"),
         ):
             wrong = Outcome(**{**WRITTEN.__dict__, **change})
             with pytest.raises(StudiesError, match=code):
