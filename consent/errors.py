@@ -69,6 +69,9 @@ CODES: Final[Mapping[str, str]] = {
     "order_not_found": "This hospital has no such order to destroy.",
     "letter_not_found": "No letter of this hospital about this study has this number.",
     "not_agreed": "The patient does not agree to take part (any more), so this is not done.",
+    "letter_linked": "This number has another letter of this hospital. Unlink that one first.",
+    "letter_needed": "They came in with this letter. If it is not theirs, say: entered by mistake.",
+    "letter_unlinked": "A letter was unlinked from this number. Link the right letter first.",
     "joined_already": "This patient is in this study already. Look at the hand-over of hospitals.",
     "order_not_open": "The order to destroy was answered or taken back, or may still be.",
 }

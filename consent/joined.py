@@ -9,23 +9,26 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from consent import standing
+from consent.errors import ConsentError
 from consent.items import with_parents
 from consent.links import linked
-from consent.models import Subject
+from consent.models import ConsentEvent, Receipt, Subject
 from consent.models_joining import ParticipantLink
+from consent.nothing_new import COLLECT_NEW
 from consent.reading import request_for
 from consent.recording import as_of
-from consent.rule import decide
+from consent.rule import ANY, decide
 from consent.standing import Standing
 from consent.texts import text_for, versions
 from studies.hospitals.versions import in_use, version_lines
 from studies.models import Participation, Study
 from studies.participants.models import Participant, ParticipantEvent
 from studies.participants.states import ENDED, LEAVINGS
+from studies.reading import get_study
 
 JOIN: Final = "study.join"
 
@@ -69,6 +72,87 @@ def stands(words: Iterable[Word]) -> bool:
     one yes is needed, and a "no" at any of them ends it."""
     said = list(words)
     return any(one.since is not None for one in said) and not any(one.no for one in said)
+
+
+def check_agrees(
+    session: Session, participant: Participant, now: datetime, at: datetime | None = None
+) -> None:
+    """Raise ConsentError `not_agreed` when a linked participant does not agree any more, and
+    `letter_unlinked` while the right letter of a hospital must still be linked.
+
+    at: when what is to be written down happened. It may have while the yes still stood.
+    """
+    if unlinked(participant):
+        raise ConsentError("letter_unlinked")
+    found = subjects(session, participant)
+    study = get_study(session, participant.study)
+    if not found or stands(word(session, one, study, now) for one in found):
+        return
+    if at is None or not at < now or not stands(_words_on(session, found, study, at)):
+        raise ConsentError("not_agreed")
+
+
+def unlinked(participant: Participant) -> tuple[str, ...]:
+    """Hospitals whose letter was unlinked from this participant, and no other linked since."""
+    last = {
+        event.value: event.kind
+        for event in participant.events
+        if event.kind in ("linked", "unlinked")
+    }
+    return tuple(site for site, kind in last.items() if kind == "unlinked")
+
+
+def open_again(session: Session, found: Sequence[Subject], study: str, level: str) -> list[Subject]:
+    """Of these subjects those with a yes in this study that is later than their last stop at this
+    level or a higher one, whoever wrote that stop down."""
+    stops = (ANY, COLLECT_NEW) if level == "W2" else (ANY,)
+    about = ConsentEvent.study.in_((study, ANY))
+    opened = []
+    for subject in found:
+        of = select(func.max(ConsentEvent.leaf)).where(ConsentEvent.subject_id == subject.id, about)
+        yes = session.scalar(of.where(ConsentEvent.kind == "granted"))
+        stop = session.scalar(
+            of.where(ConsentEvent.kind == "withdrawn", ConsentEvent.item.in_(stops))
+        )
+        if yes is not None and (stop is None or stop < yes):
+            opened.append(subject)
+    return opened
+
+
+def stops_again(session: Session, participant: Participant) -> bool:
+    """Whether a patient who had stopped all use of their data said yes since, so that they can be
+    stopped once more."""
+    found = everywhere(session, subjects(session, participant))
+    return bool(open_again(session, found, participant.study, "W3"))
+
+
+def removable(session: Session, participant: Participant) -> dict[str, Subject]:
+    """Hospitals whose letter can be unlinked from this participant: not that of coming in."""
+    first = participant.events[0]
+    kept = first.site if (first.evidence or {}).get("shown") == "letter" else None
+    return {one.site: one for one in subjects(session, participant) if one.site != kept}
+
+
+def reached(session: Session, participant: Participant) -> tuple[str, ...]:
+    """Hospitals to which the stop of the last leaving went, from what is in the log."""
+    last = max((one for one in participant.events if one.kind == "left"), key=_number, default=None)
+    if last is None:
+        return ()
+    found = [one.id for one in everywhere(session, subjects(session, participant))]
+    rows = session.scalars(
+        select(Subject.site)
+        .join(Receipt, Receipt.subject_id == Subject.id)
+        .where(
+            Subject.id.in_(found),
+            Receipt.form_key.startswith(f"left-{participant.id}-"),
+            Receipt.recorded_at >= last.recorded_at,
+        )
+    )
+    return tuple(sorted(set(rows)))
+
+
+def _number(event: ParticipantEvent) -> int:
+    return event.number
 
 
 def without_consent(session: Session, study: Study, now: datetime) -> tuple[Participant, ...]:
@@ -147,6 +231,13 @@ def everywhere(session: Session, found: Sequence[Subject]) -> list[Subject]:
 def _asked(session: Session, study: Study, now: datetime) -> tuple[str, ...]:
     asked = text_for(session, study.slug, now).content["items"]
     return with_parents([JOIN] if JOIN in asked else study.requires)
+
+
+def _words_on(session: Session, found: Sequence[Subject], study: Study, at: datetime) -> list[Word]:
+    """What these subjects said at a moment that has passed."""
+    said = standing.of_subjects(session, [one.id for one in found], at)
+    asked = _asked(session, study, at)
+    return [_word(one, study, asked, said.get(one.id, Standing()), at) for one in found]
 
 
 def _word(

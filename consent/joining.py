@@ -19,34 +19,29 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from consent.acts import Act, Circumstances, locked_head, write
 from consent.errors import ConsentError
-from consent.joined import everywhere, stands, subjects, texts_on, word
-from consent.letters import ID_LENGTH, read_plain
-from consent.models import Invitation, Receipt, Subject
+from consent.joined import check_agrees, everywhere, open_again, subjects, texts_on, word
+from consent.joining_letters import check_not_in, link, subject_of
+from consent.joining_stops import withdraw
+from consent.models import Subject
 from consent.models_joining import ParticipantLink
 from consent.texts import text_for
-from consent.withdrawing import said_at
 from studies.actor import Actor
-from studies.base import canonical_json
 from studies.errors import StudiesError
-from studies.events import announce
 from studies.hospitals import open_time
 from studies.hospitals.amendments import may_enrol
 from studies.models import Participation, Study
 from studies.participants import entering as participants
+from studies.participants import handover, milestones
 from studies.participants.entering import Consented
 from studies.participants.history import fold
 from studies.participants.models import Participant
-from studies.participants.states import ENDED, LEAVINGS
-from studies.reading import get_participation, get_study
+from studies.participants.states import CLOSING, ENDED, LEAVINGS
+from studies.reading import get_participation
 
-CHANNEL: Final = "study"
-LEVEL: Final = "desk"
-STAFF: Final = "staff"
 _ACCOUNT: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DAY: Final = timedelta(days=1)
 
@@ -70,7 +65,8 @@ class SignedForm:
 
 @dataclass(frozen=True)
 class Left:
-    """What came of leaving. sites: hospitals to which the stop goes with their next list.
+    """What came of leaving. sites: hospitals to which the stop that was written now goes with their
+    next list; none when it stood there already.
 
     unreached: the use of data was stopped, and no letter is linked: the hospital has to write the
     stop down at its own desk, since the hub knows no subject of this participant.
@@ -110,8 +106,8 @@ def enter(
             session, part, pseudonym, consented, actor=actor, now=now, state=state, at=at,
             reason=reason,
         )  # fmt: skip
-    subject = _subject_of(session, part, shown.number)
-    _check_not_in(session, subject, study)
+    subject = subject_of(session, part, shown.number)
+    check_not_in(session, subject, study)
     participant = participants.enter(
         session,
         part,
@@ -123,33 +119,7 @@ def enter(
         at=at,
         reason=reason,
     )
-    _link(session, participant, subject, now)
-    return participant
-
-
-def link_letter(
-    session: Session, participant: Participant, number: str, *, actor: Actor, now: datetime
-) -> Participant:
-    """Link a participant to a letter of the hospital where they are now; a second time changes
-    nothing.
-
-    For who came in by a form, and after a hand-over. It says nothing about what was agreed to. Who
-    stopped the use of their data before is stopped there too, unless they said yes since.
-    Raises ConsentError `letter_not_found`, `joined_already`.
-    """
-    part = get_participation(session, participant.study, participant.site)
-    subject = _subject_of(session, part, number)
-    if subject.id in {one.id for one in subjects(session, participant)}:
-        return participant
-    _check_not_in(session, subject, participant.study, besides=participant.id)
-    _link(session, participant, subject, now)
-    yes = word(session, subject, part.of_study, now).since
-    for way, at in fold(participant.events).left:
-        level = LEAVINGS[way].level
-        if level is not None and (yes is None or yes <= at):
-            _withdraw(session, subject, participant, level, actor, now)
-    about = f"participant:{participant.id}"
-    announce(session, actor=actor, action="participant.linked", about=about)
+    link(session, participant, subject, now)
     return participant
 
 
@@ -167,14 +137,96 @@ def move(
     """Take a participant to the next state; further into the study only while the yes stands.
 
     Raises ConsentError `not_agreed` when a linked patient does not agree any more (write down how
-    they left), and what `participants.move` raises.
+    they left), `letter_unlinked` (link the right one first), and what `participants.move` raises.
     """
-    if to not in ENDED and _stopped(session, participant, now):
-        raise ConsentError("not_agreed")
+    if to not in ENDED:
+        check_agrees(session, participant, now)
     return participants.move(
         session,
         participant,
         to,
+        actor=actor,
+        now=now,
+        at=at,
+        reason=reason,
+        expected=expected,
+    )
+
+
+def reach(
+    session: Session,
+    participant: Participant,
+    milestone: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    at: datetime | None = None,
+    reason: str | None = None,
+    expected: int | None = None,
+) -> Participant:
+    """Write down a milestone; one that goes further into the study only while the yes stood.
+
+    What happened before a patient stopped may still be written down, with its own day. Raises
+    ConsentError as :func:`move`, and what `milestones.reach` raises.
+    """
+    if milestone not in CLOSING:
+        check_agrees(session, participant, now, at)
+    return milestones.reach(
+        session,
+        participant,
+        milestone,
+        actor=actor,
+        now=now,
+        at=at,
+        reason=reason,
+        expected=expected,
+    )
+
+
+def allocate(
+    session: Session,
+    participant: Participant,
+    arm: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    at: datetime | None = None,
+    reason: str | None = None,
+    expected: int | None = None,
+) -> Participant:
+    """Allocate a participant to an arm while the yes stood. Raises as :func:`reach`, and what
+    `milestones.allocate` raises."""
+    check_agrees(session, participant, now, at)
+    return milestones.allocate(
+        session,
+        participant,
+        arm,
+        actor=actor,
+        now=now,
+        at=at,
+        reason=reason,
+        expected=expected,
+    )
+
+
+def take_over(
+    session: Session,
+    participant: Participant,
+    site: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    at: datetime | None = None,
+    reason: str | None = None,
+    expected: int | None = None,
+) -> Participant:
+    """A hospital goes on with a participant whose yes stood. Raises ConsentError as :func:`move`,
+    and what `handover.take_over` raises."""
+    check_agrees(session, participant, now, at)
+    return handover.take_over(
+        session,
+        participant,
+        site,
         actor=actor,
         now=now,
         at=at,
@@ -198,8 +250,14 @@ def leave(
 
     The stop holds from now on, whatever `at` says of the past, and is never held up: without a
     linked letter it is written down all the same and told in :class:`Left`. The same way again
-    writes nothing new. Raises what `participants.leave` raises.
+    writes nothing new, unless the patient said yes since: then they are stopped once more. Raises
+    what `participants.leave` raises.
     """
+    level = LEAVINGS[way].level if way in LEAVINGS else None
+    linked = everywhere(session, subjects(session, participant))
+    opened = [] if level is None else open_again(session, linked, participant.study, level)
+    done = [said for said, _ in fold(participant.events).left]
+    again = bool(opened) and (way in done or "data_all" in done)
     before = participant.version
     participants.leave(
         session,
@@ -210,16 +268,15 @@ def leave(
         at=at,
         reason=reason,
         expected=expected,
+        again=again,
     )
-    level = LEAVINGS[way].level
     if level is None:
         return Left(participant)
-    reached = everywhere(session, subjects(session, participant))
-    if participant.version != before:
-        for subject in reached:
-            _withdraw(session, subject, participant, level, actor, now)
-    sites = tuple(sorted({subject.site for subject in reached}))
-    return Left(participant, sites, unreached=not sites)
+    written = opened if again else linked if participant.version != before else []
+    for subject in written:
+        withdraw(session, subject, participant, level, actor, now)
+    sites = tuple(sorted({subject.site for subject in written}))
+    return Left(participant, sites, unreached=not linked)
 
 
 def enter_wrongly(
@@ -261,97 +318,6 @@ def _by_form(
     if form.text not in texts_on(session, part, form.signed_on):
         raise StudiesError("consent_text_differs")
     return Consented(signed, {"shown": "form", "text": form.text, "checked_by": by})
-
-
-def _stopped(session: Session, participant: Participant, now: datetime) -> bool:
-    """Whether a participant is linked, and their yes does not stand any more."""
-    found = subjects(session, participant)
-    study = get_study(session, participant.study)
-    return bool(found) and not stands(word(session, one, study, now) for one in found)
-
-
-# -- the letter ------------------------------------------------------------------------------------
-
-
-def _subject_of(session: Session, part: Participation, number: str) -> Subject:
-    """The subject of a letter of this hospital about this study; `letter_not_found` for no letter
-    as for one of another hospital, study or representative."""
-    typed = read_plain(number, ID_LENGTH)
-    invitation = None if typed is None else session.get(Invitation, typed)
-    subject = None if invitation is None else invitation.subject
-    if (
-        invitation is None
-        or subject is None
-        or subject.site != part.institution
-        or part.study not in invitation.studies
-        or invitation.party != "self"
-    ):
-        raise ConsentError("letter_not_found")
-    return subject
-
-
-def _check_not_in(
-    session: Session, subject: Subject, study: str, besides: str | None = None
-) -> None:
-    """Raise `joined_already` when this patient is in the study: with this letter, or with that of
-    another hospital which they themselves linked to it."""
-    everyone = [one.id for one in everywhere(session, [subject])]
-    there = session.scalars(
-        select(ParticipantLink.participant_id)
-        .join(Participant, Participant.id == ParticipantLink.participant_id)
-        .where(
-            ParticipantLink.study == study,
-            ParticipantLink.subject_id.in_(everyone),
-            Participant.entered_wrongly.is_(False),
-        )
-    )
-    if set(there) - {besides}:
-        raise ConsentError("joined_already")
-
-
-def _link(session: Session, participant: Participant, subject: Subject, now: datetime) -> None:
-    session.add(
-        ParticipantLink(
-            participant_id=participant.id,
-            subject_id=subject.id,
-            study=participant.study,
-            linked_at=now,
-        )
-    )
-    session.flush()
-
-
-# -- the no ----------------------------------------------------------------------------------------
-
-
-def _withdraw(
-    session: Session,
-    subject: Subject,
-    participant: Participant,
-    level: str,
-    actor: Actor,
-    now: datetime,
-) -> Receipt:
-    """Write down in the log that this subject stopped: as at their own page, without a form."""
-    study = participant.study
-    said = said_at(level, study)
-    if any(one.kind != "withdrawn" for one in said):
-        raise ValueError("a stop only stops")
-    key = f"left-{participant.id}-{level}"
-    act = Act(
-        name="withdraw",
-        study=study,
-        form_key=key,
-        form=canonical_json({"level": level, "study": study, "key": key}),
-        text_version=None,
-        language="nl",
-        circumstances=Circumstances(
-            login_level=LEVEL, channel=CHANNEL, role=STAFF, more={"level": level}
-        ),
-        evidence={"page_sha256": ""},
-    )
-    head = locked_head(session, subject.network, now)
-    return write(session, subject, actor, head, act, said, now)
 
 
 def _was_open(part: Participation, moment: datetime, now: datetime) -> bool:

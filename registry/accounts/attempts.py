@@ -9,6 +9,7 @@ Counted are a name or a letter's digits, the session, the network address and al
   letter and guesses finds them with a chance of 20 in a million. A new letter has new digits.
 - a session or a browser half signed in: after 5 wrong tries 15 minutes.
 - an address: after every 30 wrong tries 15 minutes. An IPv6 address counts as its network (/64).
+- numbers of letters that do not fit, by who enters participants: a day after every 20.
 - everything together: after every 600 wrong tries in an hour ten seconds, so that a guesser with
   many addresses leaves room for others. It is short on purpose: it also keeps patients waiting.
 
@@ -72,11 +73,18 @@ NAME = Limit(FREE_PER_NAME, timedelta(minutes=1), LONGEST, MAX_PER_NAME, every=F
 DIGITS = Limit(5, LONGEST, LONGEST, 20, window=None)
 SESSION = Limit(5, ADDRESS_LOCK, ADDRESS_LOCK)
 ADDRESS = Limit(FREE_PER_ADDRESS, ADDRESS_LOCK, ADDRESS_LOCK)
+LETTERS = Limit(20, FORGET_AFTER, FORGET_AFTER)
 EVERYTHING = Limit(600, timedelta(seconds=10), timedelta(seconds=10), window=timedelta(hours=1))
 
 # Keys of names have no mark (they are older than the others); the marks say what may be swept.
-_MARKS: Mapping[str, Limit] = {"d": DIGITS, "s": SESSION, "a": ADDRESS, "o": EVERYTHING}
-_SWEPT = ("s", "a", "o", "u")
+_MARKS: Mapping[str, Limit] = {
+    "d": DIGITS,
+    "s": SESSION,
+    "a": ADDRESS,
+    "o": EVERYTHING,
+    "l": LETTERS,
+}
+_SWEPT = ("s", "a", "o", "u", "l")
 
 
 def name_key(name: str) -> str:
@@ -97,6 +105,11 @@ def session_key(session_id: str) -> str:
 def address_key(address: str) -> str:
     """Key of an address's attempts; give what `address_of` makes, never the address itself."""
     return _key("a", address)
+
+
+def letters_key(account: str) -> str:
+    """Key of the numbers of letters that an account tries to enter participants with."""
+    return _key("l", account)
 
 
 def overall_key() -> str:

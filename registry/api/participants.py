@@ -6,21 +6,26 @@ No name, date of birth or hospital number is taken here; nobody comes in before 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from flask import Response, current_app, g, jsonify, url_for
 from flask_smorest import abort  # type: ignore[import-untyped]
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from consent import joining
+from registry import letters_tried
 from registry.access import rule
+from registry.accounts.models import Account
+from registry.accounts.service import roles_of
 from registry.api import conditions, once, schemas_studies
 from registry.api.paging import Page, page
 from registry.api.part import Part
 from registry.api.participation import COORDINATORS
 from registry.transaction import current_session
+from studies.errors import StudiesError
 from studies.participants import entering as participants
-from studies.participants import milestones
 from studies.participants.models import Participant
 from studies.reading import get_study
 
@@ -58,17 +63,21 @@ def enter(form: Mapping[str, Any], study: str) -> Response:
     letter, paper = form["letter"], form["form"]
     if (letter is None) == (paper is None):
         abort(422, messages={"json": {"letter": ["Give either a letter or a form."]}})
+    session = current_session()
+    if paper:
+        _check_checker(session, paper["checked_by"], study, form["site"])
     shown = joining.Letter(**letter) if letter else joining.SignedForm(**paper)
-    made = joining.enter(
-        current_session(),
-        study,
-        form["site"],
-        form["pseudonym"],
-        shown,
-        actor=g.actor,
-        now=g.now,
-        **{name: form[name] for name in ("state", "at", "reason")},
-    )
+    with letters_tried.counted(study) if letter else nullcontext():
+        made = joining.enter(
+            session,
+            study,
+            form["site"],
+            form["pseudonym"],
+            shown,
+            actor=g.actor,
+            now=g.now,
+            **{name: form[name] for name in ("state", "at", "reason")},
+        )
     response = _one(made, 201)
     response.headers["Location"] = url_for(
         "api-participants.get_participant", study=study, pseudonym=made.pseudonym
@@ -116,7 +125,7 @@ def reach(form: Mapping[str, Any], study: str, pseudonym: str) -> Response:
     """Write down a milestone; once reached it stays."""
     session = current_session()
     found = participants.get_participant(session, study, pseudonym)
-    return _one(milestones.reach(session, found, form["milestone"], **_change(form)))
+    return _one(joining.reach(session, found, form["milestone"], **_change(form)))
 
 
 @blueprint.post("/studies/<study>/participants/<pseudonym>/departure")
@@ -138,6 +147,20 @@ def leave(form: Mapping[str, Any], study: str, pseudonym: str) -> Response:
     response = jsonify(shown)
     response.headers["ETag"] = conditions.etag_of(left.participant.version)
     return response
+
+
+def _check_checker(session: Session, account: str | None, study: str, site: str) -> None:
+    """Raise StudiesError `unknown_checker` unless who looked at the form works here: somebody with
+    an account that can be used now, and a role in this study or at this hospital."""
+    if account is None or account == g.actor.id:
+        return
+    found = session.get(Account, account)
+    held = roles_of(found, g.now) if found is not None and found.usable(g.now) else frozenset()
+    if not any(
+        role.endswith((f"@study:{study}", f"@site:{site}")) or role == "coordinator@network"
+        for role in held
+    ):
+        raise StudiesError("unknown_checker")
 
 
 def _change(form: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,19 +10,19 @@ from typing import Any
 from flask import g
 from sqlalchemy.orm import Session
 
-from consent import joining
+from consent import joined, joining, joining_letters
 from registry.forms.dates import Days
 from registry.pages.coordinator_acts import today
 from registry.pages.shell import whole
 from registry.translate import translate as _
 from studies.exchange.importing import moment_of
 from studies.participants import entering as participants
-from studies.participants import handover, milestones
+from studies.participants import handover
+from studies.participants.history import fold
 from studies.participants.models import Participant
 from studies.participants.states import LEAVINGS, REASONS, STATES
 
-Told = Mapping[str, str] | None
-Act = Callable[[Session, Participant, "Given"], Told]
+Act = Callable[[Session, Participant, "Given"], None]
 
 
 @dataclass
@@ -59,81 +59,83 @@ class Given:
         return said
 
 
-def _move(session: Session, one: Participant, given: Given) -> Told:
+def _move(session: Session, one: Participant, given: Given) -> None:
     to = given.chosen("to", STATES, _("Choose a state"))
     usual = given.usual()
     if not given.errors:
         joining.move(session, one, to, **usual)
-    return None
 
 
-def _reach(session: Session, one: Participant, given: Given) -> Told:
+def _reach(session: Session, one: Participant, given: Given) -> None:
     usual = given.usual()
     if not given.errors:
-        milestones.reach(session, one, given.form.get("milestone", ""), **usual)
-    return None
+        joining.reach(session, one, given.form.get("milestone", ""), **usual)
 
 
-def _allocate(session: Session, one: Participant, given: Given) -> Told:
+def _allocate(session: Session, one: Participant, given: Given) -> None:
     usual = given.usual()
     if not given.errors:
-        milestones.allocate(session, one, given.form.get("arm", ""), **usual)
-    return None
+        joining.allocate(session, one, given.form.get("arm", ""), **usual)
 
 
-def _leave(session: Session, one: Participant, given: Given) -> Told:
+def _leave(session: Session, one: Participant, given: Given) -> None:
     way = given.chosen("way", LEAVINGS, _("Choose how they leave"))
     usual = given.usual()
-    if given.errors:
-        return None
-    left = joining.leave(session, one, way, **usual)
-    return {"reached": ",".join(left.sites)} if left.sites else None
+    if not given.errors:
+        joining.leave(session, one, way, **usual)
 
 
-def _offer(session: Session, one: Participant, given: Given) -> Told:
+def _offer(session: Session, one: Participant, given: Given) -> None:
     handover.offer(session, one, given.form.get("hospital", ""), **given.usual(dated=False))
-    return None
 
 
-def _take_over(session: Session, one: Participant, given: Given) -> Told:
+def _take_over(session: Session, one: Participant, given: Given) -> None:
     usual = given.usual()
     if not given.errors:
-        handover.take_over(session, one, one.offered_to or "", **usual)
-    return None
+        joining.take_over(session, one, one.offered_to or "", **usual)
 
 
-def _do_not_take(session: Session, one: Participant, given: Given) -> Told:
+def _do_not_take(session: Session, one: Participant, given: Given) -> None:
     handover.do_not_take(session, one, one.site, **given.usual(dated=False))
-    return None
 
 
-def _link(session: Session, one: Participant, given: Given) -> Told:
+def _link(session: Session, one: Participant, given: Given) -> None:
     number = given.form.get("letter", "").strip()[:20]
     if not number:
         given.errors["letter"] = _("Fill in the number of the letter")
-        return None
-    joining.link_letter(session, one, number, actor=g.actor, now=g.now)
-    return None
+    elif stopped_before(one) and given.form.get("stop") != "yes":
+        given.errors["stop"] = _("Tick that this patient stopped, or look again whose letter it is")
+    else:
+        joining_letters.link_letter(session, one, number, **given.usual(dated=False))
 
 
-def _redate(session: Session, one: Participant, given: Given) -> Told:
+def _unlink(session: Session, one: Participant, given: Given) -> None:
+    site = given.chosen("of", joined.removable(session, one), _("Choose a hospital"))
+    if not given.errors:
+        joining_letters.unlink_letter(session, one, site, **given.usual(dated=False))
+
+
+def stopped_before(one: Participant) -> bool:
+    """Whether linking a letter now carries out a stop of the use of data."""
+    return any(LEAVINGS[way].level for way, _at in fold(one.events).left)
+
+
+def _redate(session: Session, one: Participant, given: Given) -> None:
     day = given.days.needed("at")
     reason = given.chosen("reason", REASONS, _("Choose a reason"))
     line = whole(given.form.get("line", ""))
     if given.errors or day is None:
-        return None
+        return
     moment: datetime = moment_of(day, g.now)
     usual = given.usual(dated=False)
     participants.redate(session, one, line or 0, moment, reason=reason, **usual)
-    return None
 
 
-def _mistake(session: Session, one: Participant, given: Given) -> Told:
+def _mistake(session: Session, one: Participant, given: Given) -> None:
     if given.form.get("sure") != "yes":
         given.errors["sure"] = _("Tick that you are sure")
-        return None
+        return
     joining.enter_wrongly(session, one, **given.usual(dated=False))
-    return None
 
 
 ACTS: Mapping[str, Act] = {
@@ -145,7 +147,8 @@ ACTS: Mapping[str, Act] = {
     "take-over": _take_over,
     "do-not-take": _do_not_take,
     "letter": _link,
+    "unlink": _unlink,
     "redate": _redate,
     "mistake": _mistake,
 }
-"""The last part of the address -> what it does; what it tells goes into the address of the page."""
+"""The last part of the address -> what it does."""

@@ -62,8 +62,13 @@ def reason_choices() -> list[tuple[str, str]]:
     return [(code, words[_place()]) for code, words in REASONS.items()]
 
 
-def leaving_choices(state: str, done: Sequence[str]) -> list[tuple[str, str, str]]:
-    """The ways of leaving that there still are: code, words, what it does."""
+def leaving_choices(
+    state: str, done: Sequence[str], *, again: bool = False
+) -> list[tuple[str, str, str]]:
+    """The ways of leaving that there still are: code, words, what it does.
+
+    again: the patient said yes after they stopped, so each stop of data use is there again.
+    """
     effects = {
         "treatment": _("The visits and the use of data go on as they were."),
         "follow_up": _("No more visits. Data that were collected stay in use, as agreed."),
@@ -76,6 +81,8 @@ def leaving_choices(state: str, done: Sequence[str]) -> list[tuple[str, str, str
             "Results that were made before stay."
         ),
     }
+    if again:
+        done = [code for code in done if LEAVINGS[code].level is None]
     if "data_all" in done:
         return []
     return [
@@ -125,6 +132,10 @@ def _what(event: ParticipantEvent, hospitals: Mapping[str, str], arms: Mapping[s
             return _("Goes on at %(hospital)s", hospital=place)
         case "not_taken":
             return _("Not taken over by %(hospital)s", hospital=place)
+        case "linked":
+            return _("Letter of %(hospital)s linked", hospital=place)
+        case "unlinked":
+            return _("Letter of %(hospital)s unlinked", hospital=place)
         case "redated":
             return _("Date of line %(number)s put right", number=event.refers)
         case _other:

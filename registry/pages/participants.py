@@ -7,6 +7,7 @@ use of data is carried to the hospitals. Which letter a participant came in with
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,12 +17,15 @@ from werkzeug.wrappers import Response
 
 from consent import joined, joining
 from consent.errors import ConsentError
+from registry import letters_tried
 from registry.access import rule
+from registry.accounts.errors import AccountError
 from registry.forms.dates import Days
 from registry.pages.coordinator_acts import today
 from registry.pages.coordinator_consent import study_of
 from registry.pages.coordinator_words import brief, marks
-from registry.pages.participant_acts import ACTS, Given
+from registry.pages.door import too_many
+from registry.pages.participant_acts import ACTS, Given, stopped_before
 from registry.pages.participant_words import (
     Line,
     leaving_choices,
@@ -43,7 +47,7 @@ from studies.participants.handover import TAKING
 from studies.participants.history import fold
 from studies.participants.models import Participant, StudyEnrolment
 from studies.participants.numbers import settle_prefix
-from studies.participants.states import ENTRY, LEAVINGS, STATES
+from studies.participants.states import ENTRY, STATES
 from studies.recruitment.consort import arms_of
 
 blueprint = Blueprint("participants", __name__, url_prefix="/c/study/<slug>/participants")
@@ -93,7 +97,7 @@ def enter(slug: str) -> Answer:
     if shown is None or errors:
         return _list(study, request.form, errors), 422
     try:
-        with session.begin_nested():
+        with _trying(slug, letter=isinstance(shown, joining.Letter)), session.begin_nested():
             made = joining.enter(
                 session,
                 slug,
@@ -106,6 +110,8 @@ def enter(slug: str) -> Answer:
                 at=None if at in (None, today()) else moment_of(at, g.now),
                 reason=given["reason"] or None,
             )
+    except AccountError as error:
+        return _list(study, request.form, {"letter": too_many(error)}), 429
     except (StudiesError, ConsentError) as error:
         field = _FIELD_OF.get(error.code, "")
         return _list(study, request.form, {field: _(error.message)}), 409
@@ -128,10 +134,11 @@ def do(slug: str, number: str, deed: str) -> Answer:
         raise NotFound
     found = _found(slug, number)
     given = Given(request.form, Days(request.form))
-    told: Mapping[str, str] = {}
     try:
-        with session.begin_nested():
-            told = ACTS[deed](session, found, given) or {}
+        with _trying(slug, letter=deed == "letter"), session.begin_nested():
+            ACTS[deed](session, found, given)
+    except AccountError as error:
+        return _one(study, found, deed, request.form, {"": too_many(error)}), 429
     except (StudiesError, ConsentError) as error:
         session.expire_all()
         words = _(error.message)
@@ -143,8 +150,7 @@ def do(slug: str, number: str, deed: str) -> Answer:
         return _one(study, _found(slug, number), deed, request.form, {"": words}), 409
     if given.errors:
         return _one(study, found, deed, request.form, _placed(deed, given.errors)), 422
-    reached = told.get("reached")
-    return redirect(url_for(".one", slug=slug, number=number, done=deed, reached=reached), 303)
+    return redirect(url_for(".one", slug=slug, number=number, done=deed), 303)
 
 
 _FIELDS = ("hospital", "pseudonym", "how", "letter", "text", "state", "reason")
@@ -177,6 +183,10 @@ def _shown(given: Mapping[str, str], days: Days) -> joining.Letter | joining.Sig
     if signed is None or not given["text"]:
         return None
     return joining.SignedForm(signed, given["text"][:40])
+
+
+def _trying(slug: str, *, letter: bool) -> AbstractContextManager[None]:
+    return letters_tried.counted(slug) if letter else nullcontext()
 
 
 def _placed(act: str, errors: Mapping[str, str]) -> dict[str, str]:
@@ -251,6 +261,7 @@ def _one(
 ) -> str:
     session = current_session()
     now, attention = fold(found.events), _attention(study)
+    again = bool(now.left) and joined.stops_again(session, found)
     names = {part.institution: part.of_institution.name for part in study.participations}
     arms = {arm.code: arm.name(language()) for arm in arms_of(session, study.slug)}
     people: dict[str, Any] = names_of(session, sorted({event.by for event in found.events}))
@@ -266,7 +277,11 @@ def _one(
         states=next_states(found.state),
         milestones=[pair for pair in milestone_choices() if pair[0] not in now.milestones],
         arms=arms,
-        ways=leaving_choices(found.state, [way for way, _at in now.left]),
+        ways=leaving_choices(found.state, [way for way, _at in now.left], again=again),
+        again=again,
+        stops=stopped_before(found),
+        unlinked=[names.get(site, site) for site in joined.unlinked(found)],
+        removable=[(site, names.get(site, site)) for site in joined.removable(session, found)],
         others=sorted(
             (
                 (part.institution, names[part.institution])
@@ -277,14 +292,13 @@ def _one(
         ),
         unreached=found in attention.unreached,
         stopped=found in attention.stopped,
-        left_data=any(LEAVINGS[way].level for way, _at in now.left),
+        left_data=stopped_before(found),
         act=act,
         typed=typed,
         errors=errors,
         done=request.args.get("done", "") if not errors else "",
-        reached=", ".join(
-            names[site] for site in request.args.get("reached", "").split(",") if site in names
-        ),
+        just_left=found.events[-1].kind == "left",
+        reached=", ".join(names.get(site, site) for site in joined.reached(session, found)),
         reasons=reason_choices(),
         state_name=state_name,
         brief=brief,

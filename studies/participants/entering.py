@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from studies.actor import Actor
 from studies.errors import StudiesError
 from studies.models import Participation
-from studies.participants.history import MOVES, Writing, check_moment, dated, fold
+from studies.participants.history import MOVES, UNDATED, Writing, check_moment, dated, fold
 from studies.participants.models import Participant, StudyEnrolment
 from studies.participants.numbers import check_pseudonym
 from studies.participants.states import (
@@ -152,15 +152,17 @@ def leave(
     reason: str | None = None,
     expected: int | None = None,
     evidence: Mapping[str, Any] | None = None,
+    again: bool = False,
 ) -> Participant:
     """Write down that a participant left (participant_states.LEAVINGS). Pages call
     consent.joining.leave, which carries a stop of the use of data into consent.
 
-    Leaving the same way twice changes nothing. Raises StudiesError as :func:`move`.
+    Leaving the same way twice changes nothing, unless `again`: the patient said yes since. Raises
+    StudiesError as :func:`move`.
     """
     writing = Writing.on(session, participant, actor, now, expected)
     ways = [done for done, _ in fold(participant.events).left]
-    if way in ways or "data_all" in ways:
+    if not again and (way in ways or "data_all" in ways):
         return participant
     if way not in LEAVINGS or after_leaving(participant.state, way) is None:
         raise StudiesError("has_left" if participant.state in ENDED else "step_not_allowed")
@@ -188,7 +190,7 @@ def redate(
     """
     writing = Writing.on(session, participant, actor, now, expected)
     events = {one.number: one for one in participant.events}
-    if number not in events or events[number].kind in ("redated", "entered_wrongly"):
+    if number not in events or events[number].kind in UNDATED:
         raise StudiesError("not_found")
     if not reason:
         raise StudiesError("reason_needed")

@@ -23,6 +23,9 @@ LATE: Final = timedelta(days=14)
 MOVES: Final = ("state", "left", "taken_over")
 """Kinds of events whose dates keep the order in which they were written down."""
 
+UNDATED: Final = frozenset({"redated", "entered_wrongly", "linked", "unlinked"})
+"""Kinds of events that are of when they were written down."""
+
 
 @dataclass(frozen=True)
 class Standing:

@@ -24,6 +24,8 @@ EVENT_KINDS = (
     "not_taken",
     "redated",
     "entered_wrongly",
+    "linked",
+    "unlinked",
 )
 PLAN_SHAPES = ("linear", "staged")
 MONTH = String(7)

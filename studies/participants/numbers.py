@@ -1,8 +1,8 @@
 """How a study numbers its participants, and its arms.
 
-A number is the letters of the study, a dash and a few digits. So nothing of a person fits in: no
-name and no initials, as the letters are the study's own; no national number and no date of birth,
-as there are at most seven digits.
+A number is the letters of the study, a dash and at most four digits, with the hospital's own one or
+two in front if wanted. So no name and no initials fit in, as the letters are the study's own; no
+national number, no whole date of birth and no hospital's patient number, which are longer.
 """
 
 import re
@@ -21,7 +21,7 @@ from studies.participants.models import Participant, StudyArm, StudyEnrolment
 
 LONGEST: Final = 100
 _PREFIX: Final = re.compile(r"[A-Z]{2,8}")
-_NUMBER: Final = re.compile(r"([0-9]{1,3}-)?[0-9]{1,4}|[0-9]{5}")
+_NUMBER: Final = re.compile(r"[0-9]{1,4}|[0-9]-[0-9]{1,3}|[0-9]{2}-[0-9]{1,2}")
 _ARM: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,19}")
 
 
@@ -101,7 +101,7 @@ def set_arms(
 
 def check_pseudonym(prefix: str, pseudonym: str) -> None:
     """Raise StudiesError `bad_pseudonym` unless this is a number of the study: its letters, a dash,
-    and digits (HT-0012, HT-03-0012). The value is never repeated."""
+    and at most four digits (HT-0012, HT-3-012). The value is never repeated."""
     letters, dash, number = pseudonym.partition("-")
     if letters != prefix or not dash or not _NUMBER.fullmatch(number):
         raise StudiesError("bad_pseudonym")

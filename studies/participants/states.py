@@ -101,6 +101,9 @@ MILESTONES: Final[Mapping[str, Words]] = {
     "last_visit": ("Last visit", "Laatste bezoek"),
 }
 
+CLOSING: Final = frozenset({"treatment_ended", "last_visit"})
+"""Milestones that bring nobody further into the study: also for who does not agree any more."""
+
 
 @dataclass(frozen=True)
 class Leaving:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
+from registry import audit
+from registry.audit import AuditLine
 from registry.database import SessionFactory
 from registry.transaction import unit_of_work
 from studies import service
@@ -15,7 +19,7 @@ from studies.events import announce
 from studies.models import Institution, Membership, Study
 from studies.participants.numbers import settle_prefix
 
-from .conftest import FOREIGN, NOW, OWN, SITE
+from .conftest import FOREIGN, NOW, OTHER_SITE, OWN, SITE
 
 SignedIn = Callable[..., FlaskClient]
 FormToken = Callable[[FlaskClient], str]
@@ -131,6 +135,47 @@ def test_a_network_on_any_day_and_a_study_in_fhir(
     assert coordinator.get(f"/api/v1/fhir/ResearchStudy/{FOREIGN}").status_code == 404
 
 
+def test_the_public_sees_of_a_hospital_only_what_is_open(
+    browser: FlaskClient, signed_in: SignedIn, factory: SessionFactory
+) -> None:
+    """What a hospital declined or is preparing is of who works in the network."""
+    with unit_of_work(factory, SYSTEM) as session:
+        for place, state, reason in (
+            (SITE, "on_hold", "no_capacity"),
+            ("maxima-mc", "closed", "study_finished"),
+        ):
+            part = service.get_participation(session, OWN, place)
+            service.move(session, part, state, actor=SYSTEM, now=NOW, reason=reason)
+    address = "/api/v1/networks/oncozon"
+    day = NOW.date().isoformat()
+    for client in (browser, signed_in("mine"), signed_in("observer"), signed_in("representative")):
+        for asked in ("", f"?on={day}", f"?without={OTHER_SITE}"):
+            told = client.get(f"{address}{asked}").get_json()
+            assert {state for each in told["members"] for state in each["studies"]} == {"open"}
+            assert told["studies"] == told["studies_open"]
+    told = signed_in("committee").get(address).get_json()
+    states = {each["slug"]: each["studies"] for each in told["members"]}
+    assert (states[SITE], states["maxima-mc"]) == ({"on_hold": 1}, {"closed": 1})
+
+
+def test_a_study_that_leaves_with_its_participants_is_written_down(
+    signed_in: SignedIn, factory: SessionFactory
+) -> None:
+    coordinator = signed_in("coordinator")
+    accept = {"Accept": "application/fhir+json; fhirVersion=4.0"}
+    coordinator.get(f"/api/v1/fhir/ResearchStudy/{OWN}", headers=accept)
+    coordinator.get(f"/c/study/{OWN}/download/fhir-r5.json?participants=1")
+    coordinator.get(f"/c/study/{OWN}/download/fhir-r4.json")
+    with factory() as session:
+        told = [line for line in audit.lines(session) if line.action == "study.exported"]
+        assert {line.about for line in told} == {f"study:{OWN}"}
+        assert [(line.facts["as"], line.facts["participants"]) for line in told] == [
+            ("fhir-4.0", 1),
+            ("fhir-5.0", 1),
+            ("fhir-4.0", 0),
+        ]
+
+
 def test_counts_of_a_month_and_what_follows_from_them(
     signed_in: SignedIn, form_token: FormToken
 ) -> None:
@@ -170,6 +215,16 @@ def test_a_participant_comes_in_after_a_yes_and_leaves(
     assert send(PEOPLE, body).status_code == 422
     nobody = send(PEOPLE, {**body, "letter": {"number": "AAAAAA"}})
     assert nobody.status_code == 404
+    with factory() as session:
+        action = select(AuditLine.action).where(AuditLine.action == "participant.letter_refused")
+        assert session.scalars(action).all() == ["participant.letter_refused"]
+    # Who checked a form is somebody who works here, not just a number that looks like one.
+    for checker, status in ((str(uuid4()), 422), (world.accounts["researcher2"], 422)):
+        form = {"signed_on": "2026-03-02", "text": "1", "checked_by": checker}
+        refused = send(PEOPLE, {**body, "form": form})
+        assert (refused.status_code, refused.get_json()["code"]) == (status, "unknown_checker")
+    form["checked_by"] = world.accounts["researcher"]
+    assert send(PEOPLE, {**body, "pseudonym": "HT-9", "form": form}).status_code == 201
     made = send(PEOPLE, {**body, "letter": {"number": world.codes["mine"][:6]}})
     assert made.status_code == 201, made.get_json()
     one = client.get(made.headers["Location"])
@@ -179,4 +234,4 @@ def test_a_participant_comes_in_after_a_yes_and_leaves(
     gone = send(f"{PEOPLE}/HT-0001/departure", {"way": "data_all"}, on.headers["ETag"])
     assert gone.status_code == 200, gone.get_json()
     assert gone.get_json()["sites"] == [SITE]
-    assert [row["pseudonym"] for row in client.get(PEOPLE).get_json()] == ["HT-0001"]
+    assert [row["pseudonym"] for row in client.get(PEOPLE).get_json()] == ["HT-0001", "HT-9"]

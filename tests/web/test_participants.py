@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from consent.models import ConsentEvent, Invitation
+from registry.audit import AuditLine
 from registry.database import SessionFactory
 from studies.actor import SYSTEM
 from studies.participants.models import Participant
@@ -83,6 +85,8 @@ def test_from_the_letter_to_the_stop(
     one = desk.get("/HT-0001")
     assert "(by letter)" in one
     assert "(signed form, text 1)" in desk.get("/HT-0002")
+    assert "The stop goes to" not in desk.get("/HT-0001?done=leave&reached=catharina")
+    assert "It is written down" not in desk.get("/HT-0001?done=leave")
     old = version(one)
     assert desk("/HT-0001/arm", expected=old, arm="a").status_code == 303
     # Somebody else was first: nothing is written, and what was typed stands there still.
@@ -110,6 +114,10 @@ def test_from_the_letter_to_the_stop(
     assert answer.status_code == 303
     left = desk.get(answer.location.removeprefix(PAGE))
     assert "The stop goes to: Catharina" in left
+    # Which hospitals it reached is worked out, never taken from the address.
+    told = re.search(r"The stop goes to: ([^.]*)", desk.get("/HT-0001?done=leave&reached=viecuri"))
+    assert told
+    assert "VieCuri" not in told[1]
     with factory() as session:
         last = session.scalars(
             select(ConsentEvent)
@@ -124,7 +132,7 @@ def test_from_the_letter_to_the_stop(
     assert "has not reached a hospital" in desk.get("/HT-0002")
     assert "no letter is linked" in desk.get()
     assert desk("/HT-0002/letter", expected="3", letter="").status_code == 422
-    assert desk("/HT-0002/letter", expected="3", letter="ZZZZZZ").status_code == 409
+    assert desk("/HT-0002/letter", expected="3", letter="ZZZZZZ", stop="yes").status_code == 409
     assert desk("/HT-0002/mistake", expected="3").status_code == 422
     assert desk("/HT-0002/mistake", expected="3", sure="yes").status_code == 303
     assert "Entered by mistake" in desk.get("/HT-0002")
@@ -148,6 +156,54 @@ def test_lines_can_be_put_right_and_milestones_written(desk: Any, factory: Sessi
         assert (one.version, one.state) == (4, "on-study")
     assert desk("/HT-0099/move", expected="1", to="off-study").status_code == 404
     assert desk("/HT-0005/nothing").status_code == 404
+
+
+def test_a_letter_is_linked_unlinked_and_not_guessed(
+    desk: Any, factory: SessionFactory, world: Any
+) -> None:
+    assert desk("/numbering", letters="HT").status_code == 303
+    form = FORM | {"hospital": "catharina"}
+    assert desk("", **form, pseudonym="HT-0001", state="on-study").status_code == 303
+    letter = world.codes["mine"][:6]
+    assert desk("/HT-0001/leave", expected="2", way="data_all").status_code == 303
+    # A stop of then would be carried out: somebody says that this is meant.
+    answer = desk("/HT-0001/letter", expected="3", letter=letter)
+    assert answer.status_code == 422
+    assert "Tick that this patient stopped" in answer.text
+    assert 'href="#stop"' in answer.text
+    linked = {"expected": "3", "letter": letter, "stop": "yes"}
+    assert desk("/HT-0001/letter", **linked).status_code == 303
+    shown = desk.get("/HT-0001")
+    assert "Letter of Catharina" in shown
+    assert letter not in shown
+    assert desk("/HT-0001/letter", **linked).status_code == 409
+    assert desk("/HT-0001/unlink", expected="4", of="viecuri").status_code == 422
+    assert desk("/HT-0001/unlink", expected="4", of="catharina").status_code == 303
+    assert "Until then they go no further" in desk.get("/HT-0001")
+    assert desk("/HT-0001/letter", **linked | {"expected": "5"}).status_code == 303
+
+    # Who tries numbers is counted, though every refusal writes nothing else; and held up.
+    with factory() as session:
+        before = len(_refused(session))
+    for number in range(20):
+        way = {"pseudonym": "HT-0002", "how": "letter", "hospital": "zuyderland"}
+        answer = desk("", **way, letter=f"ZZZZ{number:02}", state="on-study")
+        assert answer.status_code == 409
+        assert "No letter of this hospital" in answer.text
+    answer = desk("", **way, letter="ZZZZZZ", state="on-study")
+    assert answer.status_code == 429
+    assert desk("/HT-0001/letter", expected="6", letter=letter, stop="yes").status_code == 429
+    assert desk("", **FORM, pseudonym="HT-0002", state="on-study").status_code == 303
+    with factory() as session:
+        lines = _refused(session)
+        assert len(lines) - before == 20
+        locked = select(AuditLine).where(AuditLine.action == "participant.letters_locked")
+        assert len(session.scalars(locked).all()) == 1
+
+
+def _refused(session: Session) -> list[AuditLine]:
+    action = AuditLine.action == "participant.letter_refused"
+    return list(session.scalars(select(AuditLine).where(action)))
 
 
 def _version(desk: Any) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DatabaseError
 
 from consent import joined, joining, links
+from consent import joining_letters as letters
 from consent import service as consent
 from consent.joining import Letter, SignedForm
 from consent.models import ConsentEvent, Receipt
@@ -81,10 +82,10 @@ def test_nobody_comes_in_before_they_agreed(ward: Ward) -> None:
 def test_a_signed_form_is_a_milestone_and_no_choice(ward: Ward) -> None:
     session = ward.session
     events = len(session.scalars(select(ConsentEvent)).all())
-    one = ward.enter("HT-01-0001", FORM, state="eligible")
+    one = ward.enter("HT-1-001", FORM, state="eligible")
     assert one.events[0].evidence == {"shown": "form", "text": "1", "checked_by": CHECKER}
     assert len(session.scalars(select(ConsentEvent)).all()) == events
-    mine = ward.enter("HT-01-0002", SignedForm(NOW.date(), "1"))
+    mine = ward.enter("HT-1-002", SignedForm(NOW.date(), "1"))
     assert mine.events[0].evidence == {"shown": "form", "text": "1", "checked_by": NURSE.id}
     # Neither another text, nor one of before it was in force, nor a date to come, nor a name.
     refused("consent_text_differs", lambda: ward.enter("HT-3", SignedForm(NOW.date(), "2")))
@@ -94,7 +95,7 @@ def test_a_signed_form_is_a_milestone_and_no_choice(ward: Ward) -> None:
     refused("consent_needed", lambda: ward.enter("HT-3", SignedForm(NOW.date(), "1", "P. Jansen")))
     # The patient's hospital has a patient who is not asked: the form opens no data.
     subject = ward.hub.subject()
-    joining.link_letter(session, one, ward.letter(subject), actor=NURSE, now=NOW + DAY)
+    letters.link_letter(session, one, ward.letter(subject), actor=NURSE, now=NOW + DAY)
     assert not ward.counted(subject, NOW + DAY)
     assert joined.without_consent(session, ward.study, NOW + DAY) == (one,)
     refused("not_agreed", lambda: joining.move(session, one, "on-study", actor=NURSE, now=LATER))
@@ -179,7 +180,7 @@ def test_leaving_by_data_use_leaves_every_query_at_every_hospital(ward: Ward) ->
     assert joined.unreached(session, STUDY) == (form,)
     # As soon as the hospital links a letter, the stop of then reaches it.
     assert ward.counted(late, after + 402 * DAY)
-    joining.link_letter(session, form, fourth, actor=NURSE, now=after + 402 * DAY)
+    letters.link_letter(session, form, fourth, actor=NURSE, now=after + 402 * DAY)
     assert not ward.counted(late, after + 403 * DAY)
     assert joined.unreached(session, STUDY) == ()
 
@@ -188,7 +189,7 @@ def test_a_transplant_and_its_after_care_are_one_participant(ward: Ward) -> None
     """Stem cells in Maastricht, after-care elsewhere (seed 003): counted once, whatever the day."""
     session, now = ward.session, LATER
     number = ward.patient(OTHER)[1]
-    one = ward.enter("HT-01-0001", Letter(number), site=OTHER, state="on-study")
+    one = ward.enter("HT-1-001", Letter(number), site=OTHER, state="on-study")
     entered = one.since
     home, second = ward.patient(SITE)
 
@@ -197,7 +198,7 @@ def test_a_transplant_and_its_after_care_are_one_participant(ward: Ward) -> None
         assert found.n == sum(site.n for site in found.sites) == 1
         return {site.institution: site.n for site in found.sites if site.n}
 
-    refused("no_handover", lambda: handover.take_over(session, one, SITE, actor=NURSE, now=now))
+    refused("no_handover", lambda: joining.take_over(session, one, SITE, actor=NURSE, now=now))
     refused("step_not_allowed", lambda: handover.offer(session, one, OTHER, actor=NURSE, now=now))
     refused("not_found", lambda: handover.offer(session, one, "erasmus-mc", actor=NURSE, now=now))
     handover.offer(session, one, SITE, actor=NURSE, now=now)
@@ -211,7 +212,7 @@ def test_a_transplant_and_its_after_care_are_one_participant(ward: Ward) -> None
     handover.offer(session, one, SITE, actor=NURSE, now=now)
     refused(
         "reason_needed",
-        lambda: handover.take_over(session, one, SITE, actor=NURSE, now=now, at=NOW + 5 * DAY),
+        lambda: joining.take_over(session, one, SITE, actor=NURSE, now=now, at=NOW + 5 * DAY),
     )
     handover.take_over(
         session, one, SITE, actor=NURSE, now=now, at=NOW + 5 * DAY, reason="recorded_late"
@@ -223,10 +224,10 @@ def test_a_transplant_and_its_after_care_are_one_participant(ward: Ward) -> None
     assert (one.on_study, sites(now)) == (entered, {OTHER: 1})
 
     # The hospital that goes on has a letter of its own; it is the same participant.
-    joining.link_letter(session, one, second, actor=NURSE, now=now)
-    joining.link_letter(session, one, second, actor=NURSE, now=now)
+    letters.link_letter(session, one, second, actor=NURSE, now=now)
+    letters.link_letter(session, one, second, actor=NURSE, now=now)
     assert {each.site for each in joined.subjects(session, one)} == {SITE, OTHER}
-    refused("joined_already", lambda: ward.enter("HT-02-0001", Letter(second)))
+    refused("joined_already", lambda: ward.enter("HT-2-001", Letter(second)))
     assert sites(now) == {OTHER: 1}
     # A no at either of them ends the yes.
     ward.hub.stop(home, now)
