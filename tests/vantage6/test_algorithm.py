@@ -265,8 +265,8 @@ def test_the_doctor_reads_the_stock_nodes_configuration(
 
 def test_every_code_that_a_site_under_vantage6_says_is_explained() -> None:
     page = (ROOT / "docs" / "how-to" / "run-the-site-under-vantage6.md").read_text("utf-8")
-    site = ROOT / "federation" / "site"
-    sources = [path.read_text("utf-8") for path in sorted(site.glob("vantage6_*.py"))]
+    site = ROOT / "federation" / "site" / "vantage6"
+    sources = [path.read_text("utf-8") for path in sorted(site.glob("*.py"))]
     said = re.compile(
         r'(?:_say|NodeError|Refused|Finding|yield Finding)\(\s*"([A-Z][A-Z0-9_]+)"'
         r'|"([A-Z][A-Z0-9_]+)" if self'
