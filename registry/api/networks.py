@@ -9,7 +9,7 @@ from typing import Any
 from flask import Response, g
 from marshmallow import Schema, fields
 
-from registry.access import rule
+from registry.access import INSIDE, rule
 from registry.api import schemas_fhir
 from registry.api.etags import etagged
 from registry.api.fhir import MEDIA, address, asked_version, resource_answer
@@ -18,6 +18,7 @@ from registry.api.part import Part
 from registry.api.participation import COORDINATORS, of_study
 from registry.api.schemas import SLUG
 from registry.transaction import current_session
+from studies.events import announce
 from studies.exchange import fhir_research
 from studies.models import Network, WorkingGroup
 from studies.network import groups
@@ -62,7 +63,12 @@ class MemberRow(Schema):
     city = fields.String(required=True)
     agb = fields.String(required=True, allow_none=True)
     subnetworks = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
-    studies = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    studies = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        required=True,
+        metadata={"description": "Studies by state; publicly only `open`."},
+    )
 
 
 class NetworkWhole(NetworkRow):
@@ -70,7 +76,13 @@ class NetworkWhole(NetworkRow):
 
     at = fields.AwareDateTime(required=True)
     members = fields.List(fields.Nested(MemberRow), required=True)
-    studies = fields.Integer(required=True)
+    studies = fields.Integer(
+        required=True,
+        metadata={
+            "description": "Studies that are neither declined nor closed everywhere; publicly the "
+            "same as `studies_open`."
+        },
+    )
     studies_open = fields.Integer(required=True)
     open_places = fields.Integer(required=True)
 
@@ -115,7 +127,7 @@ def get_networks(part: dict[str, Any]) -> tuple[list[Network], int, Any]:
 @blueprint.also(404)
 @blueprint.gives(200, NetworkWhole)
 def get_network(asked: Mapping[str, Any], network: str) -> Mapping[str, Any]:
-    """A network with its members, on any day."""
+    """A network with its members, on any day: publicly only what is open, and where."""
     at = g.now
     if asked["on"] is not None:
         at = datetime.combine(asked["on"], time(23, 59, 59), UTC)
@@ -151,12 +163,21 @@ def research_study(study: str) -> Response:
     version = asked_version()
     found = of_study(study)
     base = f"{address()}/api/v1/fhir/"
-    told = fhir_research.bundle(current_session(), found, g.now, base=base, version=version)
+    session = current_session()
+    told = fhir_research.bundle(session, found, g.now, base=base, version=version)
+    announce(
+        session,
+        actor=g.actor,
+        action="study.exported",
+        about=f"study:{found.slug}",
+        facts={"as": f"fhir-{version}", "participants": 1},
+    )
     return resource_answer(told, version)
 
 
 def _shown(view: NetworkView) -> Mapping[str, Any]:
     names = ("slug", "name", "region_nl", "region_en")
+    inside = bool(g.actor.roles & INSIDE)
     return {
         **{name: getattr(view.network, name) for name in names},
         "at": view.at,
@@ -167,11 +188,12 @@ def _shown(view: NetworkView) -> Mapping[str, Any]:
                     for name in ("slug", "name", "kind", "city", "agb")
                 },
                 "subnetworks": {part.slug: role for part, role in member.parts},
-                "studies": member.states,
+                "studies": member.states if inside else {"open": member.open},
             }
             for member in view.members
         ],
-        "studies": view.studies,
+        # Publicly not the total either: `without` would tell it of one hospital.
+        "studies": view.studies if inside else view.studies_open,
         "studies_open": view.studies_open,
         "open_places": view.open_places,
     }

@@ -22,10 +22,12 @@ from registry.pages.coordinator_flow import reason_name, stage_name
 from registry.pages.coordinator_grid import wish_of
 from registry.pages.coordinator_words import owner_name, state_name
 from registry.transaction import current_session
-from registry.translate import ZONE, language
+from registry.translate import language
 from registry.translate import translate as _
+from studies.days import ZONE
+from studies.events import announce
 from studies.exchange.exporting import CSV_TYPE, XLSX_TYPE, Sheet, Value, to_csv, to_xlsx
-from studies.exchange.fhir_research import R4, R5, bundle
+from studies.exchange.fhir_research import R4, R5, Version, bundle
 from studies.hospitals.facts import road_of_study
 from studies.hospitals.pathway import BY_CODE
 from studies.hospitals.steps import taken
@@ -80,13 +82,23 @@ def workbook(slug: str) -> Response:
 @rule(roles={"coordinator"}, scope="study")
 def fhir(slug: str, version: str) -> Response:
     """The study as a FHIR bundle; participants by pseudonym only when the address asks for them."""
+    session, study = current_session(), study_of(slug)
+    release: Version = R5 if version == "r5" else R4
+    participants = request.args.get("participants") == "1"
     made = bundle(
-        current_session(),
-        study_of(slug),
+        session,
+        study,
         g.now,
         base=f"{hub().settings.address.rstrip('/')}/",
-        version=R5 if version == "r5" else R4,
-        participants=request.args.get("participants") == "1",
+        version=release,
+        participants=participants,
+    )
+    announce(
+        session,
+        actor=g.actor,
+        action="study.exported",
+        about=f"study:{slug}",
+        facts={"as": f"fhir-{release}", "participants": int(participants)},
     )
     text = json.dumps(made, ensure_ascii=False, indent=2)
     return _file(text.encode(), "application/fhir+json", f"{slug}-fhir-{version}.json")
