@@ -35,9 +35,16 @@ def networks_of(session: Session, actor: Actor, now: datetime) -> frozenset[str]
 def announcing_in(session: Session, actor: Actor) -> frozenset[str]:
     """The networks that somebody may tell something: an administrator all, a coordinator those of
     their studies that are open. A draft does not count: it may be one's own proposal."""
-    if "administrator@network" in actor.roles or "coordinator@network" in actor.roles:
+    if "administrator@network" in actor.roles:
         return frozenset(session.scalars(select(Network.slug)))
-    mine = reach(actor, "coordinator", "study") or frozenset()
+    return coordinating_in(session, actor)
+
+
+def coordinating_in(session: Session, actor: Actor) -> frozenset[str]:
+    """The networks in which somebody coordinates a study that is open."""
+    mine = reach(actor, "coordinator", "study")
+    if mine is None:
+        return frozenset(session.scalars(select(Network.slug)))
     return frozenset(
         session.scalars(select(Study.network).where(Study.slug.in_(mine), Study.state == "open"))
     )

@@ -13,10 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 
-from consent.yearly import YearOfChoices, year_of_choices
+from consent.yearly import YearOfChoices, rounded, year_of_choices
 from federation.runs.models import Run
 from federation.runs.states import RELEASED
 from registry.access import rule
+from registry.own_networks import coordinating_in
 from registry.pages.figure import Figure, both
 from registry.pages.tidy import Cell, Head, Table
 from registry.pictures.bars import Bar, BarGroup, BarWords, bars
@@ -79,8 +80,10 @@ def page(network: str, year: int) -> str:
 @rule(roles=READERS)
 def csv_file(network: str, year: int) -> Response:
     """The numbers as one table: part, of what, which number, and the number."""
-    report = report_of(current_session(), network, year, g.now)
-    sheet = Sheet(f"{network} {year}", ("part", "of", "number", "value"), tuple(_rows(report)))
+    session = current_session()
+    report = report_of(session, network, year, g.now)
+    rows = _rows(report, exact=_exact(session, network))
+    sheet = Sheet(f"{network} {year}", ("part", "of", "number", "value"), tuple(rows))
     return _file(to_csv(sheet), CSV_TYPE, network, year, "csv")
 
 
@@ -125,15 +128,18 @@ def _questions(session: Session, network: str, since: datetime, until: datetime)
 
 
 def _shown(network: str, year: int) -> Mapping[str, Any]:
-    report = report_of(current_session(), network, year, g.now)
+    session = current_session()
+    report = report_of(session, network, year, g.now)
+    exact = _exact(session, network)
     return {
         "report": report,
         "studies": report.studies,
-        "facts": facts(report),
+        "exact": exact,
+        "facts": facts(report, exact=exact),
         "figure": _figure(report.studies),
         "tables": [
-            _table(_("Per hospital"), _("Hospital"), report.studies.hospitals),
-            _table(_("Per working group"), _("Working group"), report.studies.groups),
+            _table(_("Per hospital"), _("Hospital"), report.studies.hospitals, exact=exact),
+            _table(_("Per working group"), _("Working group"), report.studies.groups, exact=exact),
         ],
         "kinds": [
             (STUDY_KINDS[kind][1 if language() == "nl" else 0], n)
@@ -146,14 +152,20 @@ def _shown(network: str, year: int) -> Mapping[str, Any]:
     }
 
 
-def facts(report: Report) -> list[tuple[str, str]]:
+def _exact(session: Session, network: str) -> bool:
+    """Whether the reader sees participants to the last one: who coordinates a study here. Others
+    see them as choices are shown, also in totals, since their own hospital's they may know."""
+    return network in coordinating_in(session, g.actor)
+
+
+def facts(report: Report, *, exact: bool) -> list[tuple[str, str]]:
     """The numbers of the network as a whole, in words."""
     year, choices, asked = report.studies, report.choices, report.questions
     return [
         (_("Studies that run"), number(year.running)),
         (_("Studies opened this year"), number(year.opened)),
         (_("Studies ended this year"), number(year.ended)),
-        (_("Participants who joined a study"), number(year.participants)),
+        (_("Participants who joined a study"), _people(year.participants, exact=exact)),
         (_("Median days from invitation to opening"), number(year.start_up)),
         (_("Papers"), number(year.publications)),
         (_("Patients who got a letter"), _rounded(choices.invited)),
@@ -169,7 +181,11 @@ def _rounded(count: int | None) -> str:
     return LEAST if count is None else number(count)
 
 
-def _table(caption: str, first: str, lines: tuple[YearLine, ...]) -> Table:
+def _people(count: int, *, exact: bool) -> str:
+    return number(count) if exact else _rounded(rounded(count))
+
+
+def _table(caption: str, first: str, lines: tuple[YearLine, ...], *, exact: bool) -> Table:
     heads = (
         Head(first, "name", numeric=False),
         Head(_("Studies that run"), "running"),
@@ -180,7 +196,8 @@ def _table(caption: str, first: str, lines: tuple[YearLine, ...]) -> Table:
     rows = tuple(
         (
             Cell(line.name(language()) or _("No working group"), numeric=False),
-            *(Cell(number(n)) for n in (line.running, line.opened, line.participants)),
+            *(Cell(number(n)) for n in (line.running, line.opened)),
+            Cell(_people(line.participants, exact=exact)),
             Cell(number(line.start_up)),
         )
         for line in lines
@@ -204,10 +221,17 @@ def _figure(year: YearOfStudies) -> Figure | None:
     return Figure(heading, "", drawn)
 
 
-def _rows(report: Report) -> list[tuple[Value, ...]]:
+def _rows(report: Report, *, exact: bool) -> list[tuple[Value, ...]]:
     year = report.studies
+
+    def of(line: YearOfStudies | YearLine, name: str) -> Value:
+        if name != "participants" or exact:
+            found: Value = getattr(line, name)
+            return found
+        return rounded(line.participants) or LEAST
+
     whole: list[tuple[Value, ...]] = [
-        ("network", report.network.name, name, getattr(year, name))
+        ("network", report.network.name, name, of(year, name))
         for name in ("running", "opened", "ended", "participants", "start_up", "publications")
     ]
     whole += [("kind", kind, "running", n) for kind, n in sorted(year.kinds.items())]
@@ -222,7 +246,7 @@ def _rows(report: Report) -> list[tuple[Value, ...]]:
     ]
     for part, lines in (("hospital", year.hospitals), ("group", year.groups)):
         whole += [
-            (part, line.slug or "", name, getattr(line, name))
+            (part, line.slug or "", name, of(line, name))
             for line in lines
             for name in ("running", "opened", "participants", "start_up")
         ]

@@ -87,6 +87,44 @@ def test_choices_are_rounded_and_never_of_this_week(factory: SessionFactory) -> 
     assert report.choices.answered is None  # two patients
 
 
+def test_participants_of_a_hospital_are_exact_only_for_who_coordinates(
+    signed_in: SignedIn, factory: SessionFactory
+) -> None:
+    with unit_of_work(factory, SYSTEM) as session:
+        for number in range(24):
+            site = SITE if number < 3 else OTHER_SITE
+            session.add(
+                Participant(
+                    study=OWN,
+                    pseudonym=f"X-{number}",
+                    site=site,
+                    state="on-study",
+                    since=NOW - timedelta(days=1),
+                    on_study=NOW - timedelta(days=1),
+                    credited=site,
+                )
+            )
+        announce(session, actor=SYSTEM, action="participant.entered", about=f"study:{OWN}")
+    places = {("network", "OncoZON"), ("hospital", SITE), ("hospital", OTHER_SITE)}
+    for who, told in (
+        ("coordinator", {"3", "21", "24"}),
+        *((who, {"<10", "20"}) for who in ("board", "group", "chair", "committee", "auditor")),
+    ):
+        client = signed_in(who)
+        data = client.get(f"{PAGE}.csv").data.decode("utf-8-sig")
+        rows = [
+            row
+            for row in csv.DictReader(io.StringIO(data), delimiter=";")
+            if row["number"] == "participants"
+        ]
+        assert {row["value"] for row in rows if (row["part"], row["of"]) in places} == told, who
+        exact = {row["value"] for row in rows} & {"3", "21", "24"}
+        assert bool(exact) == (who == "coordinator")
+        page = client.get(PAGE).get_data(as_text=True)
+        assert ("ziet de precieze aantallen" in page) == (who != "coordinator")
+        assert (">21<" in page, ">24<" in page) == (who == "coordinator",) * 2
+
+
 def test_page_and_files(signed_in: SignedIn, browser: FlaskClient) -> None:
     board = signed_in("board")
     page = board.get(PAGE).get_data(as_text=True)
