@@ -26,6 +26,11 @@ def comparable(outcome: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in outcome["provenance"].items()
         if key not in ("released_at", "signatures", "snapshots")
     }
+    # A hospital's signed word names the run and its roster; what it says of consent is compared.
+    origin["consent"] = {
+        site: {key: value for key, value in told.items() if key != "said"}
+        for site, told in origin["consent"].items()
+    }
     rest = {k: v for k, v in outcome.items() if k not in ("id", "as_of", "provenance")}
     return {**rest, "provenance": origin}
 
