@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from studies.actor import SYSTEM, Actor
 from studies.events import announce
-from studies.hospitals.models import CommitteeDecision, StudyEvent, StudyFeasibility
+from studies.hospitals.models import StudyEvent, StudyFeasibility
+from studies.hospitals.verdict import DATA_ACCESS, last_words, verdict
 from studies.models import Study
 from studies.states import PARTICIPATION_ENDED
 
@@ -46,9 +47,9 @@ EVENTS: Final[Mapping[str, tuple[str, str]]] = {
 
 @dataclass(frozen=True)
 class StudyFacts:
-    """What the standing follows from: the kind of study, its events, the last decision of the
-    committee (None without one), whether patients were counted for it, and the states of its
-    hospitals."""
+    """What the standing follows from: the kind of study, its events, what all bodies together said
+    (studies/hospitals/verdict.py, None while one that it needs was not heard), whether patients
+    were counted for it, and the states of its hospitals."""
 
     kind: str
     events: frozenset[str]
@@ -94,18 +95,18 @@ def short(standing: str) -> str:
 
 def facts_of(session: Session, study: Study) -> StudyFacts:
     """What is known about a study."""
-    events = session.scalars(select(StudyEvent.kind).where(StudyEvent.study == study.slug))
-    decision = session.scalars(
-        select(CommitteeDecision.outcome)
-        .where(CommitteeDecision.study == study.slug)
-        .order_by(CommitteeDecision.number.desc())
-        .limit(1)
-    ).first()
+    found = session.scalars(select(StudyEvent.kind).where(StudyEvent.study == study.slug))
+    events = frozenset(found)
+    said = {row.body: row.outcome for row in last_words(session, study.slug)}
+    if study.kind == "data" and "opened" in events:
+        # "Allowed by data access", before the hub knew; its first word here takes that one's place.
+        said.setdefault(DATA_ACCESS, "positive")
+    decision = verdict(study.kind, study.asks_data, said)
     counted = session.scalars(
         select(StudyFeasibility.run_id).where(StudyFeasibility.study == study.slug).limit(1)
     ).first()
     sites = tuple(part.state for part in study.participations)
-    return StudyFacts(study.kind, frozenset(events), decision, counted is not None, sites)
+    return StudyFacts(study.kind, events, decision, counted is not None, sites)
 
 
 def standing_of(session: Session, study: Study) -> str:

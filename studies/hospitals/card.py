@@ -8,6 +8,7 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from studies.days import local_day
 from studies.hospitals.amendments import LIVE, MayEnrol, may_enrol
 from studies.hospitals.facts import (
     ConditionLine,
@@ -16,7 +17,6 @@ from studies.hospitals.facts import (
     documents_of,
     facts_of,
     is_valid,
-    last_decision,
     milestones_of,
     newest,
     signatures_of,
@@ -31,6 +31,7 @@ from studies.hospitals.models import (
 )
 from studies.hospitals.pathway import MILESTONES, Step
 from studies.hospitals.steps import Taken, since_invited, taken
+from studies.hospitals.verdict import last_words, that_counts
 from studies.hospitals.versions import VersionLine, version_lines
 from studies.models import Participation, Study
 from studies.reading import get_participation
@@ -104,9 +105,9 @@ def site_card(session: Session, study: str, institution: str, now: datetime) -> 
     """The card of a hospital in a study. Raises StudiesError `not_found`."""
     part = get_participation(session, study, institution)
     steps = taken(part.steps)
-    lines = version_lines(session, part, now.date())
+    lines = version_lines(session, part, local_day(now))
     facts = facts_of(session, part, now, steps=steps, lines=lines)
-    decision = last_decision(session, study)
+    said = last_words(session, study)
     return SiteCard(
         study=part.of_study,
         part=part,
@@ -118,9 +119,9 @@ def site_card(session: Session, study: str, institution: str, now: datetime) -> 
         task=next_task(facts),
         milestones=milestones_of(session, part),
         annexes=tuple(annexes_of(session, part)),
-        conditions=conditions_of(session, part, decision),
-        decision=decision,
-        documents=_documents(session, part, now.date()),
+        conditions=conditions_of(session, part, said),
+        decision=that_counts(said),
+        documents=_documents(session, part, local_day(now)),
         versions=lines,
         may_enrol=may_enrol(session, part, now),
         history=steps,
@@ -153,7 +154,7 @@ def _bar(
 ) -> tuple[BarStep, ...]:
     plans = session.scalars(select(SitePlan).where(SitePlan.participation_id == part.id))
     planned = {plan.step: plan.planned for plan in plans}
-    reached = {step.state: step.at.date() for step in since_invited(steps)}
+    reached = {step.state: local_day(step.at) for step in since_invited(steps)}
     line = []
     for step in facts.pathway.steps:
         place: Place = "ahead"

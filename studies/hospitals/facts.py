@@ -7,6 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from studies.days import local_day
 from studies.hospitals.guards import SiteFacts
 from studies.hospitals.models import (
     CommitteeDecision,
@@ -18,6 +19,7 @@ from studies.hospitals.models import (
 )
 from studies.hospitals.pathway import Pathway, pathway
 from studies.hospitals.steps import Taken, held_from, since_invited, taken
+from studies.hospitals.verdict import last_words, verdict
 from studies.hospitals.versions import VersionLine, in_use, version_lines
 from studies.models import Network, Participation, Study
 from studies.network import agreements
@@ -66,12 +68,12 @@ class ConditionLine:
 
 
 def conditions_of(
-    session: Session, part: Participation, decision: CommitteeDecision | None
+    session: Session, part: Participation, decisions: Sequence[CommitteeDecision]
 ) -> tuple[ConditionLine, ...]:
-    """The conditions of the last decision, then those of the contract.
+    """The conditions of the last decision of each body, then those of the contract.
 
-    A condition of the committee holds for every hospital; each meets it for itself. When a later
-    decision says something else under the same number, it is open again.
+    A condition of a committee holds for every hospital; each meets it for itself. When a later
+    decision says it in other words, it is open again. `number` counts the lines of one source.
     """
     rows = list(
         session.scalars(
@@ -80,10 +82,11 @@ def conditions_of(
             .order_by(SiteCondition.number)
         )
     )
-    met = {(row.number, row.words): row for row in rows if row.source == COMMITTEE}
+    met = {row.words: row for row in rows if row.source == COMMITTEE}
     lines = []
-    for number, words in enumerate(decision.conditions if decision else (), start=1):
-        row = met.get((number, words))
+    asked = [words for decision in decisions for words in decision.conditions]
+    for number, words in enumerate(asked, start=1):
+        row = met.get(words)
         met_on, met_by = (row.met, row.met_by) if row else (None, None)
         lines.append(ConditionLine(COMMITTEE, number, words, met_on, met_by))
     lines += [
@@ -162,16 +165,6 @@ def signed(
     )
 
 
-def last_decision(session: Session, study: str) -> CommitteeDecision | None:
-    """What the committee said last about a study."""
-    return session.scalars(
-        select(CommitteeDecision)
-        .where(CommitteeDecision.study == study)
-        .order_by(CommitteeDecision.number.desc())
-        .limit(1)
-    ).first()
-
-
 def facts_of(
     session: Session,
     part: Participation,
@@ -181,13 +174,13 @@ def facts_of(
     lines: Sequence[VersionLine] | None = None,
 ) -> SiteFacts:
     """What the guards ask about a hospital's part, on the day of `now`."""
-    day = now.date()
+    day = local_day(now)
     steps = taken(part.steps) if steps is None else steps
     lines = version_lines(session, part, day) if lines is None else lines
     round_ = since_invited(steps)
     documents = documents_of(session, part)
     signatures = signatures_of(session, documents)
-    decision = last_decision(session, part.study)
+    said = last_words(session, part.study)
     return SiteFacts(
         today=day,
         state=part.state,
@@ -200,8 +193,12 @@ def facts_of(
         annexes={row.department: row.outcome for row in annexes_of(session, part)},
         vgo=signed(documents, signatures, "vgo", part.institution, day),
         contract=signed(documents, signatures, "contract", part.institution, day),
-        decision=None if decision is None else decision.outcome,
-        conditions_open=sum(line.met is None for line in conditions_of(session, part, decision)),
+        decision=verdict(
+            part.of_study.kind,
+            part.of_study.asks_data,
+            {row.body: row.outcome for row in said},
+        ),
+        conditions_open=sum(line.met is None for line in conditions_of(session, part, said)),
         milestones=milestones_of(session, part),
         in_force={line.kind: line.version for line in lines if line.in_force},
         in_use=in_use(lines),

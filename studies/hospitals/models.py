@@ -154,7 +154,7 @@ class SiteVersion(Base):
 
 
 class CommitteeDecision(Base):
-    """What a committee decided about a study; the last row counts."""
+    """What a committee decided about a study; of each body its last row counts."""
 
     __tablename__ = "committee_decision"
     __table_args__ = (UniqueConstraint("study", "number"),)

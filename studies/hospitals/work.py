@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from studies.actor import Actor
+from studies.days import local_day
 from studies.errors import StudiesError
 from studies.events import Fact, announce
 from studies.hospitals.change import begin_change
@@ -16,7 +17,6 @@ from studies.hospitals.facts import (
     COMMITTEE,
     CONTRACT,
     conditions_of,
-    last_decision,
     milestones_of,
     road_of_study,
 )
@@ -28,6 +28,7 @@ from studies.hospitals.models import (
     StudyDocument,
 )
 from studies.hospitals.pathway import MILESTONES
+from studies.hospitals.verdict import last_words
 from studies.models import Participation
 from studies.states import NOTE_CODES
 
@@ -158,7 +159,7 @@ def record_milestone(
     begin_change(session, part, expected)
     if kind not in MILESTONES:
         raise StudiesError("unknown_code")
-    if day > now.date():
+    if day > local_day(now):
         raise StudiesError("in_the_future")
     if reason is not None and reason not in NOTE_CODES:
         raise StudiesError("unknown_note")
@@ -191,16 +192,19 @@ def request_annex(
     actor: Actor,
     now: datetime,
     due: date | None = None,
+    reason: str | None = None,
     expected: int | None = None,
 ) -> SiteAnnex:
-    """Ask a department for its annex; asking again takes its earlier answer away.
+    """Ask a department for its annex; asking again takes its earlier answer away, a no with a
+    reason only. What it said before stays in the audit log.
 
-    Raises StudiesError `changed_meanwhile`, `unknown_code`, `in_the_future`, `bad_period`.
+    Raises StudiesError `changed_meanwhile`, `unknown_code`, `in_the_future`, `bad_period`,
+    `reason_needed`, `unknown_note`.
     """
     begin_change(session, part, expected)
     if department not in DEPARTMENTS:
         raise StudiesError("unknown_code")
-    if requested > now.date():
+    if requested > local_day(now):
         raise StudiesError("in_the_future")
     if due is not None and due < requested:
         raise StudiesError("bad_period")
@@ -208,9 +212,10 @@ def request_annex(
     if annex is None:
         annex = SiteAnnex(participation_id=part.id, department=department, requested=requested)
         session.add(annex)
+    facts: dict[str, Fact] = {"department": department, **_instead(annex.outcome, None, reason)}
     annex.requested, annex.due = requested, due
     annex.received = annex.outcome = annex.document_id = None
-    _done(session, part, actor, "annex_requested", {"department": department})
+    _done(session, part, actor, "annex_requested", facts)
     return annex
 
 
@@ -224,12 +229,13 @@ def receive_annex(
     actor: Actor,
     now: datetime,
     document_id: str | None = None,
+    reason: str | None = None,
     expected: int | None = None,
 ) -> SiteAnnex:
-    """Write down what a department said: "ok" or "not_ok".
+    """Write down what a department said: "ok" or "not_ok"; a yes after a no needs a reason.
 
     Raises StudiesError `changed_meanwhile`, `unknown_code`, `not_found` (not asked, or not a
-    document of this hospital), `in_the_future`, `bad_period`.
+    document of this hospital), `in_the_future`, `bad_period`, `reason_needed`, `unknown_note`.
     """
     begin_change(session, part, expected)
     if outcome not in OUTCOMES:
@@ -237,7 +243,7 @@ def receive_annex(
     annex = session.get(SiteAnnex, (part.id, department))
     if annex is None:
         raise StudiesError("not_found")
-    if received > now.date():
+    if received > local_day(now):
         raise StudiesError("in_the_future")
     if received < annex.requested:
         raise StudiesError("bad_period")
@@ -246,8 +252,12 @@ def receive_annex(
         own = (part.study, part.institution)
         if document is None or (document.study, document.institution) != own:
             raise StudiesError("not_found")
+    facts: dict[str, Fact] = {
+        "department": department,
+        "outcome": outcome,
+        **_instead(annex.outcome, outcome, reason),
+    }
     annex.received, annex.outcome, annex.document_id = received, outcome, document_id
-    facts: dict[str, Fact] = {"department": department, "outcome": outcome}
     _done(session, part, actor, "annex_received", facts)
     return annex
 
@@ -289,31 +299,55 @@ def meet_condition(
     *,
     actor: Actor,
     now: datetime,
+    reason: str | None = None,
     expected: int | None = None,
 ) -> None:
-    """Tick a condition off, of the contract or of the committee.
+    """Tick a condition off, of the contract or of a committee; another day needs a reason.
 
-    Raises StudiesError `changed_meanwhile`, `not_found`, `in_the_future`.
+    Raises StudiesError `changed_meanwhile`, `not_found`, `in_the_future`, `reason_needed`,
+    `unknown_note`.
     """
     begin_change(session, part, expected)
-    if met > now.date():
+    if met > local_day(now):
         raise StudiesError("in_the_future")
-    lines = conditions_of(session, part, last_decision(session, part.study))
+    if reason is not None and reason not in NOTE_CODES:
+        raise StudiesError("unknown_note")
+    lines = conditions_of(session, part, last_words(session, part.study))
     line = next((each for each in lines if (each.source, each.number) == (source, number)), None)
     if line is None:
         raise StudiesError("not_found")
-    row = session.scalars(
+    if line.met not in (None, met) and reason is None:
+        raise StudiesError("reason_needed")
+    rows = session.scalars(
         select(SiteCondition).where(
-            SiteCondition.participation_id == part.id,
-            SiteCondition.source == source,
-            SiteCondition.number == number,
+            SiteCondition.participation_id == part.id, SiteCondition.source == source
         )
-    ).first()
-    if row is None:
-        row = SiteCondition(participation_id=part.id, source=COMMITTEE, number=number)
+    ).all()
+    # One of a committee is known by its words: its number moves when a body decides again.
+    mine = [row for row in rows if row.words == line.words and source == COMMITTEE]
+    mine += [row for row in rows if row.number == number and source == CONTRACT]
+    if mine:
+        row = mine[0]
+    else:
+        free = max((row.number for row in rows), default=0) + 1
+        row = SiteCondition(participation_id=part.id, source=COMMITTEE, number=free)
         session.add(row)
     row.words, row.met, row.met_by = line.words, met, actor.id
-    _done(session, part, actor, "condition_met", {"source": source, "number": number})
+    facts: dict[str, Fact] = {"source": source, "number": number}
+    if line.met not in (None, met):
+        facts |= {"before": line.met.isoformat() if line.met else None, "note": reason}
+    _done(session, part, actor, "condition_met", facts)
+
+
+def _instead(before: str | None, now: str | None, reason: str | None) -> dict[str, Fact]:
+    """What an earlier answer of a department was, for the audit log; a no goes by a reason only."""
+    if reason is not None and reason not in NOTE_CODES:
+        raise StudiesError("unknown_note")
+    if before is None or before == now:
+        return {}
+    if before == "not_ok" and reason is None:
+        raise StudiesError("reason_needed")
+    return {"before": before, "note": reason}
 
 
 def _done(

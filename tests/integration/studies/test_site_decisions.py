@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 from studies import service as studies
 from studies.actor import Actor
 from studies.errors import StudiesError
-from studies.events import announced
+from studies.events import announce, announced
 from studies.hospitals import committee, documents, feasibility
-from studies.models import Study
+from studies.hospitals.card import site_card
+from studies.models import Network, Study
 from studies.study_state import standing_of
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -29,6 +30,21 @@ def refused(code: str) -> Any:
     return pytest.raises(StudiesError, match=f"^{code}:")
 
 
+def add_letter(session: Session, study: Study, kind: str = "decision") -> str:
+    """The number of a document of the study."""
+    made = documents.add_document(
+        session,
+        study,
+        kind=kind,
+        name="Besluit",
+        version="1",
+        body=b"%PDF-1.4\n%%EOF",
+        valid_from=TODAY,
+        **by(OTHER),
+    )
+    return made.id
+
+
 def by(who: Actor) -> dict[str, Any]:
     return {"actor": who, "now": NOW}
 
@@ -37,11 +53,14 @@ def test_from_an_idea_to_a_study_that_data_access_decided(
     small: Session, new_study: Callable[..., Study]
 ) -> None:
     session = small
+    session.get_one(Network, "small").needs = []
+    announce(session, actor=CHAIR, action="network.changed", about="network:small")
     study = new_study(
         small,
         kind="data",
         phase=None,
         design="cohort",
+        asks_data=True,
         identifiers={"omon": "nl-omon51234"},
     )
     assert study.identifiers == {"omon": "NL-OMON51234"}
@@ -106,33 +125,41 @@ def test_from_an_idea_to_a_study_that_data_access_decided(
         ({"conditions": ["A second reader"]}, "empty_text"),
         ({"decided_on": TODAY + DAY}, "in_the_future"),
         ({"document_id": "nothing"}, "not_found"),
+        ({"document_id": "nothing", "body": "nwmo"}, "not_found"),
     ):
         with refused(code):
             committee.decide(session, study, **{**given_, **changes}, **by(COMMITTEE))
-    letter = documents.add_document(
-        session,
-        study,
-        kind="decision",
-        name="Besluit",
-        version="1",
-        body=b"%PDF-1.4\n%%EOF",
-        valid_from=TODAY,
-        **by(OTHER),
-    )
-    committee.decide(session, study, **given_, document_id=letter.id, **by(COMMITTEE))
+    letter = add_letter(session, study)
+    # Another body's yes opens no study that asks hospitals for data.
+    nwmo = {**given_, "body": "nwmo", "document_id": letter, **by(OTHER)}
+    committee.decide(session, study, **nwmo)
+    assert (standing_of(session, study), study.state) == ("joint", "draft")
+    committee.decide(session, study, **given_, document_id=letter, **by(COMMITTEE))
     session.commit()
     assert (standing_of(session, study), study.state) == ("approved", "open")
     for step in ("feasibility", "approved", "open"):
         studies.move(session, part, step, **by(OTHER))
     assert standing_of(session, study) == "recruiting"
+    # What data access took away, no letter of another body gives back; and the other way round.
     committee.decide(session, study, **{**given_, "outcome": "withdrawn"}, **by(COMMITTEE))
     assert (standing_of(session, study), study.state) == ("suspended", "closed")
-    assert [each.outcome for each in committee.list_decisions(session, "trial")] == [
-        "positive",
-        "withdrawn",
-    ]
+    committee.decide(session, study, **nwmo)
+    assert (standing_of(session, study), study.state) == ("suspended", "closed")
+    assert site_card(session, "trial", "north", NOW).decision.outcome == "withdrawn"  # type: ignore[union-attr]
+    committee.decide(session, study, **{**nwmo, "outcome": "negative", **by(CHAIR)})
     committee.decide(session, study, **given_, **by(COMMITTEE))
+    assert (standing_of(session, study), study.state) == ("suspended", "closed")
+    committee.decide(session, study, **nwmo)
     assert study.state == "open"
+    assert [(each.body, each.outcome) for each in committee.list_decisions(session, "trial")] == [
+        ("nwmo", "positive"),
+        ("data_access", "positive"),
+        ("data_access", "withdrawn"),
+        ("nwmo", "positive"),
+        ("nwmo", "negative"),
+        ("data_access", "positive"),
+        ("nwmo", "positive"),
+    ]
     session.commit()
     assert announced(session) == ()
 
@@ -144,6 +171,7 @@ def test_a_trial_opens_by_its_committee_and_by_nothing_else(
     with refused("step_not_allowed"), small.begin_nested():
         studies.move_study(small, study, "open", actor=OTHER, now=NOW)
     small.refresh(study)
+    feasibility.propose(small, study, **by(CHAIR))
     decision: dict[str, Any] = {
         "body": "ctis",
         "reference": "2022-500014-26-00",
@@ -152,6 +180,17 @@ def test_a_trial_opens_by_its_committee_and_by_nothing_else(
     }
     committee.decide(small, study, outcome="negative", **decision)
     assert (study.state, standing_of(small, study)) == ("draft", "refused")
+    # A yes comes with its letter, and not from whoever proposed the study.
+    letter, protocol = (add_letter(small, study, kind) for kind in ("decision", "protocol"))
+    for changes, code in (
+        ({}, "letter_needed"),
+        ({"document_id": protocol}, "letter_needed"),
+        ({"document_id": letter, **by(CHAIR)}, "own_proposal"),
+        ({"document_id": letter, "body": "data_access", **by(OTHER)}, "wrong_role"),
+    ):
+        with refused(code):
+            committee.decide(small, study, outcome="positive", **{**decision, **changes})
+    decision["document_id"] = letter
     committee.decide(small, study, outcome="positive", **decision)
     assert study.state == "open"
     # The last hospital that closes closes the study.

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+from registry import audit
 from studies import service as studies
 from studies.actor import Actor
 from studies.errors import StudiesError
@@ -106,6 +107,17 @@ def test_thirteen_steps_of_a_hospital(small: Session, new_study: NewStudy) -> No
     given = {"fresh": True, "actor": BOARD}
     with refused("not_ready"):
         do(sign, vgo.id, sha256=vgo.sha256, **given)
+    # A department's no is not wiped by asking again, nor by a yes over it, without a reason.
+    do(site_work.receive_annex, part, "pharmacy", "not_ok", received=TODAY)
+    with refused("reason_needed"):
+        do(site_work.receive_annex, part, "pharmacy", "ok", received=TODAY)
+    with refused("reason_needed"):
+        do(site_work.request_annex, part, "pharmacy", requested=TODAY)
+    with refused("unknown_note"):
+        do(site_work.request_annex, part, "pharmacy", requested=TODAY, reason="because")
+    do(site_work.request_annex, part, "pharmacy", requested=TODAY, reason="mistake")
+    said = next(line for line in reversed(list(audit.lines(session))))
+    assert (said.action, said.facts["before"]) == ("participation.annex_requested", "not_ok")
     do(site_work.receive_annex, part, "pharmacy", "ok", received=TODAY)
     signature = do(sign, vgo.id, sha256=vgo.sha256, **given)
     assert (signature.signed_by, signature.role, signature.name) == ("board", "board", "Bo Ard")
@@ -122,20 +134,48 @@ def test_thirteen_steps_of_a_hospital(small: Session, new_study: NewStudy) -> No
     do(studies.move, part, "vgo_signed")
     waits_for("contract_signed", "not_twice")
 
-    # The committee's conditions hold for the hospital too.
+    # The committees' conditions hold for the hospital too: of one as well as of the other.
+    letter = {
+        "decided_on": TODAY,
+        "document_id": add(session, study, "decision", institution=None).id,
+    }
+    for body, words in (("metc", "A second reader"), ("ctis", "A fridge"), ("ccmo", "")):
+        do(
+            committee.decide,
+            study,
+            body=body,
+            outcome="conditions" if words else "positive",
+            reference="NL81234.058.22",
+            conditions=[words] if words else [],
+            **letter,
+        )
+    assert (study.state, standing_of(session, study)) == ("open", "approved")
+    waits_for("approved", "conditions")
+    for source, number in (("committee", 1), ("contract", 1), ("committee", 2)):
+        waits_for("approved", "conditions")
+        do(site_work.meet_condition, part, source, number, TODAY)
+    # Deciding again in the same words keeps what was met, though the lines change places.
     do(
         committee.decide,
         study,
         body="metc",
         outcome="conditions",
-        reference="NL81234.058.22",
-        decided_on=TODAY,
-        conditions=["A second reader"],
+        reference="NL81234.058.23",
+        conditions=["A second reader", "A lock"],
+        **letter,
     )
-    assert (study.state, standing_of(session, study)) == ("open", "approved")
     waits_for("approved", "conditions")
-    for source in ("committee", "contract"):
-        do(site_work.meet_condition, part, source, 1, TODAY)
+    do(site_work.meet_condition, part, "committee", 3, TODAY)
+    lines = site_card(session, "trial", "north", NOW).conditions
+    assert [line.words for line in lines if line.source == "committee"] == [
+        "A fridge",
+        "A second reader",
+        "A lock",
+    ]
+    # Another day for a condition that is met says why.
+    with refused("reason_needed"):
+        do(site_work.meet_condition, part, "committee", 1, TODAY - DAY)
+    do(site_work.meet_condition, part, "committee", 1, TODAY - DAY, reason="mistake")
     do(studies.move, part, "approved")
 
     # No opening on another version than the one in force.
