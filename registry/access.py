@@ -32,12 +32,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from flask import Flask, g, request
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 
 from federation.runs.models import Run
 from studies.actor import Actor
+from studies.hospitals.models import StudyEvent
 from studies.models import Study, WorkingGroup
 
 ROLES = frozenset(
@@ -234,17 +235,31 @@ def _own_site(
 
 
 def may_see_group(session: Session, actor: Actor, key: str, roles: Collection[str]) -> bool:
-    """A group is its members', its representatives', and of those who coordinate a study of it."""
+    """A group is its members', its representatives', and of those who coordinate a study of it.
+
+    An idea that somebody proposed themselves opens no group to them.
+    """
     if reaches_any(actor, roles, "group", key):
         return True
     mine = reach(actor, "coordinator", "study") if "coordinator" in roles else None
     if not mine:
         return False
     network, _, slug = key.partition(".")
+    own_idea = exists().where(
+        StudyEvent.study == Study.slug,
+        StudyEvent.kind == "proposed",
+        StudyEvent.by == actor.id,
+        Study.state == "draft",
+    )
     study = (
         select(Study.slug)
         .join(WorkingGroup, WorkingGroup.id == Study.group_id)
-        .where(WorkingGroup.network == network, WorkingGroup.slug == slug, Study.slug.in_(mine))
+        .where(
+            WorkingGroup.network == network,
+            WorkingGroup.slug == slug,
+            Study.slug.in_(mine),
+            ~own_idea,
+        )
     )
     return session.scalar(study.limit(1)) is not None
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
-from registry.access import reach, reaches, rule
+from registry.access import may_see_group, reaches, rule
 from registry.accounts.models import Account
 from registry.accounts.service import grant_role
 from registry.transaction import current_session
@@ -37,14 +37,14 @@ LONGEST: Final = {"title": 200, "question": 2000, "purpose": 2000}
 
 
 @blueprint.get("")
-@rule(roles={"coordinator", "chair"})
+@rule(roles={"coordinator", "chair"}, fresh=True)
 def ask() -> str:
-    """An empty form."""
+    """An empty form; it asks for a fresh sign-in already, so that nothing typed gets lost."""
     return _page({})
 
 
 @blueprint.post("")
-@rule(roles={"coordinator", "chair"})
+@rule(roles={"coordinator", "chair"}, fresh=True)
 def make() -> Answer:
     """Make the study as a draft and propose it; who does so coordinates it."""
     session = current_session()
@@ -124,18 +124,14 @@ def _let_coordinate(session: Session, study: Study) -> None:
 
 
 def _groups(session: Session) -> dict[str, WorkingGroup]:
-    """The groups for which this person may propose, by key: a coordinator those of the networks of
-    their studies, a chair their own."""
-    mine = reach(g.actor, "coordinator", "study")
+    """The groups for which this person may propose, by key: those that they chair, and those in
+    which they coordinate a study that is not only their own idea."""
     wanted = select(WorkingGroup).order_by(WorkingGroup.network, WorkingGroup.name_nl)
-    found = list(session.scalars(wanted))
-    if mine is not None:
-        at = set(session.scalars(select(Study.network).where(Study.slug.in_(mine))))
-        chairs = reach(g.actor, "chair", "group")
-        found = [
-            group for group in found if group.network in at or chairs is None or group.key in chairs
-        ]
-    return {group.key: group for group in found}
+    return {
+        group.key: group
+        for group in session.scalars(wanted)
+        if may_see_group(session, g.actor, group.key, {"coordinator", "chair"})
+    }
 
 
 def _members(session: Session, network: str) -> dict[str, str]:

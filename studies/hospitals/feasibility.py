@@ -6,25 +6,45 @@ and what of its answer was released to the group. Who proposed it does not take 
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import distinct, exists, func, select
 from sqlalchemy.orm import Session
 
 from studies.actor import Actor
 from studies.errors import StudiesError
 from studies.events import announce
 from studies.hospitals.committee import proposers
-from studies.hospitals.models import StudyFeasibility
+from studies.hospitals.models import CommitteeDecision, StudyEvent, StudyFeasibility
 from studies.models import Participation, Study
 from studies.study_state import facts_of, write_event
 
 TOTAL = "total"
+#: So many ideas of one person wait at once; each gives its proposer a role (registry).
+MOST_IDEAS: Final = 10
 
 
 def propose(session: Session, study: Study, *, actor: Actor, now: datetime) -> Study:
-    """The group proposes the study. Raises StudiesError `step_not_allowed` when it was already."""
+    """The group proposes the study.
+
+    Raises StudiesError `step_not_allowed` when it was already, `too_many_ideas` when MOST_IDEAS of
+    this person are still drafts about which no committee said anything.
+    """
     if facts_of(session, study).events:
         raise StudiesError("step_not_allowed")
+    decided = exists().where(CommitteeDecision.study == Study.slug)
+    ideas = session.scalar(
+        select(func.count(distinct(Study.slug)))
+        .join(StudyEvent, StudyEvent.study == Study.slug)
+        .where(
+            StudyEvent.kind == "proposed",
+            StudyEvent.by == actor.id,
+            Study.state == "draft",
+            ~decided,
+        )
+    )
+    if (ideas or 0) >= MOST_IDEAS:
+        raise StudiesError("too_many_ideas")
     write_event(session, study, "proposed", actor=actor, now=now)
     _announce(session, actor, "study.proposed", study, None)
     return study
