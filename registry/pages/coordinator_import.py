@@ -59,13 +59,13 @@ def look() -> Answer:
 @rule(roles={"coordinator"})
 def confirm() -> Answer:
     """Write what the preview said, but for what has changed since."""
-    body = _kept(request.form.get("kept", ""))
-    if body is None:
+    kept = _kept(request.form.get("kept", ""))
+    if kept is None:
         return _page({"file": _("The preview has ended. Choose the file again.")}), 409
+    body, seen = kept
     session = current_session()
-    found = importing.plan(session, read_file(body).rows, g.now, reach=_reach())
-    seen = whole(request.form.get("parts", ""))
-    if seen != len(found.parts):
+    found = _plan(read_file(body))
+    if seen != importing.digest(found):
         # Somebody changed what the file is about: look again, nothing is written.
         return _look(body, changed=True)
     try:
@@ -95,7 +95,7 @@ def _look(body: bytes, *, changed: bool = False) -> Answer:
     except FileError as error:
         return _page({"file": file_words(error)}), 422
     session = current_session()
-    found = importing.plan(session, file.rows, g.now, reach=_reach())
+    found = _plan(file)
     shown = found.parts[:PARTS_SHOWN]
     studies = {part.study for part in shown}
     titles = {
@@ -115,7 +115,7 @@ def _look(body: bytes, *, changed: bool = False) -> Answer:
         problems=[(each, problem_words(each, places)) for each in found.problems[:PROBLEMS_SHOWN]],
         kinds=_kinds(found),
         most=importing.AT_ONCE,
-        kept=_keep(body) if found.parts else "",
+        kept=_keep(body, importing.digest(found)) if found.parts else "",
         changed=changed,
         state_name=state_name,
         marks=marks(),
@@ -128,8 +128,9 @@ def _page(errors: dict[str, str]) -> str:
     return render_template("coordinator/import.html", errors=errors, most=MOST_ROWS)
 
 
-def _reach() -> frozenset[str] | None:
-    return reach(g.actor, "coordinator", "study")
+def _plan(file: File) -> Plan:
+    mine = reach(g.actor, "coordinator", "study")
+    return importing.plan(current_session(), file.rows, g.now, reach=mine, by=g.actor.id)
 
 
 def _kinds(found: Plan) -> list[tuple[str, int]]:
@@ -164,7 +165,7 @@ def kind_words(code: str) -> str:
         "in_the_future": _("the date lies in the future"),
         "twice": _("the line is there twice"),
         "not_a_member": _("the hospital is not in the network of the study"),
-        "decided_in_person": _("only the hospital itself can say so"),
+        "decided_in_person": _("not from a file"),
         "before_last_step": _("the date lies before the last step"),
         "not_on_road": _("this kind of study has no such step"),
         "cannot_follow": _("the step cannot follow the one before"),
@@ -195,8 +196,9 @@ def problem_words(problem: Problem, places: dict[str, str]) -> str:
             "%(value)s is not in the network of this study. Ask the network office.", value=shown
         ),
         "decided_in_person": _(
-            "This study asks hospitals for data, so “%(value)s” cannot come from a file. Write it "
-            "down on the hospital’s own page.",
+            "“%(value)s” comes from a file only for a day before the study was made here, never "
+            "for a study that asks hospitals for data, and not from whoever proposed the study. "
+            "Write it down on the hospital’s own page.",
             value=shown,
         ),
         "before_last_step": _(
@@ -257,8 +259,8 @@ def _path(fingerprint: str) -> Path:
     return _folder() / f"{owner}-{fingerprint}.csv"
 
 
-def _keep(body: bytes) -> str:
-    """Lay the file aside; what names it, signed."""
+def _keep(body: bytes, shown: str) -> str:
+    """Lay the file aside; what names it and what it would do (`shown`), signed."""
     _tidy()
     fingerprint = sha256(body).hexdigest()
     path = _path(fingerprint)
@@ -266,22 +268,23 @@ def _keep(body: bytes) -> str:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(body)
-    return str(_serializer().dumps([g.actor.id, fingerprint]))
+    return str(_serializer().dumps([g.actor.id, fingerprint, shown]))
 
 
-def _kept(word: str) -> bytes | None:
-    """The file that a signed word of this person names, None when it is gone."""
+def _kept(word: str) -> tuple[bytes, str] | None:
+    """The file that a signed word of this person names, with what was shown of it; None when it
+    is gone."""
     try:
-        owner, fingerprint = _serializer().loads(word, max_age=KEPT_S)
-    except BadData:
-        return None
+        owner, fingerprint, shown = _serializer().loads(word, max_age=KEPT_S)
+    except (BadData, ValueError):
+        return None  # not of us, too old, or of a version that signed less
     if owner != g.actor.id:
         return None
     try:
         body = _path(fingerprint).read_bytes()
     except FileNotFoundError:
         return None
-    return body if sha256(body).hexdigest() == fingerprint else None
+    return (body, str(shown)) if sha256(body).hexdigest() == fingerprint else None
 
 
 def _tidy() -> None:

@@ -9,18 +9,21 @@ not.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
+from hashlib import sha256
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from studies.actor import Actor
+from studies.days import ZONE, local_day
 from studies.exchange.reading_csv import Row
 from studies.hospitals.facts import road_of_study
+from studies.hospitals.models import StudyEvent
 from studies.hospitals.moving import take_over, take_over_step
 from studies.hospitals.pathway import STEPS, Pathway
 from studies.hospitals.steps import taken
@@ -29,10 +32,10 @@ from studies.reading import get_participation
 
 #: So many hospitals' parts are written at once; the rest of a file comes when it is sent again.
 AT_ONCE: Final = 2_000
-ZONE: Final = ZoneInfo("Europe/Amsterdam")
 _EARLIEST, _LATEST = date(1990, 1, 1), date(2100, 1, 1)
 _FORMATS: Final = ("%Y-%m-%d", "%d-%m-%Y", "%d/%m/%Y", "%d.%m.%Y")
-#: The road has gone too far for a file to say so: whoever decides, writes it down in person.
+#: The road has gone too far for a file to say so, but for what happened before the study was here:
+#: whoever decides, writes it down in person.
 _DECIDED: Final = frozenset({"approved", "initiated", "open", "on_hold"})
 _STATES: Final[Mapping[str, str]] = {
     words.casefold(): step.code
@@ -75,6 +78,16 @@ class Plan:
     same: int
 
 
+def digest(found: Plan) -> str:
+    """A fingerprint of everything that a plan would write."""
+    told = [
+        [part.study, part.institution, part.contact, part.there]
+        + [[state, day.isoformat()] for state, day in part.steps]
+        for part in found.parts
+    ]
+    return sha256(json.dumps(told).encode()).hexdigest()
+
+
 @dataclass
 class _Told:
     """The lines about one hospital in one study."""
@@ -105,7 +118,7 @@ def read_day(text: str) -> date | None:
 def moment_of(day: date, now: datetime) -> datetime:
     """The moment that stands for a day: its noon here, or now when that is still to come."""
     noon = datetime.combine(day, time(12), ZONE).astimezone(UTC)
-    return min(noon, now) if day <= now.astimezone(ZONE).date() else noon
+    return min(noon, now) if day <= local_day(now) else noon
 
 
 def plan(
@@ -114,17 +127,21 @@ def plan(
     now: datetime,
     *,
     reach: frozenset[str] | None = None,
+    by: str | None = None,
 ) -> Plan:
     """What the rows would do, and what is wrong with which line. Nothing is written.
 
-    reach: the studies that the person may change, None for all. Steps that the file leaves out are
-    not invented: the order of those that it has is what is checked.
+    reach: the studies that the person may change, None for all; by: who they are. Steps that the
+    file leaves out are not invented: the order of those that it has is what is checked. That a
+    hospital was let in, a file says only of days before the study was made here, never where data
+    could be asked at once, and never the file of whoever proposed the study.
     """
-    names = _Names(session, now, reach)
+    names = _Names(session, now, reach, by)
     told: dict[tuple[str, str], _Told] = {}
     problems: list[Problem] = []
     seen: dict[tuple[str, str, str, date], int] = {}
-    today = now.astimezone(ZONE).date()
+    typed: dict[int, str] = {}
+    today = local_day(now)
     count = 0
     for row in rows:
         count += 1
@@ -140,9 +157,8 @@ def plan(
                 wrong = Problem(row.line, "twice", str(first))
             elif place not in names.members(study):
                 wrong = Problem(row.line, "not_a_member", row.hospital)
-            elif state in _DECIDED and names.asks_data(study):
-                wrong = Problem(row.line, "decided_in_person", row.state)
             else:
+                typed[row.line] = row.state
                 mine.steps.append((row.line, state, day))
         if wrong is not None:
             problems.append(wrong)
@@ -152,10 +168,16 @@ def plan(
     parts: list[Part] = []
     same = 0
     for (study, place), each in told.items():
-        if each.wrong or not each.steps:
-            continue
         there = known.get((study, place), ())
         fresh = [told_ for told_ in each.steps if told_[1:] not in there]
+        let_in = [
+            Problem(line, "decided_in_person", typed[line])
+            for line, state, day in fresh
+            if state in _DECIDED and not names.tells_of_the_past(study, day)
+        ]
+        problems += let_in
+        if each.wrong or let_in or not each.steps:
+            continue
         same += len(each.steps) - len(fresh)
         if not fresh:
             continue
@@ -248,15 +270,17 @@ def _known(session: Session, studies: set[str]) -> dict[tuple[str, str], tuple[S
         )
         for part in parts:
             found[part.study, part.institution] = tuple(
-                (step.state, step.at.astimezone(ZONE).date()) for step in taken(part.steps)
-            ) or ((part.state, part.since.astimezone(ZONE).date()),)
+                (step.state, local_day(step.at)) for step in taken(part.steps)
+            ) or ((part.state, local_day(part.since)),)
     return found
 
 
 class _Names:
     """What people call studies and hospitals: short name, title, number in a register, AGB code."""
 
-    def __init__(self, session: Session, now: datetime, reach: frozenset[str] | None) -> None:
+    def __init__(
+        self, session: Session, now: datetime, reach: frozenset[str] | None, by: str | None
+    ) -> None:
         self._session = session
         self._now = now
         wanted = select(
@@ -266,6 +290,7 @@ class _Names:
             Study.identifiers,
             Study.network,
             Study.asks_data,
+            Study.created_at,
         )
         if reach is not None:
             wanted = wanted.where(Study.slug.in_(reach))
@@ -275,7 +300,17 @@ class _Names:
             for row in rows
         )
         self._network = {row.slug: row.network for row in rows}
-        self._asks = {row.slug for row in rows if row.asks_data}
+        mine = set(
+            session.scalars(
+                select(StudyEvent.study).where(StudyEvent.kind == "proposed", StudyEvent.by == by)
+            )
+        )
+        # Study -> the day from which it was here; those of which no file tells are left out.
+        self._here_from = {
+            row.slug: row.created_at.astimezone(ZONE).date()
+            for row in rows
+            if not row.asks_data and row.slug not in mine
+        }
         places = session.execute(select(Institution.slug, Institution.name, Institution.agb))
         self._places = _by_name((row.slug, (row.slug, row.name, row.agb or "")) for row in places)
         self._members: dict[str, frozenset[str]] = {}
@@ -287,8 +322,8 @@ class _Names:
     def hospital(self, name: str) -> str | None:
         return self._places.get(name.casefold())
 
-    def asks_data(self, study: str) -> bool:
-        return study in self._asks
+    def tells_of_the_past(self, study: str, day: date) -> bool:
+        return study in self._here_from and day < self._here_from[study]
 
     def members(self, study: str) -> frozenset[str]:
         network = self._network[study]

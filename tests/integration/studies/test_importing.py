@@ -17,6 +17,7 @@ from studies.exchange.exporting import Sheet, to_csv
 from studies.exchange.importing import Plan, Problem, moment_of, plan, read_day, write
 from studies.exchange.reading_csv import MOST_ROWS, Row, read_file
 from studies.hospitals import moving as site_moving
+from studies.hospitals.feasibility import propose
 from studies.hospitals.pathway import BY_CODE
 from studies.hospitals.steps import taken
 from studies.models import Institution, ParticipationStep, Study
@@ -39,7 +40,7 @@ def written(session: Session) -> int:
 def test_what_is_right_comes_in_and_what_is_wrong_is_named(
     small: Session, new_study: NewStudy
 ) -> None:
-    new_study(small, identifiers={"nct": "NCT01234567"})
+    study = new_study(small, identifiers={"nct": "NCT01234567"}, now=NOW)
     new_study(
         small, "queries", title_nl="Vragen", title_en="Questions", kind="data", asks_data=True
     )
@@ -61,7 +62,8 @@ def test_what_is_right_comes_in_and_what_is_wrong_is_named(
         "queries;North;Open;01-03-2026;\n"  # 12
         "queries;North;Lokale toetsing;01-03-2026;\n"  # 13
         "queries;South;Uitgenodigd;01-03-2026;\n"  # 14
-        "trial;North\n",  # 15
+        "trial;North\n"  # 15
+        "trial;North;Goedgekeurd;23-11-2026;\n",  # 16: the study is here since that day
     )
     assert found.problems == (
         Problem(5, "unknown_study", "geen"),
@@ -73,23 +75,36 @@ def test_what_is_right_comes_in_and_what_is_wrong_is_named(
         Problem(11, "not_a_member", "Ver weg"),
         Problem(12, "decided_in_person", "Open"),
         Problem(15, "too_few_columns"),
+        Problem(16, "decided_in_person", "Goedgekeurd"),
     )
     # North and South of the trial had a wrong line, so nothing of them comes in.
     assert [(part.study, part.institution) for part in found.parts] == [("queries", "south")]
-    assert (found.rows, found.same, written(small)) == (14, 0, 0)
+    assert (found.rows, found.same, written(small)) == (15, 0, 0)
     assert write(small, found, actor=WHO, now=NOW) == (1, 0)
     assert get_participation(small, "queries", "south").state == "invited"
+
+    # Whoever proposed a study lets nobody in by a file; somebody else of the study may.
+    propose(small, study, actor=WHO, now=NOW)
+    text = "trial;South;Uitgenodigd;01-01-2026;\ntrial;South;Open;01-03-2026;\n"
+    assert [p.code for p in judged(small, text, by=WHO.id).problems] == ["decided_in_person"]
+    theirs = judged(small, text, by="another")
+    assert (len(theirs.parts), theirs.problems) == (1, ())
+    # The fingerprint of a plan changes with any day of it, not with the number of its parts only.
+    moved = judged(small, text.replace("01-03", "02-03"), by="another")
+    assert len(moved.parts) == len(theirs.parts)
+    assert importing.digest(moved) != importing.digest(theirs)
+    assert importing.digest(judged(small, text)) == importing.digest(theirs)
 
 
 def test_a_hospitals_history_comes_in_with_its_days_and_says_so(
     small: Session, new_study: NewStudy
 ) -> None:
-    new_study(small)
+    new_study(small, now=NOW)  # what lies before, happened before the hub knew
     text = (
         "trial;South;Open;01-03-2026;\n"
         "trial;North;Haalbaarheid;17-02-2025;\n"
         "trial;North;Uitgenodigd;03-02-2025;bureau\n"
-        "trial;North;Tijdelijk gestopt;23-11-2026;\n"
+        "trial;North;Tijdelijk gestopt;20-11-2026;\n"
         "trial;North;Open;01-09-2025;\n"
     )
     found = judged(small, text)
@@ -101,7 +116,7 @@ def test_a_hospitals_history_comes_in_with_its_days_and_says_so(
         ("invited", date(2025, 2, 3)),
         ("feasibility", date(2025, 2, 17)),
         ("open", date(2025, 9, 1)),
-        ("on_hold", date(2026, 11, 23)),
+        ("on_hold", date(2026, 11, 20)),
     ]
     assert {(s.by, s.reason, s.recorded_at) for s in steps} == {("somebody", "taken_over", NOW)}
     assert north.contact == "bureau"
@@ -110,12 +125,17 @@ def test_a_hospitals_history_comes_in_with_its_days_and_says_so(
     # The same file again does nothing; a later step goes on from there; an earlier one does not.
     again = judged(small, text)
     assert (again.parts, again.problems, again.same) == ((), (), 5)
+    # What is known already is passed over, also where a file could not say it any more.
+    small.get_one(Study, "trial").created_at = NOW - timedelta(days=1000)
+    late = judged(small, text, by="another")
+    assert (late.parts, late.problems, late.same) == ((), (), 5)
+    small.rollback()
     more = judged(
         small,
-        text + "trial;North;Open;23-11-2026;\ntrial;South;Geïnitieerd;01-01-2026;\n",
+        text + "trial;North;Open;22-11-2026;\ntrial;South;Geïnitieerd;01-01-2026;\n",
     )
     assert [(p.institution, p.steps, p.there) for p in more.parts] == [
-        ("north", (("open", date(2026, 11, 23)),), True)
+        ("north", (("open", date(2026, 11, 22)),), True)
     ]
     assert more.problems == (Problem(8, "before_last_step", "2026-03-01"),)
     assert write(small, more, actor=WHO, now=NOW) == (1, 0)
