@@ -11,7 +11,7 @@ from flask import Response, g
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 
-from registry.access import FreshSignInNeeded, rule
+from registry.access import FreshSignInNeeded, reaches, rule
 from registry.api import conditions, once, schemas_file, schemas_studies
 from registry.api.part import Part
 from registry.api.participation import card_of
@@ -112,9 +112,11 @@ def add_document(form: Mapping[str, Any], study: str) -> object:
 @blueprint.also(404)
 @blueprint.gives(200, media="application/pdf")
 def get_document(study: str, document_id: str) -> Response:
-    """A document of a study or of a hospital in it, as the PDF file it is."""
+    """A document of a study, or for who coordinates it of a hospital in it, as the PDF file it
+    is."""
     row, body = documents.get_document(current_session(), document_id)
-    if row.study != study:
+    own = row.institution is None or reaches(g.actor, "coordinator", "study", study)
+    if row.study != study or not own:
         raise NotFound
     answer = Response(body, mimetype="application/pdf")
     answer.headers.set("Content-Disposition", "attachment", filename=f"{row.kind}.pdf")
@@ -158,16 +160,34 @@ ACTS: Mapping[str, Act] = {
         session, part, form["kind"], form["day"], reason=form["reason"], **given
     ),
     "ask_annex": lambda session, part, form, given: site_work.request_annex(
-        session, part, form["department"], requested=form["day"], due=form["due"], **given
+        session,
+        part,
+        form["department"],
+        requested=form["day"],
+        due=form["due"],
+        reason=form["reason"],
+        **given,
     ),
     "take_annex": lambda session, part, form, given: site_work.receive_annex(
-        session, part, form["department"], form["outcome"], received=form["day"], **given
+        session,
+        part,
+        form["department"],
+        form["outcome"],
+        received=form["day"],
+        reason=form["reason"],
+        **given,
     ),
     "add_condition": lambda session, part, form, given: site_work.add_condition(
         session, part, form["words"], **given
     ),
     "meet_condition": lambda session, part, form, given: site_work.meet_condition(
-        session, part, form["source"], form["number"], form["day"], **given
+        session,
+        part,
+        form["source"],
+        form["number"],
+        form["day"],
+        reason=form["reason"],
+        **given,
     ),
     "adopt": lambda session, part, form, given: versions.adopt_version(
         session, part, form["version_id"], in_use_since=form["day"], **given

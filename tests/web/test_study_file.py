@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from coordinated import with_file
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
@@ -17,7 +18,7 @@ from registry.database import SessionFactory
 from registry.pages.coordinator_study import counted
 from studies.actor import SYSTEM
 from studies.events import announce
-from studies.hospitals.feasibility import list_counts
+from studies.hospitals.feasibility import MOST_IDEAS, list_counts
 from studies.hospitals.models import CommitteeDecision, StudyDocument, StudyVersion
 from studies.models import Study
 
@@ -74,6 +75,7 @@ def test_what_a_coordinator_writes_down(desk: Callable[..., Desk], factory: Sess
         ({"decided_on": "2026-03-01", "reference": ""}, "reference"),
         ({"decided_on": "2026-03-01", "body": "metc"}, "body"),
         ({"decided_on": "2026-03-01", "body": "data_access"}, "body"),
+        ({"decided_on": "2026-03-01", "letter": ""}, "letter"),
     ):
         answer = send("decide", **{**decision, **changes})
         assert answer.status_code == 422, changes
@@ -123,8 +125,21 @@ def test_the_committee_decides_here_and_does_nothing_else(
     late = desk("committee", fresh=False)
     answer = late("decide", outcome="withdrawn", **given)
     assert "/confirm" in answer.headers["Location"]
-    assert late("decide", outcome="positive", **{**given, "body": "nwmo"}).status_code == 303
+    assert late("decide", outcome="negative", **{**given, "body": "nwmo"}).status_code == 303
+    with factory() as session:
+        assert session.get_one(Study, "hormone-therapy").state == "closed"
+    coordinator = desk("coordinator")
+    paper = {"kind": "decision", "doc_version": "1", "name": "Letter", "valid_from": "2026-02-01"}
+    assert coordinator("document", file=(BytesIO(PDF), "x.pdf"), **paper).status_code == 303
+    with factory() as session:
+        letter = session.scalars(select(StudyDocument.id)).one()
+    reviewer = {**given, "body": "nwmo", "outcome": "positive", "letter": letter}
+    assert coordinator("decide", **reviewer).status_code == 303
+    with factory() as session:
+        assert session.get_one(Study, "hormone-therapy").state == "open"
     assert send("decide", outcome="withdrawn", **given).status_code == 303
+    # A letter of another body does not overrule data access.
+    assert coordinator("decide", **reviewer).status_code == 303
     with factory() as session:
         assert session.get_one(Study, "hormone-therapy").state == "closed"
     assert send("decide", outcome="positive", **given).status_code == 303
@@ -223,11 +238,39 @@ def test_a_study_is_proposed_by_a_group_and_joined_by_somebody_else(
     assert coordinator.get("/c/study/arm/file").status_code == 404
     form = {"act": "joint", "csrf_token": form_token(chair)}
     assert chair.post("/c/study/arm/file", data=form).status_code == 422
+    # Nor does whoever proposed it write down the letter that opens it, or bring hospitals in.
+    paper = {"act": "document", "kind": "decision", "doc_version": "1", "name": "L"}
+    sent = {**paper, "file": (BytesIO(PDF), "x.pdf"), "csrf_token": form_token(chair)}
+    assert chair.post("/c/study/arm/file", data=sent).status_code == 303
+    with factory() as session:
+        letter = session.scalars(select(StudyDocument.id)).one()
+    form |= {"act": "decide", "body": "metc", "outcome": "positive", "reference": "NL1"}
+    form |= {"decided_on": "2026-03-02", "letter": letter}
+    answer = chair.post("/c/study/arm/file", data=form)
+    assert (answer.status_code, 'href="#body"' in answer.text) == (422, True)
+    file = b"studie;ziekenhuis;stand;datum\narm;catharina;open;%s\n"
+    for day in (b"2026-03-02", b"2026-03-01"):
+        sent_file = with_file(file % day, csrf_token=form_token(chair))
+        assert 'name="kept"' not in chair.post("/c/import", **sent_file).text
     with factory() as session:
         study = session.get_one(Study, "arm")
         assert (study.state, study.kind, study.phase) == ("draft", "wmo", "3")
         assert study.title_en == "title en"
+        assert study.participations == []
     assert browser_sees_nothing(coordinator)
+    # One's own drafts are bounded; it asks who it is again.
+    late = signed_in("chair", fresh=False)
+    assert "/confirm" in send(late, **whole).headers["Location"]
+    assert late.get("/c/new").status_code == 303
+    for number in range(1, MOST_IDEAS):
+        assert send(chair, **{**whole, "slug": f"arm-{number}"}).status_code == 303
+    answer = send(chair, **{**whole, "slug": "one-more"})
+    assert answer.status_code == 422
+    assert "too many ideas" in answer.text
+    # A coordinator proposes where they coordinate a study already, and nowhere else.
+    page = coordinator.get("/c/new").text
+    assert 'value="oncozon.breast"' in page
+    assert 'value="oncozon.lung"' not in page
 
 
 def browser_sees_nothing(client: FlaskClient) -> bool:
@@ -254,12 +297,26 @@ def test_the_same_by_api_with_versions_and_files(
     got = client.get(f"{study}/documents/{kept['id']}")
     assert (got.data, got.mimetype) == (PDF, "application/pdf")
     assert client.get(f"/api/v1/studies/other-study/documents/{kept['id']}").status_code == 404
+    # A hospital's own papers are for who coordinates, not for who decides about data.
+    papers = {**paper, "kind": "cv", "site": "catharina"}
+    cv = post(f"{study}/documents", 201, pdf=b64encode(PDF).decode(), **papers)
+    judge = signed_in("committee")
+    for number, who, status in (
+        (kept["id"], judge, 200),
+        (cv["id"], judge, 404),
+        (cv["id"], client, 200),
+    ):
+        assert who.get(f"{study}/documents/{number}").status_code == status
     days = {"in_force_from": "2026-03-02", "adopt_by": "2026-03-02"}
     version = post(
         f"{study}/versions", 201, kind="protocol", version="2", document_id=kept["id"], **days
     )
     decided = {"body": "nwmo", "reference": "W1", "decided_on": "2026-03-01"}
-    post(f"{study}/decisions", 201, outcome="conditions", conditions=["A reader"], **decided)
+    yes = {**decided, "outcome": "conditions", "conditions": ["A reader"]}
+    assert post(f"{study}/decisions", 422, **yes)["code"] == "letter_needed"
+    paper |= {"kind": "decision"}
+    letter = post(f"{study}/documents", 201, pdf=b64encode(PDF).decode(), **paper)["id"]
+    post(f"{study}/decisions", 201, **yes, document_id=letter)
     mine = {**decided, "body": "data_access", "outcome": "positive"}
     assert post(f"{study}/decisions", 403, **mine)["code"] == "wrong_role"
     found = client.get(f"{study}/file").json
