@@ -1,18 +1,20 @@
 """Commands: a hospital's way along the road of a study. Every one is a row that nobody changes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from studies.actor import Actor
+from studies.days import local_day
 from studies.errors import StudiesError
 from studies.events import announce
 from studies.hospitals.change import begin_change
 from studies.hospitals.facts import facts_of, road_of_study
 from studies.hospitals.guards import missing
 from studies.hospitals.pathway import Pathway
-from studies.hospitals.steps import taken
+from studies.hospitals.steps import Taken, taken
 from studies.models import Participation, ParticipationStep, Study
 from studies.network import agreements
 from studies.reading import list_institutions
@@ -126,7 +128,8 @@ def correct(
     Only the last step can be a mistake, and never the invitation. The row of the step stays as it
     is. Raises StudiesError `changed_meanwhile`, `not_found`, `unknown_note`, `in_the_future`,
     `before_last_step` when the moment is not between the steps before and after,
-    `step_not_allowed`.
+    `step_not_allowed`, `not_ready` when what the step asks for was not there on that day; of a step
+    that was taken over it was never asked.
     """
     begin_change(session, part, expected)
     steps = taken(part.steps)
@@ -143,6 +146,8 @@ def correct(
     after = steps[place + 1].at if place + 1 < len(steps) else now
     if not before <= moment <= after:
         raise StudiesError("before_last_step")
+    if at is not None and place and step.reason != TAKEN_OVER:
+        _check_on_the_day(session, part, steps[:place], step.state, moment)
     _append(session, part, step.state, moment, now, actor, reason, number, at is None)
     last = taken(part.steps)[-1]
     part.state, part.since, part.note_code = last.state, last.at, last.reason
@@ -161,6 +166,16 @@ def correct(
     )
     refresh(session, part.of_study)
     return part
+
+
+def _check_on_the_day(
+    session: Session, part: Participation, before: Sequence[Taken], to: str, moment: datetime
+) -> None:
+    facts = facts_of(session, part, moment, steps=before)
+    facts = replace(facts, state=before[-1].state)
+    step = road_of_study(session, part.of_study).step(to)
+    if unmet := missing(step, facts):
+        raise StudiesError("not_ready", missing=tuple(guard.code for guard in unmet))
 
 
 def take_over(
@@ -342,6 +357,6 @@ def _moment(at: datetime | None, now: datetime, reason: str | None) -> datetime:
     moment = now if at is None else at
     if moment > now:
         raise StudiesError("in_the_future")
-    if reason is None and moment.date() < now.date():
+    if reason is None and local_day(moment) < local_day(now):
         raise StudiesError("reason_needed")
     return moment

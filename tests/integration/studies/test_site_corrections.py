@@ -131,6 +131,23 @@ def test_history_is_corrected_by_rows_and_never_changed(
             small.execute(text(statement))
 
 
+def test_a_step_is_not_put_on_a_day_on_which_it_was_not_allowed(
+    small: Session, new_study: NewStudy
+) -> None:
+    [part] = studies.take_over(
+        small, new_study(small), {"north": [("feasibility", NOW - 60 * DAY)]}, **by()
+    )
+    site_work.describe_site(small, part, investigator="Dr. X", gcp_until=TODAY - 9 * DAY, **by())
+    late = {"at": NOW - 10 * DAY, "reason": "recorded_late"}
+    studies.move(small, part, "local_review", **late, **by())
+    with refused("not_ready") as caught:
+        studies.correct(small, part, 2, at=NOW - 8 * DAY, reason="mistake", **by())
+    assert caught.value.missing == ("gcp",)
+    studies.correct(small, part, 2, at=NOW - 20 * DAY, reason="mistake", **by())
+    studies.correct(small, part, 1, at=NOW - 70 * DAY, reason="mistake", **by())
+    assert [step.at for step in taken(part.steps)] == [NOW - 70 * DAY, NOW - 20 * DAY]
+
+
 def test_taking_over_keeps_to_the_road_and_to_agreements(
     small: Session, new_study: NewStudy
 ) -> None:
