@@ -202,6 +202,7 @@ def _ask_annex(session: Session, part: Participation, given: Given) -> None:
             department,
             requested=requested,
             due=due,
+            reason=given.reason(),
             actor=g.actor,
             now=g.now,
             expected=given.expected,
@@ -372,7 +373,7 @@ ACTS: Mapping[str, Act] = {
     "confirm": _act("confirm", _confirm),
     "plan": _act("plan", _plan, **_same("step", "planned")),
     "milestone": _act("milestone", _milestone, milestone="what", **_same("happened", "reason")),
-    "ask-annex": _act("ask-annex", _ask_annex, **_same("department", "requested", "due")),
+    "ask-annex": _act("ask-annex", _ask_annex, **_same("department", "requested", "due", "reason")),
     "take-annex": _act(
         "take-annex", _take_annex, of_department="department", **_same("outcome", "received")
     ),

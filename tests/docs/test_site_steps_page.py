@@ -42,11 +42,15 @@ TAIL = """
 - A day that lies back needs a reason, and never lies before the step before it. What the step needs
   is judged by that day.
 - No row of the history is changed; the database refuses it. A correction is a row too: a step
-  happened on another day, or the last step was a mistake. The state on a day is what the rows add
-  up to, by what is known now or by what was known then.
+  happened on another day, if what it needs was there on that day, or the last step was a mistake.
+  The state on a day is what the rows add up to, by what is known now or by what was known then.
 - What happened before the hub knew of it is *taken over* (seeds, import): the order is checked,
   what the steps need is not, and each of them says so for good. Only the agreement for queries is
-  looked at, because data could be asked at once.
+  looked at, because data could be asked at once. A spreadsheet says that a hospital was let in only
+  of a day before the study was made here, never where data could be asked, and never for whoever
+  proposed the study (`decided_in_person`).
+- A department's no, and a day on which a condition was met, are replaced with a reason only; what
+  stood there before is in the audit log.
 - Each card has a version. A change that was made on an older one is refused (`changed_meanwhile`)
   with both versions, on two databases and also when both arrive at once.
 - A network leaves steps out per kind of study (`oncokring network road`), but never {always}.
@@ -55,10 +59,19 @@ TAIL = """
 ## Who decides
 
 A group proposes a study; after a count of patients was released to it, somebody else makes it a
-joint study. Data access decides, and never about what they proposed; the board signs. A signature
-needs a fresh sign-in, the role for that hospital, and the SHA-256 of what was read; who put the
-document there does not sign it. It is kept with name, role, moment and that SHA-256, and never
-changed.
+joint study. Data access decides here: somebody of its committee with a fresh sign-in, and never
+about what they proposed. METC, CCMO, CTIS and the reviewer of other research decide elsewhere: a
+yes of theirs is written down with its number and its letter, by somebody of the study who did not
+propose it (`letter_needed`, `own_proposal`); a no or a withdrawal by anybody of the study, at once.
+
+Of each body its last word counts, and none speaks for another. While any last word is negative or
+withdrawn, the study stands still. A study that asks hospitals for data is open only while data
+access itself is positive; one under the WMO needs METC, CCMO or CTIS besides. The conditions of all
+of them hold for every hospital.
+
+The board signs. A signature needs a fresh sign-in, the role for that hospital, and the SHA-256 of
+what was read; who put the document there does not sign it. It is kept with name, role, moment and
+that SHA-256, and never changed.
 
 ## Versions and amendments
 
