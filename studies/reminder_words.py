@@ -100,6 +100,23 @@ KINDS: Final[Mapping[str, Kind]] = {
         "%(place)s is open for half a year, since %(day)s, and nobody joined. Consider closing it.",
         "%(place)s is een half jaar open, sinds %(day)s, en niemand doet mee. Overweeg te sluiten.",
     ),
+    "no_consent": Kind(
+        "Participant without a yes",
+        "Deelnemer zonder toestemming",
+        "At %(place)s somebody takes part whose yes does not stand any more. Write down how they "
+        "left.",
+        "In %(place)s doet iemand mee van wie de toestemming niet meer geldt. Schrijf op hoe die "
+        "deelnemer stopte.",
+    ),
+    "stop_unreached": Kind(
+        "Stop that reached nobody",
+        "Stop die niemand bereikte",
+        "Somebody at %(place)s stopped the use of their data on %(day)s, and no letter is linked. "
+        "Let the hospital write the stop down at its own desk, or link the letter.",
+        "In %(place)s stopte iemand op %(day)s het gebruik van de gegevens, en er is geen brief "
+        "gekoppeld. Laat het ziekenhuis het stoppen aan de eigen balie opschrijven, of koppel de "
+        "brief.",
+    ),
     "behind": Kind(
         "Behind the plan",
         "Achter op de planning",

@@ -108,8 +108,12 @@ def reminders(
     found = [*_of_parts(books), *_of_documents(books), *_of_studies(session, books)]
     found += _of_agreements(session, books)
     done = set(session.scalars(select(ReminderDone.key)))
-    waiting = [each for each in found if each.key not in done]
-    return tuple(sorted(waiting, key=lambda each: (not each.late, each.day, each.key)))
+    return in_order(each for each in found if each.key not in done)
+
+
+def in_order(found: Iterable[Reminder]) -> tuple[Reminder, ...]:
+    """Reminders as a list shows them, the longest overdue first."""
+    return tuple(sorted(found, key=lambda each: (not each.late, each.day, each.key)))
 
 
 def settle(session: Session, key: str, *, actor: Actor, now: datetime) -> None:

@@ -23,9 +23,10 @@ from registry.mail.daily import DAILY, write
 from registry.mail.models import Mail, MailAddress, MailTold
 from registry.mail.server import MailServer, NotHandedOver, hand_over
 from registry.own_networks import networks_of
+from registry.waiting import all_waiting
 from studies.days import ZONE
 from studies.models_inbox import Notice, NoticeMark
-from studies.reminders import Reminder, reminders
+from studies.reminders import Reminder
 
 log = logging.getLogger("oncokring.mail")
 #: Local hour from which the mail of a day is made.
@@ -102,7 +103,7 @@ def waiting_for(session: Session, account: Account, now: datetime) -> Sequence[R
     actor = actor_of(account, now)
     if "coordinator" not in actor.roles:
         return ()
-    return reminders(session, reach(actor, "coordinator", "study"), now)
+    return all_waiting(session, reach(actor, "coordinator", "study"), now)
 
 
 def news_for(session: Session, account: Account, now: datetime) -> Sequence[Notice]:

@@ -19,9 +19,10 @@ from registry.pages.shell import whole
 from registry.transaction import current_session
 from registry.translate import day, language
 from registry.translate import translate as _
+from registry.waiting import all_waiting
 from studies.events import announce
 from studies.reminder_words import KINDS
-from studies.reminders import Reminder, reminders, settle
+from studies.reminders import Reminder, settle
 
 blueprint = Blueprint("inbox", __name__, url_prefix="/inbox")
 PER_PAGE = 50
@@ -86,7 +87,7 @@ def mail() -> Answer:
 
 
 def _mine() -> tuple[Reminder, ...]:
-    return reminders(current_session(), reach(g.actor, "coordinator", "study"), g.now)
+    return all_waiting(current_session(), reach(g.actor, "coordinator", "study"), g.now)
 
 
 def _page(typed: Any, errors: dict[str, str]) -> str:

@@ -9,8 +9,12 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
+from consent import service as consent
+from consent.models import Subject
+from registry.accounts.models import Account
 from registry.database import SessionFactory
 from registry.mail.models import Mail, MailAddress
+from registry.mail.outbox import waiting_for
 from registry.transaction import unit_of_work
 from studies import notices
 from studies.actor import SYSTEM
@@ -252,3 +256,54 @@ def test_an_announcement_needs_both_languages(factory: SessionFactory) -> None:
                 notices.write_notice(
                     session, network=network, title=title, text=text, actor=SYSTEM, now=NOW
                 )
+
+
+def test_participants_whose_yes_is_gone_or_whose_stop_reached_nobody_wait(
+    signed_in: SignIn, form_token: Token, factory: SessionFactory, world: World
+) -> None:
+    client = signed_in("coordinator")
+    token = {"csrf_token": form_token(client)}
+    people = f"/c/study/{OWN}/participants"
+    joined = {
+        "HT-0001": {"hospital": SITE, "how": "letter", "letter": world.codes["mine"][:6]},
+        "HT-0002": {"hospital": OTHER_SITE, "how": "form", "signed_on": f"{NOW:%Y-%m-%d}"},
+    }
+    assert client.post(f"{people}/numbering", data={**token, "letters": "HT"}).status_code == 303
+    for number, shown in joined.items():
+        form = {**token, **shown, "text": "1", "pseudonym": number, "state": "on-study"}
+        assert client.post(people, data=form).status_code == 303
+    for kind in ("no_consent", "stop_unreached"):
+        assert people not in client.get(f"/inbox?kind={kind}").get_data(True)
+
+    with unit_of_work(factory, SYSTEM) as session:
+        mine = session.get_one(Subject, world.patients["mine"])
+        consent.withdraw(
+            session,
+            subject=mine,
+            study=OWN,
+            language="nl",
+            form_key="stop-form-0001",
+            actor=consent.patient(mine),
+            now=NOW,
+        )
+    form = {**token, "way": "data_all", "expected": "2"}
+    assert client.post(f"{people}/HT-0002/leave", data=form).status_code == 303
+
+    for kind, words in (("no_consent", "niet meer geldt"), ("stop_unreached", "geen brief")):
+        page = client.get(f"/inbox?kind={kind}").get_data(True)
+        assert words in page
+        assert f'href="{people}"' in page
+        # Nothing of the patient is in a list that a mail is made of, nor in its key.
+        assert "HT-000" not in page
+    with factory() as session:
+        account = session.get_one(Account, world.accounts["coordinator"])
+        found = {each.code: each for each in waiting_for(session, account, NOW)}
+        assert (found["no_consent"].institution, found["no_consent"].late) == (SITE, True)
+        assert found["stop_unreached"].day == NOW.date()
+        other = session.get_one(Account, world.accounts["coordinator2"])
+        codes = {each.code for each in waiting_for(session, other, NOW)}
+        assert codes.isdisjoint({"no_consent", "stop_unreached"})
+    # Once it is written down how they left, nothing waits.
+    form = {**token, "way": "data_all", "expected": "2"}
+    assert client.post(f"{people}/HT-0001/leave", data=form).status_code == 303
+    assert "niet meer geldt" not in client.get("/inbox").get_data(True)
