@@ -7,9 +7,10 @@ against the table of states. Chance is seeded by the study, so the same day give
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -72,6 +73,7 @@ class _Invention:
     now: datetime
     chance: random.Random = field(init=False)
     arms: tuple[str, ...] = ()
+    numbers: Iterator[int] = field(default_factory=lambda: count(1))
     in_month: Counter[tuple[str, str]] = field(default_factory=Counter)
     of_arm: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
 
@@ -85,7 +87,7 @@ class _Invention:
             set_arms(self.session, self.study, ARMS, actor=self.actor)
             self.arms = tuple(code for code, _, _ in ARMS)
         sites = [part for part in self.study.participations if open_time.open_stays(part, self.now)]
-        people = [one for place, part in enumerate(sites, 1) for one in self._people(part, place)]
+        people = [one for part in sites for one in self._people(part)]
         self._hand_over(people, sites)
         for one in people:
             self._settle(one)
@@ -114,14 +116,14 @@ class _Invention:
         words = self.study.slug.upper().split("-")
         return "".join(word[0] for word in words if word.isalpha())[:4].ljust(2, "X")
 
-    def _people(self, part: Participation, place: int) -> list[Participant]:
+    def _people(self, part: Participation) -> list[Participant]:
         """Who came in at a hospital while it was open, one after another at its own rate."""
         days_between = 30.4 / self.chance.gammavariate(2.5, 0.45)
         people: list[Participant] = []
         for stay in open_time.open_stays(part, self.now):
             moment = stay.since + self._days(1 / days_between)
             while moment < (stay.until or self.now) - 8 * _DAY:
-                number = f"{self._letters()}-{place:02}-{len(people) + 1:03}"
+                number = f"{self._letters()}-{next(self.numbers):04}"
                 people.append(self._person(part.institution, number, moment))
                 moment += self._days(1 / days_between)
         return people
