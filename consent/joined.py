@@ -24,6 +24,7 @@ from consent.recording import as_of
 from consent.rule import ANY, decide
 from consent.standing import Standing
 from consent.texts import text_for, versions
+from studies.days import local_day
 from studies.hospitals.versions import in_use, version_lines
 from studies.models import Participation, Study
 from studies.participants.models import Participant, ParticipantEvent
@@ -218,7 +219,7 @@ def texts_on(session: Session, part: Participation, day: date) -> tuple[str, ...
     if any(line.kind == "consent" for line in version_lines(session, part, date.max)):
         return ()
     texts = versions(session, part.study)
-    then = [text for text in texts if text.valid_from.date() <= day]
+    then = [text for text in texts if local_day(text.valid_from) <= day]
     return (str(then[-1].number),) if then else ()
 
 

@@ -30,6 +30,7 @@ from consent.models import Subject
 from consent.models_joining import ParticipantLink
 from consent.texts import text_for
 from studies.actor import Actor
+from studies.days import beginning
 from studies.errors import StudiesError
 from studies.hospitals import open_time
 from studies.hospitals.amendments import may_enrol
@@ -312,7 +313,7 @@ def _by_form(
     by = actor.id if form.checked_by is None else form.checked_by
     if form.checked_by is not None and not _ACCOUNT.fullmatch(by):
         raise StudiesError("consent_needed")
-    signed = datetime.combine(form.signed_on, datetime.min.time(), now.tzinfo)
+    signed = beginning(form.signed_on)
     if signed > now:
         raise StudiesError("in_the_future")
     if form.text not in texts_on(session, part, form.signed_on):

@@ -21,7 +21,7 @@ from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 from flask import Flask, Response, g, has_request_context, request
 
-from studies.days import ZONE
+from studies.days import ZONE, local_day
 
 LANGUAGES = ("nl", "en")
 COOKIE = "language"
@@ -109,7 +109,7 @@ def day(moment: datetime | date | None) -> str:
     if moment is None:
         return "–"
     if isinstance(moment, datetime):
-        moment = moment.astimezone(ZONE).date()
+        moment = local_day(moment)
     return str(format_date(moment, format="d MMMM y", locale=LOCALES[language()]))
 
 

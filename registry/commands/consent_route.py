@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from datetime import date, datetime, time
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 from sqlalchemy.orm import Session
@@ -21,9 +20,9 @@ from registry.commands.opening import now, open_hub_database, operator
 from registry.text_roles import may_approve, names_of
 from registry.transaction import reading, unit_of_work
 from studies.actor import Actor
+from studies.days import ZONE
 from studies.models import Network, Study
 
-ZONE = ZoneInfo("Europe/Amsterdam")
 NAME = click.option("--as", "name", required=True, help="Name of your account.")
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 import yaml
@@ -31,13 +30,13 @@ from registry.commands.opening import now, open_hub_database, operator
 from registry.text_roles import may_approve, names_of
 from registry.transaction import reading, unit_of_work
 from studies.actor import Actor
+from studies.days import beginning
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 CLASS = click.Choice(CHANGE_CLASSES)
 LANGUAGE = click.Choice(["nl", "en"])
 MAX_BYTES = 262_144
 MAX_DEPTH = 8
-ZONE = ZoneInfo("Europe/Amsterdam")
 
 
 @click.group("text")
@@ -315,6 +314,6 @@ def _day(begins: str | None) -> datetime | None:
     if begins is None:
         return None
     try:
-        return datetime.combine(date.fromisoformat(begins), time(), ZONE).astimezone(UTC)
+        return beginning(date.fromisoformat(begins))
     except ValueError as error:
         raise click.UsageError("--from is a day such as 2027-01-31.") from error

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from flask import current_app
 from markupsafe import Markup
@@ -25,11 +24,11 @@ from registry.pages.figure import Figure, both
 from registry.pictures.answers import AnswerLine, AnswerWords, answers
 from registry.translate import day, number
 from registry.translate import translate as _
+from studies.days import ZONE
 from studies.models import Institution, Participation, Study
 
 ROUND_TO = 10
 LEAST = 10
-ZONE = ZoneInfo("Europe/Amsterdam")
 
 
 @dataclass(frozen=True)

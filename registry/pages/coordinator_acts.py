@@ -16,8 +16,9 @@ from werkzeug.datastructures import FileStorage
 
 from registry.forms.dates import Days
 from registry.pages.shell import whole
-from registry.translate import ZONE, language
+from registry.translate import language
 from registry.translate import translate as _
+from studies.days import local_day
 from studies.exchange.importing import moment_of
 from studies.hospitals import documents, versions
 from studies.hospitals import moving as site_moving
@@ -83,7 +84,7 @@ class Act:
 def today() -> date:
     """The day it is here."""
     now: datetime = g.now
-    return now.astimezone(ZONE).date()
+    return local_day(now)
 
 
 def _move(session: Session, part: Participation, given: Given) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -31,10 +30,10 @@ from registry.pages.text_words import classes, mistake_words, problem_words
 from registry.text_roles import APPROVERS, WRITERS, may_approve, names_of
 from registry.transaction import current_session
 from registry.translate import translate as _
+from studies.days import beginning
 from studies.models import Study
 
 blueprint = Blueprint("coordinator_drafts", __name__, url_prefix="/c/study/<slug>/consent/draft")
-ZONE = ZoneInfo("Europe/Amsterdam")
 SHORT = 300
 Answer = Response | str | tuple[str, int]
 
@@ -154,7 +153,7 @@ def publish(slug: str, draft: Any) -> Answer:
 
 
 def _start_of(day: str) -> datetime:
-    return datetime.combine(date.fromisoformat(day), time(), ZONE).astimezone(UTC)
+    return beginning(date.fromisoformat(day))
 
 
 def _editor(

@@ -24,7 +24,7 @@ from registry.pages.coordinator_words import owner_name, state_name
 from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
-from studies.days import ZONE
+from studies.days import local_day
 from studies.events import announce
 from studies.exchange.exporting import CSV_TYPE, XLSX_TYPE, Sheet, Value, to_csv, to_xlsx
 from studies.exchange.fhir_research import R4, R5, Version, bundle
@@ -132,7 +132,7 @@ def listed(kind: str) -> Response:
                 line.title(language()),
                 line.hospital,
                 state_name(line.cell.state),
-                line.cell.since.astimezone(ZONE).date(),
+                local_day(line.cell.since),
                 line.cell.days,
                 state_name(line.cell.next.code) if line.cell.next else "",
                 line.cell.planned,
@@ -166,7 +166,7 @@ def _hospitals(session: Session, study: Study) -> Sheet:
             (
                 part.of_institution.name,
                 state_name(part.state),
-                part.since.astimezone(ZONE).date(),
+                local_day(part.since),
                 max(0, (g.now - part.since).days),
                 state_name(following.code) if following else "",
                 owner_name(following.owner) if following else "",
@@ -201,7 +201,7 @@ def _steps(session: Session, study: Study) -> Sheet:
                     study.slug,
                     part.of_institution.name,
                     BY_CODE[step.state].name(language()),
-                    step.at.astimezone(ZONE).date(),
+                    local_day(step.at),
                     part.contact,
                 )
             )

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.exceptions import NotFound
@@ -23,9 +22,9 @@ from registry.pages.coordinator_consent import READERS, study_of
 from registry.text_roles import APPROVERS, may_approve, names_of
 from registry.transaction import current_session
 from registry.translate import translate as _
+from studies.days import ZONE
 
 blueprint = Blueprint("coordinator_route", __name__, url_prefix="/c/study/<slug>/consent/route")
-ZONE = ZoneInfo("Europe/Amsterdam")
 FIELDS = ("ground", "reason", "reference", "until")
 Answer = Response | tuple[str, int]
 

@@ -21,8 +21,9 @@ from registry.pages.coordinator_consent import study_of
 from registry.pages.coordinator_flow import box_name, reason_name, stage_name
 from registry.pages.shell import whole
 from registry.transaction import current_session
-from registry.translate import ZONE, language, number
+from registry.translate import language, number
 from registry.translate import translate as _
+from studies.days import local_day, local_month
 from studies.errors import StudiesError
 from studies.models import Study
 from studies.recruitment import screening
@@ -128,13 +129,13 @@ def _chosen(study: Study, found: Screening, given: Mapping[str, str]) -> tuple[s
     """The hospital and month of the form: as asked, else the first that is missing."""
     places = {part.institution for part in study.participations}
     site = given.get("hospital", "")
-    this = g.now.astimezone(ZONE).strftime("%Y-%m")
+    this = local_month(g.now)
     if site not in places:
         if not found.missing:
             return (min(places) if places else None), this
         return found.missing[0]
     month = given.get("month", "")
-    known = [*_last_months(g.now.astimezone(ZONE).date()), *(each[1] for each in found.missing)]
+    known = [*_last_months(local_day(g.now)), *(each[1] for each in found.missing)]
     if month in known or month in {each.month for each in found.months}:
         return site, month
     awaited = [each for each in found.missing if each[0] == site]
@@ -224,7 +225,7 @@ def _stage_label(stage: str) -> str:
 
 def _overview(study: Study, found: Screening) -> tuple[list[str], list[tuple[Any, list[Cell]]]]:
     """The last twelve months of every hospital that has counts or owes them."""
-    months = _last_months(g.now.astimezone(ZONE).date())
+    months = _last_months(local_day(g.now))
     there = {(each.institution, each.month): each.counts for each in found.months}
     missing = set(found.missing)
     known = {site for site, _month in (*there, *missing)}

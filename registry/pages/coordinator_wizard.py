@@ -15,8 +15,8 @@ from registry.forms.dates import Days
 from registry.pages.coordinator_consent import study_of
 from registry.pages.coordinator_words import brief, marks, state_name
 from registry.transaction import current_session
-from registry.translate import ZONE
 from registry.translate import translate as _
+from studies.days import local_day
 from studies.errors import StudiesError
 from studies.hospitals.moving import invite
 from studies.models import Institution, Participation, Study
@@ -66,7 +66,7 @@ def confirm(slug: str) -> Answer:
     chosen = _chosen(session, study, wanted)
     days = Days(request.form)
     due = days.given("due")
-    if due is not None and due < g.now.astimezone(ZONE).date():
+    if due is not None and due < local_day(g.now):
         days.errors["due"] = _("The day by which they answer lies in the future")
     contacts = {
         place.slug: request.form.get(f"contact-{place.slug}", "").strip()[:MOST_LETTERS]
@@ -134,7 +134,7 @@ def _check(
     contacts: dict[str, str],
     errors: dict[str, str],
 ) -> str:
-    today = g.now.astimezone(ZONE).date()
+    today = local_day(g.now)
     return render_template(
         "coordinator/invite_check.html",
         study=study,

@@ -18,8 +18,9 @@ from registry.pages.report import READERS
 from registry.pictures.canvas import SHAPES
 from registry.pictures.network_map import Spot, network_map
 from registry.transaction import current_session
-from registry.translate import ZONE, language, translate_count
+from registry.translate import language, translate_count
 from registry.translate import translate as _
+from studies.days import local_day
 from studies.errors import StudiesError
 from studies.models import Network, Study
 from studies.network.directory import Member, NetworkView, network_at
@@ -82,7 +83,7 @@ def show(network: str) -> str | tuple[str, int]:
         studies=studies,
         observers=[each for each in offices if holds(each, day.at)],
         may_open=may_open,
-        year=day.at.astimezone(ZONE).year if g.actor.roles & READERS else None,
+        year=local_day(day.at).year if g.actor.roles & READERS else None,
     )
     return (page, 422) if day.error else page
 

@@ -9,8 +9,9 @@ from flask import g, request
 
 from registry.access import may_see_group
 from registry.transaction import current_session
-from registry.translate import ZONE, language
+from registry.translate import language
 from registry.translate import translate as _
+from studies.days import ZONE, local_day
 from studies.hospitals.pathway import BY_CODE
 from studies.models import Institution, WorkingGroup
 from studies.network.words import Words, word
@@ -34,7 +35,7 @@ class Day:
 def chosen_day() -> Day:
     """The day in `?on=2020-01-31`; without one, or with one that is none, today."""
     text = request.args.get("on", "").strip()
-    today = g.now.astimezone(ZONE).date()
+    today = local_day(g.now)
     if not text:
         return Day(g.now, "", past=False)
     try:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from registry.translate import ZONE, language
+from registry.translate import language
 from registry.translate import translate as _
+from studies.days import local_day
 from studies.participants.history import dated
 from studies.participants.models import Participant, ParticipantEvent
 from studies.participants.states import (
@@ -156,7 +157,7 @@ def _how(event: ParticipantEvent) -> str:
 
 
 def _day(moment: datetime) -> date:
-    return moment.astimezone(ZONE).date()
+    return local_day(moment)
 
 
 def _place() -> int:

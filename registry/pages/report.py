@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, g, render_template, url_for
 from sqlalchemy import select
@@ -25,6 +24,7 @@ from registry.receipts import pdf
 from registry.transaction import current_session
 from registry.translate import language, number
 from registry.translate import translate as _
+from studies.days import ZONE, local_day
 from studies.exchange.exporting import CSV_TYPE, Sheet, Value, to_csv
 from studies.models import Network, Study
 from studies.reading import list_networks
@@ -35,7 +35,6 @@ blueprint = Blueprint("report", __name__, url_prefix="/report")
 READERS = frozenset(
     {"administrator", "auditor", "board", "chair", "committee", "coordinator", "group"}
 )
-ZONE = ZoneInfo("Europe/Amsterdam")
 LEAST = "<10"
 
 
@@ -112,7 +111,7 @@ def report_of(session: Session, network: str, year: int, now: datetime) -> Repor
 
 
 def _monday(moment: datetime) -> datetime:
-    local = moment.astimezone(ZONE).date()
+    local = local_day(moment)
     start = datetime.combine(local - timedelta(days=local.weekday()), time(), ZONE)
     return start.astimezone(moment.tzinfo)
 

@@ -307,7 +307,7 @@ class _Names:
         )
         # Study -> the day from which it was here; those of which no file tells are left out.
         self._here_from = {
-            row.slug: row.created_at.astimezone(ZONE).date()
+            row.slug: local_day(row.created_at)
             for row in rows
             if not row.asks_data and row.slug not in mine
         }

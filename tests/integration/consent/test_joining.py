@@ -1,7 +1,7 @@
 """Into a study only after a yes, and out of it with a stop that reaches every hospital."""
 
 import threading
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from consent.models import ConsentEvent, Receipt
 from consent.models_joining import ParticipantLink
 from consent.verifying import LogHolds, verify_log
 from registry.database import SessionFactory
+from studies.days import local_day
 from studies.errors import StudiesError
 from studies.participants import entering as participants
 from studies.participants import handover, milestones
@@ -93,6 +94,12 @@ def test_a_signed_form_is_a_milestone_and_no_choice(ward: Ward) -> None:
     refused("consent_text_differs", lambda: ward.enter("HT-3", early))
     refused("in_the_future", lambda: ward.enter("HT-3", SignedForm(date(2027, 1, 1), "1")))
     refused("consent_needed", lambda: ward.enter("HT-3", SignedForm(NOW.date(), "1", "P. Jansen")))
+    # Half an hour past midnight here it is the next day already; nobody signs the day after.
+    night, today = datetime(2026, 11, 23, 23, 30, tzinfo=UTC), date(2026, 11, 24)
+    ahead = SignedForm(today + DAY, "1")
+    refused("in_the_future", lambda: ward.enter("HT-7", ahead, now=night))
+    late = ward.enter("HT-7", SignedForm(today, "1"), now=night)
+    assert local_day(late.events[0].at) == today
     # The patient's hospital has a patient who is not asked: the form opens no data.
     subject = ward.hub.subject()
     letters.link_letter(session, one, ward.letter(subject), actor=NURSE, now=NOW + DAY)
