@@ -15,10 +15,12 @@ from flask import g
 from consent.errors import ConsentError
 from registry.accounts import attempts
 from registry.transaction import current_session, reading, unit_of_work
+from studies.errors import StudiesError
 from studies.events import announce
 
-TELLS: Final = frozenset({"letter_not_found", "not_agreed", "joined_already"})
-"""Refusals that say something about a letter."""
+BEFORE: Final = frozenset({"not_found", "not_enrolling", "changed_meanwhile", "has_left"})
+"""Refusals of before the letter is looked at. All others say something about it: who reads that the
+study number is wrong knows that the letter was right."""
 
 
 @contextmanager
@@ -33,8 +35,8 @@ def counted(study: str) -> Iterator[None]:
         attempts.check(session, (key,), g.now)
     try:
         yield
-    except ConsentError as error:
-        if error.code in TELLS:
+    except (ConsentError, StudiesError) as error:
+        if error.code not in BEFORE:
             # On SQLite one transaction writes at a time: ours ends first, it wrote nothing.
             current_session().rollback()
             _count(key, study, error.code)
