@@ -12,15 +12,19 @@ import pytest
 from coordinated import with_file
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from federation.runs.models import Run
+from registry.access import may_see_group
 from registry.database import SessionFactory
 from registry.pages.coordinator_study import counted
-from studies.actor import SYSTEM
+from registry.transaction import unit_of_work
+from studies.actor import SYSTEM, Actor
 from studies.events import announce
 from studies.hospitals.feasibility import MOST_IDEAS, list_counts
 from studies.hospitals.models import CommitteeDecision, StudyDocument, StudyVersion
-from studies.models import Study
+from studies.models import Study, WorkingGroup
+from studies.study_state import write_event
 
 PAGE = "/c/study/hormone-therapy/file"
 PDF = b"%PDF-1.7\n1 0 obj\nendobj\n%%EOF\n"
@@ -267,10 +271,35 @@ def test_a_study_is_proposed_by_a_group_and_joined_by_somebody_else(
     answer = send(chair, **{**whole, "slug": "one-more"})
     assert answer.status_code == 422
     assert "too many ideas" in answer.text
-    # A coordinator proposes where they coordinate a study already, and nowhere else.
-    page = coordinator.get("/c/new").text
-    assert 'value="oncozon.breast"' in page
-    assert 'value="oncozon.lung"' not in page
+    # A coordinator proposes where they coordinate a study already, and nowhere else; nor does the
+    # chair, who coordinates one now.
+    for client in (chair, coordinator):
+        page = client.get("/c/new").text
+        assert 'value="oncozon.breast"' in page
+        assert 'value="oncozon.lung"' not in page
+
+
+def test_ones_own_idea_opens_no_group(factory: SessionFactory) -> None:
+    held = frozenset({"coordinator", "coordinator@study:other-study"})
+    asker, colleague = (Actor("user", name, held) for name in ("asker", "colleague"))
+    with unit_of_work(factory, asker) as session:
+        idea = session.get_one(Study, "other-study")
+        group = session.scalars(select(WorkingGroup).where(WorkingGroup.slug == "lung")).one()
+        idea.group_id, idea.state = group.id, "draft"
+        announce(session, actor=asker, action="study.changed", about="study:other-study")
+        write_event(session, idea, "proposed", actor=asker, now=session.info["clock"]())
+        seen = {
+            (who.id, state): _sees(session, who, idea, state)
+            for who in (asker, colleague)
+            for state in ("draft", "open")
+        }
+    assert [key for key, sees in seen.items() if not sees] == [("asker", "draft")]
+
+
+def _sees(session: Session, who: Actor, idea: Study, state: str) -> bool:
+    idea.state = state
+    session.flush()
+    return may_see_group(session, who, "oncozon.lung", {"coordinator", "group"})
 
 
 def browser_sees_nothing(client: FlaskClient) -> bool:
