@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from migrations.run import upgrade
 from registry import audit
 from registry.cli import cli
+from registry.commands.network_office import moment
 from registry.database import SessionFactory, engine_of, open_database
 from registry.transaction import unit_of_work
 from studies.actor import Actor
@@ -63,6 +64,15 @@ def refused(*arguments: str) -> str:
 
 def on(day: str) -> datetime:
     return datetime.fromisoformat(day).replace(tzinfo=UTC)
+
+
+def test_today_begins_when_it_begins_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    # 00:30 on the 24th here: that day counts from now, others from their beginning.
+    monkeypatch.setattr("registry.commands.network_office.now", lambda: on("2026-11-23T23:30"))
+    typed = datetime.fromisoformat  # as click reads a day
+    assert moment(None) == moment(typed("2026-11-24")) == on("2026-11-23T23:30")
+    assert moment(typed("2026-11-23")) == on("2026-11-23")
+    assert moment(typed("2026-11-25")) == on("2026-11-25")
 
 
 def test_the_network_office_does_its_work_from_the_command_line(hub: SessionFactory) -> None:

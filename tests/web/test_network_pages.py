@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask.testing import FlaskClient
@@ -79,7 +79,9 @@ def test_a_representative_and_an_observer_see_their_part_only(signed_in: SignedI
     page(signed_in("group"), "/group/oncozon/lung", 404)
 
 
-def test_the_chair_keeps_the_log(signed_in: SignedIn, factory: SessionFactory, post: Any) -> None:
+def test_the_chair_keeps_the_log(
+    signed_in: SignedIn, factory: SessionFactory, clock: Any, post: Any
+) -> None:
     chair = signed_in("chair")
     for form, field in (({"text": " "}, "text"), ({"text": "a", "at": "2999-01-01"}, "at")):
         answer = post(f"{GROUP}/decision", chair, **form)
@@ -107,6 +109,11 @@ def test_the_chair_keeps_the_log(signed_in: SignedIn, factory: SessionFactory, p
     assert "Wij doen het." in kept
     assert "Marieke" not in page(signed_in("representative"), path)
     page(chair, f"/group/oncozon/lung/meeting/{meeting.id}", 404)
+    # Half past midnight here, the day before by UTC: today can be typed, tomorrow cannot.
+    clock.now = datetime(2026, 3, 2, 23, 30, tzinfo=UTC)
+    for day, status in (("2026-03-04", 422), ("2026-03-03", 303)):
+        late = post(f"{GROUP}/decision", signed_in("chair"), text="Laat.", at=day)
+        assert late.status_code == status
 
 
 def test_a_board_signs_and_withdraws(
