@@ -268,6 +268,7 @@ class Known:
                 "outcome": "positive",
                 "reference": "W1",
                 "decided_on": NOW.date().isoformat(),
+                "document_id": paper.id,
             },
             f"POST {_STUDY}/versions": {
                 "kind": "protocol",
