@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, time
+from datetime import datetime, time
 from typing import Any
 
 from flask import Response, g
@@ -18,6 +18,7 @@ from registry.api.part import Part
 from registry.api.participation import COORDINATORS, of_study
 from registry.api.schemas import SLUG
 from registry.transaction import current_session
+from studies.days import ZONE
 from studies.events import announce
 from studies.exchange import fhir_research
 from studies.models import Network, WorkingGroup
@@ -130,7 +131,7 @@ def get_network(asked: Mapping[str, Any], network: str) -> Mapping[str, Any]:
     """A network with its members, on any day: publicly only what is open, and where."""
     at = g.now
     if asked["on"] is not None:
-        at = datetime.combine(asked["on"], time(23, 59, 59), UTC)
+        at = datetime.combine(asked["on"], time(23, 59, 59), ZONE)
     without = [asked["without"]] if asked["without"] else []
     view = network_at(
         current_session(), network, at, subnetwork=asked["subnetwork"], without=without

@@ -13,8 +13,9 @@ from registry.database import SessionFactory
 from registry.transaction import unit_of_work
 from studies import service as studies
 from studies.actor import SYSTEM, Actor
+from studies.events import announce
 from studies.hospitals.documents import add_document
-from studies.models import Study
+from studies.models import Membership, Study
 from studies.network.decisions import decisions
 from studies.network.groups import find_group
 from studies.network.models import Agreement, GroupMeeting
@@ -61,6 +62,22 @@ def test_the_network_is_shown_on_a_day(
     assert "EMBRAZE, lead representative" in hospital
     assert "CONCORD, lead representative" in hospital
     page(reader, "/hospital/nowhere", 404)
+
+
+def test_the_api_means_the_same_day_as_the_page(
+    signed_in: SignedIn, factory: SessionFactory
+) -> None:
+    with unit_of_work(factory, SYSTEM) as session:
+        member = select(Membership).where(Membership.institution == SITE)
+        # Half past midnight on the eleventh here.
+        session.scalars(member).one().since = datetime(2026, 1, 10, 23, 30, tzinfo=UTC)
+        announce(session, actor=SYSTEM, action="network.changed", about="network:oncozon")
+    reader = signed_in("researcher")
+    for day, shown in (("2026-01-10", False), ("2026-01-11", True)):
+        told = reader.get(f"/api/v1/networks/oncozon?on={day}").get_json()["members"]
+        assert (SITE in str(told)) is shown
+        assert (f"/hospital/{SITE}" in page(reader, f"/network/oncozon?on={day}")) is shown
+    assert reader.get("/api/v1/networks/oncozon?on=9999-12-31").status_code == 200
 
 
 def test_a_representative_and_an_observer_see_their_part_only(signed_in: SignedIn) -> None:
