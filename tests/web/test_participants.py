@@ -11,13 +11,18 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from consent.models import ConsentEvent, Invitation
+from consent import service as consent
+from consent.models import ConsentEvent, Invitation, Subject
+from consent.proof import letter_prover
 from registry.audit import AuditLine
 from registry.database import SessionFactory
+from registry.transaction import unit_of_work
 from studies.actor import SYSTEM
 from studies.participants.models import Participant
 from studies.participants.numbers import set_arms
 from studies.reading import get_study
+
+from .conftest import NOW, OWN
 
 PAGE = "/c/study/hormone-therapy/participants"
 FORM = {"hospital": "zuyderland", "how": "form", "signed_on": "2026-03-02", "text": "1"}
@@ -127,6 +132,19 @@ def test_from_the_letter_to_the_stop(
         assert last is not None
         assert (last.kind, last.actor_role) == ("withdrawn", "staff")
 
+    # Who says yes again on their own page can be stopped again, and is.
+    assert 'value="data_all"' not in desk.get("/HT-0001")
+    _say_yes(factory, world.patients["mine"])
+    again = desk.get("/HT-0001")
+    assert "This patient said yes again after the stop" in again
+    assert 'value="data_all"' in again
+    assert desk("/HT-0001/leave", expected=_version(desk), way="data_all").status_code == 303
+    assert "said yes again" not in desk.get("/HT-0001")
+    with factory() as session:
+        events = select(ConsentEvent.kind).where(ConsentEvent.subject_id == world.patients["mine"])
+        kinds = session.scalars(events.order_by(ConsentEvent.leaf)).all()
+        assert (kinds[-1], kinds[-2]) == ("withdrawn", "granted")
+
     # Without a letter the hub says that it reaches nobody, on the list too.
     assert desk("/HT-0002/leave", expected="2", way="data_all").status_code == 303
     assert "has not reached a hospital" in desk.get("/HT-0002")
@@ -202,6 +220,24 @@ def test_a_letter_is_linked_unlinked_and_not_guessed(
         assert len(lines) == 20
         locked = select(AuditLine).where(AuditLine.action == "participant.letters_locked")
         assert len(session.scalars(locked).all()) == 1
+
+
+def _say_yes(factory: SessionFactory, subject_id: str) -> None:
+    with unit_of_work(factory, SYSTEM) as session:
+        subject = session.get_one(Subject, subject_id)
+        text = consent.text_for(session, OWN, NOW)
+        consent.record(
+            session,
+            subject=subject,
+            study=OWN,
+            answers=dict.fromkeys(text.content["items"], "yes"),
+            text_version=text.id,
+            language="nl",
+            form_key="again",
+            actor=consent.patient(subject),
+            now=NOW,
+            circumstances=consent.Circumstances(prove=letter_prover("TEST01", b"k" * 32)),
+        )
 
 
 def _refused(session: Session) -> list[AuditLine]:
