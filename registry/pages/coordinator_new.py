@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 from registry.access import may_see_group, reaches, rule
 from registry.accounts.models import Account
 from registry.accounts.service import grant_role
+from registry.accounts.visitor import draft, keep_draft
 from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
@@ -39,16 +40,23 @@ LONGEST: Final = {"title": 200, "question": 2000, "purpose": 2000}
 @blueprint.get("")
 @rule(roles={"coordinator", "chair"}, fresh=True)
 def ask() -> str:
-    """An empty form; it asks for a fresh sign-in already, so that nothing typed gets lost."""
-    return _page({})
+    """An empty form, or what was typed before the page asked who it is."""
+    return _page({}, draft().get(_KEPT, {}))
 
 
 @blueprint.post("")
-@rule(roles={"coordinator", "chair"}, fresh=True)
+@rule(roles={"coordinator", "chair"})
 def make() -> Answer:
-    """Make the study as a draft and propose it; who does so coordinates it."""
+    """Make the study as a draft and propose it; who does so coordinates it.
+
+    Since that gives a role, it asks for a fresh sign-in. Filling it in takes longer than one holds:
+    what was typed waits with the session meanwhile.
+    """
     session = current_session()
     form = request.form
+    if not g.fresh:
+        _keep({name: form[name][: LONGEST["question"]] for name in FIELDS if name in form})
+        return redirect(url_for("accounts.confirm", next=url_for(".ask")), 303)
     group = _groups(session).get(form.get("group", ""))
     errors = _missing(form)
     if group is None:
@@ -84,6 +92,7 @@ def make() -> Answer:
             )
             propose(session, study, actor=g.actor, now=g.now)
             _let_coordinate(session, study)
+            _keep({})
     except StudiesError as error:
         field = {"bad_name": "slug", "name_taken": "slug", "unknown_kind": "kind"}
         return _page({field.get(error.code, ""): _(error.message)}), 422
@@ -91,6 +100,19 @@ def make() -> Answer:
 
 
 _BOTH: Final = ("nl", "en")
+_KEPT: Final = "idea"
+FIELDS: Final = (
+    *("group", "slug", "kind", "asks", "lead", "lead_name", "phase", "design"),
+    *(f"{word}_{tongue}" for word in WORDS for tongue in _BOTH),
+)
+
+
+def _keep(typed: Mapping[str, str]) -> None:
+    others = {name: value for name, value in draft().items() if name != _KEPT}
+    try:
+        keep_draft({**others, _KEPT: dict(typed)} if typed else others)
+    except ValueError:
+        return  # there is no room beside other half-filled forms; it is typed again
 
 
 def _words(name: str) -> str:
@@ -144,7 +166,7 @@ def _members(session: Session, network: str) -> dict[str, str]:
     return {slug: name for slug, name in session.execute(wanted)}
 
 
-def _page(errors: Mapping[str, str]) -> str:
+def _page(errors: Mapping[str, str], typed: Mapping[str, str] | None = None) -> str:
     session = current_session()
     place = 1 if language() == "nl" else 0
     groups = _groups(session)
@@ -154,7 +176,7 @@ def _page(errors: Mapping[str, str]) -> str:
     return render_template(
         "coordinator/study_new.html",
         errors=errors,
-        typed=request.form,
+        typed=request.form if typed is None else typed,
         groups=[(key, group.name(language())) for key, group in groups.items()],
         members=sorted(members.items(), key=lambda pair: pair[1]),
         kinds=[(code, words[place], "") for code, words in STUDY_KINDS.items()],

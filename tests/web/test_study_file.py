@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from federation.runs.models import Run
 from registry.access import may_see_group
+from registry.accounts.models import AccountSession
 from registry.database import SessionFactory
 from registry.pages.coordinator_study import counted
 from registry.transaction import unit_of_work
@@ -264,9 +265,19 @@ def test_a_study_is_proposed_by_a_group_and_joined_by_somebody_else(
     assert browser_sees_nothing(coordinator)
     # One's own drafts are bounded; it asks who it is again.
     late = signed_in("chair", fresh=False)
-    assert "/confirm" in send(late, **whole).headers["Location"]
-    assert late.get("/c/new").status_code == 303
-    for number in range(1, MOST_IDEAS):
+    assert "/confirm" in late.get("/c/new").headers["Location"]
+    assert "/confirm" in send(late, **{**whole, "slug": "typed-slowly"}).headers["Location"]
+    with factory() as session:
+        assert session.get(Study, "typed-slowly") is None
+        sessions = session.scalars(select(AccountSession)).all()
+        [waiting] = [row for row in sessions if row.draft]
+        waiting.proved_at = waiting.last_seen_at
+        session.commit()
+    # What was typed waits there, and is gone once it was sent.
+    assert 'value="typed-slowly"' in late.get("/c/new").text
+    assert send(late, **{**whole, "slug": "typed-slowly"}).status_code == 303
+    assert 'value="typed-slowly"' not in late.get("/c/new").text
+    for number in range(2, MOST_IDEAS):
         assert send(chair, **{**whole, "slug": f"arm-{number}"}).status_code == 303
     answer = send(chair, **{**whole, "slug": "one-more"})
     assert answer.status_code == 422
