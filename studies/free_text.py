@@ -22,7 +22,8 @@ _YEAR_FIRST: Final = re.compile(r"(?<![0-9])([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-
 _YOUNGEST: Final = 12
 """A date longer ago than so many years may be somebody's birth; a meeting or a paper is later."""
 EARLIEST: Final = date(1990, 1, 1)
-"""No day that is written down here lies before it: the networks are younger."""
+LATEST: Final = date(2100, 12, 31)
+"""No day that is written down here lies before or after: a typing error does."""
 
 
 def one_line(text: str, most: int, now: datetime) -> str:

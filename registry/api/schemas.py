@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
+from datetime import date
+
+from marshmallow import Schema, ValidationError, fields, validate
 
 from consent.recording import KIND_OF_ANSWER
 from federation.query.coverage import LEVELS
 from federation.runs.states import STATES
+from studies.free_text import EARLIEST, LATEST
 
 SLUG = validate.Regexp(r"^[a-z0-9][a-z0-9-]{0,62}$")
 LANGUAGE = validate.OneOf(["nl", "en"])
+
+
+def known_day(day: date) -> None:
+    """A day that is no typing error in the year, for `validate=`."""
+    if not EARLIEST <= day <= LATEST:
+        raise ValidationError("A day here lies between 1990 and 2100.")
 
 
 class Problem(Schema):

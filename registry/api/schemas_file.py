@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
-from registry.api.schemas import SLUG
+from registry.api.schemas import SLUG, known_day
 from registry.api.schemas_studies import CODE
 from studies.hospitals.committee import BODIES, OUTCOMES
 from studies.hospitals.documents import KINDS
@@ -23,7 +23,7 @@ class Decision(Schema):
     body = fields.String(required=True, validate=validate.OneOf(sorted(BODIES)))
     outcome = fields.String(required=True, validate=validate.OneOf(sorted(OUTCOMES)))
     reference = fields.String(required=True, validate=validate.Length(1, 60))
-    decided_on = fields.Date(required=True)
+    decided_on = fields.Date(required=True, validate=known_day)
     conditions = fields.List(
         fields.String(validate=validate.Length(1, 300)),
         load_default=list,
@@ -44,9 +44,10 @@ class Version(Schema):
 
     kind = fields.String(required=True, validate=validate.OneOf(sorted(VERSION_KINDS)))
     version = fields.String(required=True, validate=VERSION)
-    in_force_from = fields.Date(required=True)
+    in_force_from = fields.Date(required=True, validate=known_day)
     adopt_by = fields.Date(
         required=True,
+        validate=known_day,
         metadata={"description": "After this day hospitals that do not use it enrol nobody new."},
     )
     document_id = fields.String(load_default=None, allow_none=True, validate=ID)
@@ -64,8 +65,8 @@ class Document(Schema):
     kind = fields.String(required=True, validate=validate.OneOf(sorted(KINDS)))
     name = fields.String(required=True, validate=validate.Length(1, 200))
     version = fields.String(required=True, validate=VERSION)
-    valid_from = fields.Date(required=True)
-    valid_until = fields.Date(load_default=None, allow_none=True)
+    valid_from = fields.Date(required=True, validate=known_day)
+    valid_until = fields.Date(load_default=None, allow_none=True, validate=known_day)
     site = fields.String(load_default=None, allow_none=True, validate=SLUG)
     pdf = fields.String(
         required=True,
@@ -136,8 +137,8 @@ class Work(Schema):
     )
     step = fields.String(load_default=None, allow_none=True, validate=CODE)
     kind = fields.String(load_default=None, allow_none=True, validate=CODE)
-    day = fields.Date(load_default=None, allow_none=True)
-    due = fields.Date(load_default=None, allow_none=True)
+    day = fields.Date(load_default=None, allow_none=True, validate=known_day)
+    due = fields.Date(load_default=None, allow_none=True, validate=known_day)
     reason = fields.String(load_default=None, allow_none=True, validate=CODE)
     department = fields.String(load_default=None, allow_none=True, validate=CODE)
     outcome = fields.String(load_default=None, allow_none=True, validate=CODE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from registry.api.schemas import SLUG
+from registry.api.schemas import SLUG, known_day
 from studies.hospitals.pathway import BY_CODE
 from studies.participants.states import LEAVINGS, MILESTONES, STATES
 
@@ -146,7 +146,7 @@ class Letter(Schema):
 class SignedForm(Schema):
     """That the patient agreed, by a form that the hospital keeps."""
 
-    signed_on = fields.Date(required=True)
+    signed_on = fields.Date(required=True, validate=known_day)
     text = fields.String(required=True, validate=validate.Length(1, 64))
     checked_by = fields.String(load_default=None, allow_none=True, validate=validate.Length(36, 36))
 

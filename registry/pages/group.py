@@ -38,6 +38,11 @@ from studies.reading import list_institutions
 
 blueprint = Blueprint("group", __name__)
 MAX_LINKS = 10
+# Where the page shows a refusal: at the words, or at the day.
+FIELDS = {
+    **dict.fromkeys(("empty_text", "control_sign", "points_at_somebody"), "text"),
+    **dict.fromkeys(("in_the_future", "too_long_ago"), "at"),
+}
 
 
 @blueprint.get("/group")
@@ -84,7 +89,7 @@ def decide(network: str, group: str) -> Response | tuple[str, int]:
             replaces=int(replaces) if replaces.isascii() and replaces.isdigit() else None,
         )
     except StudiesError as error:
-        field = {"empty_text": "text", "in_the_future": "at"}.get(error.code, "")
+        field = FIELDS.get(error.code, "")
         return _page(network, group, {field: _(error.message)})[0], 422
     return redirect(url_for("group.show", network=network, group=group, done=1), 303)
 
@@ -105,7 +110,8 @@ def meet(network: str, group: str) -> Response | tuple[str, int]:
             actor=g.actor,
         )
     except StudiesError as error:
-        return _page(network, group, {"held_on": _(error.message)})[0], 409
+        field = "agenda" if FIELDS.get(error.code) == "text" else "held_on"
+        return _page(network, group, {field: _(error.message)})[0], 409
     return redirect(url_for("group.show", network=network, group=group, done=1), 303)
 
 

@@ -18,6 +18,7 @@ from studies.actor import Actor
 from studies.days import local_day
 from studies.errors import StudiesError
 from studies.events import announce
+from studies.free_text import check_day, one_line
 from studies.hospitals.models import CommitteeDecision, StudyDocument, StudyEvent
 from studies.hospitals.verdict import DATA_ACCESS, POSITIVE
 from studies.models import Study
@@ -58,18 +59,21 @@ def decide(
     Whoever calls it sees to it that a person has a role for this study, and for data access signed
     in afresh. Raises StudiesError `unknown_code` (body, outcome, or a body that does not decide
     about this kind of study), `empty_text` (reference, or an outcome with conditions without any),
-    `in_the_future`, `not_found` (document), `wrong_role` (data access), `own_proposal`,
-    `letter_needed` (a yes from outside that a person writes down without it).
+    `control_sign`, `points_at_somebody`, `in_the_future`, `too_long_ago`, `not_found` (document),
+    `wrong_role` (data access), `own_proposal`, `letter_needed` (a yes from outside that a person
+    writes down without it).
     """
     if body not in BODIES or outcome not in OUTCOMES or study.kind not in BODIES[body][1]:
         raise StudiesError("unknown_code")
-    words = [" ".join(text.split())[:MAX_CONDITION] for text in conditions]
-    words = [text for text in words if text]
+    words = [
+        one_line(text[:MAX_CONDITION], MAX_CONDITION, now) for text in conditions if text.strip()
+    ]
     number = " ".join(reference.split())[:60]
     if not number or bool(words) != (outcome == "conditions"):
         raise StudiesError("empty_text")
     if decided_on > local_day(now):
         raise StudiesError("in_the_future")
+    check_day(decided_on)
     _check_writer(session, study, body, outcome, actor)
     letter = None if document_id is None else session.get(StudyDocument, document_id)
     if document_id is not None and (letter is None or letter.study != study.slug):

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from studies.actor import Actor
 from studies.errors import StudiesError
 from studies.events import announce
+from studies.free_text import one_line
 from studies.hospitals.change import begin_change
 from studies.hospitals.models import DocumentBody, StudyDocument
 from studies.models import Participation, Study
@@ -74,13 +75,15 @@ def add_document(
 
     Raises StudiesError `unknown_code` (kind, or a hospital's kind without hospital and the other
     way round), `bad_document` (name or version), `document_exists`, `bad_period`, `not_pdf`,
-    `document_too_large`, `not_found`, `changed_meanwhile`.
+    `document_too_large`, `not_found`, `changed_meanwhile`, `control_sign`, `points_at_somebody`
+    (the name).
     """
     if kind not in KINDS or KINDS[kind][2] != (institution is not None):
         raise StudiesError("unknown_code")
     words = " ".join(name.split())
     if not 1 <= len(words) <= 200 or not _VERSION.fullmatch(version):
         raise StudiesError("bad_document")
+    words = one_line(words, 200, now)
     if valid_until is not None and valid_until < valid_from:
         raise StudiesError("bad_period")
     check_pdf(body)

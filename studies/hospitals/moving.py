@@ -10,6 +10,7 @@ from studies.actor import Actor
 from studies.days import local_day
 from studies.errors import StudiesError
 from studies.events import announce
+from studies.free_text import check_day
 from studies.hospitals.change import begin_change
 from studies.hospitals.facts import facts_of, road_of_study
 from studies.hospitals.guards import missing
@@ -357,6 +358,7 @@ def _moment(at: datetime | None, now: datetime, reason: str | None) -> datetime:
     moment = now if at is None else at
     if moment > now:
         raise StudiesError("in_the_future")
+    check_day(moment.date())
     if reason is None and local_day(moment) < local_day(now):
         raise StudiesError("reason_needed")
     return moment

@@ -11,6 +11,7 @@ from studies.actor import Actor
 from studies.days import local_day
 from studies.errors import StudiesError
 from studies.events import Fact, announce
+from studies.free_text import one_line
 from studies.hospitals.change import begin_change
 from studies.hospitals.departments import DEPARTMENTS
 from studies.hospitals.facts import (
@@ -272,11 +273,9 @@ def add_condition(
     expected: int | None = None,
 ) -> SiteCondition:
     """A suspensive condition of the contract. Raises StudiesError `changed_meanwhile`,
-    `empty_text`."""
+    `empty_text`, `control_sign`, `points_at_somebody`."""
     begin_change(session, part, expected)
-    text = " ".join(words.split())[:300]
-    if not text:
-        raise StudiesError("empty_text")
+    text = one_line(words[:300], 300, now)
     count = session.scalar(
         select(func.max(SiteCondition.number)).where(
             SiteCondition.participation_id == part.id, SiteCondition.source == CONTRACT

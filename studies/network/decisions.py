@@ -18,6 +18,7 @@ from studies.base import canonical_json
 from studies.days import local_day
 from studies.errors import StudiesError
 from studies.events import announce
+from studies.free_text import check_day, lines, one_line
 from studies.models import WorkingGroup
 from studies.network.models import GroupDecision, GroupMeeting
 
@@ -37,9 +38,10 @@ def plan_meeting(
 ) -> GroupMeeting:
     """A meeting with its agenda, the standing item first; the same day again changes the agenda.
 
-    Raises StudiesError `meeting_frozen`.
+    Raises StudiesError `meeting_frozen`, `too_long_ago`, `control_sign`, `points_at_somebody`.
     """
-    points = [plain for point in agenda if (plain := " ".join(point.split())[:200])]
+    check_day(local_day(held_on))
+    points = [one_line(point[:200], 200, held_on) for point in agenda if point.strip()]
     found = session.scalars(
         select(GroupMeeting).where(
             GroupMeeting.group_id == group.id, GroupMeeting.held_on == held_on
@@ -69,14 +71,13 @@ def record_decision(
 ) -> GroupDecision:
     """One more line in a group's log. `links` are ("study" or "query", its name).
 
-    Raises StudiesError `empty_text`, `in_the_future`, `unknown_code` (a kind of link), `not_found`
-    when there is no line `replaces`.
+    Raises StudiesError `empty_text`, `control_sign`, `points_at_somebody`, `in_the_future`,
+    `too_long_ago`, `unknown_code` (a kind of link), `not_found` when there is no line `replaces`.
     """
-    plain = text.strip()[:MAX_TEXT]
-    if not plain:
-        raise StudiesError("empty_text")
+    plain = lines(text.strip()[:MAX_TEXT], MAX_TEXT, now)
     if at > now:
         raise StudiesError("in_the_future")
+    check_day(at.date())
     if any(kind not in LINK_KINDS or not name for kind, name in links):
         raise StudiesError("unknown_code")
     last = session.scalar(

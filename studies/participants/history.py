@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from studies.actor import Actor
 from studies.errors import StudiesError
 from studies.events import announce
+from studies.free_text import check_day
 from studies.participants.models import Participant, ParticipantEvent
 from studies.participants.states import REASONS, after_leaving
 
@@ -122,6 +123,7 @@ def check_moment(at: datetime, now: datetime, reason: str | None) -> None:
     `unknown_code`."""
     if at > now:
         raise StudiesError("in_the_future")
+    check_day(at.date())
     if reason is not None and reason not in REASONS:
         raise StudiesError("unknown_code")
     if now - at > LATE and reason is None:

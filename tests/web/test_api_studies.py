@@ -229,6 +229,12 @@ def test_a_participant_comes_in_after_a_yes_and_leaves(
     assert made.status_code == 201, made.get_json()
     one = client.get(made.headers["Location"])
     assert one.get_json()["state"] == "screening"
+    # A day of another century is a typing error, in a form as in a milestone.
+    form |= {"signed_on": "0001-01-01"}
+    assert send(PEOPLE, {**body, "pseudonym": "HT-8", "form": form}).status_code == 422
+    early = {"milestone": "screened", "at": "0001-01-01T00:00:00+00:00", "reason": "mistake"}
+    early_one = send(f"{PEOPLE}/HT-0001/milestones", early, one.headers["ETag"])
+    assert (early_one.status_code, early_one.get_json()["code"]) == (422, "too_long_ago")
     on = send(f"{PEOPLE}/HT-0001/moves", {"to": "eligible"}, one.headers["ETag"])
     assert on.status_code == 200, on.get_json()
     gone = send(f"{PEOPLE}/HT-0001/departure", {"way": "data_all"}, on.headers["ETag"])

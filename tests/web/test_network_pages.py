@@ -189,3 +189,21 @@ def test_a_board_signs_the_document_it_was_shown(
     other = signed_in("board2")
     assert other.get(path.replace(SITE, "zuyderland")).status_code == 404
     assert post(path.replace(SITE, "zuyderland"), other, sha256=sha256).status_code == 404
+
+
+def test_the_log_and_the_agenda_of_a_group_hold_no_patient(
+    signed_in: Callable[..., FlaskClient], form_token: Callable[[FlaskClient], str]
+) -> None:
+    chair = signed_in("chair")
+    token = {"csrf_token": form_token(chair)}
+    page = "/group/oncozon/breast"
+    wrong = "Mevrouw van 3-4-1951 besproken"
+    for path, typed in (
+        ("decision", {"text": wrong}),
+        ("meeting", {"agenda": wrong, "held_on": "2026-04-01"}),
+    ):
+        refused = chair.post(f"{page}/{path}", data={**token, **typed})
+        told = refused.get_data(True)
+        assert (refused.status_code >= 400, "kan naar een patiënt wijzen" in told) == (True, True)
+        assert wrong in told  # what was typed is not lost
+    assert wrong not in chair.get(page).get_data(True)
