@@ -1,7 +1,7 @@
 """Turns every error into an answer: an HTML page, or application/problem+json under /api.
 
-The only place that knows HTTP status codes of domain errors. Nothing of the exception itself is
-shown but its stable code and, for the classes below, the message that its author wrote for
+The status of each domain error stands in registry/error_codes.py. Nothing of the exception itself
+is shown but its stable code and, for the classes there, the message that its author wrote for
 people. Anything unexpected becomes 500 with one fixed sentence; the log gets the type and place,
 never the message, which could hold data.
 """
@@ -27,95 +27,10 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from registry.access import FreshSignInNeeded, NoRule, NotAllowed, SignInNeeded
 from registry.audit import AuditFailure
+from registry.error_codes import DOMAIN_ERRORS, STATUS_OF_CODE
 from studies.errors import CODES as STUDIES_CODES
 
 log = logging.getLogger("oncokring.errors")
-
-# Domain errors: module, class, status when the code has no entry in STATUS_OF_CODE.
-DOMAIN_ERRORS: tuple[tuple[str, str, int], ...] = (
-    ("federation.query.errors", "QueryError", 422),
-    ("federation.query.refusals", "Refused", 422),
-    ("federation.disclosure.policy", "PolicyError", 422),
-    ("federation.protocol.errors", "ProtocolError", 422),
-    ("federation.runs.errors", "RunError", 409),
-    ("consent.errors", "ConsentError", 409),
-    ("studies.errors", "StudiesError", 409),
-    ("registry.accounts.errors", "AccountError", 403),
-    ("registry.api.once", "KeyRefused", 422),
-)
-STATUS_OF_CODE: Mapping[str, int] = {
-    "not_found": 404,
-    "TOO_LARGE": 413,
-    "BAD_JSON": 400,
-    "NOT_ALLOWED": 403,
-    "STUDY_NOT_FOUND": 404,
-    "RUN_NOT_FOUND": 404,
-    "OWN_QUERY": 403,
-    "TOO_MANY_RUNS": 429,
-    "LOCKED": 429,
-    "changed_meanwhile": 412,
-    **dict.fromkeys(
-        ("fresh_needed", "wrong_role", "own_document", "own_proposal", "not_the_writer"), 403
-    ),
-    "document_too_large": 413,
-    "BAD_KEY": 400,
-    "KEY_USED": 422,
-    "WRONG_SIGN_IN": 401,
-    "BUDGET": 429,
-    "code_invalid": 401,
-    "not_your_own": 403,
-    "not_begun": 403,
-    "years_not_valid": 422,
-    "receipt_not_found": 404,
-    "study_not_found": 404,
-    "text_not_found": 404,
-    "head_not_found": 404,
-    "alarm_not_found": 404,
-    "letter_not_found": 404,
-    "suspension_not_found": 404,
-    **dict.fromkeys(
-        (
-            "unknown_item",
-            "unknown_answer",
-            "answer_missing",
-            "unknown_language",
-            "unknown_site",
-            "bad_name",
-            "unknown_note",
-            "bad_codebook",
-            "requirement_set_empty",
-            "proof_not_possible",
-            "two_people_needed",
-            "in_the_future",
-            "before_last_step",
-            "unknown_kind",
-            "unknown_step",
-            "unknown_code",
-            "step_needed",
-            "reason_needed",
-            "letter_needed",
-            "bad_identifier",
-            "bad_document",
-            "bad_period",
-            "not_pdf",
-            "bad_doi",
-            "empty_text",
-            "control_sign",
-            "points_at_somebody",
-            "too_long_ago",
-            "bad_plan",
-            "bad_month",
-            "bad_count",
-            "counts_differ",
-            "bad_pseudonym",
-            "consent_text_differs",
-            "unknown_checker",
-            "unknown_milestone",
-            "unknown_arm",
-        ),
-        422,
-    ),
-}
 
 # status -> (code, what happened and why, what to do). English msgids; pages translate them.
 TEXTS: Mapping[int, tuple[str, str, str]] = {

@@ -13,7 +13,7 @@ from babel.messages.pofile import read_po
 from consent import errors as consent_errors
 from federation.query.refusals import REFUSALS
 from federation.runs import errors as run_errors
-from registry import errors
+from registry import error_codes, errors
 from registry.accounts.errors import ACCOUNT_ERRORS
 from registry.api.once import KEY_ERRORS
 from registry.cli import COMMANDS
@@ -68,7 +68,7 @@ def test_each_public_refusal_speaks_both_languages() -> None:
 
 
 def test_each_status_we_answer_has_texts() -> None:
-    used = {*errors.STATUS_OF_CODE.values(), *(row[2] for row in errors.DOMAIN_ERRORS)}
+    used = {*error_codes.STATUS_OF_CODE.values(), *(row[2] for row in error_codes.DOMAIN_ERRORS)}
     assert used <= errors.TEXTS.keys()
     for status, texts in errors.TEXTS.items():
         assert HTTPStatus(status).phrase
@@ -96,7 +96,7 @@ def test_each_code_with_a_status_of_its_own_exists() -> None:
         "TOO_LARGE",
         "BAD_JSON",
     }
-    assert set(errors.STATUS_OF_CODE) <= known
+    assert set(error_codes.STATUS_OF_CODE) <= known
 
 
 def test_each_setting_is_described(root: Path, sources: list[Path]) -> None:
