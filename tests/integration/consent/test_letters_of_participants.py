@@ -50,8 +50,8 @@ def test_who_said_yes_again_is_stopped_again(ward: Ward) -> None:
     assert (again.sites, again.unreached, said(ward)) == ((), False, before)
 
     # The patient says yes again on their own page, at one of the two; and stops again at the desk.
-    for round in (1, 2):
-        at = LATER + round * 10 * DAY
+    for turn in (1, 2):
+        at = LATER + turn * 10 * DAY
         ward.hub.answer(here, at)
         assert joined.stops_again(session, one)
         assert ward.counted(here, at + DAY)
