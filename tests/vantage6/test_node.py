@@ -352,7 +352,7 @@ def test_the_commands_say_the_same(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What docs/how-to/run-the-site-under-vantage6.md shows."""
-    for module in ("silence", "vantage6_connect"):  # or this process would be silent for good
+    for module in ("silence", "vantage6.connect"):  # or this process would be silent for good
         monkeypatch.setattr(f"federation.site.{module}.be_silent", lambda: None)
     monkeypatch.setattr("os.umask", lambda mask: mask)
     monkeypatch.setattr("signal.signal", lambda number, handler: None)
