@@ -7,9 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from consent.models import ConsentEvent, Invitation, Subject
-
-ROUND_TO = 10
-LEAST = 10
+from consent.rounding import rounded
 
 
 @dataclass(frozen=True)
@@ -48,10 +46,3 @@ def year_of_choices(
         rounded(session.scalar(said)),
         rounded(session.scalar(said.where(ConsentEvent.kind == "withdrawn"))),
     )
-
-
-def rounded(count: int | None) -> int | None:
-    """To the nearest ten, halves up; None below ten, also for none."""
-    if count is None or count < LEAST:
-        return None
-    return (count + ROUND_TO // 2) // ROUND_TO * ROUND_TO

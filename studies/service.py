@@ -19,7 +19,7 @@ from studies.reading import (
 )
 from studies.releasing import choose_delivery, tighten_terms
 from studies.seeds.loading import load_network, shipped_codebook
-from studies.taking_part import create_study, invite_institution, move_participation, move_study
+from studies.taking_part import create_study, move_study
 
 __all__ = [
     "choose_delivery",
@@ -30,7 +30,6 @@ __all__ = [
     "get_participation",
     "get_study",
     "invite",
-    "invite_institution",
     "list_groups",
     "list_institutions",
     "list_networks",
@@ -38,7 +37,6 @@ __all__ = [
     "list_studies",
     "load_network",
     "move",
-    "move_participation",
     "move_study",
     "note_node",
     "open_sites",

@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session
 from studies.actor import Actor
 from studies.errors import StudiesError
 from studies.events import announce
-from studies.hospitals.moving import invite, move
 from studies.identifiers import check_identifiers
-from studies.models import Network, Participation, Study, WorkingGroup
+from studies.models import Network, Study, WorkingGroup
 from studies.register.stages import STAGES
 from studies.states import STUDY_DESIGNS, STUDY_KINDS, STUDY_PHASES, STUDY_STEPS
 from studies.study_state import refresh, write_event
@@ -184,34 +183,3 @@ def move_study(session: Session, study: Study, to: str, *, actor: Actor, now: da
         raise StudiesError("step_not_allowed")
     announce(session, actor=actor, action=f"study.{to}", about=f"study:{study.slug}")
     return study
-
-
-def invite_institution(
-    session: Session,
-    study: Study,
-    institution: str,
-    *,
-    actor: Actor,
-    now: datetime,
-    contact: str = "",
-    at: datetime | None = None,
-    reason: str | None = None,
-) -> Participation:
-    """The same as studies.hospitals.moving.invite."""
-    return invite(
-        session, study, institution, actor=actor, now=now, contact=contact, at=at, reason=reason
-    )
-
-
-def move_participation(
-    session: Session,
-    part: Participation,
-    to: str,
-    *,
-    actor: Actor,
-    now: datetime,
-    note_code: str | None = None,
-    at: datetime | None = None,
-) -> Participation:
-    """The same as studies.hospitals.moving.move, for callers that call the reason a note."""
-    return move(session, part, to, actor=actor, now=now, at=at, reason=note_code)

@@ -8,7 +8,7 @@ has just answered. Only in a network's first two weeks they are those of now.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 
 from flask import current_app
 from markupsafe import Markup
@@ -18,17 +18,15 @@ from sqlalchemy.orm import Session
 from consent.items import ITEMS, with_parents
 from consent.models import ConsentEvent, Invitation, Subject
 from consent.renewing import periods_of
+from consent.rounding import LEAST, rounded
 from consent.rule import ANY, Scope, decide, renewed_until
 from consent.standing import at_site
 from registry.pages.figure import Figure, both
 from registry.pictures.answers import AnswerLine, AnswerWords, answers
 from registry.translate import day, number
 from registry.translate import translate as _
-from studies.days import ZONE
+from studies.days import week_began
 from studies.models import Institution, Participation, Study
-
-ROUND_TO = 10
-LEAST = 10
 
 
 @dataclass(frozen=True)
@@ -51,11 +49,6 @@ class Coverage:
 
     at: datetime
     rows: tuple[Row, ...]
-
-
-def rounded(count: int) -> int | None:
-    """To the nearest ten, halves up; None below ten."""
-    return None if count < LEAST else (count + ROUND_TO // 2) // ROUND_TO * ROUND_TO
 
 
 def coverage(session: Session, study: Study, now: datetime) -> Coverage:
@@ -108,13 +101,12 @@ def shown(count: int | None) -> str:
 
 
 def _moment(session: Session, network: str, now: datetime) -> datetime:
-    local = now.astimezone(ZONE)
-    monday = datetime.combine(local.date() - timedelta(days=local.weekday()), time(), ZONE)
+    monday = week_began(now)
     first = session.scalar(
         select(func.min(ConsentEvent.recorded_at)).where(ConsentEvent.network == network)
     )
-    if first is not None and first <= monday - timedelta(days=7):
-        return monday.astimezone(now.tzinfo)
+    if first is not None and first <= week_began(monday - timedelta(days=1)):
+        return monday
     # Worked out at most six times an hour: it reads every answer of the study.
     return now.replace(minute=now.minute // 10 * 10, second=0, microsecond=0)
 

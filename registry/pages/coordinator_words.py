@@ -54,13 +54,6 @@ def kind_name(kind: str) -> str:
     return STUDY_KINDS[kind][1 if language() == "nl" else 0] if kind in STUDY_KINDS else kind
 
 
-def study_state_name(state: str) -> str:
-    """Where a study stands as a whole."""
-    return {"draft": _("in preparation"), "open": _("open"), "closed": _("closed")}.get(
-        state, state
-    )
-
-
 def brief(found: date | None) -> str:
     """A day as short as it can be read, for example "3 jun 2027"."""
     if found is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, g, render_template, url_for
@@ -12,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 
-from consent.yearly import YearOfChoices, rounded, year_of_choices
+from consent.rounding import rounded
+from consent.yearly import YearOfChoices, year_of_choices
 from federation.runs.models import Run
 from federation.runs.states import RELEASED
 from registry.access import rule
@@ -24,7 +25,7 @@ from registry.receipts import pdf
 from registry.transaction import current_session
 from registry.translate import language, number
 from registry.translate import translate as _
-from studies.days import ZONE, local_day
+from studies.days import week_began
 from studies.exchange.exporting import CSV_TYPE, Sheet, Value, to_csv
 from studies.models import Network, Study
 from studies.reading import list_networks
@@ -100,7 +101,7 @@ def report_of(session: Session, network: str, year: int, now: datetime) -> Repor
     """The numbers of a year. Raises StudiesError `not_found`."""
     found = year_of_studies(session, network, year, now)
     since, until = bounds(year, now)
-    choices_until = until if found.complete else max(_monday(until), since)
+    choices_until = until if found.complete else max(week_began(until), since)
     return Report(
         network=session.get_one(Network, network),
         studies=found,
@@ -108,12 +109,6 @@ def report_of(session: Session, network: str, year: int, now: datetime) -> Repor
         choices_until=choices_until,
         questions=_questions(session, network, since, until),
     )
-
-
-def _monday(moment: datetime) -> datetime:
-    local = local_day(moment)
-    start = datetime.combine(local - timedelta(days=local.weekday()), time(), ZONE)
-    return start.astimezone(moment.tzinfo)
 
 
 def _questions(session: Session, network: str, since: datetime, until: datetime) -> Questions:

@@ -29,7 +29,7 @@ from studies.hospitals.models import (
     SitePlan,
     StudyDocument,
 )
-from studies.hospitals.pathway import MILESTONES, Step
+from studies.hospitals.pathway import Step
 from studies.hospitals.steps import Taken, since_invited, taken
 from studies.hospitals.verdict import last_words, that_counts
 from studies.hospitals.versions import VersionLine, version_lines
@@ -180,8 +180,3 @@ def _documents(session: Session, part: Participation, day: date) -> tuple[Docume
         )
         for document in documents
     )
-
-
-def milestone_name(kind: str, language: str) -> str:
-    """The name of a milestone in Dutch for "nl", in English otherwise."""
-    return MILESTONES[kind][language == "nl"]

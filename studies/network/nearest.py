@@ -4,6 +4,7 @@ Distance is measured from the middle of a place to the middle of the city of the
 which hospital is nearest, not how long the way is.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,6 +45,15 @@ def distance(place: Place, institution: Institution) -> float | None:
     return None if there is None else kilometres((place.latitude, place.longitude), there)
 
 
+def nearest_first(
+    institutions: Iterable[Institution], place: Place | None
+) -> tuple[tuple[Institution, float | None], ...]:
+    """Institutions with their distance from a place, nearest first, then by name; a distance is
+    None where the place is not given or the institution's is not known, which then stands last."""
+    far = [(each, None if place is None else distance(place, each)) for each in institutions]
+    return tuple(sorted(far, key=lambda each: (or_far(each[1]), each[0].name)))
+
+
 def open_near(
     session: Session,
     place: Place,
@@ -75,14 +85,13 @@ def open_near(
         if not _asked_for(study.group, tumour, group):
             continue
         open_at = [
-            (part.of_institution, distance(place, part.of_institution))
+            part.of_institution
             for part in study.participations
             if part.state == "open" and part.institution in members
         ]
         if open_at:
-            open_at.sort(key=lambda each: (_or_far(each[1]), each[0].name))
-            found.append(NearStudy(study, tuple(open_at)))
-    return sorted(found, key=lambda each: (_or_far(each.nearest), each.study.slug))
+            found.append(NearStudy(study, nearest_first(open_at, place)))
+    return sorted(found, key=lambda each: (or_far(each.nearest), each.study.slug))
 
 
 def _asked_for(group: WorkingGroup | None, tumour: str | None, key: str | None) -> bool:
@@ -91,5 +100,6 @@ def _asked_for(group: WorkingGroup | None, tumour: str | None, key: str | None) 
     return key is None or (group is not None and group.key == key)
 
 
-def _or_far(kilometre: float | None) -> float:
+def or_far(kilometre: float | None) -> float:
+    """A distance to sort by: what is not known comes last."""
     return float("inf") if kilometre is None else kilometre

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session, defer, selectinload
 
 from studies.errors import StudiesError
 from studies.models import Institution, Participation, Study
-from studies.network.nearest import distance
+from studies.network.nearest import nearest_first, or_far
 from studies.network.places import Place
 from studies.register.stages import STAGES
+from studies.states import PARTICIPATION_ENDED
 
 SHOWN = ("recruiting", "open", "closed", "all")
 
@@ -69,7 +70,7 @@ def find_studies(session: Session, wish: Wish, now: datetime) -> list[Found]:
     )
     found = list(_fitting(rows.all(), wish))
     if wish.place is not None:
-        found.sort(key=lambda each: float("inf") if each.nearest is None else each.nearest)
+        found.sort(key=lambda each: or_far(each.nearest))
     return found
 
 
@@ -92,14 +93,9 @@ def _fitting(rows: Sequence[Study], wish: Wish) -> Iterator[Found]:
 
 
 def _found(study: Study, place: Place | None) -> Found:
-    taking = [part for part in study.participations if part.state not in ("declined", "closed")]
-    open_at = [
-        (part.of_institution, None if place is None else distance(place, part.of_institution))
-        for part in taking
-        if part.state == "open"
-    ]
-    open_at.sort(key=lambda each: (float("inf") if each[1] is None else each[1], each[0].name))
-    return Found(study, tuple(open_at), len(taking))
+    taking = [part for part in study.participations if part.state not in PARTICIPATION_ENDED]
+    open_at = [part.of_institution for part in taking if part.state == "open"]
+    return Found(study, nearest_first(open_at, place), len(taking))
 
 
 def _is_at(study: Study, one: Found, wish: Wish) -> bool:

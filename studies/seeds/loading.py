@@ -9,12 +9,13 @@ import yaml
 from sqlalchemy.orm import Session
 
 from studies.actor import Actor
+from studies.hospitals.moving import invite, move
 from studies.models import Network, Study
 from studies.seeds.loading_network import add_meetings, add_network
 from studies.seeds.loading_participants import add_recruitment
 from studies.seeds.loading_trials import add_trials
 from studies.seeds.shape import NetworkSeed, StudySeed
-from studies.taking_part import create_study, invite_institution, move_participation, move_study
+from studies.taking_part import create_study, move_study
 
 
 def shipped_codebook(name: str) -> dict[str, Any]:
@@ -86,7 +87,7 @@ def _add_study(
         output_by_site=seed.output_by_site,
     )
     for institution, state in seed.sites.items():
-        part = invite_institution(session, study, institution, actor=actor, now=now)
+        part = invite(session, study, institution, actor=actor, now=now)
         for step in _WAY[state]:
-            move_participation(session, part, step, actor=actor, now=now)
+            move(session, part, step, actor=actor, now=now)
     move_study(session, study, "open", actor=actor, now=now)

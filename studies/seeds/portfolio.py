@@ -109,7 +109,6 @@ STAYS: Final[Mapping[str, tuple[int, int]]] = {
     "closed": (30, 600),
     "declined": (10, 300),
 }
-DECIDED: Final = frozenset(ROAD[ROAD.index("approved") :]) | {"on_hold"}
 NO: Final = ("no_capacity", "no_patients", "competing_study", "not_interested", "no_equipment")
 HELD: Final = ("safety", "no_capacity")
 INVENTED: Final = "verzonnen / invented"

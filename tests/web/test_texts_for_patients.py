@@ -18,9 +18,10 @@ from consent.items import ITEMS
 from consent.models import TextVersion
 from consent.periods import Periods
 from consent.proof import letter_prover
+from consent.rounding import rounded
 from registry.database import SessionFactory
 from registry.forms import text_form
-from registry.pages.consent_coverage import coverage, figure, rounded
+from registry.pages.consent_coverage import coverage, figure
 from registry.transaction import unit_of_work
 from studies.actor import SYSTEM
 from studies.models import Study

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from consent.yearly import rounded
+from consent.rounding import rounded
 from registry.database import SessionFactory
 from registry.pages.report import report_of
 from registry.receipts import pdf

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hospital_road import BOARD, COORDINATOR, DAY, NOW, TODAY, NewStudy, add, by, refused
 from sqlalchemy import text, update
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from registry.database import SessionFactory
 from studies import service as studies
 from studies.actor import SYSTEM, Actor
-from studies.errors import StudiesError
 from studies.events import announced
 from studies.hospitals import documents, signing, versions
 from studies.hospitals import work as site_work
@@ -23,35 +22,7 @@ from studies.hospitals.models import DocumentBody, Signature
 from studies.hospitals.road_settings import leave_out
 from studies.hospitals.signing import sign, waiting_for
 from studies.hospitals.steps import state_on, taken
-from studies.models import Network, Participation, Study
-
-NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
-TODAY = NOW.date()
-DAY = timedelta(days=1)
-COORDINATOR = Actor("user", "coordinator", frozenset({"coordinator"}), "Co Ordinator")
-BOARD = Actor("user", "board", frozenset({"board", "board@site:north"}), "Bo Ard")
-PDF = b"%PDF-1.7\n1 0 obj\nendobj\ntrailer\n%%EOF\n"
-NewStudy = Callable[..., Study]
-
-
-def refused(code: str) -> Any:
-    return pytest.raises(StudiesError, match=f"^{code}:")
-
-
-def by(who: Actor = COORDINATOR, now: datetime = NOW) -> dict[str, Any]:
-    return {"actor": who, "now": now}
-
-
-def add(session: Session, study: Study, kind: str, version: str = "1", **more: Any) -> Any:
-    given: dict[str, Any] = {
-        "name": kind,
-        "body": PDF + kind.encode() + version.encode() + b"\n%%EOF",
-        "valid_from": TODAY - 400 * DAY,
-        "institution": "north",
-    }
-    return documents.add_document(
-        session, study, kind=kind, version=version, **{**given, **more}, **by()
-    )
+from studies.models import Network, Participation
 
 
 def test_two_at_one_card_get_a_conflict_with_both_versions(

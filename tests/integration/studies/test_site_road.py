@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any
 
-import pytest
+from hospital_road import BOARD, DAY, NOW, TODAY, NewStudy, add, by, refused
 from sqlalchemy.orm import Session
 
 from registry import audit
 from studies import service as studies
-from studies.actor import Actor
 from studies.errors import StudiesError
 from studies.events import announced
 from studies.hospitals import committee, documents, versions
@@ -21,36 +20,7 @@ from studies.hospitals.amendments import may_enrol, pending
 from studies.hospitals.card import site_card
 from studies.hospitals.pathway import pathway
 from studies.hospitals.signing import sign, waiting_for
-from studies.models import Study
 from studies.study_state import standing_of
-
-NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
-TODAY = NOW.date()
-DAY = timedelta(days=1)
-COORDINATOR = Actor("user", "coordinator", frozenset({"coordinator"}), "Co Ordinator")
-BOARD = Actor("user", "board", frozenset({"board", "board@site:north"}), "Bo Ard")
-PDF = b"%PDF-1.7\n1 0 obj\nendobj\ntrailer\n%%EOF\n"
-NewStudy = Callable[..., Study]
-
-
-def refused(code: str) -> Any:
-    return pytest.raises(StudiesError, match=f"^{code}:")
-
-
-def by(who: Actor = COORDINATOR, now: datetime = NOW) -> dict[str, Any]:
-    return {"actor": who, "now": now}
-
-
-def add(session: Session, study: Study, kind: str, version: str = "1", **more: Any) -> Any:
-    given: dict[str, Any] = {
-        "name": kind,
-        "body": PDF + kind.encode() + version.encode() + b"\n%%EOF",
-        "valid_from": TODAY - 400 * DAY,
-        "institution": "north",
-    }
-    return documents.add_document(
-        session, study, kind=kind, version=version, **{**given, **more}, **by()
-    )
 
 
 def test_thirteen_steps_of_a_hospital(small: Session, new_study: NewStudy) -> None:

@@ -147,7 +147,7 @@ def test_a_study_opens_and_closes_for_good(session: Session) -> None:
 
 def test_inviting(session: Session) -> None:
     study = new_study(session)
-    part = studies.invite_institution(
+    part = studies.invite(
         session,
         study,
         "viecuri",
@@ -164,28 +164,26 @@ def test_inviting(session: Session) -> None:
         ("maastro", NOW + DAY, "in_the_future"),
     ):
         with refused(code):
-            studies.invite_institution(session, study, institution, actor=SYSTEM, now=NOW, at=at)
+            studies.invite(session, study, institution, actor=SYSTEM, now=NOW, at=at)
 
 
 def test_only_the_steps_of_the_table(session: Session) -> None:
     part = studies.get_participation(session, STUDY, "catharina")
-    given: dict[str, Any] = {"actor": SYSTEM, "now": NOW, "note_code": "no_capacity"}
+    given: dict[str, Any] = {"actor": SYSTEM, "now": NOW, "reason": "no_capacity"}
     for state, to in product(PARTICIPATION_STATES, PARTICIPATION_STATES):
         part.state = state
         if pathway("data").allows(state, to):
-            studies.move_participation(session, part, to, **given)
+            studies.move(session, part, to, **given)
             assert part.state == to
         else:
             with refused("step_not_allowed"):
-                studies.move_participation(session, part, to, **given)
+                studies.move(session, part, to, **given)
 
 
 def test_a_step_keeps_when_who_and_why(session: Session) -> None:
     part = studies.get_participation(session, STUDY, "catharina")
     who = Actor("user", "coordinator-1")
-    studies.move_participation(
-        session, part, "on_hold", actor=who, now=NOW + DAY, at=NOW, note_code="no_capacity"
-    )
+    studies.move(session, part, "on_hold", actor=who, now=NOW + DAY, at=NOW, reason="no_capacity")
     last = part.steps[-1]
     assert (last.number, last.at, last.recorded_at) == (5, NOW, NOW + DAY)
     assert (last.by, last.note_code) == ("coordinator-1", "no_capacity")
@@ -196,13 +194,13 @@ def test_a_step_keeps_when_who_and_why(session: Session) -> None:
         "note": "no_capacity",
     }
     for changes, code in (
-        ({"note_code": "because"}, "unknown_note"),
+        ({"reason": "because"}, "unknown_note"),
         ({"at": NOW + 3 * DAY}, "in_the_future"),
-        ({"at": NOW - DAY, "note_code": "recorded_late"}, "before_last_step"),
+        ({"at": NOW - DAY, "reason": "recorded_late"}, "before_last_step"),
     ):
         given: dict[str, Any] = {"actor": who, "now": NOW + DAY, **changes}
         with refused(code):
-            studies.move_participation(session, part, "open", **given)
+            studies.move(session, part, "open", **given)
 
 
 def test_nodes(session: Session) -> None:
