@@ -150,7 +150,7 @@ def test_a_study_that_stops_leaves_the_snapshot(hub: Hub, post: Post, what: str)
     post.publish(NOW)
     if what == "participation":
         part = studies.get_participation(hub.session, STUDY, SITE)
-        studies.move_participation(hub.session, part, "closed", actor=SYSTEM, now=NOW + SECOND)
+        studies.move(hub.session, part, "closed", actor=SYSTEM, now=NOW + SECOND)
     else:
         study = studies.get_study(hub.session, STUDY)
         studies.move_study(hub.session, study, "closed", actor=SYSTEM, now=NOW + SECOND)

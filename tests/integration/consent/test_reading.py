@@ -118,9 +118,7 @@ def test_a_study_that_does_not_run_here_counts_nobody(hub: Hub) -> None:
     subject = hub.subject()
     hub.answer(subject)
     part = studies.get_participation(hub.session, STUDY, "zuyderland")
-    studies.move_participation(
-        hub.session, part, "on_hold", actor=SYSTEM, now=LATER, note_code="no_capacity"
-    )
+    studies.move(hub.session, part, "on_hold", actor=SYSTEM, now=LATER, reason="no_capacity")
     study = only(hub, subject)
     assert (study.open, study.counts) == (False, False)
 
