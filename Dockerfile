@@ -68,6 +68,7 @@ COPY federation/methods federation/methods
 COPY federation/disclosure federation/disclosure
 COPY federation/protocol federation/protocol
 COPY federation/carriage federation/carriage
+COPY federation/prom federation/prom
 COPY federation/site federation/site
 COPY consent/__init__.py consent/bands.py consent/catalogue.py consent/catalogue.yaml \
     consent/collecting.py consent/columns.py consent/encoding.py consent/errors.py \
