@@ -19,7 +19,7 @@ from typing import Any
 import pyotp
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from registry.accounts.service import find_account
@@ -38,6 +38,8 @@ NO_CHROMIUM = (
     "No Chromium found, so no page was looked at. Install it (apt-get install chromium), or set "
     "CHROMIUM to its path."
 )
+
+expect.set_options(timeout=20_000)  # a busy machine is no fault of the page
 
 
 def find_chromium() -> str | None:
@@ -201,6 +203,7 @@ def seen() -> Callable[..., None]:
     when somebody wants to look (ONCOKRING_SCREENS names the folder)."""
 
     def check(page: Page, name: str, *, with_axe: bool = True) -> None:
+        page.wait_for_load_state()  # half a page has other faults than the whole one
         folder = os.environ.get("ONCOKRING_SCREENS")
         if folder:
             page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
