@@ -22,15 +22,21 @@ from typing import Any, Final
 
 import numpy as np
 
+from federation.disclosure.known import is_known, known_in
 from federation.query.canonical import canonical_json, sha256_hex
 from federation.query.codebook import Codebook
 from federation.query.cohort import All, Leaf, Node
 from federation.query.model import Query
+from federation.query.outcomes import OUTCOME
+from federation.query.three_valued import when_no, when_yes
 from federation.query.variables import Variable
 
 NOT_KEPT: Final = -1
 """The number of a set whose number can be worked out from what was shown, which nobody here did."""
 _LABELLED: Final = frozenset({"category", "boolean"})
+EVENT: Final = "event"
+"""The dimension of a table that tells who had the outcome: "no" and "yes"."""
+_OUTCOME: Final = re.compile(rf",?{re.escape(OUTCOME)}(=true)?$")
 _CONDITION: Final = re.compile(r",(?=[a-z][a-z0-9_]*=)")
 
 
@@ -100,7 +106,7 @@ class ReleasedSet:
         """Whether every patient of `narrow` is in this set by definition."""
         return (
             narrow.sites <= self.sites
-            and self.known <= narrow.known
+            and all(is_known(each, narrow.known) for each in self.known)
             and self.other <= narrow.other
             and all(
                 name in narrow.ranges and narrow.ranges[name].within(here)
@@ -225,16 +231,19 @@ def cell_sets(
     Keys are the cells' names, `variable=label` joined with commas.
     """
     cohort, asked = _Set.of(query.cohort, codebook), frozenset(sites)
-    table = _table(query, [name for name, _ in dims])
+    table, known = _table(query, [name for name, _ in dims]), known_in(query, codebook)
     made = {}
     for labels in itertools.product(*(labels for _, labels in dims)):
         found = cohort.copy()
         named = [(name, label) for (name, _), label in zip(dims, labels, strict=True)]
         for name, label in named:
-            found.add_label(codebook, name, label)
+            if name == EVENT and query.condition is not None:
+                found.add_condition(codebook, query.condition, yes=label == "yes")
+            else:
+                found.add_label(codebook, name, label)
         made[",".join(f"{name}={label}" for name, label in named)] = ReleasedSet(
             sites=asked,
-            known=frozenset(query.variables()) | set(found.ranges) | set(found.levels),
+            known=known | set(found.ranges) | set(found.levels),
             ranges=found.ranges,
             levels=found.levels,
             other=frozenset(found.other),
@@ -247,9 +256,13 @@ def cell_sets(
 def defined_as(query: Query, codebook: Codebook, sites: Iterable[str], label: str) -> ReleasedSet:
     """The set that `Method.sets` calls `label`, without a number.
 
-    A label that is not `variable=label`, joined with commas, names the whole analysis set.
+    A label that is not `variable=label`, joined with commas, names the whole analysis set, but for
+    OUTCOME at its end: they of whom the question's condition holds.
     """
     found = _Set.of(query.cohort, codebook)
+    if query.condition is not None and _OUTCOME.search(label):
+        found.add_condition(codebook, query.condition, yes=True)
+        label = _OUTCOME.sub("", label)
     parts = [part.partition("=") for part in _CONDITION.split(label)]
     named = [(name, value) for name, sign, value in parts if sign and name in codebook.variables]
     if len(named) < len(parts):
@@ -258,7 +271,7 @@ def defined_as(query: Query, codebook: Codebook, sites: Iterable[str], label: st
         found.add_label(codebook, name, value)
     return ReleasedSet(
         sites=frozenset(sites),
-        known=frozenset(query.variables()) | set(found.ranges) | set(found.levels),
+        known=known_in(query, codebook) | set(found.ranges) | set(found.levels),
         ranges=found.ranges,
         levels=found.levels,
         other=frozenset(found.other),
@@ -269,7 +282,8 @@ def defined_as(query: Query, codebook: Codebook, sites: Iterable[str], label: st
 
 def _table(query: Query, names: Sequence[str]) -> str:
     """A name for the tables that divide the query's cohort by these variables."""
-    return sha256_hex([query.cohort.to_dict(), list(query.variables()), list(names)])
+    told = [] if query.condition is None else [query.condition.to_dict()]
+    return sha256_hex([query.cohort.to_dict(), list(query.variables()), list(names), *told])
 
 
 class _Set:
@@ -286,6 +300,12 @@ class _Set:
         for node in cohort.items if isinstance(cohort, All) else (cohort,):
             made._add_node(codebook, node)
         return made
+
+    def add_condition(self, codebook: Codebook, condition: Node, *, yes: bool) -> None:
+        """Those of whom the condition of an outcome holds, or (not `yes`) does not."""
+        node = when_yes(condition, codebook) if yes else when_no(condition, codebook)
+        for part in node.items if isinstance(node, All) else (node,):
+            self._add_node(codebook, part)
 
     def copy(self) -> _Set:
         made = _Set()

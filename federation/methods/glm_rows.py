@@ -15,6 +15,7 @@ from federation.methods.design import Design, origin, span
 from federation.methods.glm import BINOMIAL, GAUSSIAN, POISSON, GlmRows
 from federation.methods.model_groups import above_sums, outcome_sums, size_sums
 from federation.methods.model_rules import Columns, column_sums, person_sums, spread_sums
+from federation.methods.outcome import Outcome
 from federation.query.variables import Variable
 
 Floats = npt.NDArray[np.float64]
@@ -45,21 +46,25 @@ def suits_family(variable: Variable, family: str) -> bool:
 
 @dataclass(frozen=True)
 class GlmPlan:
-    """What is fitted: family, terms, outcome, and for poisson the variable with person-time."""
+    """What is fitted: family, terms, outcome, and for poisson the variable with person-time.
+
+    `told`: the outcome where a condition says it; `response` is then its label.
+    """
 
     family: str
     design: Design
     response: str
     exposure: str | None = None
+    told: Outcome | None = None
 
     @property
     def binary(self) -> bool:
         """Whether the outcome is yes or no."""
-        return is_binary(self.outcome)
+        return self.told is not None or is_binary(self.outcome)
 
     @property
     def outcome(self) -> Variable:
-        """The variable of the outcome."""
+        """The variable of the outcome, where one says it."""
         return self.design.codebook.variables[self.response]
 
     @property
@@ -77,6 +82,8 @@ class GlmPlan:
 
         A negative count is missing.
         """
+        if self.told is not None:
+            return self.told.values(rows)
         column = rows.column(self.response)
         if column.variable.type in ("category", "boolean"):
             codes = column.codes()

@@ -30,11 +30,13 @@ from federation.methods.glm_release import count_tables
 from federation.methods.glm_rows import GlmPlan, scaled
 from federation.methods.model_rules import person_sums
 from federation.methods.model_sets import model_sets
+from federation.methods.outcome import Outcome, outcome_of
 from federation.methods.standardise_release import release_own, release_pooled
 from federation.query.codebook import Codebook
 from federation.query.errors import BAD_VALUE, QueryError, at
 from federation.query.formula import parse_formula
-from federation.query.parameters import FormulaParam, Parameter, VariableParam
+from federation.query.outcomes import OutcomeParam
+from federation.query.parameters import FormulaParam, Parameter
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,7 +53,9 @@ def _plan(ask: Ask) -> GlmPlan:
     design = Design((), ask.codebook)
     if text is not None:
         design = design_of(parse_formula(text, ask.codebook, two_sided=False), ask.codebook)
-    return GlmPlan(BINOMIAL, design, ask.params["outcome"])
+    outcome = outcome_of(ask)
+    told = outcome if outcome.is_condition else None
+    return GlmPlan(BINOMIAL, design, outcome.label, told=told)
 
 
 def _fit(ask: Ask) -> GlmFit:
@@ -64,11 +68,10 @@ class Standardise:
     kind = _KIND
     names_terms = True
     parameters: tuple[Parameter, ...] = (
-        VariableParam(
+        OutcomeParam(
             name="outcome",
-            types=("boolean",),
-            help_en="What is counted: yes or no.",
-            help_nl="Wat wordt geteld: ja of nee.",
+            help_en="What is counted: yes or no. A variable; in JSON also a condition.",
+            help_nl="Wat wordt geteld: ja of nee. Een variabele; in JSON ook een voorwaarde.",
         ),
         FormulaParam(
             name="formula",
@@ -83,17 +86,18 @@ class Standardise:
     bounded_rounds = ROUNDS + 2
 
     def check(self, params: Mapping[str, Any], codebook: Codebook, where: str) -> None:
-        """QueryError BAD_VALUE when the outcome is also a term."""
+        """QueryError BAD_VALUE when the outcome, or a part of it, is also a term."""
         text = params["formula"]
         if text is not None:
             formula = parse_formula(text, codebook, two_sided=False)
-            if params["outcome"] in formula.variables:
-                raise QueryError(
-                    BAD_VALUE,
-                    f"'{params['outcome']}' is the outcome and cannot also be a term. Leave it "
-                    "out of the formula.",
-                    at(where, "formula"),
-                )
+            for name in Outcome.of(params["outcome"], codebook).variables:
+                if name in formula.variables:
+                    raise QueryError(
+                        BAD_VALUE,
+                        f"'{name}' is the outcome, or a part of it, and cannot also be a term. "
+                        "Leave it out of the formula.",
+                        at(where, "formula"),
+                    )
 
     def start(self, ask: Ask) -> Step:
         """Counts first."""
@@ -190,7 +194,9 @@ class Standardise:
 
     def words(self, ask: Ask, lang: str) -> list[str]:
         """What leaves a hospital."""
-        outcome = ask.params["outcome"]
+        outcome = outcome_of(ask)
+        named = "de uitkomst" if lang == "nl" else "the outcome"
+        named = named if outcome.is_condition else outcome.label
         p = plan_of(ask).design.size + 1
         own = ask.query.output == "by_site"
         if lang == "nl":
@@ -198,23 +204,23 @@ class Standardise:
             if ask.params["formula"] is not None:
                 said.append(f"Per ronde sommen voor {p} coëfficiënten, over alle patiënten samen.")
             said.append(
-                f"Hoe ver {outcome} van het verwachte aantal ligt, opgeteld over de ziekenhuizen."
+                f"Hoe ver {named} van het verwachte aantal ligt, opgeteld over de ziekenhuizen."
             )
             if own:
                 said.append("Per ziekenhuis het waargenomen en het verwachte aantal.")
-            return said
+            return [*outcome.sentences(lang), *said]
         said = ["The number of patients, also with the outcome and per level of a category."]
         if ask.params["formula"] is not None:
             said.append(f"In each round sums for {p} coefficients, over all patients together.")
-        said.append(f"How far {outcome} is from the expected number, added over the hospitals.")
+        said.append(f"How far {named} is from the expected number, added over the hospitals.")
         if own:
             said.append("For each hospital the observed and the expected number.")
-        return said
+        return [*outcome.sentences(lang), *said]
 
 
 def _own_counts(ask: Ask, rows: Rows) -> dict[str, Any]:
     """One hospital's own n, missing and positive, and the patients where a row is none."""
-    key = ("standardise.counts", ask.params["outcome"], ask.params["formula"])
+    key = ("standardise.counts", ask.query.question_sha256)
     if key not in rows.cache:
         plan = plan_of(ask)
         kept = rows.select(plan.complete(rows))

@@ -56,7 +56,9 @@ class Query:
     `sites` is "all" or the asked slugs, sorted. `cohort` is in canonical form. `params` are
     normalised JSON values with defaults filled in. `unit` is what one row is, `default_unit` what
     it is in this codebook when a query does not say. `cohort_meaning` is that of
-    federation.query.meaning.
+    federation.query.meaning. `condition`: who has the outcome, where no variable says so; `needed`
+    are then the variables that the other parameters name. `meant` are the parameters of which two
+    values can ask the same, each in the one form that all wordings share.
     """
 
     version: int
@@ -73,6 +75,9 @@ class Query:
     unit: str = "patient"
     default_unit: str = field(default="patient", repr=False)
     cohort_meaning: Any = field(default=None, repr=False, compare=False)
+    condition: Node | None = field(default=None, repr=False, compare=False)
+    needed: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    meant: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "params", MappingProxyType(copy.deepcopy(dict(self.params))))
@@ -110,9 +115,11 @@ class Query:
     @cached_property
     def question_sha256(self) -> str:
         """Return a hash of what is asked only: the same whoever asks it, in whichever study and
-        with whatever wording of the cohort."""
+        with whatever wording of cohort and outcome."""
         meant = self.cohort.to_dict() if self.cohort_meaning is None else self.cohort_meaning
-        return sha256_hex({**self._question(), "cohort": meant})
+        question = self._question()
+        question["analysis"] |= self.meant
+        return sha256_hex({**question, "cohort": meant})
 
     def variables(self) -> tuple[str, ...]:
         """Return every variable that cohort and analysis name, sorted, each once."""
@@ -143,7 +150,8 @@ def parse_query(obj: object, codebook: Codebook, kinds: Mapping[str, Kind]) -> Q
         )
     view = codebook.at(top.get("unit", codebook.whole.unit))
     cohort = parse_cohort(top.get("cohort", {}), view)
-    kind, params, named = _analysis(top["analysis"], view, kinds)
+    kind, params = _analysis(top["analysis"], view, kinds)
+    asked = _Asked.of(kinds[kind], params, view)
     return Query(
         version=VERSION,
         study=str(study),
@@ -155,10 +163,13 @@ def parse_query(obj: object, codebook: Codebook, kinds: Mapping[str, Kind]) -> Q
         kind=kind,
         params=params,
         output=output,
-        named=named,
+        named=asked.named,
         unit=view.unit,
         default_unit=codebook.whole.unit,
         cohort_meaning=meaning(cohort, view),
+        condition=asked.condition,
+        needed=asked.needed,
+        meant=asked.meant,
     )
 
 
@@ -189,7 +200,7 @@ def _sites(value: object) -> Literal["all"] | tuple[str, ...]:
 
 def _analysis(
     obj: object, codebook: Codebook, kinds: Mapping[str, Kind]
-) -> tuple[str, dict[str, Any], tuple[str, ...]]:
+) -> tuple[str, dict[str, Any]]:
     where = "analysis"
     if not isinstance(obj, dict) or "kind" not in obj:
         raise QueryError(BAD_VALUE, "The analysis needs a kind, and its parameters.", where)
@@ -206,5 +217,33 @@ def _analysis(
     check = getattr(kinds[name], "check", None)
     if check is not None:
         check(params, codebook, where)
-    named = {v for p in parameters for v in p.variables(params[p.name], codebook)}
-    return name, params, tuple(sorted(named))
+    return name, params
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the parameters of an analysis say of patients; see `Query`."""
+
+    named: tuple[str, ...]
+    needed: tuple[str, ...]
+    condition: Node | None
+    meant: dict[str, Any]
+
+    @classmethod
+    def of(cls, kind: Kind, params: Mapping[str, Any], codebook: Codebook) -> _Asked:
+        named: set[str] = set()
+        needed: set[str] = set()
+        condition, meant = None, {}
+        for parameter in kind.parameters:
+            value = params[parameter.name]
+            names = parameter.variables(value, codebook)
+            named |= set(names)
+            found = parameter.condition(value, codebook)
+            if found is None:
+                needed |= set(names)
+                continue
+            if condition is not None:
+                raise ValueError(f"kind {kind.kind!r} takes more than one condition")
+            condition = found
+            meant[parameter.name] = parameter.meaning(value, codebook)
+        return cls(tuple(sorted(named)), tuple(sorted(needed)), condition, meant)

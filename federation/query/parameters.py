@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from federation.query.codebook import Codebook, Variable, plain_number
+from federation.query.cohort import Node
 from federation.query.errors import BAD_VALUE, QueryError, at, did_you_mean, shown
 from federation.query.formula import MAX_TEXT, parse_formula
 
@@ -51,6 +52,14 @@ class Parameter:
     def variables(self, value: Any, codebook: Codebook) -> tuple[str, ...]:
         """Return the codebook variables that a normalised value names."""
         return ()
+
+    def condition(self, value: Any, codebook: Codebook) -> Node | None:
+        """Return the condition about patients that a normalised value is, if it is one."""
+        return None
+
+    def meaning(self, value: Any, codebook: Codebook) -> Any:
+        """Return the same JSON for two normalised values that ask the same."""
+        return value
 
     def check(self, values: Mapping[str, Any], codebook: Codebook, where: str) -> None:
         """Hold the value against those of the other parameters; QueryError when it does not fit."""

@@ -142,15 +142,17 @@ def _check_allowed(study: StudyHere, ask: Ask, mapped: Mapped) -> None:
 
 
 def _check_fineness(method: Method, ask: Ask) -> None:
-    """Rule G4, and the number of conditions of a cohort."""
+    """Rule G4, and the number of conditions of a cohort, and of an outcome that is a condition."""
     terms = ask.terms
-    if sum(1 for _ in ask.query.cohort.leaves()) > terms.max_filter_terms:
+    trees = [ask.query.cohort, *([ask.query.condition] if ask.query.condition else [])]
+    if any(sum(1 for _ in tree.leaves()) > terms.max_filter_terms for tree in trees):
         raise Refused("SMALL_GROUP")
     for name in ask.query.variables():
         variable = ask.codebook.variables[name]
         if variable.type == "date" and terms.date_grid == "year" and variable.resolution != "year":
             raise Refused("TOO_FINE")
-    for name in {*ask.query.cohort.variables(), *_groupings(method, ask)}:
+    cut = {name for tree in trees for name in tree.variables()}
+    for name in cut | _groupings(method, ask):
         if _year_step(ask.codebook.variables[name]) < terms.age_grid_years:
             raise Refused("TOO_FINE")
 
