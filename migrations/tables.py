@@ -4,6 +4,7 @@ import consent.models
 import consent.models_joining
 import consent.models_people
 import consent.models_trust
+import federation.rounds.models
 import federation.runs.models
 import registry.accounts.models
 import registry.api.answers_kept
@@ -39,5 +40,6 @@ MODULES = (
     consent.models_people,
     consent.models_trust,
     federation.runs.models,
+    federation.rounds.models,
 )
 METADATA = Base.metadata

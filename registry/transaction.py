@@ -117,6 +117,10 @@ AUDITED: Mapping[str, tuple[str, ...]] = {
         ("consent.",),
     ),
     "run": ("run.",),
+    **dict.fromkeys(
+        ("evaluation_round", "round_event", "round_snapshot", "round_note", "round_action"),
+        ("round.",),
+    ),
     **dict.fromkeys(("account", "account_role", "api_token"), ("account.",)),
 }
 # Tables whose rows may change without an audit line, each with its reason.
@@ -129,6 +133,9 @@ UNAUDITED: Mapping[str, str] = {
     "alembic_version": "belongs to the migrations",
     "run_reply": "bytes of a site's signed reply; opening and finishing the run are announced",
     "run_progress": "the worker's lease and step; opening and finishing the run are announced",
+    "run_embargo": "what a round asks; its approval and its release are announced",
+    "round_question": "the worker's book under embargo; the release is announced with its hashes",
+    "round_part": "who answers is told at the release, which is announced with each of them",
     "run_site": "progress per site; opening and finishing the run are announced",
     "api_answer": "an answer kept for a repeat of the request; the act itself is announced",
     "heartbeat": "says that a part of the hub works",
@@ -148,6 +155,8 @@ COVERED_LATER: Mapping[str, str] = {
     "consent_snapshot": "a list that says nothing new; the next line holds it (consent/refreshing)",
     "consent_ack": "the same word on a list that says nothing new; held with that list",
     "consent_witness": "the same head, seen with a list that says nothing new; held with that list",
+    "run": "a run of a round under embargo; the release holds it by the hash of what it gave",
+    "evaluation_round": "a round whose last answer is in; nobody may know when, before the release",
 }
 _CHANGED = "oncokring_changed"
 _LATER = "accounted_later"

@@ -8,7 +8,15 @@ that is not final has neither; an open run has a roster, a context and a deadlin
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    false,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from federation.runs.states import FINAL, OPEN, SITE_STATES, STATES
@@ -77,6 +85,25 @@ class Run(Base):
     outcome: Mapped[dict[str, Any] | None] = mapped_column(Json)
     # What later answers must keep a distance from (federation.disclosure.nesting).
     released_sets: Mapped[list[dict[str, Any]] | None] = mapped_column(Json)
+    # The evaluation round it belongs to, and whether that is still to be released: then nobody
+    # sees the run at all (federation.runs.embargo). `planned` is its place in the round, once.
+    round_id: Mapped[str | None] = mapped_column(String(36), index=True)
+    planned: Mapped[str | None] = mapped_column(String(36), unique=True, index=True)
+    embargoed: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+
+class RunEmbargo(Base):
+    """What a round asks, by its heart (federation.runs.embargo): nobody else is told it before the
+    round is released. `lifted_at`: when it was released or cancelled."""
+
+    __tablename__ = "run_embargo"
+    __table_args__ = (UniqueConstraint("round_id", "heart", name="uq_run_embargo_once"),)
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
+    round_id: Mapped[str] = mapped_column(String(36))
+    heart: Mapped[str] = mapped_column(String(64), index=True)
+    since: Mapped[datetime] = mapped_column(UtcTime)
+    lifted_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 class RunProgress(Base):

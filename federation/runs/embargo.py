@@ -1,0 +1,106 @@
+"""Until a round is released nobody sees its runs: one rule, for every reader there is and will be.
+
+A run of a round that is not released does not exist for whoever reads the database: every query
+for `Run` through a session leaves it out, in pages, API, lists, counts, commands, mail and search
+alike. Who must see it (the worker, the release) says so with `seeing`. So a reader that somebody
+adds tomorrow sees nothing before it is time.
+
+Nor can anybody else ask the same and be told early: while a round is not released, a question with
+the same heart (`heart_of`: what is counted, of whom; not by whom, of which hospitals, in which
+study or under which title) is refused with UNDER_EMBARGO.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import event, select, update
+from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+
+from federation.query.canonical import sha256_hex
+from federation.query.model import Query
+from federation.runs.models import Run, RunEmbargo
+from studies.events import account_later
+
+_SEEING: Final = "sees_runs_under_embargo"
+_HIDDEN = with_loader_criteria(Run, Run.embargoed.is_(False))
+#: What does not change which patients and which numbers an answer is about.
+_BESIDE: Final = ("version", "study", "title", "purpose", "sites", "output")
+
+
+def seeing(session: Session) -> Session:
+    """The same session, which sees runs under embargo too. For the worker and the release only."""
+    session.info[_SEEING] = True
+    return session
+
+
+def seeing_all(factory: Callable[[], Session]) -> Callable[[], Session]:
+    """A factory of sessions that see runs under embargo."""
+    return lambda: seeing(factory())
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _leave_out(state: ORMExecuteState) -> None:
+    # A refresh of a row that a session already has is not a new look.
+    if state.is_select and not state.is_column_load and not state.session.info.get(_SEEING):
+        state.statement = state.statement.options(_HIDDEN)
+
+
+def heart_of(query: Query) -> str:
+    """A hash of what a question counts and of whom, whoever asks it, of whichever hospitals."""
+    asked = {name: part for name, part in query.to_dict().items() if name not in _BESIDE}
+    meant = query.cohort.to_dict() if query.cohort_meaning is None else query.cohort_meaning
+    return sha256_hex({**asked, "cohort": meant})
+
+
+def under_embargo(session: Session, query: Query) -> bool:
+    """Whether a round that is not released asks this."""
+    wanted = select(RunEmbargo.id).where(
+        RunEmbargo.heart == heart_of(query), RunEmbargo.lifted_at.is_(None)
+    )
+    return session.scalar(wanted.limit(1)) is not None
+
+
+def keep_back(session: Session, round_id: str, queries: Iterable[Query], now: datetime) -> None:
+    """From now on nobody is told what these questions give, until `lift`. What is there stays."""
+    known = set(session.scalars(select(RunEmbargo.heart).where(RunEmbargo.round_id == round_id)))
+    for heart in sorted({heart_of(query) for query in queries} - known):
+        session.add(RunEmbargo(round_id=round_id, heart=heart, since=now))
+    session.flush()
+
+
+def lift(session: Session, round_id: str, now: datetime) -> None:
+    """The round is released or cancelled: its hearts are free, its runs are there for readers."""
+    session.execute(
+        update(RunEmbargo)
+        .where(RunEmbargo.round_id == round_id, RunEmbargo.lifted_at.is_(None))
+        .values(lifted_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        update(Run)
+        .where(Run.round_id == round_id, Run.embargoed.is_(True))
+        .values(embargoed=False)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def silently(session: Session, run: Run) -> bool:
+    """Whether what happens to the run is told at the release only: then it is accounted for later,
+    by the line that the release writes for it with the hash of what it gave."""
+    if run.embargoed:
+        account_later(session, "run")
+    return run.embargoed
+
+
+def held_facts(run: Run) -> Mapping[str, Any]:
+    """What the line at the release holds of a run that nobody was told of."""
+    return {
+        "round": run.round_id,
+        "query_sha256": run.query_sha256,
+        "approved_by": run.decided_by,
+        "code": run.code,
+        "outcome_sha256": None if run.outcome is None else sha256_hex(run.outcome),
+    }
