@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from federation.prom import scoring
 from federation.site.data import expressions as ex
 from federation.site.data.date_formats import ISO_DATE, span_reader
 from federation.site.data.mapping_forms import (
@@ -21,6 +22,7 @@ from federation.site.data.mapping_forms import (
     Joined,
     MapTexts,
     RelativeDay,
+    Scored,
 )
 from federation.site.data.meanings import number_meaning, text_of, truth_meaning
 from federation.site.data.values import (
@@ -270,6 +272,10 @@ def _first_known(values: list[Value], frame: Frame) -> Value:
     return Numbers(_first([as_numbers(value, frame.decimal).values for value in values]))
 
 
+def _scored(node: Scored, frame: Frame) -> Value:
+    return Numbers(scoring.made(node.score, [_numbers(each, frame).values for each in node.of]))
+
+
 def _first(columns: list[Floats]) -> Floats:
     found = columns[0]
     for column in columns[1:]:
@@ -292,6 +298,7 @@ _EVALUATORS: dict[type, Callable[[Any, Frame], Value]] = {
     Item: lambda node, frame: frame.item(node),
     CountOf: lambda node, frame: frame.below(node),
     FirstOf: lambda node, frame: frame.below(node),
+    Scored: _scored,
     DateText: _date_text,
     MapTexts: _map_texts,
     ByYear: _by_year,

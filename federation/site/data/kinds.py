@@ -19,6 +19,7 @@ from federation.site.data.mapping_forms import (
     Joined,
     MapTexts,
     RelativeDay,
+    Scored,
 )
 from federation.site.errors import SetupError
 
@@ -69,6 +70,10 @@ class Kinds:
         if isinstance(node, Item):
             return self._item_kind(node.unit, node.name)
         if isinstance(node, CountOf):
+            return "number"
+        if isinstance(node, Scored):
+            for each in node.of:
+                self._must(each, ("raw", "number"), where, "score")
             return "number"
         if isinstance(node, FirstOf):
             if node.by:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Final
 
+from federation.prom import scoring
 from federation.site.data import expressions as ex
 from federation.site.data.date_formats import ISO_DATE, wrong_format
 from federation.site.errors import SetupError
@@ -101,11 +102,21 @@ class CountOf:
 
 @dataclass(frozen=True)
 class FirstOf:
-    """The item of the first row of the unit below: in order of `by`, or of the data."""
+    """The item of the first row of the unit below: in order of `by`, or of the data; of those rows
+    where its item `when` is true."""
 
     unit: str
     name: str
     by: str
+    when: ex.Tree | str | None = None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A score of a questionnaire (federation/prom), made of items or of other scores."""
+
+    score: str
+    of: tuple[Node, ...]
 
 
 Node = (
@@ -121,6 +132,7 @@ Node = (
     | ByLabel
     | CountOf
     | FirstOf
+    | Scored
 )
 
 
@@ -149,7 +161,8 @@ _KEYS: Final[Mapping[str, frozenset[str]]] = {
     "subtract": frozenset(),
     "relative_days": frozenset(),
     "count_of": frozenset({"when"}),
-    "first_of": frozenset({"by"}),
+    "first_of": frozenset({"by", "when"}),
+    "score": frozenset(),
 }
 
 
@@ -284,7 +297,15 @@ def _first_of(value: dict[str, Any], where: str) -> Node:
     if not name.table:
         raise SetupError(f"{where}.first_of must be written as table.item, such as tumour.stage.")
     by = _name(value["by"], f"{where}.by") if "by" in value else ""
-    return FirstOf(name.table, name.name, by)
+    when = read_expression(value["when"], f"{where}.when") if "when" in value else None
+    return FirstOf(name.table, name.name, by, when)
+
+
+def _score(value: dict[str, Any], where: str) -> Node:
+    name = value["score"]
+    if not isinstance(name, str) or name not in scoring.MADE_OF:
+        raise SetupError(f"{where}.score must be one of: {', '.join(scoring.MADE_OF)}.")
+    return Scored(name, tuple(ex.Name("", each) for each in scoring.MADE_OF[name]))
 
 
 _READERS: Final[Mapping[str, Callable[[dict[str, Any], str], Node]]] = {
@@ -301,6 +322,7 @@ _READERS: Final[Mapping[str, Callable[[dict[str, Any], str], Node]]] = {
     "relative_days": _relative,
     "count_of": _count_of,
     "first_of": _first_of,
+    "score": _score,
 }
 
 

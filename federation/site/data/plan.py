@@ -87,6 +87,7 @@ def names_of(node: Item | FirstOf | CountOf) -> set[str]:
     """The items of its unit that a node needs."""
     if isinstance(node, Item):
         return {node.name}
+    when = set() if node.when is None else {str(node.when)}
     if isinstance(node, FirstOf):
-        return {node.name, node.by} - {""}
-    return set() if node.when is None else {str(node.when)}
+        return ({node.name, node.by} - {""}) | when
+    return when

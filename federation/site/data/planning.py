@@ -20,6 +20,7 @@ from federation.query.variables import Variable
 from federation.site.data import expressions as ex
 from federation.site.data.date_formats import ISO_DATE
 from federation.site.data.derived import Derived, derived_of
+from federation.site.data.deriving import add_derived
 from federation.site.data.kinds import Kind, Kinds, fits
 from federation.site.data.mapping_forms import (
     ByLabel,
@@ -74,7 +75,7 @@ class _Planner:
             if missing:
                 raise self._wrong(unit, f"needs a table {missing[0]} as well; add it")
             self._items[unit] = self._checked(unit)
-        self._add_derived()
+        add_derived(self._derived, self._tables, self._items)
         for unit, items in self._items.copy().items():
             for name in list(items):
                 self._item(unit, name)
@@ -126,30 +127,6 @@ class _Planner:
         if taken := table.let & known:
             raise self._wrong(f"{unit}.let.{min(taken)}", "is in the codebook; move it out of let")
         return dict(table.items)
-
-    def _add_derived(self) -> None:
-        """What the codebook's own file derives, where this mapping has what it needs."""
-        for unit, name, node in self._derived.definitions:
-            if unit not in self._items or name in self._items[unit]:
-                continue
-            if name in self._tables[unit].absent:
-                continue
-            if self._is_there(unit, node):
-                self._items[unit][name] = node
-
-    def _is_there(self, unit: str, node: Any) -> bool:
-        """Whether the mapping has every item that a derivation names."""
-        if isinstance(node, CountOf):
-            return node.unit in self._tables and self._is_there(node.unit, node.when)
-        if isinstance(node, FirstOf):
-            return {node.name, node.by or node.name} <= set(self._items.get(node.unit, {}))
-        if isinstance(node, ex.Name):
-            return node.name in self._items.get(node.table or unit, {})
-        if isinstance(node, tuple):
-            return all(self._is_there(unit, each) for each in node)
-        if is_dataclass(node):
-            return all(self._is_there(unit, getattr(node, each.name)) for each in fields(node))
-        return True
 
     def _planned(self, unit: str, key: Node | None, parent: Node | None) -> PlannedTable:
         table = self._tables[unit]
@@ -380,19 +357,17 @@ class _Planner:
         below = [u for u in self._tables if u != unit and unit in above(self._units, u)]
         if node.unit not in below:
             raise self._wrong(where, f"counts {node.unit[:60]}, which is no table below {unit}")
-        if isinstance(node, CountOf):
-            if node.when is None:
-                return node
-            # The condition is an item of the unit below like any other, under a name of its own.
-            name = f"{unit}.{what}"
-            self._items[node.unit][name] = node.when  # type: ignore[assignment]
-            if self._item(node.unit, name) != "truth":
-                raise self._wrong(where, "has a when that is no comparison")
-            return replace(node, when=name)
-        for name in (node.name, node.by):
+        for name in (node.name, node.by) if isinstance(node, FirstOf) else ():
             if name and name not in self._items[node.unit]:
                 raise self._wrong(where, f"names {node.unit}.{name[:60]}, which is not there")
-        return node
+        if node.when is None:
+            return node
+        # The condition is an item of the unit below like any other, under a name of its own.
+        name = f"{unit}.{what}"
+        self._items[node.unit][name] = node.when  # type: ignore[assignment]
+        if self._item(node.unit, name) != "truth":
+            raise self._wrong(where, "has a when that is no comparison")
+        return replace(node, when=name)
 
 
 def _is_whole(table: MappedTable) -> bool:

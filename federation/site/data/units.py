@@ -192,10 +192,10 @@ class _World:
     def below(self, unit: str, node: CountOf | FirstOf) -> Value:
         """What rows of a unit below say of each row of `unit`."""
         owners, size = self.owners(node.unit, unit), self.size(unit)
+        if node.when is not None:
+            when = as_numbers(self.item(node.unit, str(node.when)), self.decimal)
+            owners = np.where(when.values == 1.0, owners, -1)
         if isinstance(node, CountOf):
-            if node.when is not None:
-                when = as_numbers(self.item(node.unit, str(node.when)), self.decimal)
-                owners = np.where(when.values == 1.0, owners, -1)
             counts = np.bincount(owners[owners >= 0], minlength=size)
             return Numbers(counts.astype(np.float64))
         order = self.item(node.unit, node.by) if node.by else None
