@@ -10,6 +10,7 @@ for the typical variance where a median is not to be had.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
@@ -68,6 +69,53 @@ def _binomial_quantile(n: int, share: float, q: float) -> float:
     return float(min(max((r - over) / n, 0.0), 1.0))
 
 
+def binomial_range(n: int, share: float, level: float) -> tuple[int, int]:
+    """The numbers of n patients between which chance alone leaves at least `level`, both included.
+    "With 100 patients and 3% the 95% range is 0 to 7" stands beside every funnel."""
+    from scipy import stats
+
+    tail = (1.0 - level) / 2.0
+    return int(stats.binom.ppf(tail, n, share)), int(stats.binom.ppf(1.0 - tail, n, share))
+
+
+def arcsine_limits(n: int, share: float, level: float, between: float = 0.0) -> Limits | None:
+    """Limits of a proportion of n patients on the scale on which its spread does not depend on it.
+
+    sin(asin(sqrt p) -+ z sqrt(1 / 4n + between))^2, as FunnelPlotR draws them; `between` is the
+    additional variance of `arcsine_spread`. None without patients or when `share` is no share.
+    """
+    from scipy import special
+
+    if n < 1 or not 0.0 <= share <= 1.0:
+        return None
+    width = float(special.ndtri(0.5 + level / 2.0)) * math.sqrt(1.0 / (4.0 * n) + between)
+    middle = math.asin(math.sqrt(share))
+    low, high = max(middle - width, 0.0), min(middle + width, math.pi / 2.0)
+    return math.sin(low) ** 2, math.sin(high) ** 2
+
+
+def arcsine_spread(observed: Floats, n: Floats) -> Spread:
+    """How far proportions `observed` / `n` (k,) differ on that scale, beyond chance; the variance
+    within a hospital is 1 / 4n. All hospitals together are the target."""
+    share = float(observed.sum() / n.sum())
+    apart = np.arcsin(np.sqrt(observed / n)) - math.asin(math.sqrt(share))
+    variance = 1.0 / (4.0 * n)
+    return spread_of(apart / np.sqrt(variance), variance)
+
+
+def share_interval(observed: int, n: int, level: float = LEVEL95) -> Limits | None:
+    """Exact interval of a share (C. Clopper and E. Pearson, Biometrika 26 (1934) 404-413)."""
+    from scipy import special
+
+    if n < 1:
+        return None
+    tail = (1.0 - level) / 2.0
+    low = float(special.betaincinv(observed, n - observed + 1, tail)) if observed else 0.0
+    missed = n - observed
+    high = float(special.betaincinv(observed + 1, missed, 1.0 - tail)) if missed else 1.0
+    return low, high
+
+
 def widened_limits(within: float, between: float, level: float) -> Limits:
     """Limits of a ratio when hospitals differ beyond chance: 1 +- z sqrt(s^2 + tau^2), the
     additive model of Spiegelhalter (2005); the lower one is at least 0."""
@@ -124,6 +172,38 @@ def rank_word(value: float | None) -> Rank | None:
     if value is None:
         return None
     return "low" if value < MODERATE else "moderate" if value <= HIGH else "high"
+
+
+def may_rank(value: float | None) -> bool:
+    """Whether an order of hospitals would say more than chance does."""
+    return value is not None and value > HIGH
+
+
+def rank_reason(value: float | None, lang: str) -> str | None:
+    """Why no order of hospitals is shown, as a sentence in "nl" or else English; None where one
+    may be."""
+    if may_rank(value):
+        return None
+    if value is None:
+        if lang == "nl":
+            return (
+                "Er is geen volgorde: uit deze gegevens blijkt niet hoeveel van de verschillen "
+                "meer is dan toeval."
+            )
+        return (
+            "There is no order: these data do not tell how much of the differences is more than "
+            "chance."
+        )
+    share, least = math.floor(100 * value), round(100 * HIGH)
+    if lang == "nl":
+        return (
+            f"Er is geen volgorde: {share}% van de verschillen is meer dan toeval, en daarvoor is "
+            f"meer dan {least}% nodig. Een volgorde zou vooral toeval laten zien."
+        )
+    return (
+        f"There is no order: {share}% of the differences is more than chance, and more than "
+        f"{least}% is needed. An order would mostly show chance."
+    )
 
 
 @dataclass(frozen=True)

@@ -10,22 +10,24 @@ import numpy as np
 
 from federation.methods.base import Ask, Finished, Mask, Released
 from federation.methods.funnel import (
-    HIGH,
     LEVEL95,
     LEVEL998,
     WINSORISED,
     Limits,
     Spread,
     binomial_limits,
+    may_rank,
     outside,
     poisson_limits,
     rank_word,
+    share_interval,
     widened_limits,
 )
 from federation.methods.glm_fit import coefficients
 from federation.methods.glm_release import released_counts, released_terms
 from federation.methods.glm_rows import GlmPlan
 from federation.methods.release import Release
+from federation.methods.shrinkage import shrunken
 from federation.query.refusals import Refused
 
 
@@ -59,7 +61,7 @@ def release_pooled(
     result["rankability"] = {
         "value": release.coefficient(spread.rankability),
         "word": rank_word(spread.rankability),
-        "may_rank": spread.rankability is not None and spread.rankability > HIGH,
+        "may_rank": may_rank(spread.rankability),
     }
     if known and not result["rankability"]["may_rank"]:
         release.warnings.append(
@@ -131,8 +133,36 @@ def release_own(ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Rele
     for name, level in (("95", LEVEL95), ("998", LEVEL998)):
         result[f"limits{name}"] = _pair(release, limits[level])
         result[f"limits{name}_widened"] = _pair(release, widened.get(level))
+    result.update(_beside(release, facts, ratio, expected, observed))
     result["outside"] = None if ratio is None else outside(ratio, limits[LEVEL95], limits[LEVEL998])
     return release.done(result)
+
+
+def _beside(
+    release: Release,
+    facts: Mapping[str, Any],
+    ratio: float | None,
+    expected: float | None,
+    observed: int | None,
+) -> dict[str, Any]:
+    """What follows from a shown observed number, and nothing where it is hidden: the variance by
+    chance, the ratio pulled towards all hospitals, the plain share with its exact interval.
+
+    With observed, expected, z and the widened limits, which stand beside them, every one of these
+    can be worked out: they tell nothing more (ADR 0038).
+    """
+    made: dict[str, Any] = {"variance": None, "shrunken": None}
+    if ratio is not None and expected:
+        made["variance"] = release.sum(facts["variance"])
+        level = shrunken(ratio, facts["variance"] / expected**2, facts.get("tau2") or 0.0)
+        if level is not None:
+            values = {"ratio": level.value, "low": level.low, "high": level.high}
+            made["shrunken"] = {name: release.sum(value) for name, value in values.items()}
+    n = facts["counts"]["n"]
+    known = observed is not None and n > 0
+    made["share"] = release.sum(observed / n) if observed is not None and n > 0 else None
+    low, high = (share_interval(observed or 0, n) if known else None) or (None, None)
+    return {**made, "share_low": release.sum(low), "share_high": release.sum(high)}
 
 
 def _limits(

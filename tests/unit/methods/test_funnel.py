@@ -18,12 +18,18 @@ from federation.methods.funnel import (
     LEVEL998,
     Spread,
     added_variance,
+    arcsine_limits,
+    arcsine_spread,
     binomial_limits,
+    binomial_range,
     dispersion,
+    may_rank,
     outside,
     poisson_limits,
+    rank_reason,
     rank_word,
     rankability,
+    share_interval,
     spread_of,
     spread_of_sums,
     typical_variance,
@@ -155,3 +161,57 @@ def test_widened_limits() -> None:
     assert widened_limits(0.01, 0.03, LEVEL95) == pytest.approx((1 - z * 0.2, 1 + z * 0.2))
     assert widened_limits(4.0, 0.0, LEVEL95)[0] == 0.0
     assert math.isclose(widened_limits(0.01, 0.0, LEVEL998)[1], 1 + stats.norm.ppf(0.999) * 0.1)
+
+
+def test_a_hundred_patients_and_three_percent() -> None:
+    """The rule of thumb beside every funnel, domain.md 3.3."""
+    assert binomial_range(100, 0.03, LEVEL95) == (0, 7)
+    low, high = binomial_range(250, 0.2, LEVEL998)
+    inside = stats.binom.cdf(high, 250, 0.2) - stats.binom.cdf(low - 1, 250, 0.2)
+    assert inside >= 0.998
+
+
+def test_arcsine_limits_as_funnelplotr_writes_them() -> None:
+    """sin(asin(sqrt p) +- z sqrt(1 / 4n + tau^2))^2, domain.md 3.3."""
+    for n, share, between in ((100, 0.03, 0.0), (40, 0.5, 0.01), (12, 0.97, 0.0)):
+        z = stats.norm.ppf(0.975)
+        angles = np.arcsin(np.sqrt(share)) + np.array([-1, 1]) * z * np.sqrt(1 / (4 * n) + between)
+        wanted = np.sin(np.clip(angles, 0, np.pi / 2)) ** 2
+        assert arcsine_limits(n, share, LEVEL95, between) == pytest.approx(tuple(wanted))
+    low, high = arcsine_limits(10**6, 0.3, LEVEL998) or (0.0, 0.0)
+    assert (low, high) == pytest.approx(binomial_limits(10**6, 0.3, LEVEL998), abs=3e-6)
+    assert arcsine_limits(0, 0.3, LEVEL95) is None
+    assert arcsine_limits(100, 0.0, LEVEL95) == pytest.approx((0.0, np.sin(0.098) ** 2), rel=1e-3)
+
+
+def test_arcsine_spread_is_that_of_the_transformed_shares() -> None:
+    observed, n = np.array([30.0, 12, 55, 9, 41, 22]), np.array([100.0, 60, 110, 90, 100, 80])
+    found = arcsine_spread(observed, n)
+    share = observed.sum() / n.sum()
+    z = 2 * np.sqrt(n) * (np.arcsin(np.sqrt(observed / n)) - np.arcsin(np.sqrt(share)))
+    pulled = np.clip(z, *np.quantile(z, [0.1, 0.9]))
+    phi = (pulled**2).mean()
+    w = 4 * n
+    assert found.phi == pytest.approx(phi)
+    assert found.tau2 == pytest.approx((6 * phi - 5) / (w.sum() - (w**2).sum() / w.sum()))
+    # equal hospitals: less than chance adds nothing
+    assert arcsine_spread(np.full(5, 20.0), np.full(5, 100.0)).tau2 == 0.0
+
+
+def test_exact_intervals_of_a_share() -> None:
+    for observed, n in ((0, 30), (7, 30), (30, 30), (250, 1000)):
+        wanted = stats.binomtest(observed, n).proportion_ci(method="exact")
+        assert share_interval(observed, n) == pytest.approx((wanted.low, wanted.high), abs=1e-9)
+    assert share_interval(0, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "says"), [(None, "do not tell"), (0.38, "38%"), (0.75, "75%"), (0.7499, "74%")]
+)
+def test_no_order_below_three_quarters_and_why(value: float | None, says: str) -> None:
+    """The Dutch audit: rankability 38%, so most of an order would be chance (domain.md 3.3)."""
+    assert not may_rank(value)
+    assert says in (rank_reason(value, "en") or "")
+    assert (rank_reason(value, "nl") or "").startswith("Er is geen volgorde")
+    assert rank_reason(0.76, "nl") is None
+    assert may_rank(0.76)

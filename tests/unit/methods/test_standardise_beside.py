@@ -1,0 +1,105 @@
+"""What stands beside a hospital's ratio tells nothing that the ratio did not (ADR 0038)."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from federation.disclosure.gate import decide
+from federation.methods.base import Rows, Step
+from federation.methods.registry import KINDS
+
+METHOD: Any = KINDS["standardise"]
+NEW = ("variance", "shrunken", "share", "share_low", "share_high")
+CONDITION = {"any": [{"var": "flag", "op": "=", "value": True},
+                     {"var": "score", "op": ">=", "value": 4}]}  # fmt: skip
+
+
+def _site(rows: Any, seed: int, **more: Any) -> Rows:
+    rng = np.random.default_rng(seed)
+    n = 150
+    e = rng.random(n) < 0.15 + 0.12 * (seed % 4)
+    values = {"age": rng.integers(30, 90, n), "flag": e, "score": rng.integers(1, 4, n)}
+    return rows(**{**values, **more})
+
+
+def _answers(question: Any, answer: Any, sites: list[Rows]) -> list[dict[str, Any]]:
+    asked = dataclasses.replace(
+        question, query=dataclasses.replace(question.query, output="by_site")
+    )
+    sites = [dataclasses.replace(site, cache={}) for site in sites]
+    facts = answer(asked, sites).finished.facts
+    made = []
+    for site in sites:
+        at = dataclasses.replace(asked, site="s00")
+        own = METHOD.own_part(at, Step("standardise.own", facts), site)
+        made.append(METHOD.result(at, own, decide(METHOD.tables(at, own), at.terms)).result)
+    return made
+
+
+@pytest.mark.parametrize("outcome", ["flag", CONDITION], ids=["variable", "condition"])
+def test_every_new_number_follows_from_those_that_stood_there(
+    outcome: Any, ask: Any, answer: Any, rows: Any
+) -> None:
+    """Somebody with the old answer works them out: to what the old answer was rounded to."""
+    question = ask("standardise", outcome=outcome, formula="age")
+    for own in _answers(question, answer, [_site(rows, seed) for seed in range(6)]):
+        o, e, n = own["observed"], own["expected"], own["n"]
+        variance = ((o - e) / own["z"]) ** 2
+        assert own["variance"] == pytest.approx(variance, rel=1e-3)
+        width = (own["limits95_widened"][1] - 1) / stats.norm.ppf(0.975)
+        between = width**2 - variance / e**2
+        weight = between / width**2
+        assert own["shrunken"]["ratio"] == pytest.approx(1 + weight * (o / e - 1), rel=1e-3)
+        half = stats.norm.ppf(0.975) * np.sqrt(weight * variance / e**2)
+        assert own["shrunken"]["high"] - own["shrunken"]["ratio"] == pytest.approx(half, rel=1e-2)
+        exact = stats.binomtest(o, n).proportion_ci(method="exact")
+        assert own["share"] == pytest.approx(o / n, rel=1e-5)
+        assert (own["share_low"], own["share_high"]) == pytest.approx(
+            (exact.low, exact.high), rel=1e-5
+        )
+
+
+@pytest.mark.parametrize("formula", ["age", None])
+@pytest.mark.parametrize("few", [0, 9, 141, 150])
+def test_where_the_number_is_hidden_they_are_and_the_others_do_not_move(
+    few: int, formula: str | None, ask: Any, answer: Any, rows: Any
+) -> None:
+    """Rule O14, also for a condition: the same answers whatever the secret of one hospital."""
+    question = ask("standardise", outcome=CONDITION, formula=formula)
+    others = [_site(rows, seed) for seed in range(5)]
+    secret = [True] * few + [False] * (150 - few)
+    hidden = _answers(question, answer, [*others, _site(rows, 9, flag=secret)])
+    none = _answers(question, answer, [*others, _site(rows, 9, flag=[False] * 150)])
+    assert hidden[:5] == none[:5]
+    assert hidden[5] == none[5]
+    assert {name: hidden[5][name] for name in ("observed", *NEW)} == dict.fromkeys(
+        ("observed", *NEW)
+    )
+    assert hidden[5]["limits95"][0] < hidden[5]["limits95"][1]
+
+
+def test_who_has_part_of_the_outcome_missing_counts_as_missing(
+    ask: Any, answer: Any, rows: Any
+) -> None:
+    """Yes by one part whatever the other; no only with both; the rest is missing."""
+    question = ask("standardise", outcome=CONDITION)
+    flag = [True] * 30 + [False] * 60 + [None] * 30 + [True] * 30
+    score = [1] * 30 + [2] * 60 + [3] * 30 + [None] * 30
+    own = _answers(question, answer, [_site(rows, 1, flag=flag, score=score) for _ in range(3)])[0]
+    assert (own["n"], own["missing"], own["observed"]) == (120, 30, 60)
+
+
+def test_hospitals_that_differ_no_more_than_chance_are_not_shrunk(
+    ask: Any, answer: Any, rows: Any
+) -> None:
+    flag = [True] * 45 + [False] * 105
+    question = ask("standardise", outcome="flag")
+    own = _answers(question, answer, [_site(rows, seed, flag=flag) for seed in range(4)])[0]
+    assert own["limits95_widened"] == [None, None]
+    assert own["shrunken"] is None
+    assert own["variance"] == pytest.approx(150 * 0.3 * 0.7)
