@@ -1,4 +1,4 @@
-"""Which analyses a hospital's data can answer: per kind, and per named indicator of a codebook."""
+"""Which analyses a hospital's data can answer: per kind, and per indicator that is shipped."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from federation.indicators.catalogue import needs, shipped
 from federation.methods.registry import KINDS
-from federation.query.builtin import beside
+from federation.query.builtin import beside, builtin_codebook
 from federation.query.codebook import Codebook
 from federation.query.variables import Label
 from federation.query.yaml_data import load_yaml
@@ -21,14 +22,6 @@ class Answerable:
     name: str
     label: Label
     missing: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Indicators:
-    """name -> (label, variables that are needed); and what a derived variable is made from."""
-
-    needs: Mapping[str, tuple[Label, tuple[str, ...]]]
-    made_from: Mapping[str, tuple[str, ...]]
 
 
 def kinds(codebook: Codebook, filled: Collection[str]) -> list[Answerable]:
@@ -56,41 +49,39 @@ def kinds(codebook: Codebook, filled: Collection[str]) -> list[Answerable]:
 def indicators(
     codebook: Codebook, filled: Collection[str], items: Collection[str]
 ) -> list[Answerable]:
-    """The named indicators of a built-in codebook; none for any other. items: what the mapping
+    """The shipped indicators of a built-in codebook; none for any other. items: what the mapping
     gives beside the codebook's variables. missing: names of variables, or of what would make
     them."""
-    known = _shipped(codebook.id)
+    book = builtin_codebook(codebook.whole.id)
+    if book is None or book.sha256 != codebook.whole.sha256:
+        return []
+    made_from = _made_from(book.id)
     return [
-        Answerable(name, label, _missing(needs, known, codebook, filled, items))
-        for name, (label, needs) in known.needs.items()
+        Answerable(each.id, each.text, _missing(needs(each), made_from, filled, items))
+        for each in shipped().values()
+        if each.codebook == book.id
     ]
 
 
 def _missing(
-    needs: tuple[str, ...],
-    known: Indicators,
-    codebook: Codebook,
+    needed: Collection[str],
+    made_from: Mapping[str, tuple[str, ...]],
     filled: Collection[str],
     items: Collection[str],
 ) -> tuple[str, ...]:
     missing: dict[str, None] = {}
-    for name in needs:
-        if name in filled or name not in codebook.variables:
+    for name in needed:
+        if name in filled:
             continue
-        sources = known.made_from.get(name, ())
+        sources = made_from.get(name, ())
         lacking = [each for each in sources if each not in items and each not in filled]
         missing |= dict.fromkeys(lacking or [name])
     return tuple(missing)
 
 
 @cache
-def _shipped(name: str) -> Indicators:
-    data = beside(name, "indicators")
-    value: dict[str, Any] = {"indicators": {}, "from": {}} if data is None else load_yaml(data)
-    return Indicators(
-        needs={
-            key: (Label(each["text"]["en"], each["text"]["nl"]), tuple(each["needs"]))
-            for key, each in value["indicators"].items()
-        },
-        made_from={key: tuple(names) for key, names in value["from"].items()},
-    )
+def _made_from(name: str) -> Mapping[str, tuple[str, ...]]:
+    """What a hospital has to have for a variable that is derived."""
+    data = beside(name, "sources")
+    value: dict[str, Any] = {"from": {}} if data is None else load_yaml(data)
+    return {key: tuple(names) for key, names in value["from"].items()}

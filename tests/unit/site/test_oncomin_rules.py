@@ -61,7 +61,14 @@ GOOD: Mapping[str, Mapping[str, str]] = {
         "treatment_start": "2019-04-01",
         "treatment_end": "2019-04-02",
     },
-    "outcome": {"tumour_id": "t1", "margin": "R0", "recurrence_date": "2020-05-01"},
+    "outcome": {
+        "tumour_id": "t1",
+        "margin": "R0",
+        "recurrence_date": "2020-05-01",
+        "complication": "I",
+        "cci": "8.7",
+        "died_in_admission": "false",
+    },
     "prom": {"patient_id": "p1", "prom_instrument": "QLQ-C30", "prom_date": "2019-03-02"},
 }
 KEYS = {"patient": "patient_id", "tumour": "tumour_id"}
@@ -199,6 +206,8 @@ BREAKS: Mapping[str, tuple[Change, set[str]]] = {
         {"treatment_kind": "radiotherapy"},
         {"pathological_stage_without_surgery"},
     ),
+    "died_in_admission_alive": ({"died_in_admission": "true", "vital_status": "alive"}, set()),
+    "index_below_grade": ({"complication": "IIIa"}, set()),
 }
 
 
