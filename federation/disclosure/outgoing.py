@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from federation.query.canonical import canonical_json
@@ -224,6 +224,23 @@ def check_outgoing(
         raise Refused("INTERNAL_REFUSED")
     # everything has passed the checks above, so this is plain JSON
     if len(canonical_json(dict(reply))) > terms.max_response_bytes:
+        raise Refused("INTERNAL_REFUSED")
+
+
+def check_lists(reply: Mapping[str, Any], receivers: Collection[str]) -> None:
+    """Raise Refused INTERNAL_REFUSED unless `reply` is one that carries nothing but a sealed list
+    for each of `receivers` (federation/protocol/private_match.py), with what every reply has."""
+    lists = reply.get("lists")
+    rest = {key: value for key, value in reply.items() if key != "lists"}
+    if (
+        not isinstance(lists, Mapping)
+        or set(lists) != set(receivers)
+        or not all(map(_matches(_BASE64), lists.values()))
+        or reply.get("status") != "ok"
+        or _CARRIES & set(rest)
+        or any(key not in rest for key in _NEEDED)
+        or not all(key in _CHECKS and _CHECKS[key](value) for key, value in rest.items())
+    ):
         raise Refused("INTERNAL_REFUSED")
 
 

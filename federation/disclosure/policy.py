@@ -64,6 +64,7 @@ class _Rest:
     consent_max_age_min: int = term(LOWER)
     timing_bucket_s: int = term(HIGHER)
     after_withdrawal: Literal["replay", "withhold"] = choice("replay", "withhold")
+    private_match: bool = choice(True, False)
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ class Policy:
     """Every key of the policy file under its own name.
 
     `protection` is "none" only for the open-data file. `institution_disclosure` is None, or the id
-    of the form that the hospital's board signed. `after_withdrawal` and `loosened` may be left out
-    of the file: then the first is "replay", and no key is looser than its default.
+    of the form that the hospital's board signed. Three keys may be left out of the file: then
+    `after_withdrawal` is "replay", `private_match` is off, and no key is looser (`loosened`).
     """
 
     policy_version: int
@@ -105,6 +106,7 @@ class Policy:
     timing_bucket_s: int
     max_response_bytes: int
     after_withdrawal: Literal["replay", "withhold"] = "replay"
+    private_match: bool = False
     loosened: tuple[Loosening, ...] = ()
 
     @classmethod
@@ -130,6 +132,8 @@ class Policy:
         made["institution_disclosure"] = self.institution_disclosure or False
         if self.after_withdrawal == "replay":
             del made["after_withdrawal"]
+        if not self.private_match:
+            del made["private_match"]
         if self.loosened:
             made["loosened"] = {each.key: each.to_dict() for each in self.loosened}
         return made
@@ -169,12 +173,14 @@ _STRICT_REST: Final = _Rest(
     consent_max_age_min=15,
     timing_bucket_s=5,
     after_withdrawal="replay",
+    private_match=False,
 )
 _OPEN_REST: Final = _Rest(
     budget=Budget(new_sets_per_researcher_30d=1_000_000_000, rank_max_share_of_n=1.0),
     consent_max_age_min=60,
     timing_bucket_s=0,
     after_withdrawal="replay",
+    private_match=True,
 )
 
 # The loosest value that a site may choose. Where section 4.3 names no floor, the default is it.
@@ -208,13 +214,15 @@ FLOOR_REST: Final = _Rest(
     consent_max_age_min=60,
     timing_bucket_s=5,
     after_withdrawal="replay",
+    private_match=True,
 )
 # One hospital may weigh this much more when its board has signed a form.
 FLOOR_EFFECTIVE_SITES_WITH_FORM: Final = 1.0
 
 _TERM_KEYS: Final = tuple(spec.name for spec in fields(Terms) if spec.name != "protection")
 _REST_KEYS: Final = tuple(spec.name for spec in fields(_Rest))
-_OPTIONAL: Final = ("after_withdrawal", "loosened")
+_LEFT_OUT: Final = {"after_withdrawal": "replay", "private_match": False}
+_OPTIONAL: Final = (*_LEFT_OUT, "loosened")
 _NEEDED: Final = (
     "policy_version",
     *_TERM_KEYS,
@@ -270,7 +278,7 @@ def read_policy(obj: object) -> Policy:
     try:
         terms = Terms.from_dict({"protection": "strict", **{k: obj[k] for k in _TERM_KEYS}})
         given = {key: obj[key] for key in _REST_KEYS if key in obj}
-        rest = read_terms(_Rest, {"after_withdrawal": "replay", **given})
+        rest = read_terms(_Rest, {**_LEFT_OUT, **given})
     except ValueError as error:
         raise PolicyError(f"The policy is wrong: {error}", _quoted(str(error))) from None
     floor = FLOOR

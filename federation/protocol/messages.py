@@ -27,7 +27,20 @@ TYP_SNAPSHOT = "consent-snapshot+jws"
 TYP_ACK = "oncokring-ack+jws"
 TYP_RESULT = "oncokring-result+jws"
 TYP_SITE_MESSAGE = "oncokring-site-message+jws"
-TYPES = frozenset({TYP_STEP, TYP_REPLY, TYP_SNAPSHOT, TYP_ACK, TYP_RESULT, TYP_SITE_MESSAGE})
+TYP_MATCH = "oncokring-match+jws"
+TYP_MATCH_REPLY = "oncokring-match-reply+jws"
+TYPES = frozenset(
+    {
+        TYP_STEP,
+        TYP_REPLY,
+        TYP_SNAPSHOT,
+        TYP_ACK,
+        TYP_RESULT,
+        TYP_SITE_MESSAGE,
+        TYP_MATCH,
+        TYP_MATCH_REPLY,
+    }
+)
 
 SKEW = timedelta(seconds=60)
 _ALGORITHMS = ["Ed25519"]

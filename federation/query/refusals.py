@@ -138,6 +138,13 @@ REFUSALS: Final[Mapping[str, Refusal]] = MappingProxyType(
             "Vraag de datacommissie van het onderzoek, of het ziekenhuis dat zelf elke vraag "
             "beoordeelt, om precies deze vraag goed te keuren.",
         ),
+        "NO_MATCH": Refusal(
+            "A hospital does not take part in counting shared patients.",
+            "Een ziekenhuis doet niet mee aan het tellen van gedeelde patiënten.",
+            "Ask the hospital whether it wants to: its policy and its file match.yaml decide.",
+            "Vraag het ziekenhuis of het wil meedoen: het beleid en het bestand match.yaml "
+            "beslissen dat.",
+        ),
         "DATA_MISMATCH": Refusal(
             "The hospital's data do not fit the codebook of this study.",
             "De gegevens van het ziekenhuis passen niet bij het codeboek van dit onderzoek.",

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from federation.engines.interface import Engine, Reply
 from federation.protocol.errors import ProtocolError
 from federation.runs.driver import Outcome
-from federation.runs.lanes import Drives
+from federation.runs.lanes import Asks
 
 #: Seconds between a failed delivery and the next attempt, and how many attempts at one step.
 RETRY_SECONDS = 0.2
@@ -25,7 +25,7 @@ def utc_now() -> datetime:
 
 
 def drive(
-    driver: Drives,
+    driver: Asks,
     engine: Engine,
     *,
     seconds: float,
@@ -68,7 +68,7 @@ def drive(
             return after
 
 
-def _taken(driver: Drives, reply: Reply, now: datetime) -> bool:
+def _taken(driver: Asks, reply: Reply, now: datetime) -> bool:
     if reply.body is None:
         return False
     try:

@@ -19,12 +19,26 @@ from federation.runs.driver import LIFETIME, Driver, Outcome, RunPlan, Status
 from federation.runs.own_answers import OwnAnswers
 
 
-class Drives(Protocol):
-    """What worker and trial need of a driver; see ``Driver`` for each promise.
+class Asks(Protocol):
+    """What asking sites until there is an outcome needs; see ``Driver`` for each promise.
 
     ``number_of`` a site counts the steps that it has been asked in the whole run; its replies are
-    kept under it. ``number`` is the highest of them.
+    kept under it.
     """
+
+    def number_of(self, site: str) -> int: ...
+
+    def messages(self, now: datetime, lifetime: timedelta = LIFETIME) -> dict[str, bytes]: ...
+
+    def receive(self, site: str, body: bytes, now: datetime | None) -> None: ...
+
+    def advance(self, now: datetime) -> Literal["step"] | Outcome | None: ...
+
+    def at_deadline(self) -> Outcome: ...
+
+
+class Drives(Asks, Protocol):
+    """What the worker needs of a driver. ``number`` is the highest of the steps."""
 
     @property
     def plan(self) -> RunPlan: ...
@@ -35,17 +49,7 @@ class Drives(Protocol):
     @property
     def waiting(self) -> set[str]: ...
 
-    def number_of(self, site: str) -> int: ...
-
     def refused_by(self, site: str) -> bool: ...
-
-    def messages(self, now: datetime, lifetime: timedelta = LIFETIME) -> dict[str, bytes]: ...
-
-    def receive(self, site: str, body: bytes, now: datetime | None) -> None: ...
-
-    def advance(self, now: datetime) -> Literal["step"] | Outcome | None: ...
-
-    def at_deadline(self) -> Outcome: ...
 
 
 def driver_for(

@@ -73,7 +73,8 @@ def check_question(directory: SiteDirectory, question: Question, asked: StepMess
     """Thresholds, roster, kind and variables, fineness, output, in this order. Raises Refused."""
     ask = question.ask
     check_terms(ask.terms, directory.policy)
-    check_roster(asked.roster, directory, ask)
+    check_roster(asked.roster, directory, ask.terms.min_sites)
+    check_sites(asked.roster, ask)
     _check_allowed(question.study, ask, question.mapped)
     _check_fineness(question.method, ask)
     check_agreed(question.study, ask, directory.policy)
@@ -114,13 +115,18 @@ def check_terms(terms: Terms, policy: Policy) -> None:
         raise Refused("PROTOCOL")
 
 
-def check_roster(roster: Mapping[str, PublicIdentity], directory: SiteDirectory, ask: Ask) -> None:
-    """Enough sites, this one among them, each with exactly the keys that are pinned here, and
-    the ones that the query names."""
-    if len(roster) < ask.terms.min_sites or directory.slug not in roster:
+def check_roster(
+    roster: Mapping[str, PublicIdentity], directory: SiteDirectory, least: int
+) -> None:
+    """At least so many sites, this one among them, each with exactly the keys pinned here."""
+    if len(roster) < least or directory.slug not in roster:
         raise Refused("ROSTER")
     if any(directory.peers.get(slug) != identity for slug, identity in roster.items()):
         raise Refused("ROSTER")
+
+
+def check_sites(roster: Mapping[str, PublicIdentity], ask: Ask) -> None:
+    """Exactly the sites that the query names."""
     if ask.query.sites != "all" and set(roster) != set(ask.query.sites):
         raise Refused("ROSTER")
 

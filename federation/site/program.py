@@ -17,7 +17,7 @@ from consent.bands import band
 from consent.errors import ConsentError
 from federation.protocol.encoding import unb64
 from federation.protocol.errors import ProtocolError
-from federation.protocol.messages import TYP_SNAPSHOT
+from federation.protocol.messages import TYP_MATCH, TYP_SNAPSHOT
 from federation.site import audit
 from federation.site.choices.consenting import Consenting
 from federation.site.choices.destroying import Orders
@@ -28,6 +28,7 @@ from federation.site.directory import SiteDirectory
 from federation.site.errors import SetupError
 from federation.site.faults import point
 from federation.site.frames import read_frame, write_frame
+from federation.site.matching import Matching
 from federation.site.pipeline import Outgoing, Pipeline
 from federation.site.replies import Replies
 from federation.site.steward.policy_log import note_policy
@@ -79,6 +80,9 @@ class SiteProgram:
         )
         self._orders = Orders(self._database, self._outbox)
         self._pipeline = Pipeline(directory, self._database, self._consenting)
+        self._matching = Matching(
+            directory, self._database, self._consenting, self._pipeline.stores
+        )
         self._telling = Telling(directory, self._database, self._pipeline.stores)
 
     def _note_start(self) -> None:
@@ -97,8 +101,11 @@ class SiteProgram:
 
     def handle(self, message: bytes, now: datetime) -> Outgoing:
         """The reply to one message of the hub, whatever it holds. Never raises."""
-        if _kind(message) == TYP_SNAPSHOT:
+        kind = _kind(message)
+        if kind == TYP_SNAPSHOT:
             return self._take_snapshot(message, now)
+        if kind == TYP_MATCH:
+            return self._matching.answer(message, now)
         return self._pipeline.answer(message, now)
 
     def _take_snapshot(self, message: bytes, now: datetime) -> Outgoing:

@@ -17,6 +17,7 @@ from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import PublicIdentity, key_id
 from federation.protocol.messages import TYP_REPLY, verify
 from federation.protocol.pooling import pool, take_contribution
+from federation.query.terms import Terms
 from federation.site.step_message import HUB, StepMessage
 
 _REPLY_ALLOWANCE = 65_536  # names, base64 and signature beside the sums
@@ -59,33 +60,42 @@ def agreed(
 
 def _pooled(asked: StepMessage, own_reply: bytes, ask: Ask, last: Step) -> Sums:
     """The sums of the last step, when enough hospitals stand behind them."""
-    pooled = pooled_replies(asked, own_reply, ask, labelled=last.labelled)
+    pooled = pooled_replies(asked, own_reply, ask.site, ask.terms, labelled=last.labelled)
     check_contribution(*take_contribution(pooled), ask.terms)
     take_doubts(pooled, ())
     return pooled
 
 
-def pooled_replies(asked: StepMessage, own_reply: bytes, ask: Ask, *, labelled: bool) -> Sums:
-    """The sums over the roster of the step before this one. Raises ProtocolError."""
+def pooled_replies(
+    asked: StepMessage,
+    own_reply: bytes,
+    own: str | None,
+    terms: Terms,
+    *,
+    labelled: bool,
+    typ: str = TYP_REPLY,
+) -> Sums:
+    """The sums over the roster of the step before this one; `own`: this site, whose reply must be
+    among them unchanged. Raises ProtocolError."""
     slugs = sorted(asked.roster)
     if len(asked.previous) != len(slugs):
         raise ProtocolError("PREVIOUS")
-    limit = 2 * ask.terms.max_response_bytes + _REPLY_ALLOWANCE
+    limit = 2 * terms.max_response_bytes + _REPLY_ALLOWANCE
     claims = {}
     for slug, text in zip(slugs, asked.previous, strict=True):
         reply = text.encode("ascii", "replace")
-        if slug == ask.site and reply != own_reply:
+        if slug == own and reply != own_reply:
             raise ProtocolError("PREVIOUS")
-        claims[slug] = _claims(reply, asked.roster[slug], asked, limit)
+        claims[slug] = _claims(reply, asked.roster[slug], asked, limit, typ)
     return pool(claims, labelled=labelled)
 
 
 def _claims(
-    reply: bytes, sender: PublicIdentity, asked: StepMessage, limit: int
+    reply: bytes, sender: PublicIdentity, asked: StepMessage, limit: int, typ: str
 ) -> Mapping[str, Any]:
     keys = {key_id(sender.sign): sender.sign}
     # No time window: these are kept as evidence of what was added, however long a run takes.
-    claims = verify(TYP_REPLY, reply, keys.get, audience=HUB, now=None, max_bytes=limit)
+    claims = verify(typ, reply, keys.get, audience=HUB, now=None, max_bytes=limit)
     expected = {
         "iss": sender.slug,
         "run": asked.run,

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from federation.disclosure.looking import LOOK
-from federation.disclosure.outgoing import check_basis, check_outgoing, is_own_answer
+from federation.disclosure.outgoing import check_basis, check_lists, check_outgoing, is_own_answer
 from federation.methods.base import Ask, Sums
 from federation.protocol.basis import sign_basis
-from federation.protocol.encoding import canonical, pack_array
+from federation.protocol.encoding import b64, canonical, pack_array
 from federation.protocol.masks import mask
-from federation.protocol.messages import TYP_ACK, TYP_REPLY, TYP_RESULT, sign
+from federation.protocol.messages import TYP_ACK, TYP_MATCH_REPLY, TYP_REPLY, TYP_RESULT, sign
 from federation.protocol.pooling import CONTRIBUTION
 from federation.protocol.sealing import seal
 from federation.protocol.sums import flatten
@@ -124,6 +124,27 @@ class Replies:
         sealed, inside = self._last_sealed
         return inside if sealed == body else None
 
+    def matched(
+        self,
+        asked: StepMessage,
+        terms: Terms,
+        snapshot: int,
+        now: datetime,
+        *,
+        sums: Sums | None = None,
+        lists: Mapping[str, bytes] | None = None,
+    ) -> bytes:
+        """A reply in a private match: sums under masks, or one sealed list per hospital. Raises
+        Refused INTERNAL_REFUSED as `answer`."""
+        claims = {**self._common(asked, snapshot), "status": "ok"}
+        if lists is None:
+            claims |= self._masked(asked, sums or {})
+            check_outgoing(claims, terms)
+        else:
+            claims["lists"] = {name: b64(each) for name, each in lists.items()}
+            check_lists(claims, set(asked.roster) - {self._directory.slug})
+        return self._sign(claims, now, TYP_MATCH_REPLY)
+
     def _basis(self, asked: StepMessage, counted_by: CountedBy, now: datetime) -> str:
         """By which state of consent this hospital counted, in its own signed word for everybody."""
         common = self._common(asked, counted_by.snapshot)
@@ -164,6 +185,7 @@ class Replies:
         *,
         snapshot: int,
         now: datetime,
+        typ: str = TYP_REPLY,
     ) -> bytes:
         """A public code and, at most, names from the codebook and the day of a new budget."""
         claims = {**self._common(asked, snapshot), "status": "refused", "code": refused.code}
@@ -173,8 +195,8 @@ class Replies:
         try:
             check_outgoing(named, Terms.strict())
         except Refused:
-            return self._sign(claims, now)
-        return self._sign(named, now)
+            return self._sign(claims, now, typ)
+        return self._sign(named, now, typ)
 
     def acknowledgement(
         self,

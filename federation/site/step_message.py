@@ -91,7 +91,7 @@ def read_step(data: bytes, *, slug: str, hub_public: str, now: datetime) -> Step
         query=claims["query"],
         query_sha256=claims["query_sha256"],
         codebook=claims["codebook"],
-        roster=_roster(claims["roster"]),
+        roster=read_roster(claims["roster"]),
         roster_sha256=_sha256(claims["roster"]),
         terms=claims["terms"],
         min_snapshot=claims["min_snapshot"],
@@ -131,7 +131,8 @@ def _check_types(claims: Mapping[str, Any]) -> None:
         raise ProtocolError("BAD_STEP")
 
 
-def _roster(value: Mapping[str, Any]) -> Mapping[str, PublicIdentity]:
+def read_roster(value: Mapping[str, Any]) -> Mapping[str, PublicIdentity]:
+    """Hospitals with their keys, as a message names them. Raises ProtocolError."""
     roster = {}
     for slug, keys in value.items():
         if (

@@ -165,6 +165,10 @@ MEANINGS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
             "what happens to stored answers after somebody withdraws",
             "wat er met bewaarde antwoorden gebeurt als iemand stopt",
         ),
+        "private_match": (
+            "may hospitals count together, without names, how many patients they share",
+            "mogen ziekenhuizen samen, zonder namen, tellen hoeveel patiënten ze delen",
+        ),
     }
 )
 
@@ -219,6 +223,7 @@ def rules(policy: Policy, now: datetime, lang: str) -> list[Rule]:
 
 def _values(policy: Policy) -> Iterator[tuple[str, object]]:
     tree = {**policy.to_dict(), "after_withdrawal": policy.after_withdrawal}
+    tree["private_match"] = policy.private_match
     tree.pop("loosened", None)
     tree.pop("policy_version")
     for key, value in tree.items():
