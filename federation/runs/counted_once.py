@@ -1,4 +1,4 @@
-"""What a page says of patients who may be counted twice, in a round or wherever hospitals are added.
+"""What a page says of patients who may be counted twice, wherever hospitals are added up.
 
 Pure: which hospitals, which roles, what a match found and which links patients made are given. The
 words say who could be counted twice and how many that are, or that nobody knows (ADR 0039).
@@ -42,12 +42,13 @@ def counted_once(
     single = bool(roles) and set(roles) <= ONE_HOSPITAL
     done = match is not None and match.state == "done"
     state = "matched" if done else "roles" if single else "unknown"
-    parts = [_SENTENCES["one"] if hospitals < 2 else _SENTENCES[state]]
     if match is not None and done:
         parts = [_SENTENCES["shared" if match.count is not None else "few"]]
         if single:
             parts.append(_SENTENCES["also_roles"])
-    elif hospitals > 1 and match is not None and match.state == "refused":
+    else:
+        parts = [_SENTENCES["one" if hospitals < 2 else state]]
+    if hospitals > 1 and match is not None and match.state == "refused":
         parts.append(_SENTENCES["not_matched"])
     if linked is not None and hospitals > 1:
         parts.append(_SENTENCES["linked"])
@@ -85,8 +86,8 @@ _SENTENCES: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
             "tellen. Gegevens waarin de naam of de geboortedatum verschilt, zitten daar niet bij.",
         },
         "few": {
-            "en": "These {hospitals} hospitals looked for patients they share, without names. There "
-            "are fewer than {least}, perhaps none, so totals are hardly affected.",
+            "en": "These {hospitals} hospitals looked for patients they share, without names. "
+            "There are fewer than {least}, perhaps none, so totals are hardly affected.",
             "nl": "Deze {hospitals} ziekenhuizen zochten zonder namen naar patiënten die ze delen. "
             "Het zijn er minder dan {least}, misschien nul. Dat maakt voor totalen weinig uit.",
         },
