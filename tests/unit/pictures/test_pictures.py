@@ -288,7 +288,8 @@ def test_only_hospitals_outside_the_limits_are_named() -> None:
     assert len(list(root.iter(f"{SVG}circle"))) == 1
     assert len(list(root.iter(f"{SVG}rect"))) == 1
     closed = [e for e in root.iter(f"{SVG}path") if e.get("d", "").endswith("Z")]
-    assert len(closed) == 1
+    assert len([each for each in closed if each.get("stroke")]) == 1
+    assert len(closed) == 3, "the diamond and the two shades between the limits"
 
 
 def test_a_funnel_needs_a_hospital() -> None:
