@@ -3,7 +3,9 @@
 import consent.models
 import consent.models_joining
 import consent.models_people
+import consent.models_reports
 import consent.models_trust
+import federation.indicators.models
 import federation.rounds.models
 import federation.runs.models
 import registry.accounts.models
@@ -38,8 +40,10 @@ MODULES = (
     consent.models,
     consent.models_joining,
     consent.models_people,
+    consent.models_reports,
     consent.models_trust,
     federation.runs.models,
+    federation.indicators.models,
     federation.rounds.models,
 )
 METADATA = Base.metadata

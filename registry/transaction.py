@@ -117,10 +117,14 @@ AUDITED: Mapping[str, tuple[str, ...]] = {
         ("consent.",),
     ),
     "run": ("run.",),
+    # A hospital's messages are announced as such, whatever they are about.
+    **dict.fromkeys(("prom_ask", "prom_own", "prom_sealed"), ("prom.", "consent.site_message")),
+    "prom_wording": ("prom.",),
     **dict.fromkeys(
         ("evaluation_round", "round_event", "round_snapshot", "round_note", "round_action"),
         ("round.",),
     ),
+    **dict.fromkeys(("indicator_version", "indicator_target"), ("indicator.",)),
     **dict.fromkeys(("account", "account_role", "api_token"), ("account.",)),
 }
 # Tables whose rows may change without an audit line, each with its reason.
@@ -130,6 +134,7 @@ UNAUDITED: Mapping[str, str] = {
     "account_attempt": "counts sign-in attempts; the refusal itself is announced",
     "account_totp_used": "used one-time codes; the sign-in is announced",
     "consent_draft": "a half-filled form, never counted; recording it is announced",
+    "prom_draft": "a half-filled questionnaire, open to the patient alone; sending is announced",
     "alembic_version": "belongs to the migrations",
     "run_reply": "bytes of a site's signed reply; opening and finishing the run are announced",
     "run_progress": "the worker's lease and step; opening and finishing the run are announced",

@@ -1,4 +1,4 @@
-"""Evaluation rounds: plans, runs under embargo, snapshots, notes and actions.
+"""Evaluation rounds: plans, runs under embargo, snapshots, notes, actions; groups' indicators.
 
 Revision ID: 0022
 Follows: 0021
@@ -14,7 +14,8 @@ down_revision = "0021"
 branch_labels = None
 depends_on = None
 
-APPEND_ONLY = ("round_event", "round_note", "round_snapshot")
+INDICATORS = ("indicator_version", "indicator_target")
+APPEND_ONLY = ("round_event", "round_note", "round_snapshot", *INDICATORS)
 
 
 def _guard(table: str) -> tuple[str, ...]:
@@ -298,16 +299,44 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_run_planned"), "run", ["planned"], unique=True)
     op.create_index(op.f("ix_run_round_id"), "run", ["round_id"], unique=False)
+    hashed = {INDICATORS[0]: [sa.Column("sha256", sa.String(length=64), nullable=False)]}
+    for table, what, number in zip(
+        INDICATORS, ("definition", "target"), ("version", "number"), strict=True
+    ):
+        op.create_table(
+            table,
+            sa.Column("id", sa.String(length=36), nullable=False),
+            sa.Column("group_id", sa.String(length=36), nullable=False),
+            sa.Column("indicator", sa.String(length=63), nullable=False),
+            sa.Column(number, sa.Integer(), nullable=False),
+            sa.Column(what, sa.Text(), nullable=False),
+            *hashed.get(table, ()),
+            sa.Column("why", sa.Text(), nullable=False),
+            sa.Column("at", sa.BigInteger(), nullable=False),
+            sa.Column("by", sa.String(length=64), nullable=False),
+            sa.Column("by_name", sa.String(length=200), nullable=False),
+            sa.ForeignKeyConstraint(
+                ["group_id"],
+                ["working_group.id"],
+                name=op.f(f"fk_{table}_group_id_working_group"),
+            ),
+            sa.PrimaryKeyConstraint("id", name=op.f(f"pk_{table}")),
+            sa.UniqueConstraint("group_id", "indicator", number, name=f"uq_{table}_{number}"),
+        )
     for table in APPEND_ONLY:
         for statement in _guard(table):
             op.execute(statement)
 
 
 def downgrade() -> None:
-    kept = sa.text("SELECT 1 FROM round_event LIMIT 1")
+    kept = sa.text(
+        "SELECT 1 FROM round_event UNION SELECT 1 FROM indicator_version "
+        "UNION SELECT 1 FROM indicator_target"
+    )
     if op.get_bind().execute(kept).first() is not None:
         raise MigrationRefused(
-            "There are evaluation rounds, which must be kept. Restore a back-up into a new "
+            "There are evaluation rounds or indicators of groups, which must be kept. Restore a "
+            "back-up into a new "
             "database instead."
         )
     if op.get_bind().dialect.name == "postgresql":
@@ -334,5 +363,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_evaluation_round_parent"), table_name="evaluation_round")
     op.drop_index(op.f("ix_evaluation_round_group_id"), table_name="evaluation_round")
     op.drop_table("evaluation_round")
+    for table in INDICATORS:
+        op.drop_table(table)
     op.drop_index(op.f("ix_run_embargo_heart"), table_name="run_embargo")
     op.drop_table("run_embargo")

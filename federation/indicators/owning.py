@@ -1,0 +1,183 @@
+"""A working group's own indicators: its versions of definitions, and the targets that it agreed.
+
+What the program ships belongs to nobody and is never changed; a group that wants another
+definition adds a version of its own, and a group that agrees on a level adds a target. Nothing is
+replaced or taken away, so that the line in an old picture can always be explained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from federation.indicators.catalogue import shipped
+from federation.indicators.definition import Indicator
+from federation.indicators.fields import bad
+from federation.indicators.models import IndicatorTarget, IndicatorVersion
+from federation.indicators.target import Target
+from federation.query.codebook import Codebook
+from studies.actor import Actor
+from studies.errors import StudiesError
+from studies.events import announce
+from studies.free_text import one_line
+from studies.models import WorkingGroup
+
+MAX_WHY: Final = 500
+
+
+def add_version(
+    session: Session,
+    group: WorkingGroup,
+    definition: object,
+    *,
+    why: str,
+    actor: Actor,
+    now: datetime,
+    codebook: Codebook | None = None,
+) -> Indicator:
+    """Add a definition of the group's own; the group becomes its owner.
+
+    Raises QueryError with the wrong field (`version` must be one more than the newest that the
+    group can use), StudiesError `control_sign`, `points_at_somebody`.
+    """
+    if isinstance(definition, Mapping):
+        definition = {**definition, "owner": group.key}
+    made = Indicator.from_dict(definition, codebook)
+    present = of_group(session, group, made.id)
+    due = 1 if present is None else present.version + 1
+    if made.version != due:
+        raise bad(f"The next version of '{made.id}' in this group is {due}.", "version")
+    session.add(
+        IndicatorVersion(
+            group_id=group.id,
+            indicator=made.id,
+            version=made.version,
+            definition=made.to_dict(),
+            sha256=made.sha256,
+            why=one_line(why, MAX_WHY, now) if why.strip() else "",
+            at=now,
+            by=actor.id,
+            by_name=actor.name,
+        )
+    )
+    session.flush()
+    facts = {"indicator": made.id, "version": made.version, "sha256": made.sha256}
+    announce(
+        session, actor=actor, action="indicator.defined", about=f"group:{group.key}", facts=facts
+    )
+    return made
+
+
+def set_target(
+    session: Session,
+    group: WorkingGroup,
+    indicator: str,
+    target: Mapping[str, Any],
+    *,
+    why: str = "",
+    actor: Actor,
+    now: datetime,
+) -> IndicatorTarget:
+    """Agree on a level for the group from a day on.
+
+    `target` is that of a definition without `set_by`, which is the group. A day before the targets
+    that the definition came with would change nothing, so it is refused. Raises QueryError with the
+    wrong field; StudiesError `not_found` for an indicator that the group cannot use,
+    `control_sign`, `points_at_somebody`.
+    """
+    found = definition(session, group, indicator)
+    if found is None:
+        raise StudiesError("not_found")
+    agreed = Target.from_dict({**target, "set_by": group.key}, found.measure, found.norms, found.at)
+    one_line(agreed.source, MAX_WHY, now)
+    latest = max((each.since for each in found.targets), default="")
+    if agreed.since <= latest:
+        raise bad(f"The definition has a target of {latest}. Give a later day.", "since")
+    rows = target_rows(session, group, indicator)
+    made = IndicatorTarget(
+        group_id=group.id,
+        indicator=indicator,
+        number=len(rows) + 1,
+        target=agreed.to_dict(),
+        why=one_line(why, MAX_WHY, now) if why.strip() else "",
+        at=now,
+        by=actor.id,
+        by_name=actor.name,
+    )
+    session.add(made)
+    session.flush()
+    facts = {"indicator": indicator, "number": made.number, "since": agreed.since}
+    announce(
+        session, actor=actor, action="indicator.target_set", about=f"group:{group.key}", facts=facts
+    )
+    return made
+
+
+def definition(session: Session, group: WorkingGroup, indicator: str) -> Indicator | None:
+    """The newest definition that the group can use, its own before the shipped one."""
+    rows = version_rows(session, group, indicator)
+    if not rows:
+        return shipped().get(indicator)
+    # what was read when it was added need not fit a codebook that is not here
+    return Indicator.from_dict(rows[0].definition)
+
+
+def of_group(session: Session, group: WorkingGroup, indicator: str) -> Indicator | None:
+    """The newest definition that the group can use, with the group's targets before its own.
+
+    This is what a round of the group freezes.
+    """
+    found = definition(session, group, indicator)
+    return None if found is None else with_targets(found, target_rows(session, group, indicator))
+
+
+def all_of_group(session: Session, group: WorkingGroup) -> dict[str, Indicator]:
+    """`of_group` of every indicator that the group can use, by id in order."""
+    own = session.scalars(
+        select(IndicatorVersion.indicator).where(IndicatorVersion.group_id == group.id).distinct()
+    )
+    found = {name: of_group(session, group, name) for name in sorted({*shipped(), *own})}
+    return {name: each for name, each in found.items() if each is not None}
+
+
+def with_targets(indicator: Indicator, rows: list[IndicatorTarget]) -> Indicator:
+    """The same definition with a group's targets, the one set last first."""
+    own = [
+        Target.from_dict(row.target, indicator.measure, indicator.norms, indicator.at)
+        for row in rows
+        if _fits(row, indicator)
+    ]
+    return replace(indicator, targets=(*own, *indicator.targets)) if own else indicator
+
+
+def _fits(row: IndicatorTarget, indicator: Indicator) -> bool:
+    """Whether a target that was set for an earlier version still has its norm in this one."""
+    within = row.target.get("within")
+    return within is None or within in (*indicator.norms, *indicator.at)
+
+
+def target_rows(session: Session, group: WorkingGroup, indicator: str) -> list[IndicatorTarget]:
+    """What the group set for an indicator, the newest first."""
+    return list(
+        session.scalars(
+            select(IndicatorTarget)
+            .where(IndicatorTarget.group_id == group.id, IndicatorTarget.indicator == indicator)
+            .order_by(IndicatorTarget.number.desc())
+        )
+    )
+
+
+def version_rows(session: Session, group: WorkingGroup, indicator: str) -> list[IndicatorVersion]:
+    """The group's own definitions of an indicator, the newest first."""
+    return list(
+        session.scalars(
+            select(IndicatorVersion)
+            .where(IndicatorVersion.group_id == group.id, IndicatorVersion.indicator == indicator)
+            .order_by(IndicatorVersion.version.desc())
+        )
+    )
