@@ -127,7 +127,7 @@ def _read_policy(path: Path, now: datetime) -> Policy:
 
 
 def _read_mapping(path: Path, name: str, settings: SiteSettings) -> Mapped:
-    return read_mapping(_read_file(path, name), settings.source, path, name)
+    return read_mapping(_read_file(path, name), settings.source_of(name), path, name)
 
 
 def _check_fit(path: Path, study: StudyHere, mapped: Mapped) -> None:
@@ -194,7 +194,7 @@ def init_site(
     `studies`: per study `requires` (consent items) and either `codebook` (a Codebook or its
     dict, which is kept beside it for `site check`) or `codebook` (its id) with
     `codebook_sha256`; optional `approve`, `kinds`, `variables`, `mapping`, `by_site`,
-    `result_key`, `coverage`.
+    `result_key`, `coverage`, `source`. A `mapping` other than mapping.yaml must be there already.
     Pin the network's other sites afterwards with `pin_peers`.
     SetupError when the directory already holds a site or something given is wrong.
     """
@@ -258,6 +258,7 @@ def _new_study(slug: str, given: Mapping[str, Any], book: Codebook | None) -> St
         by_site=given.get("by_site", "none"),
         result_key=given.get("result_key", ""),
         coverage=given.get("coverage", "tell"),
+        source=given.get("source"),
     )
 
 

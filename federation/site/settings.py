@@ -39,7 +39,7 @@ _STUDY_KEYS = (
     "variables",
     "mapping",
 )
-_STUDY_OPTIONS = ("by_site", "result_key", "coverage")
+_STUDY_OPTIONS = ("by_site", "result_key", "coverage", "source")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ class StudyHere:
     means that a person of the hospital approves every query as well. `kinds` and `variables`:
     what may be asked, None for everything in the codebook. `by_site`: how this hospital's own
     results may reach the study, "sealed" with the study's `result_key` that the hospital pinned.
-    `coverage`: whether the hub is told how much of the data is filled.
+    `coverage`: whether the hub is told how much of the data is filled. `source`: where the data of
+    this study's mapping are, None for the site's [source].
     """
 
     slug: str
@@ -64,6 +65,7 @@ class StudyHere:
     by_site: Literal["none", "sealed", "hub"] = "none"
     result_key: str = ""
     coverage: Literal["tell", "none"] = "tell"
+    source: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,13 @@ class SiteSettings:
     source: Mapping[str, Any]
     studies: Mapping[str, StudyHere]
     periods: Periods = AS_DESIGNED
+
+    def source_of(self, mapping: str) -> Mapping[str, Any]:
+        """Where the data are that the mapping file of this name reads."""
+        for study in self.studies.values():
+            if study.mapping == mapping and study.source is not None:
+                return study.source
+        return self.source
 
 
 def check_slug(value: object, key: str) -> str:
@@ -101,18 +110,32 @@ def read_settings(path: Path) -> SiteSettings:
         raise SetupError("site.toml: name must be a text of 1 to 200 characters.")
     if not isinstance(table["source"], dict) or not isinstance(table["studies"], dict):
         raise SetupError("site.toml: source and studies must be tables.")
+    studies = {
+        check_slug(slug, "site.toml: the name of a study"): _study(slug, study)
+        for slug, study in table["studies"].items()
+    }
+    _check_sources(studies)
     return SiteSettings(
         slug=check_slug(table["slug"], "site.toml: slug"),
         name=table["name"],
         network=check_slug(table["network"], "site.toml: network"),
         hub_public=_public_key(table["hub"], "site.toml: hub"),
         source=table["source"],
-        studies={
-            check_slug(slug, "site.toml: the name of a study"): _study(slug, study)
-            for slug, study in table["studies"].items()
-        },
+        studies=studies,
         periods=_periods(table.get("consent", {})),
     )
+
+
+def _check_sources(studies: Mapping[str, StudyHere]) -> None:
+    """A mapping is written for one source, so studies that share a mapping share that."""
+    first: dict[str, StudyHere] = {}
+    for study in studies.values():
+        other = first.setdefault(study.mapping, study)
+        if other.source != study.source:
+            raise SetupError(
+                f"site.toml: studies.{other.slug} and studies.{study.slug} read different sources "
+                f"with {study.mapping}; give one of them a mapping file of its own."
+            )
 
 
 def _periods(table: object) -> Periods:
@@ -167,7 +190,15 @@ def _study(slug: str, table: object) -> StudyHere:
         by_site=_by_site(table, where),
         result_key=table.get("result_key", ""),
         coverage=_coverage(table, where),
+        source=_source(table, where),
     )
+
+
+def _source(table: Mapping[str, Any], where: str) -> Mapping[str, Any] | None:
+    found = table.get("source")
+    if found is not None and not isinstance(found, dict):
+        raise SetupError(f"{where}.source must be a table, as [source] is.")
+    return found
 
 
 def _coverage(table: Mapping[str, Any], where: str) -> Literal["tell", "none"]:
@@ -263,8 +294,16 @@ def settings_text(settings: SiteSettings) -> str:
             *([] if study.by_site == "none" else [f"by_site = {_toml(study.by_site)}"]),
             *([f"result_key = {_toml(study.result_key)}"] if study.result_key else []),
             *([] if study.coverage == "tell" else [f"coverage = {_toml(study.coverage)}"]),
+            *_source_lines(study),
         ]
     return "\n".join(lines) + "\n"
+
+
+def _source_lines(study: StudyHere) -> list[str]:
+    if study.source is None:
+        return []
+    lines = [f"{_bare(key)} = {_toml(value)}" for key, value in study.source.items()]
+    return ["", f"[studies.{_bare(study.slug)}.source]", *lines]
 
 
 def _consent_lines(periods: Periods) -> list[str]:
