@@ -96,6 +96,59 @@ def _first_head(session: Session, network: str, now: datetime, fresh: Select[Log
     return head
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """One act as the log takes it in: its receipt, its events and their leaves from `first` on."""
+
+    receipt: Mapping[str, Any]
+    events: Sequence[Mapping[str, Any]]
+    leaves: Sequence[bytes]
+    first: int
+
+
+def draw_up(
+    subject: Subject,
+    actor: Actor,
+    head: LogHead,
+    act: Act,
+    said: Sequence[Said],
+    now: datetime,
+    use: timedelta,
+) -> Drawn:
+    """Give everything said in one act its place under the locked `head`, which moves on. The caller
+    stores it. use: how long a yes lasts (consent.renewing)."""
+    receipt_id, first = new_id(), head.size
+    moment = _moment(head, now)
+    effective = moment
+    if act.circumstances.signed_on is not None:
+        effective = min(moment, act.circumstances.signed_on)
+    proof = _proof(subject, act, said, effective)
+    times = (effective, moment, effective + use)
+    events = [
+        _event(subject, actor, act, one, receipt_id, first + number, times, proof)
+        for number, one in enumerate(said)
+    ]
+    leaves = [leaf_hash(event["salt"], event_content(event).encode("utf-8")) for event in events]
+    frontier = _append(head, leaves, moment)
+    receipt = {
+        "id": receipt_id,
+        "subject_id": subject.id,
+        "network": subject.network,
+        "act": act.name,
+        "party": act.circumstances.party,
+        "study": act.study,
+        "form_key": act.form_key,
+        "form_sha256": sha256_hex(act.form),
+        "language": act.language,
+        "recorded_at": moment,
+        "first_leaf": first,
+        "leaves": len(leaves),
+        "tree_size": frontier.size,
+        "tree_root": frontier.root.hex(),
+    }
+    return Drawn(receipt, events, leaves, first)
+
+
 def write(
     session: Session,
     subject: Subject,
@@ -106,48 +159,29 @@ def write(
     now: datetime,
 ) -> Receipt:
     """Append everything said in one act, under the locked `head`; give its receipt."""
-    receipt_id, first = new_id(), head.size
-    moment = _moment(head, now)
-    effective = moment
-    if act.circumstances.signed_on is not None:
-        effective = min(moment, act.circumstances.signed_on)
-    proof = _proof(subject, act, said, effective)
-    times = (effective, moment, effective + periods_of(session, subject.network).use)
-    events = [
-        _event(subject, actor, act, one, receipt_id, first + number, times, proof)
-        for number, one in enumerate(said)
-    ]
-    leaves = [leaf_hash(event["salt"], event_content(event).encode("utf-8")) for event in events]
-    frontier = _append(head, leaves, moment)
-    receipt = Receipt(
-        id=receipt_id,
-        subject_id=subject.id,
-        network=subject.network,
-        act=act.name,
-        party=act.circumstances.party,
-        study=act.study,
-        form_key=act.form_key,
-        form_sha256=sha256_hex(act.form),
-        language=act.language,
-        recorded_at=moment,
-        first_leaf=first,
-        leaves=len(leaves),
-        tree_size=frontier.size,
-        tree_root=frontier.root.hex(),
-    )
+    drawn = draw_up(subject, actor, head, act, said, now, periods_of(session, subject.network).use)
+    receipt = Receipt(**drawn.receipt)
     session.add(receipt)
     session.flush()
-    session.execute(insert(ConsentEvent), events)
-    _insert_leaves(session, subject.network, first, leaves)
+    session.execute(insert(ConsentEvent), drawn.events)
+    _insert_leaves(session, subject.network, drawn.first, drawn.leaves)
     closes = all(one.kind != "granted" for one in said)
     announce(
         session,
         actor=actor,
         action="consent.withdrawn" if closes and act.name != "record" else "consent.recorded",
-        about=f"receipt:{receipt_id}",
-        facts={"items": len(events), "tree_size": frontier.size},
+        about=f"receipt:{receipt.id}",
+        facts={"items": len(drawn.events), "tree_size": receipt.tree_size},
     )
     return receipt
+
+
+def store(session: Session, network: str, drawn: Sequence[Drawn]) -> None:
+    """Keep many acts that were drawn up one after another; the caller announces them."""
+    session.flush()
+    session.execute(insert(Receipt), [one.receipt for one in drawn])
+    session.execute(insert(ConsentEvent), [event for one in drawn for event in one.events])
+    _insert_leaves(session, network, drawn[0].first, [x for one in drawn for x in one.leaves])
 
 
 def write_mark(

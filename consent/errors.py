@@ -73,6 +73,7 @@ CODES: Final[Mapping[str, str]] = {
     "letter_needed": "They came in with this letter. If it is not theirs, say: entered by mistake.",
     "letter_unlinked": "A letter was unlinked from this number. Link the right letter first.",
     "joined_already": "This patient is in this study already. Look at the hand-over of hospitals.",
+    "questionnaire_not_open": "This questionnaire is not asked now, or it was sent before.",
     "order_not_open": "The order to destroy was answered or taken back, or may still be.",
 }
 

@@ -234,8 +234,9 @@ class LogHead(Base):
 class SnapshotRecord(Base):
     """One numbered state of consent made for a site; `body` is the signed message.
 
-    `log_size` is the size of the network's log it was made from: choices at leaves below it are
-    in. `content_sha256` is over columns, handles and bits, without number and dates. `facts`: how
+    `carries`: how many sealed questionnaires travel with it; its body goes when they have arrived.
+    `log_size` is the size of the network's log it was made from: choices at leaves below it are in.
+    `content_sha256` is over columns, handles and bits, without number and dates. `facts`: how
     many messages of this site had been worked in. `body` may be megabytes, and is read only when it
     is asked for.
     """
@@ -252,6 +253,7 @@ class SnapshotRecord(Base):
     columns_sha256: Mapped[str] = mapped_column(SHA256)
     content_sha256: Mapped[str] = mapped_column(SHA256)
     facts: Mapped[int] = mapped_column(default=0, server_default="0")
+    carries: Mapped[int] = mapped_column(default=0, server_default="0")
     body: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
 
 

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final
 
-from sqlalchemy import Text, select, type_coerce, update
+from sqlalchemy import Text, select, type_coerce
 from sqlalchemy.orm import Session
 
-from consent import refreshing
+from consent import carrying, refreshing, reporting
 from consent.errors import ConsentError
 from consent.further import further_claims
 from consent.grounds import Column
@@ -127,6 +127,8 @@ def prepare_snapshot(
             "renewal_years": periods_of(session, network).renewal_years,
         },
     )
+    content = _content_sha256(claims)
+    carries = carrying.load(session, site, last, content, claims)
     record = {
         "site": site,
         "seq": seq,
@@ -136,8 +138,9 @@ def prepare_snapshot(
         "log_size": size,
         "log_root": EMPTY_ROOT.hex() if head is None else head.root,
         "columns_sha256": _basis_sha256(session, network, columns),
-        "content_sha256": _content_sha256(claims),
+        "content_sha256": content,
         "facts": facts,
+        "carries": carries,
     }
     return Prepared(claims, record)
 
@@ -153,17 +156,7 @@ def store_snapshot(
     if session.get(SnapshotRecord, (site, seq)) is not None:
         return None
     session.add(record)
-    # A refreshed snapshot says the same as the one before; keeping both bodies would fill the disk.
-    session.execute(
-        update(SnapshotRecord)
-        .where(
-            SnapshotRecord.site == site,
-            SnapshotRecord.seq < seq,
-            SnapshotRecord.content_sha256 == record.content_sha256,
-            SnapshotRecord.body.is_not(None),
-        )
-        .values(body=None)
-    )
+    carrying.forget_bodies(session, record)
     session.flush()
     if refreshing.says_nothing_new(session, record):
         account_later(session, SnapshotRecord.__tablename__)
@@ -249,6 +242,8 @@ def store_ack(
         session.add(ack)
     ack.status, ack.code, ack.applied_at, ack.received_at = status, code, applied_at, now
     ack.unproven = unproven if isinstance(unproven, str) and len(unproven) <= 20 else None
+    if status == "applied":
+        carrying.arrived(session, site, seq)
     session.flush()
     if refreshing.confirms_nothing_new(session, ack):
         account_later(session, Ack.__tablename__)
@@ -285,7 +280,11 @@ def _is_due(
     # A last one from the future means that a clock was set back: make one with the right dates.
     fresh = timedelta(0) <= now - last.issued < refresh
     return (
-        not fresh or _is_refused(session, last, now) or _has_changed(session, site, network, last)
+        not fresh
+        or _is_refused(session, last, now)
+        or _has_changed(session, site, network, last)
+        # Not again and again for a hospital that says nothing of what it got.
+        or (not last.carries and reporting.some_wait(session, site))
     )
 
 

@@ -89,11 +89,11 @@ def record(
     earlier = _sent_before(session, subject, form_key, form, circumstances.party)
     if earlier is not None:
         return earlier
-    _check_takes_part(session, subject, study)
+    check_takes_part(session, subject.site, study)
     text = text_for(session, study, now)
     if text.id != text_version:
         raise ConsentError("text_version_not_current")
-    _check_answers(answers, text, language)
+    check_answers(answers, text, language)
     if based_on is not None and based_on != state_version(session, subject):
         raise ConsentError("choices_changed")
     evidence = {
@@ -175,7 +175,7 @@ def say(
     if earlier is not None:
         return earlier
     if study is not None:
-        _check_takes_part(session, subject, study)
+        check_takes_part(session, subject.site, study)
     yes = [one.item for one in said if one.kind == "granted"]
     if yes:
         _check_yes(session, subject, circumstances, yes, now)
@@ -232,17 +232,19 @@ def _check_yes(
     levels.check(session, subject.network, circumstances.login_level, circumstances.channel, known)
 
 
-def _check_takes_part(session: Session, subject: Subject, study: str) -> None:
+def check_takes_part(session: Session, site: str, study: str) -> None:
+    """Raise ConsentError `study_not_found` unless the hospital was asked for the study."""
     part = session.scalars(
         select(Participation.id).where(
-            Participation.study == study, Participation.institution == subject.site
+            Participation.study == study, Participation.institution == site
         )
     ).first()
     if part is None:
         raise ConsentError("study_not_found")
 
 
-def _check_answers(answers: Mapping[str, str], text: TextVersion, language: str) -> None:
+def check_answers(answers: Mapping[str, str], text: TextVersion, language: str) -> None:
+    """Raise ConsentError unless these answer every item of the text, in a language there is."""
     if language not in LANGUAGES:
         raise ConsentError("unknown_language")
     items = text.content["items"]

@@ -5,6 +5,7 @@ command announces what it did (studies/events.py).
 """
 
 from consent.acts import Circumstances, Said
+from consent.at_once import Form, record_at_once
 from consent.publishing import (
     latest_snapshot,
     prepare_snapshot,
@@ -32,6 +33,7 @@ from consent.texts import item_words, publish_text, suspend_text, text_for
 __all__ = [
     "Circumstances",
     "Delivery",
+    "Form",
     "HistoryLine",
     "ItemState",
     "Said",
@@ -51,6 +53,7 @@ __all__ = [
     "publish_text",
     "receipt",
     "record",
+    "record_at_once",
     "required_seq",
     "said_in",
     "say",

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from consent import site_facts, site_paper
+from consent import reporting, site_facts, site_paper
 from consent.errors import ConsentError
 from consent.models import Subject
 from consent.models_people import DestroyOrder, SiteMessage
@@ -56,6 +56,9 @@ KINDS: Final[Mapping[str, tuple[frozenset[str], _Work]]] = MappingProxyType(
         "invalidate": _kind("handle act reason_code", site_paper.write_invalidation),
         "destroy_report": _kind("order status reason_code", site_facts.destroy_report),
         "use": _kind("study query_id snapshot band", site_facts.use),
+        "prom_ask": _kind("handle asks", reporting.take_asks),
+        "prom_taken": _kind("taken", reporting.take_taken),
+        "prom_own": _kind("handle letter sealed", reporting.take_own),
     }
 )
 """Kind -> the parts that its content has, all of them, and what works it in."""

@@ -32,6 +32,7 @@ _FURTHER = (
     "site_sha256",
     "destroy",
     "renewal_years",
+    "prom",
 )
 
 NO_START: Final = -(1 << 62)
