@@ -33,9 +33,16 @@ ENGINES = ("embedded", "vantage6")
     show_default=True,
     help="What carries the messages; vantage6: a real vantage6 server, started here by dev.py.",
 )
+@click.option(
+    "--patients",
+    type=click.IntRange(0, 20_000),
+    default=20_000,
+    show_default=True,
+    help="Invented patients of the second study, in which hospitals compare care; 0: without it.",
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
-def demo(once: bool, as_json: bool, directory: Path, engine: str, port: int) -> None:
-    """Ten hospitals on this machine: consent, four questions, a withdrawal, and the pages."""
+def demo(once: bool, as_json: bool, directory: Path, engine: str, patients: int, port: int) -> None:
+    """Ten hospitals on this machine: consent, questions, an evaluation round, and the pages."""
     from registry.demo.report import Report, run_demo
 
     words = Console(stderr=True)
@@ -47,7 +54,12 @@ def demo(once: bool, as_json: bool, directory: Path, engine: str, port: int) -> 
         words.print(f"[dim]{time.monotonic() - started:5.1f} s[/dim]  {sentence}", highlight=False)
 
     # Nobody looks at the pages of a demo that runs once.
-    with _ready(), run_demo(directory.resolve(), say, engine, whole=not once) as running:
+    with (
+        _ready(),
+        run_demo(
+            directory.resolve(), say, engine, whole=not once, second_patients=patients
+        ) as running,
+    ):
         report = Report.make(running, say, None if as_json else data)
         if as_json:
             click.echo(json.dumps(_jsonable(report.to_dict()), ensure_ascii=False, indent=2))

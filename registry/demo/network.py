@@ -1,10 +1,10 @@
-"""Setting up the demo: the network OncoZON, its people, its ten sites and 686 choices."""
+"""Setting up the demo: the network OncoZON, its people, its ten sites and all choices."""
 
 import random
 import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +24,9 @@ from registry.accounts import secrets as account_secrets
 from registry.accounts import service as accounts
 from registry.database import SessionFactory
 from registry.demo.hospital_files import shape_of
+from registry.demo.oncology.hospitals import TROUBLE
+from registry.demo.oncology.second_study import Second, add_study, signed_policy, study_here
+from registry.demo.oncology.study import GROUP, QUALITY
 from registry.demo.patients import Patient, divide, load_patients, local_number
 from registry.transaction import unit_of_work
 from studies import service as studies
@@ -49,6 +52,17 @@ PEOPLE: Sequence[tuple[str, str, Sequence[tuple[str, str]]]] = (
     ("chair", "Marieke Voorbeeld-Janssen (verzonnen)", [("chair", "group:oncozon.breast")]),
     ("patients", "Gerda Zogenaamd (verzonnen)", [("representative", "group:oncozon.breast")]),
     ("observer", "Cor Cliënt (verzonnen)", [("observer", "network")]),
+)
+# Who evaluates care: the chair of that group, and the board of the hospital that lags behind.
+PEOPLE_OF_ROUNDS: Sequence[tuple[str, str, Sequence[tuple[str, str]]]] = (
+    ("chair2", "Bas Verzinsel (verzonnen)", [("chair", f"group:{ONCOZON.slug}.{GROUP}")]),
+    (
+        "patients2",
+        "Ria Denkbeeld (verzonnen)",
+        [("representative", f"group:{ONCOZON.slug}.{GROUP}")],
+    ),
+    ("board2", "Bert Bestuur (verzonnen)", [("board", f"site:{TROUBLE.hospital}")]),
+    ("committee2", "Truus Toets (verzonnen)", [("committee", f"study:{QUALITY.slug}")]),
 )
 
 
@@ -84,6 +98,7 @@ class DemoNetwork:
     subjects: Mapping[int, str]  # subject id by the same number
     accounts: Sequence[Account]
     letters: Sequence[LetterCode]
+    second: Second | None = None
 
     def consenting(self) -> dict[str, list[Patient]]:
         """The patients whose answer is yes, by hospital."""
@@ -106,13 +121,19 @@ def build(
     hospitals: int | None = None,
     *,
     whole: bool = False,
+    second_patients: int = 0,
 ) -> DemoNetwork:
     """Make everything in an empty `folder` and a migrated, empty database.
 
     hospitals: only so many of the ten, the largest first, have a program and patients.
     whole: OncoZON at its real size, with 119 invented studies beside the one that asks data.
+    second_patients: the size of the study in which hospitals compare their care; 0 for none. It
+    needs all ten hospitals.
     """
     seed = ONCOZON_WHOLE if whole else ONCOZON
+    second = Second.make(second_patients) if second_patients else None
+    if second is not None:
+        seed = replace(seed, studies=(*seed.studies, QUALITY))
     count = len(seed.studies) + len(seed.trials)
     many = "a study" if count == 1 else f"{count} studies"
     say(f"Creating the network OncoZON: ten institutions, their working groups and {many}")
@@ -127,10 +148,13 @@ def build(
             actor=SYSTEM,
             now=now - timedelta(days=30),
         )
-        people = _add_people(session, now)
+        people = _add_people(session, PEOPLE, now)
+        if second is not None:
+            add_study(session, now - timedelta(days=30))
+            people += _add_people(session, PEOPLE_OF_ROUNDS, now)
     patients = dict(list(divide(load_patients()).items())[:hospitals])
     say(f"Writing ten site directories with {sum(map(len, patients.values()))} patients of GBSG")
-    sites = _make_sites(folder, hub_key, patients)
+    sites = _make_sites(folder, hub_key, patients, second)
     with unit_of_work(factory, SYSTEM) as session:
         for slug, site in sites.items():
             node = studies.enrol_node(
@@ -155,12 +179,17 @@ def build(
     say("Recording the patients' choices")
     answers = _choose(patients)
     subjects, codes = _record_choices(factory, sites, patients, answers, now)
-    return DemoNetwork(factory, hub_key, sites, patients, answers, subjects, people, codes)
+    if second is not None:
+        say(f"Recording the choices of {second.patients:,} patients in the second study")
+        second.record(factory, sites, now)
+    return DemoNetwork(factory, hub_key, sites, patients, answers, subjects, people, codes, second)
 
 
-def _add_people(session: Session, now: datetime) -> list[Account]:
+def _add_people(
+    session: Session, people: Sequence[tuple[str, str, Sequence[tuple[str, str]]]], now: datetime
+) -> list[Account]:
     made = []
-    for name, shown, roles in PEOPLE:
+    for name, shown, roles in people:
         password = f"demo-{secrets.token_hex(5)}"
         totp_secret = account_secrets.new_totp_secret()
         account = accounts.add_account(
@@ -179,7 +208,10 @@ def _add_people(session: Session, now: datetime) -> list[Account]:
 
 
 def _make_sites(
-    folder: Path, hub_key: SigningKey, patients: Mapping[str, Sequence[Patient]]
+    folder: Path,
+    hub_key: SigningKey,
+    patients: Mapping[str, Sequence[Patient]],
+    second: Second | None,
 ) -> dict[str, SiteDirectory]:
     names = {institution.slug: institution.name for institution in ONCOZON.institutions}
     codebook = Codebook.from_dict(shipped_codebook(HORMONE_THERAPY.codebook))
@@ -189,6 +221,8 @@ def _make_sites(
         path = folder / slug
         path.mkdir(parents=True)
         shape.write(path, slug, mine)
+        first = {"codebook": codebook, "requires": list(HORMONE_THERAPY.requires)}
+        others = {} if second is None else {QUALITY.slug: study_here(second, path, slug)}
         sites[slug] = init_site(
             path,
             slug=slug,
@@ -197,8 +231,8 @@ def _make_sites(
             hub_public=hub_key.public,
             source=shape.source,
             mapping=shape.mapping.encode(),
-            policy=Policy.strict().to_yaml(),
-            studies={STUDY: {"codebook": codebook, "requires": list(HORMONE_THERAPY.requires)}},
+            policy=(Policy.strict() if second is None else signed_policy(slug)).to_yaml(),
+            studies={STUDY: first, **others},
         )
     peers = {slug: site.identity for slug, site in sites.items()}
     for site in sites.values():

@@ -27,11 +27,12 @@ def run_demo(
     hospitals: int | None = None,
     *,
     whole: bool = False,
+    second_patients: int = 0,
 ) -> Iterator[RunningDemo]:
     """Build the network in the empty `folder` and start its sites and its worker.
 
     `engine` "vantage6": the sites are nodes of a vantage6 server that is started here. `whole`:
-    with as many studies as the real network has.
+    with as many studies as the real network has. `second_patients`: see `network.build`.
     """
     if engine == "vantage6":
         # Only here: the demo on one machine does without vantage6's packages.
@@ -47,7 +48,15 @@ def run_demo(
     hub_key = SigningKey.generate()
     hub_key.save(keys / "hub.key")
     try:
-        network = build(folder / "sites", factory, hub_key, say, hospitals, whole=whole)
+        network = build(
+            folder / "sites",
+            factory,
+            hub_key,
+            say,
+            hospitals,
+            whole=whole,
+            second_patients=second_patients,
+        )
         if engine == "embedded":
             say(f"Starting {len(network.sites)} site processes")
             with RunningDemo(network) as running:
