@@ -11,6 +11,7 @@ from federation.query.builtin import find_codebook, names
 from federation.query.codebook import Codebook
 from federation.query.errors import QueryError
 from federation.site.cli_consent import COMMANDS as CONSENT_COMMANDS
+from federation.site.cli_prom import COMMANDS as PROM_COMMANDS
 from federation.site.cli_steward import COMMANDS
 from federation.site.cli_vantage6 import COMMANDS as VANTAGE6_COMMANDS
 from federation.site.cli_words import FAILED, OK, WRONG_USE, or_stop, print_json, stop
@@ -159,7 +160,7 @@ def status(directory: Path, as_json: bool) -> None:
     sys.exit(OK if found["audit_intact"] else FAILED)
 
 
-for _command in (*COMMANDS, *CONSENT_COMMANDS, *VANTAGE6_COMMANDS):
+for _command in (*COMMANDS, *CONSENT_COMMANDS, *PROM_COMMANDS, *VANTAGE6_COMMANDS):
     site.add_command(_command)
 
 

@@ -30,6 +30,7 @@ from federation.site.faults import point
 from federation.site.frames import read_frame, write_frame
 from federation.site.matching import Matching
 from federation.site.pipeline import Outgoing, Pipeline
+from federation.site.prom.taking import Answers
 from federation.site.replies import Replies
 from federation.site.steward.policy_log import note_policy
 from federation.site.steward.sent import Register
@@ -79,6 +80,13 @@ class SiteProgram:
             self._database, directory.sign, site=settings.slug, network=settings.network
         )
         self._orders = Orders(self._database, self._outbox)
+        self._answers = Answers(
+            self._database,
+            self._outbox,
+            directory.box,
+            site=settings.slug,
+            network=settings.network,
+        )
         self._pipeline = Pipeline(directory, self._database, self._consenting)
         self._matching = Matching(
             directory, self._database, self._consenting, self._pipeline.stores
@@ -120,6 +128,7 @@ class SiteProgram:
                 self._consenting.remember(told, now)
                 self._outbox.settle(claims, now)
                 self._orders.take(claims, now)
+                self._answers.take(claims, now)
                 messages = self._outbox.waiting()
                 self._outbox.leaves(messages, now)
             snapshot = self._consenting.proven(told, now)

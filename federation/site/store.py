@@ -13,8 +13,10 @@ from urllib.parse import quote
 
 from federation.site.errors import SetupError
 from federation.site.store_consent import VERSION_7, VERSION_8, VERSION_9, VERSION_10
+from federation.site.store_matching import VERSION_12
+from federation.site.store_prom import VERSION_11
 
-SCHEMA_VERSION = 10
+SCHEMA_VERSION = 12
 BUSY_SECONDS = 5.0
 
 _VERSION_1 = """
@@ -228,6 +230,8 @@ _CHANGES = (
     VERSION_8,
     VERSION_9,
     VERSION_10,
+    VERSION_11,
+    VERSION_12,
 )
 """What each version adds to the one before it; a new database gets all of them."""
 

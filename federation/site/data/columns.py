@@ -19,7 +19,7 @@ from federation.site.data.judged import judge_rows, judge_units
 from federation.site.data.mapping import Mapped
 from federation.site.data.meanings import text_of
 from federation.site.data.plausibility import Findings
-from federation.site.data.source_options import SourceOptions
+from federation.site.data.source_options import OWN
 from federation.site.data.sources import Block, Source, open_source
 from federation.site.data.units import UnitRows, patient_keys, read_units
 from federation.site.data.values import Places
@@ -69,7 +69,7 @@ class DataStore:
     def __init__(self, mapped: Mapped, handles: HandleMaker) -> None:
         self.mapped = mapped
         self._handles = handles
-        self._sources = _sources(mapped.source)
+        self._sources = _sources(mapped)
         self._version = ""
         self._tables: dict[str, Table] = {}
 
@@ -105,18 +105,21 @@ class DataStore:
 def data_version(mapped: Mapped, codebook: Codebook, sources: Sequence[Source] = ()) -> str:
     """A text that changes when data, mapping or codebook do. `sources`: those of the mapping, which
     may remember what they found before. Raises DataError."""
-    parts = [source.version() for source in sources or _sources(mapped.source)]
+    parts = [source.version() for source in sources or _sources(mapped)]
     parts.append(codebook.sha256)
     digest = hashlib.sha256(mapped.text)
     digest.update("\0".join(parts).encode())
     return digest.hexdigest()
 
 
-def _sources(options: SourceOptions) -> list[Source]:
-    """What a version is asked of: each file, or the database as a whole."""
+def _sources(mapped: Mapped) -> list[Source]:
+    """What a version is asked of: each file, or the database as a whole; and the patients' own
+    answers where the mapping reads them."""
+    options = mapped.source
+    names = [OWN] if any(table.table == OWN for table in mapped.tables.values()) else []
     if options.files:
-        return [open_source(options.only(name)) for name in options.files]
-    return [open_source(options)]
+        return [open_source(options.only(name)) for name in [*options.files, *names]]
+    return [open_source(options), *(open_source(options.only(name)) for name in names)]
 
 
 def read_table(

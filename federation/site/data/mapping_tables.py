@@ -31,6 +31,8 @@ from federation.site.data.mapping_forms import (
     read_expression,
     read_form,
 )
+from federation.site.data.own_answers import filled_in
+from federation.site.data.source_options import OWN
 from federation.site.errors import SetupError
 
 MAX_TABLES: Final = 10
@@ -118,6 +120,8 @@ def _unit(value: object, where: str) -> str:
 def _table(unit: str, value: object, source: tuple[str, ...], where: str) -> MappedTable:
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise SetupError(f"{where} must consist of named keys.")
+    if value.get("from") == OWN:
+        value = filled_in(value)
     let = _block(value, "let", where)
     given = {
         **{name: form for name, form in value.items() if name not in _RESERVED},
@@ -168,6 +172,8 @@ def _source_table(value: object, source: tuple[str, ...], where: str) -> str:
     if value is None:
         # Tables that site.toml joins are one table.
         return source[0] if len(source) == 1 else ""
+    if value == OWN:
+        return OWN
     if not isinstance(value, str) or value not in source:
         listed = ", ".join(source) or "none: site.toml names one file without a name"
         raise SetupError(f"{where} must be a table of the source ({listed}).")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from federation.site.errors import SetupError
 
@@ -33,7 +33,10 @@ MOST_ROWS = 50_000_000
 USUAL_SECONDS = 120.0
 USUAL_ROWS = 5_000_000
 
-Kind = Literal["csv", "parquet", "sqlite", "duckdb", "postgresql"]
+Kind = Literal["csv", "parquet", "sqlite", "duckdb", "postgresql", "own"]
+OWN: Final = "own_answers"
+"""The name of the table that a mapping may name beside those of the source."""
+DATABASE_FILE: Final = "site.sqlite"
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class SourceOptions:
     database the tables to read, and per further table the pair of columns (as table.column) that
     must be equal; every row of the first table is kept. query: a statement of the hospital's own
     that is read instead of tables. seconds, rows: a reading that takes longer or finds more ends.
+    own_answers: the site's own database, where answers of patients lie; its kind "own" reads it.
     """
 
     kind: Kind
@@ -62,6 +66,7 @@ class SourceOptions:
     query: str
     seconds: float
     rows: int
+    own_answers: Path = Path()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,7 +74,9 @@ class SourceOptions:
         return tuple(self.files) if self.files else self.tables
 
     def only(self, name: str) -> "SourceOptions":
-        """The same source with nothing but the table `name` of `names`."""
+        """The same source with nothing but the table `name` of `names`, or OWN."""
+        if name == OWN:
+            return replace(self, kind="own", null=frozenset({""}), decimal=".")
         if self.files:
             return replace(self, path=self.files[name], files=MappingProxyType({}))
         return replace(self, tables=(name,), joins=())
@@ -113,6 +120,7 @@ def read_options(
         query=_query(given),
         seconds=_limit(given, "timeout_seconds", USUAL_SECONDS, MOST_SECONDS),
         rows=int(_limit(given, "max_rows", USUAL_ROWS, MOST_ROWS)),
+        own_answers=folder / DATABASE_FILE,
     )
 
 

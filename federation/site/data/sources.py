@@ -53,6 +53,10 @@ def _open(options: SourceOptions) -> Source:
         from federation.site.data.sqlite_source import SqliteSource
 
         return SqliteSource(options)
+    if options.kind == "own":
+        from federation.site.data.own_answers import OwnAnswers
+
+        return OwnAnswers(options)
     if options.kind == "postgresql":
         from federation.site.data.postgres_source import PostgresSource
 
