@@ -1,9 +1,9 @@
 """Until a round is released nobody sees its runs: one rule, for every reader there is and will be.
 
 A run of a round that is not released does not exist for whoever reads the database: every query
-for `Run` through a session leaves it out, in pages, API, lists, counts, commands, mail and search
-alike. Who must see it (the worker, the release) says so with `seeing`. So a reader that somebody
-adds tomorrow sees nothing before it is time.
+for `Run` through a session leaves it out (federation/runs/models.py), in pages, API, lists, counts,
+commands, mail and search alike. Who must see it (the worker, the release) says so with `seeing`. So
+a reader that somebody adds tomorrow sees nothing before it is time.
 
 Nor can anybody else ask the same and be told early: while a round is not released, a question with
 the same heart (`heart_of`: what is counted, of whom; not by whom, of which hospitals, in which
@@ -16,36 +16,28 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import event, select, update
-from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from federation.query.canonical import sha256_hex
 from federation.query.model import Query
-from federation.runs.models import Run, RunEmbargo
+from federation.runs.models import SEEING, Run, RunEmbargo
+from federation.runs.states import CANCELLED
 from studies.events import account_later
 
-_SEEING: Final = "sees_runs_under_embargo"
-_HIDDEN = with_loader_criteria(Run, Run.embargoed.is_(False))
 #: What does not change which patients and which numbers an answer is about.
 _BESIDE: Final = ("version", "study", "title", "purpose", "sites", "output")
 
 
 def seeing(session: Session) -> Session:
     """The same session, which sees runs under embargo too. For the worker and the release only."""
-    session.info[_SEEING] = True
+    session.info[SEEING] = True
     return session
 
 
 def seeing_all(factory: Callable[[], Session]) -> Callable[[], Session]:
     """A factory of sessions that see runs under embargo."""
     return lambda: seeing(factory())
-
-
-@event.listens_for(Session, "do_orm_execute")
-def _leave_out(state: ORMExecuteState) -> None:
-    # A refresh of a row that a session already has is not a new look.
-    if state.is_select and not state.is_column_load and not state.session.info.get(_SEEING):
-        state.statement = state.statement.options(_HIDDEN)
 
 
 def heart_of(query: Query) -> str:
@@ -71,17 +63,23 @@ def keep_back(session: Session, round_id: str, queries: Iterable[Query], now: da
     session.flush()
 
 
-def lift(session: Session, round_id: str, now: datetime) -> None:
-    """The round is released or cancelled: its hearts are free, its runs are there for readers."""
+def free(session: Session, round_id: str, now: datetime) -> None:
+    """What the round asks may be asked by others again. Its runs stay where nobody sees them."""
     session.execute(
         update(RunEmbargo)
         .where(RunEmbargo.round_id == round_id, RunEmbargo.lifted_at.is_(None))
         .values(lifted_at=now)
         .execution_options(synchronize_session=False)
     )
+
+
+def lift(session: Session, round_id: str, now: datetime) -> None:
+    """The round is released: its hearts are free, its runs are there for readers. Those that were
+    given up on the way hold nothing and stay unseen."""
+    free(session, round_id, now)
     session.execute(
         update(Run)
-        .where(Run.round_id == round_id, Run.embargoed.is_(True))
+        .where(Run.round_id == round_id, Run.embargoed.is_(True), Run.state != CANCELLED)
         .values(embargoed=False)
         .execution_options(synchronize_session=False)
     )

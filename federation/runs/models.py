@@ -6,7 +6,7 @@ that is not final has neither; an open run has a roster, a context and a deadlin
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     CheckConstraint,
@@ -15,9 +15,16 @@ from sqlalchemy import (
     LargeBinary,
     String,
     UniqueConstraint,
+    event,
     false,
 )
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import (
+    Mapped,
+    ORMExecuteState,
+    Session,
+    mapped_column,
+    with_loader_criteria,
+)
 
 from federation.runs.states import FINAL, OPEN, SITE_STATES, STATES
 from studies.base import Base, Json, UtcTime, new_id
@@ -90,6 +97,19 @@ class Run(Base):
     round_id: Mapped[str | None] = mapped_column(String(36), index=True)
     planned: Mapped[str | None] = mapped_column(String(36), unique=True, index=True)
     embargoed: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+
+#: In the info of a session that sees runs under embargo too (federation.runs.embargo.seeing).
+SEEING: Final = "sees_runs_under_embargo"
+_NOT_HELD = with_loader_criteria(Run, Run.embargoed.is_(False))
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _leave_out_runs_under_embargo(state: ORMExecuteState) -> None:
+    """Here beside the table, so that nobody can read it without (federation/runs/embargo.py)."""
+    # A refresh of a row that a session already has is not a new look.
+    if state.is_select and not state.is_column_load and not state.session.info.get(SEEING):
+        state.statement = state.statement.options(_NOT_HELD)
 
 
 class RunEmbargo(Base):

@@ -9,13 +9,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from federation.disclosure.nesting import ReleasedSet
 from federation.protocol.keys import PublicIdentity, SigningKey
 from federation.query.terms import Terms
-from federation.runs import envelope
+from federation.runs import embargo, envelope
 from federation.runs.driver import Outcome, RunPlan
 from federation.runs.errors import ReplyConflict
 from federation.runs.lanes import Drives, driver_for
@@ -268,6 +268,7 @@ def earlier_result(session: Session, run: Run, contexts: Sequence[str]) -> Run |
             Run.id != run.id,
             Run.study == run.study,
             Run.question_sha256 == run.question_sha256,
+            _may_be_told(run),
         )
     ).all()
     released = [earlier for earlier in found if earlier.state in RELEASED]
@@ -288,10 +289,31 @@ def standing_result(session: Session, run: Run) -> Run | None:
             Run.study == run.study,
             Run.question_sha256 == run.question_sha256,
             Run.state == COMPLETE,
+            _may_be_told(run),
         )
         .order_by(Run.finished_at.desc())
         .limit(1)
     ).first()
+
+
+def _may_be_told(run: Run) -> ColumnElement[bool]:
+    """Whose answers ``run`` may repeat: one that anybody sees never one that is under embargo."""
+    return true() if run.embargoed else Run.embargoed.is_(False)
+
+
+def refuse_for_embargo(session: Session, run: Run, now: datetime) -> bool:
+    """End a run whose question a round asks that is not released; whether it was one.
+
+    It was submitted before the round was approved, or at the same moment: what it would tell is
+    what nobody may know yet.
+    """
+    if run.embargoed or not embargo.under_embargo(session, query_of(run)):
+        return False
+    code = "UNDER_EMBARGO"
+    sites = envelope.site_report(len(run.roster or {}), 0)
+    outcome = envelope.withheld(run.id, REFUSED, code, query_of(run), sites=sites)
+    _end(session, run, REFUSED, code, outcome, now)
+    return True
 
 
 def finish(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:
@@ -346,6 +368,8 @@ def _end(
 
 
 def _announce(session: Session, action: str, run: Run, **facts: str | int | None) -> None:
+    if embargo.silently(session, run):
+        return
     announce(
         session,
         actor=SYSTEM,

@@ -15,7 +15,7 @@ from federation.methods.registry import parse
 from federation.query.codebook import Codebook
 from federation.query.errors import BAD_VALUE, QueryError, at, did_you_mean
 from federation.query.model import Query
-from federation.runs import envelope
+from federation.runs import embargo, envelope
 from federation.runs.errors import RunError
 from federation.runs.models import Run, RunProgress, RunSite
 from federation.runs.states import (
@@ -65,22 +65,11 @@ def submit(
 
     The same question of the same person that is still unfinished is not stored twice: the first
     one is returned. Raises RunError (STUDY_NOT_FOUND, STUDY_NOT_OPEN, NO_SITES,
-    OUTPUT_NOT_ALLOWED, NO_FORM, TOO_MANY_RUNS) or QueryError.
+    OUTPUT_NOT_ALLOWED, NO_FORM, TOO_MANY_RUNS, UNDER_EMBARGO) or QueryError.
     """
-    found = session.get(Study, study)
-    if found is None:
-        raise RunError("STUDY_NOT_FOUND")
-    if found.state != "open":
-        raise RunError("STUDY_NOT_OPEN")
-    codebook = Codebook.from_dict(found.codebook)
-    if not isinstance(query, Mapping):
-        raise QueryError(BAD_VALUE, "A question is an object with named keys.")
-    parsed = parse({**query, "study": query.get("study") or study}, codebook)
-    if parsed.study != study:
-        raise QueryError(BAD_VALUE, f"This question is asked in the study '{study}'.", "study")
-    sites = asked_sites(session, parsed)
-    if parsed.output == "by_site":
-        _check_by_site(session, found, sites)
+    found, parsed = check(session, query, study)
+    if embargo.under_embargo(session, parsed):
+        raise RunError("UNDER_EMBARGO")
     waiting = session.scalar(
         select(Run).where(
             Run.query_sha256 == parsed.sha256,
@@ -91,23 +80,47 @@ def submit(
     if waiting is not None:
         return waiting
     _check_limits(session, study, by, now, limits)
-    run = Run(
-        study=study,
-        kind=parsed.kind,
-        title=parsed.title,
-        query=parsed.to_dict(),
-        codebook=found.codebook,
-        query_sha256=parsed.sha256,
-        question_sha256=parsed.question_sha256,
+    run = stored(found, parsed, by, now)
+    session.add(run)
+    session.flush()
+    _announce(session, by, "run.submitted", run, query_sha256=parsed.sha256, kind=parsed.kind)
+    return run
+
+
+def check(session: Session, query: Mapping[str, Any], study: str) -> tuple[Study, Query]:
+    """The study and the checked question, when it may be asked there now. Raises as ``submit``."""
+    found = session.get(Study, study)
+    if found is None:
+        raise RunError("STUDY_NOT_FOUND")
+    if found.state != "open":
+        raise RunError("STUDY_NOT_OPEN")
+    if not isinstance(query, Mapping):
+        raise QueryError(BAD_VALUE, "A question is an object with named keys.")
+    codebook = Codebook.from_dict(found.codebook)
+    parsed = parse({**query, "study": query.get("study") or study}, codebook)
+    if parsed.study != study:
+        raise QueryError(BAD_VALUE, f"This question is asked in the study '{study}'.", "study")
+    sites = asked_sites(session, parsed)
+    if parsed.output == "by_site":
+        _check_by_site(session, found, sites)
+    return found, parsed
+
+
+def stored(study: Study, query: Query, by: Actor, now: datetime) -> Run:
+    """A submitted run of a checked question, not added to the session yet."""
+    return Run(
+        study=study.slug,
+        kind=query.kind,
+        title=query.title,
+        query=query.to_dict(),
+        codebook=study.codebook,
+        query_sha256=query.sha256,
+        question_sha256=query.question_sha256,
         state=SUBMITTED,
         submitted_by=by.id,
         submitted_by_name=by.name,
         submitted_at=now,
     )
-    session.add(run)
-    session.flush()
-    _announce(session, by, "run.submitted", run, query_sha256=parsed.sha256, kind=parsed.kind)
-    return run
 
 
 def _check_by_site(session: Session, study: Study, sites: Sequence[str]) -> None:
@@ -165,9 +178,11 @@ def _check_limits(session: Session, study: str, by: Actor, now: datetime, limits
 def approve(session: Session, run: Run, by: Actor, now: datetime) -> None:
     """The study's committee says yes; the worker may open the run from here on.
 
-    Raises RunError NOT_ALLOWED, OWN_QUERY or WRONG_STATE.
+    Raises RunError NOT_ALLOWED, OWN_QUERY, UNDER_EMBARGO or WRONG_STATE.
     """
     _check_decider(run, by)
+    if embargo.under_embargo(session, query_of(run)):
+        raise RunError("UNDER_EMBARGO")
     move(session, run, APPROVED, decided_by=by.id, decided_by_name=by.name, decided_at=now)
     session.add(RunProgress(run_id=run.id))
     session.flush()

@@ -18,9 +18,11 @@ from federation.protocol.keys import SigningKey
 from federation.query.errors import QueryError
 from federation.runs import plans, progress, service
 from federation.runs.driver import Outcome
+from federation.runs.embargo import seeing_all
 from federation.runs.errors import ReplyConflict, RunError
 from federation.runs.faults import point
 from federation.runs.in_hand import Active, Kept, Timing
+from federation.runs.match_worker import Matches
 from federation.runs.models import Run
 from federation.runs.progress import LeaseLost
 from federation.runs.released import Released
@@ -44,7 +46,7 @@ class Worker:
         timing: Timing | None = None,
         owner: str | None = None,
     ) -> None:
-        self._factory = factory
+        self._factory = seeing_all(factory)
         self._engine = engine
         self._key = hub_key
         self._timing = timing or Timing()
@@ -52,7 +54,10 @@ class Worker:
         self._active: dict[str, Active] = {}
         self._sent: dict[str, tuple[str, str, int, str]] = {}
         self._snapshots = Snapshots(factory, engine, hub_key)
-        self._released = Released(factory)
+        self._released = Released(self._factory)
+        self._matches = Matches(
+            factory, engine, hub_key, self._snapshots, self._timing, self._owner
+        )
 
     @property
     def busy(self) -> bool:
@@ -68,12 +73,14 @@ class Worker:
         try:
             happened = self._take_replies(now, wait)
             happened |= self._snapshots.publish(now)
+            happened |= self._matches.step(now)
             for active in list(self._active.values()):
                 happened |= self._guarded(active, now)
             return happened | self._claim(now)
         except BaseException:
             # What is in memory may be ahead of what was stored: forget it, the lease stays ours.
             self._active.clear()
+            self._matches.forget()
             raise
 
     def _guarded(self, active: Active, now: datetime) -> bool:
@@ -95,7 +102,7 @@ class Worker:
     def _take_replies(self, now: datetime, wait: float) -> bool:
         replies = self._engine.replies(wait)
         for reply in replies:
-            if self._snapshots.take(reply, now):
+            if self._snapshots.take(reply, now) or self._matches.take(reply, now):
                 continue
             target = self._sent.pop(reply.handle, None)
             active = None if target is None else self._active.get(target[0])
@@ -189,6 +196,9 @@ class Worker:
         with self._factory() as session:
             progress.hold(session, run_id, self._owner, now, self._timing.lease)
             run = service.get_run(session, run_id)
+            if progress.refuse_for_embargo(session, run, now):
+                session.commit()
+                return
             try:
                 roster, terms = plans.roster_of(session, run)
             except (RunError, QueryError):
@@ -342,6 +352,8 @@ class Worker:
 
     def _settle(self, session: Session, run: Run, outcome: Outcome, now: datetime) -> bool:
         """Write what ``outcome`` means for the run. False: it means waiting for an earlier run."""
+        if progress.refuse_for_embargo(session, run, now):
+            return True
         roster = sorted(run.roster or {})
         if outcome.code == "CONSENT_UNAVAILABLE" and run.restarts == 0:
             snapshots = self._snapshots.required(session, roster)

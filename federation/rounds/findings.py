@@ -1,0 +1,311 @@
+"""From what the hospitals answered to what a snapshot says of one indicator.
+
+Nothing is worked out here that a reader could not work out from the shown numbers: sums for the
+network are sums of shown rows, so they tell nothing that is hidden.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+
+from federation.indicators.asking import Period
+from federation.indicators.definition import Indicator
+from federation.methods.funnel import may_rank, rank_reason, rank_word, share_interval, spread_of
+from federation.rounds.answers import SMALL, Answer, Json, full_pair, middle, pair, refused, total
+from federation.rounds.days import days_of_all
+from federation.rounds.differences import difference_of
+from federation.rounds.headlines import headline, lay_headline
+from federation.rounds.snapshot import IndicatorFinding, Network, Row
+from federation.rounds.trends import trend_of
+
+#: What stands beside a row by measure: "attention" needs one of these.
+FUNNEL: Final = 95
+
+
+def finding_of(
+    indicator: Indicator,
+    answers: Mapping[str, Answer],
+    *,
+    out: Mapping[str, str],
+    period: Period,
+    names: Mapping[str, str],
+) -> IndicatorFinding:
+    """What a round found. ``out``: for each hospital of the round the reason that stands when it is
+    not in the roster of this indicator; ``names``: their names, for the headline."""
+    target = indicator.target(_last_day(period))
+    shown_target = None if target is None else target.to_dict()
+    main = answers.get("main")
+    runs = tuple(each.asked for each in answers.values() if each.asked is not None)
+    base: dict[str, Any] = {
+        "id": indicator.id,
+        "version": indicator.version,
+        "definition": indicator.to_dict(),
+        "target": shown_target,
+        "runs": runs,
+    }
+    if main is None or not main.own:
+        code = None if main is None else main.why
+        return IndicatorFinding(
+            **base,
+            status="refused" if code is not None else "not_answered",
+            code=code,
+            network=Network(0, hidden=SMALL),
+            rows=tuple(Row(site, hidden=_reason(site, main, out)) for site in sorted(out)),
+            headline=headline(indicator, (), names),
+            headline_lay=lay_headline(indicator, Network(0, hidden=SMALL)),
+        )
+    rows = _attention(
+        indicator,
+        [
+            _row(indicator, site, main.own[site]) if site in main.own else Row(site, hidden=why)
+            for site, why in sorted(out.items())
+        ],
+        shown_target,
+    )
+    network = _network(indicator, rows, answers.get("excluded"))
+    trend = answers.get("trend")
+    return IndicatorFinding(
+        **base,
+        status="shown",
+        code=None,
+        network=network,
+        rows=tuple(rows),
+        spread=_spread(rows) if indicator.measure == "share" else None,
+        trend=None if trend is None or not trend.own else trend_of(trend.own),
+        difference=difference_of(indicator, main) if indicator.measure == "difference" else None,
+        headline=headline(indicator, rows, names),
+        headline_lay=lay_headline(indicator, network),
+        hidden=tuple({"site": row.site, "why": row.hidden} for row in rows if row.hidden),
+        warnings=tuple(dict.fromkeys([*main.warnings, *(trend.warnings if trend else ())])),
+    )
+
+
+def _reason(site: str, main: Answer | None, out: Mapping[str, str]) -> str:
+    in_roster = main is not None and site in main.sites
+    return SMALL if in_roster else out[site]
+
+
+def _last_day(period: Period) -> str:
+    year, _, month = period.last.partition("-")
+    return date(int(year), int(month), 28).isoformat()
+
+
+def _row(indicator: Indicator, site: str, part: Json) -> Row:
+    why = refused(part)
+    if why is not None:
+        return Row(site, hidden=why)
+    made = {
+        "share": _share,
+        "time": _time,
+        "mix": _levels,
+        "volume": _volume,
+        "survival": _survival,
+        "mean": _mean,
+        "difference": _levels,
+    }[indicator.measure](indicator, part)
+    n, missing = part.get("n"), part.get("missing")
+    hidden = None
+    if n is None or (indicator.measure != "mix" and made.get("value") is None and n is None):
+        hidden = SMALL
+    elif indicator.measure == "share" and made.get("observed") is None:
+        hidden = SMALL
+    return Row(site, n=n, missing=missing, hidden=hidden, **made)
+
+
+def _share(_indicator: Indicator, part: Json) -> dict[str, Any]:
+    n, observed = part.get("n"), part.get("observed")
+    share = part.get("share")
+    if share is None and observed is not None and n:
+        share = observed / n
+    low, high = part.get("share_low"), part.get("share_high")
+    if low is None and observed is not None and n:
+        low, high = share_interval(observed, n) or (None, None)
+    pulled = part.get("shrunken")
+    return {
+        "observed": observed,
+        "expected": part.get("expected"),
+        "value": share,
+        "low": low,
+        "high": high,
+        "ratio": part.get("ratio"),
+        "variance": part.get("variance"),
+        "limits95": full_pair(part.get("limits95")),
+        "limits998": full_pair(part.get("limits998")),
+        "widened95": full_pair(part.get("limits95_widened")),
+        "widened998": full_pair(part.get("limits998_widened")),
+        "shrunken": None
+        if pulled is None
+        else {"value": pulled["ratio"], "low": pulled["low"], "high": pulled["high"]},
+        "outside": part.get("outside"),
+    }
+
+
+def _time(_indicator: Indicator, part: Json) -> dict[str, Any]:
+    median, rule = pair(part.get("median")), part.get("rule")
+    return {
+        "value": middle(median),
+        "low": None if median is None else median[0],
+        "high": None if median is None else median[1],
+        "median": median,
+        "p80": pair(part.get("p80")),
+        "within": tuple(part.get("within") or ()),
+        "bins": tuple(part.get("bins") or ()),
+        "rule": None if rule is None else copy.deepcopy(dict(rule)),
+        "signal": None if rule is None else rule.get("signal"),
+    }
+
+
+def _levels(indicator: Indicator, part: Json) -> dict[str, Any]:
+    n = part.get("n")
+    found = []
+    for cell in part.get("cells") or ():
+        level = " / ".join(str(each) for each in cell["by"].values())
+        count = cell.get("n")
+        share = None if count is None or not n else count / n
+        found.append({"level": level, "n": count, "share": share})
+    return {"levels": tuple(found)}
+
+
+def _volume(indicator: Indicator, part: Json) -> dict[str, Any]:
+    n = part.get("n")
+    return {"value": n, "observed": n, **_levels(indicator, part)}
+
+
+def _survival(indicator: Indicator, part: Json) -> dict[str, Any]:
+    group: Json = next(iter(part.get("groups") or ()), {})
+    at = tuple(
+        {"days": each["t"], "share": each["s"], "low": each.get("low"), "high": each.get("high")}
+        for each in group.get("at") or ()
+    )
+    last = at[-1] if at else {}
+    return {
+        "observed": group.get("events"),
+        "at": at,
+        "value": last.get("share"),
+        "low": last.get("low"),
+        "high": last.get("high"),
+    }
+
+
+def _mean(_indicator: Indicator, part: Json) -> dict[str, Any]:
+    return {
+        "value": part.get("mean"),
+        "expected": part.get("expected"),
+        "low": part.get("ci_low"),
+        "high": part.get("ci_high"),
+        "outside": part.get("outside"),
+    }
+
+
+def _attention(
+    indicator: Indicator, rows: Sequence[Row], target: Mapping[str, Any] | None
+) -> list[Row]:
+    """A row asks for attention when its 80th percentile is past the norm, or it lies outside the
+    95% limits on the side that is worse (domain.md 3.1)."""
+    made = []
+    for row in rows:
+        found: bool | None = None
+        if row.hidden is None and indicator.measure == "time":
+            norm = (target or {}).get("within")
+            if norm is not None and row.p80 is not None and row.p80[0] is not None:
+                found = row.p80[0] > norm
+        elif row.hidden is None and row.outside is not None:
+            found = row.outside >= FUNNEL and _worse(indicator, row)
+        made.append(Row(**{**vars(row), "attention": found}))
+    return made
+
+
+def _worse(indicator: Indicator, row: Row) -> bool:
+    """Whether a row lies on the side that nobody wants; where neither is worse, both."""
+    if indicator.better == "neither":
+        return True
+    ratio = row.ratio
+    if ratio is None and row.value is not None and row.expected is not None:
+        ratio = 2.0 if row.value > row.expected else 0.0
+    if ratio is None:
+        return False
+    return ratio > 1.0 if indicator.better == "lower" else ratio < 1.0
+
+
+def _network(indicator: Indicator, rows: Sequence[Row], excluded: Answer | None) -> Network:
+    shown = [row for row in rows if row.n is not None]
+    if not shown:
+        return Network(0, hidden=SMALL)
+    n = total(row.n for row in shown)
+    base: dict[str, Any] = {
+        "hospitals_in": len(shown),
+        "n": n,
+        "missing": total(row.missing for row in shown),
+        "excluded": None if excluded is None else excluded.pooled.get("n"),
+    }
+    match indicator.measure:
+        case "share":
+            counted = [row for row in shown if row.observed is not None]
+            base["hospitals_in"] = len(counted)
+            base["n"] = n = total(row.n for row in counted)
+            base["missing"] = total(row.missing for row in counted)
+            observed = total(row.observed for row in counted)
+            if observed is None or not n:
+                return Network(**base, hidden=SMALL)
+            low, high = share_interval(observed, n) or (None, None)
+            return Network(**base, observed=observed, value=observed / n, low=low, high=high)
+        case "time":
+            return Network(**base, **days_of_all([row for row in shown if row.bins]))
+        case "mix" | "difference" | "volume":
+            value = n if indicator.measure == "volume" else None
+            return Network(**base, value=value, observed=value, levels=_all_levels(shown))
+        case "mean":
+            return Network(**base, value=_weighted(shown))
+        case _:
+            return Network(**base, observed=total(row.observed for row in shown))
+
+
+def _weighted(rows: Sequence[Row]) -> float | None:
+    counted = [(row.n, row.value) for row in rows if row.n and row.value is not None]
+    n = sum(each for each, _ in counted)
+    return sum(each * value for each, value in counted) / n if n else None
+
+
+def _all_levels(rows: Sequence[Row]) -> tuple[Json, ...]:
+    """The counts of a group over hospitals; not shown when one hospital's is not."""
+    names = list(dict.fromkeys(each["level"] for row in rows for each in row.levels))
+    whole = total(row.n for row in rows)
+    found = []
+    for name in names:
+        count = total(
+            next((each["n"] for each in row.levels if each["level"] == name), 0) for row in rows
+        )
+        share = None if count is None or not whole else count / whole
+        found.append({"level": name, "n": count, "share": share})
+    return tuple(found)
+
+
+def _spread(rows: Sequence[Row]) -> Json | None:
+    """How far hospitals differ beyond chance, from their shown observed, expected and variance."""
+    known = [
+        (row.observed, row.expected, row.variance)
+        for row in rows
+        if row.observed is not None and row.expected and row.variance
+    ]
+    if len(known) < 2:
+        return None
+    observed, expected, variance = (
+        np.array(each, dtype=float) for each in zip(*known, strict=True)
+    )
+    spread = spread_of((observed - expected) / np.sqrt(variance), variance / expected**2)
+    return {
+        "phi": spread.phi,
+        "tau2": spread.tau2,
+        "rankability": spread.rankability,
+        "word": rank_word(spread.rankability),
+        "may_rank": may_rank(spread.rankability),
+        "why": {
+            "en": rank_reason(spread.rankability, "en"),
+            "nl": rank_reason(spread.rankability, "nl"),
+        },
+    }

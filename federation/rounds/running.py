@@ -1,0 +1,313 @@
+"""From the freeze date until every answer is in: the questions of a round, put and judged.
+
+Called by the worker's tick, one transaction per round; what it does is decided by what is stored
+only, so after a crash the next tick goes on where this one was. Nothing of it is told before the
+release: how far a round is, who is silent and who refuses would say something of its results.
+
+The hospitals of an indicator are one roster for all its questions. One that leaves the study, is
+silent or refuses by a reason that is not about patients goes out of that roster, and the indicator
+is asked anew of the others: beside a first answer with it, a second without it would give its
+numbers away, so the first is removed unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from federation.query.codebook import Codebook
+from federation.query.errors import QueryError
+from federation.rounds import states
+from federation.rounds.coverage import able
+from federation.rounds.events import happened, move, silently
+from federation.rounds.models import EvaluationRound, RoundPart, RoundQuestion
+from federation.rounds.plan import Plan, key_of
+from federation.rounds.planning import plan_of
+from federation.runs import planned
+from federation.runs.envelope import NOT_ABOUT_PATIENTS
+from federation.runs.errors import RunError
+from federation.runs.models import Run
+from federation.runs.states import COMPLETE, FINAL, INSUFFICIENT, PARTIAL, REFUSED
+from studies.actor import SYSTEM
+from studies.models import Study
+from studies.reading import open_sites
+
+#: How many times an indicator is asked anew of fewer hospitals before it is left unanswered.
+MOST_GENERATIONS: Final = 6
+#: Refusals of one hospital that are about what is asked, so that it can answer other indicators.
+OF_THE_QUESTION: Final = frozenset({"NOT_IN_CATALOGUE", "DATA_MISMATCH", "QUERY_NOT_APPROVED"})
+
+
+@dataclass(frozen=True)
+class Batch:
+    """How many runs of rounds may be under way at once, well below federation.runs.service.LIMITS:
+    people's own questions must not wait behind a night of rounds."""
+
+    per_round: int = 10
+    in_all: int = 40
+
+
+BATCH: Final = Batch()
+
+
+def start(session: Session, row: EvaluationRound, now: datetime) -> None:
+    """The freeze date is there: from now on the hospitals are asked."""
+    made = plan_of(session, row)
+    move(session, row, states.RUNNING, started_at=now)
+    study = session.get_one(Study, row.study)
+    taking_part = set(open_sites(session, row.study, now))
+    parts = parts_of(session, row)
+    for part in parts.values():
+        if part.site not in taking_part:
+            part.state, part.why, part.at = states.LEFT, "STUDY_NOT_OPEN", now
+    asked = [site for site, part in parts.items() if part.state == states.IN]
+    for place, indicator in enumerate(made.indicators):
+        _put(session, row, made, place, able(session, study, indicator, asked), 0)
+    happened(session, row, "started", SYSTEM, now)
+
+
+def drive(session: Session, row: EvaluationRound, now: datetime, batch: Batch = BATCH) -> None:
+    """Bring a running or ready round as far as it goes now. Needs a seeing session."""
+    gone = _take_out_who_left(session, row, now)
+    room = _room(session, row, batch)
+    ended = _ended(session, row)
+    waiting = any(each.state == states.WAITING for each in current(session, row))
+    if gone or ended or (waiting and room > 0):
+        # Reading a plan of many definitions takes longer than all of the above.
+        made = plan_of(session, row)
+        for place in range(len(made.indicators)):
+            _without(session, row, made, place, gone, now)
+            if place in ended:
+                _judge(session, row, made, place, now)
+        _submit(session, row, made, now, room)
+    waiting = any(each.state in (states.WAITING, states.ASKED) for each in current(session, row))
+    wanted = states.RUNNING if waiting else states.READY
+    if row.state != wanted:
+        silently(session)
+        move(session, row, wanted)
+
+
+def stirs(session: Session, row: EvaluationRound, now: datetime, batch: Batch = BATCH) -> bool:
+    """Whether ``drive`` has something to do; only looks. Needs a seeing session."""
+    taking_part = set(open_sites(session, row.study, now))
+    gone = any(
+        part.state != states.LEFT and part.site not in taking_part
+        for part in parts_of(session, row).values()
+    )
+    if gone or _ended(session, row):
+        return True
+    kinds = {each.state for each in current(session, row)}
+    if states.WAITING in kinds:
+        return _room(session, row, batch) > 0
+    return (states.ASKED in kinds) != (row.state == states.RUNNING)
+
+
+def parts_of(session: Session, row: EvaluationRound) -> dict[str, RoundPart]:
+    """The hospitals of a round, by short name."""
+    found = session.scalars(
+        select(RoundPart).where(RoundPart.round_id == row.id).order_by(RoundPart.site)
+    )
+    return {part.site: part for part in found}
+
+
+def current(session: Session, row: EvaluationRound) -> list[RoundQuestion]:
+    """The questions of a round that count, in the order of the plan."""
+    found = session.scalars(
+        select(RoundQuestion)
+        .where(RoundQuestion.round_id == row.id, RoundQuestion.state != states.DROPPED)
+        .order_by(RoundQuestion.indicator, RoundQuestion.role)
+    )
+    return list(found)
+
+
+def _put(
+    session: Session,
+    row: EvaluationRound,
+    made: Plan,
+    place: int,
+    sites: Sequence[str],
+    generation: int,
+    why: str | None = None,
+) -> None:
+    """The questions of one indicator to these hospitals; without enough of them it is done."""
+    codebook = Codebook.from_dict(session.get_one(Study, row.study).codebook)
+    ended = why if generation > MOST_GENERATIONS else "ROSTER" if not sites else None
+    for question in made.asked(place, codebook, sites or made.sites):
+        session.add(
+            RoundQuestion(
+                round_id=row.id,
+                indicator=place,
+                role=key_of(question),
+                generation=generation,
+                sites=sorted(sites),
+                state=states.WAITING if ended is None else states.DONE,
+                why=ended,
+            )
+        )
+    session.flush()
+
+
+def _take_out_who_left(session: Session, row: EvaluationRound, now: datetime) -> set[str]:
+    """The hospitals that stopped taking part since the last look."""
+    taking_part = set(open_sites(session, row.study, now))
+    gone = set()
+    for part in parts_of(session, row).values():
+        if part.state != states.LEFT and part.site not in taking_part:
+            part.state, part.why, part.at = states.LEFT, "STUDY_NOT_OPEN", now
+            gone.add(part.site)
+    return gone
+
+
+def _without(
+    session: Session,
+    row: EvaluationRound,
+    made: Plan,
+    place: int,
+    gone: Collection[str],
+    now: datetime,
+) -> None:
+    if not gone:
+        return
+    questions = [each for each in current(session, row) if each.indicator == place]
+    if any(set(gone) & set(each.sites) for each in questions):
+        _anew(session, row, made, place, gone, now, "STUDY_NOT_OPEN")
+
+
+def _room(session: Session, row: EvaluationRound, batch: Batch) -> int:
+    """How many more runs may be put now."""
+    return min(
+        batch.per_round - planned.unfinished(session, [row.id]),
+        batch.in_all - planned.unfinished(session),
+    )
+
+
+def _ended(session: Session, row: EvaluationRound) -> set[int]:
+    """The indicators of which a run has ended that was not taken in yet."""
+    found = session.scalars(
+        select(RoundQuestion.indicator)
+        .join(Run, Run.id == RoundQuestion.run_id)
+        .where(
+            RoundQuestion.round_id == row.id,
+            RoundQuestion.state == states.ASKED,
+            Run.state.in_(FINAL),
+        )
+    )
+    return set(found)
+
+
+def _judge(session: Session, row: EvaluationRound, made: Plan, place: int, now: datetime) -> None:
+    """Take in the runs of one indicator that have ended."""
+    for question in current(session, row):
+        if question.indicator != place or question.state != states.ASKED:
+            continue
+        run = None if question.run_id is None else session.get(Run, question.run_id)
+        if run is None or run.state not in FINAL:
+            continue
+        out, state = _to_take_out(run)
+        left = [site for site in question.sites if site not in out]
+        if out and len(left) >= 1:
+            _note(session, row, out, state, run.code or "SITE_UNREACHABLE", now)
+            _anew(session, row, made, place, out, now, run.code or "SITE_UNREACHABLE")
+            return
+        question.state = states.DONE
+        question.why = None if run.state == COMPLETE else run.code or run.state.upper()
+    session.flush()
+
+
+def _to_take_out(run: Run) -> tuple[set[str], str]:
+    """The hospitals by whom a run failed, and how."""
+    sites: dict[str, Any] = (run.outcome or {}).get("sites", {})
+    if run.state in (INSUFFICIENT, PARTIAL):
+        return set(sites.get("silent", ())), states.SILENT
+    if run.state == REFUSED and run.code in NOT_ABOUT_PATIENTS and run.code != "ROSTER":
+        return set(sites.get("refused", ())), states.REFUSED
+    return set(), states.IN
+
+
+def _note(
+    session: Session,
+    row: EvaluationRound,
+    out: Collection[str],
+    state: str,
+    code: str,
+    now: datetime,
+) -> None:
+    """Remember why; a hospital that only cannot answer this question stays in for the others."""
+    if code in OF_THE_QUESTION:
+        return
+    parts = parts_of(session, row)
+    for site in out:
+        part = parts[site]
+        if part.state == states.IN:
+            part.state, part.why, part.at = state, code, now
+
+
+def _anew(
+    session: Session,
+    row: EvaluationRound,
+    made: Plan,
+    place: int,
+    out: Collection[str],
+    now: datetime,
+    why: str,
+) -> None:
+    """Give up what one indicator asked, unseen, and ask it of its roster without ``out``."""
+    old = [each for each in current(session, row) if each.indicator == place]
+    roster = {site for each in old for site in each.sites}
+    for each in old:
+        run = None if each.run_id is None else session.get(Run, each.run_id)
+        if run is not None:
+            planned.forget(session, run, now)
+        each.state = states.DROPPED
+        each.why = why
+    session.flush()
+    generation = max((each.generation for each in old), default=-1) + 1
+    _put(session, row, made, place, sorted(roster - set(out)), generation, why)
+
+
+def _submit(session: Session, row: EvaluationRound, made: Plan, now: datetime, room: int) -> None:
+    """Put as many of the waiting questions as there is room for."""
+    waiting = [each for each in current(session, row) if each.state == states.WAITING]
+    if not waiting:
+        return
+    codebook = Codebook.from_dict(session.get_one(Study, row.study).codebook)
+    under = approval_of(row)
+    for question in waiting[: max(room, 0)]:
+        asked = made.asked(question.indicator, codebook, question.sites)
+        query = next(each.query for each in asked if key_of(each) == question.role)
+        try:
+            run = planned.submit(
+                session,
+                query=query,
+                study=row.study,
+                place=question.id,
+                under=under,
+                now=now,
+            )
+        except (RunError, QueryError) as error:
+            question.state, question.why = states.DONE, error.code[:40]
+            continue
+        question.run_id, question.state = run.id, states.ASKED
+    session.flush()
+
+
+def approval_of(row: EvaluationRound) -> planned.Approval:
+    """Under which approval the runs of a round are put."""
+    # The CHECK constraint approved_has_plan promises these.
+    assert row.plan_sha256 is not None  # noqa: S101
+    assert row.decided_by is not None  # noqa: S101
+    assert row.decided_at is not None  # noqa: S101
+    return planned.Approval(
+        round_id=row.id,
+        plan_sha256=row.plan_sha256,
+        planned_by=row.planned_by,
+        planned_by_name=row.planned_by_name,
+        by=row.decided_by,
+        by_name=row.decided_by_name or "",
+        at=row.decided_at,
+    )

@@ -1,0 +1,100 @@
+"""The cause of a difference: the same indicator by the groups of a variable, per hospital."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from federation.indicators.definition import Indicator
+from federation.query.codebook import Codebook
+from federation.rounds.answers import SMALL, Answer, Json, refused
+
+_PREFIX = "stratum:"
+
+
+def strata_of(
+    indicator: Indicator, answers: Mapping[str, Answer], codebook: Codebook
+) -> tuple[Json, ...]:
+    """Per variable its rows: {site, level, n, missing, value, median, observed, hidden}."""
+    found: dict[str, list[Json]] = {}
+    for role, answer in sorted(answers.items()):
+        if not role.startswith(_PREFIX):
+            continue
+        variable, _, level = role.removeprefix(_PREFIX).partition("=")
+        rows = found.setdefault(variable, [])
+        if not answer.own:
+            rows.append({"site": None, "level": level or None, "hidden": answer.why or SMALL})
+        for site, part in sorted(answer.own.items()):
+            rows.extend(_rows(indicator, site, part, variable, level or None))
+    return tuple({"variable": name, "rows": rows} for name, rows in sorted(found.items()))
+
+
+def _rows(
+    indicator: Indicator, site: str, part: Json, variable: str, level: str | None
+) -> list[Json]:
+    why = refused(part)
+    if why is not None:
+        return [{"site": site, "level": level, "n": None, "value": None, "hidden": why}]
+    if level is not None:
+        return [_one(site, level, part.get("n"), observed=part.get("observed"))]
+    if "variables" in part:
+        groups = part["variables"][0].get("groups") or []
+        return [
+            _one(
+                site,
+                str(each.get("level")),
+                each.get("n"),
+                value=each.get("median", each.get("mean")),
+            )
+            for each in groups
+        ]
+    if "groups" in part:
+        return [
+            _one(site, str(each.get("level")), each.get("n"), value=_last(each))
+            for each in part["groups"]
+        ]
+    return _of_cells(indicator, site, part, variable)
+
+
+def _of_cells(indicator: Indicator, site: str, part: Json, variable: str) -> list[Json]:
+    """From a table: per level of the stratum all, and of a share those for whom it holds."""
+    made: dict[str, dict[str, list[int | None]]] = {}
+    counted = indicator.numerator.variables() if indicator.numerator is not None else ()
+    for cell in part.get("cells") or ():
+        by = cell["by"]
+        into = made.setdefault(str(by[variable]), {"n": [], "yes": []})
+        into["n"].append(cell.get("n"))
+        if any(str(by.get(name)) in ("true", "yes") for name in counted):
+            into["yes"].append(cell.get("n"))
+    rows = []
+    for level, parts in made.items():
+        n = None if None in parts["n"] else sum(each or 0 for each in parts["n"])
+        yes = None if not parts["yes"] or None in parts["yes"] else parts["yes"][0]
+        rows.append(_one(site, level, n, observed=yes))
+    return rows
+
+
+def _one(
+    site: str,
+    level: str,
+    n: int | None,
+    *,
+    observed: int | None = None,
+    value: Any = None,
+) -> Json:
+    if value is None and observed is not None and n:
+        value = observed / n
+    hidden = SMALL if n is None or value is None else None
+    return {
+        "site": site,
+        "level": level,
+        "n": n,
+        "observed": observed,
+        "value": value,
+        "hidden": hidden,
+    }
+
+
+def _last(group: Mapping[str, Any]) -> Any:
+    at = group.get("at") or []
+    return at[-1].get("s") if at else None

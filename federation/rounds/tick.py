@@ -1,0 +1,128 @@
+"""What the worker does for rounds by itself, each time it comes by: begin at the freeze date, put
+questions, take answers in, release at the agreed moment, begin the next of a series, measure again.
+
+One transaction per round or action, so that one that cannot go on stops no other. Two workers at
+once, or one that was killed between two transactions, come to the same: every step is decided by
+what is stored, and written once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from federation.query.errors import QueryError
+from federation.rounds import states
+from federation.rounds.discussing import after_measuring, begin_measuring, due_actions
+from federation.rounds.errors import RoundError
+from federation.rounds.events import happened
+from federation.rounds.following import next_of_series
+from federation.rounds.models import EvaluationRound, RoundAction
+from federation.rounds.releasing import due, release
+from federation.rounds.running import BATCH, Batch, drive, start, stirs
+from federation.runs.embargo import seeing
+from federation.runs.faults import point
+from studies.actor import SYSTEM
+
+log = logging.getLogger("oncokring.rounds")
+#: A measurement that cannot be asked now (a hospital's board form, the same under embargo) is tried
+#: again until so long after its moment; then the action stays open and says so.
+PATIENCE: Final = timedelta(days=30)
+Unit = Callable[[], AbstractContextManager[Session]]
+
+
+def tick(look: Unit, unit: Unit, now: datetime, batch: Batch = BATCH) -> bool:
+    """One look at all rounds; whether one of them moved on. ``look`` opens a reading transaction,
+    ``unit`` a writing one that commits once at its end."""
+    moved = False
+    for round_id in _waiting(look, now, batch):
+        moved |= _guarded(unit, partial(advance, round_id=round_id, now=now, batch=batch))
+    for action_id in _measurements(look, now):
+        moved |= _guarded(unit, partial(_measure, action_id=action_id, now=now))
+    return moved
+
+
+def advance(session: Session, round_id: str, now: datetime, batch: Batch = BATCH) -> bool:
+    """Bring one round as far as it goes now; whether it changed."""
+    seeing(session)
+    row = session.get(EvaluationRound, round_id, with_for_update={"skip_locked": True})
+    if row is None or row.state not in states.UNDER_EMBARGO:
+        return False
+    before = row.state
+    if row.state == states.APPROVED:
+        if row.freeze_at > now:
+            return False
+        start(session, row, now)
+    drive(session, row, now, batch)
+    point("R1")
+    if due(row, now):
+        release(session, row, now)
+        point("R2")
+        after_measuring(session, row, now)
+        _follow(session, row, now)
+    return row.state != before
+
+
+def _follow(session: Session, row: EvaluationRound, now: datetime) -> None:
+    """The next of a series; when it cannot be asked, the series says so and ends."""
+    try:
+        with session.begin_nested():
+            next_of_series(session, row, now)
+    except (RoundError, QueryError) as error:
+        happened(session, row, "series_ended", SYSTEM, now, code=error.code)
+
+
+def _measure(session: Session, action_id: str, now: datetime) -> bool:
+    seeing(session)
+    action = session.get(RoundAction, action_id, with_for_update={"skip_locked": True})
+    if action is None or action.state != "open":
+        return False
+    begin_measuring(session, action, now)
+    return True
+
+
+def _waiting(look: Unit, now: datetime, batch: Batch) -> list[str]:
+    """The rounds that can go on. Looked at in a transaction that only reads: a round may wait for
+    weeks, and who writes must not wait for it every second."""
+    with look() as session:
+        seeing(session)
+        wanted = select(EvaluationRound).where(
+            EvaluationRound.state.in_((states.RUNNING, states.READY))
+            | ((EvaluationRound.state == states.APPROVED) & (EvaluationRound.freeze_at <= now))
+        )
+        found = session.scalars(wanted.order_by(EvaluationRound.freeze_at, EvaluationRound.id))
+        return [
+            row.id
+            for row in found.all()
+            if row.state == states.APPROVED or due(row, now) or stirs(session, row, now, batch)
+        ]
+
+
+def _measurements(look: Unit, now: datetime) -> list[str]:
+    with look() as session:
+        return [
+            action.id
+            for action in due_actions(session, now)
+            if action.measure_at is not None and now < action.measure_at + PATIENCE
+        ]
+
+
+def _guarded(unit: Unit, act: Callable[[Session], bool]) -> bool:
+    try:
+        with unit() as session:
+            return act(session)
+    except IntegrityError:
+        # Another worker wrote the same at this moment: it is there.
+        return False
+    except (RoundError, QueryError) as error:
+        # Nothing was written. The code only: a message could name what nobody may know yet.
+        log.warning("a round or action cannot go on: %s", error.code)
+        return False
