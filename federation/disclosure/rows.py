@@ -89,6 +89,27 @@ DISCLOSURE_ROWS: Final[Mapping[str, Row]] = MappingProxyType(
             never_released="a hospital's own level or size, covariance, residuals, fitted values",
             rules=("O1", "O7", "O8", "O12"),
         ),
+        "adjusted_mean": Row(
+            leaves_site="as a linear regression",
+            released="the expected model's terms, mean and spread; by hospital mean, expected mean "
+            "and their difference where that is allowed",
+            never_released="expected mean of a hospital with few patients in a level; residuals",
+            rules=("O1", "O4", "O7", "O8", "O9", "O12", "O14"),
+        ),
+        "waiting_time": Row(
+            leaves_site="masked counts per day; by hospital first which norms it can show",
+            released="patients per bar of days, median and 80th percentile as intervals, share "
+            "within each norm; by hospital where that is allowed, with the rule of the median",
+            never_released="a day of one patient, an exact quantile, a bar with few patients",
+            rules=("O1", "O5", "O6", "O13", "O14"),
+        ),
+        "trend": Row(
+            leaves_site="as a logistic regression; then masked counts per quarter, and per day",
+            released="per quarter patients, outcomes, expected number, difference added up, median "
+            "as an interval; by hospital where that is allowed, with the highest CUSUM",
+            never_released="the order of patients, a patient's probability, the path of a CUSUM",
+            rules=("O1", "O2", "O5", "O7", "O8", "O9", "O12", "O14"),
+        ),
         "standardise": Row(
             leaves_site="as a logistic regression; then masked distance from the expected number, "
             "and weights",

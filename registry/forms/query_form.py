@@ -111,6 +111,10 @@ def kinds() -> list[tuple[str, str, str]]:
             _("Regression with hospital levels"),
             _("How does a number go with several things, and how far do hospitals differ?"),
         ),
+        "adjusted_mean": (
+            _("Mean against expected"),
+            _("Does a hospital's mean differ more than its patients and chance explain?"),
+        ),
         "standardise": (
             _("Observed against expected"),
             _("Do hospitals differ more than their patients and chance explain?"),

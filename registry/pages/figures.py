@@ -7,7 +7,7 @@ from typing import Any
 
 from registry.pages.figure import Figure, both, hidden_word, threshold
 from registry.pages.figures_groups import compare, histogram, mantel_haenszel
-from registry.pages.figures_models import cox, mixed, regression, standardise
+from registry.pages.figures_models import adjusted_mean, cox, mixed, regression, standardise
 from registry.pages.finding import describe_rows, finding, group_name
 from registry.pages.naming import Names
 from registry.pictures.bars import Bar, BarGroup, BarWords, bars
@@ -24,7 +24,10 @@ def figure_of(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Name
     draw = DRAW.get(str(envelope.get("analysis")))
     if not isinstance(result, Mapping) or draw is None:
         return None
-    if not result and draw is not standardise:  # each hospital for itself: see the tables
+    if not result and draw not in (
+        standardise,
+        adjusted_mean,
+    ):  # each hospital for itself: see the tables
         return None
     try:
         return draw(envelope, query, names)
@@ -193,6 +196,7 @@ DRAW = {
     "cox": cox,
     "regression": regression,
     "mixed": mixed,
+    "adjusted_mean": adjusted_mean,
     "standardise": standardise,
     "mantel_haenszel": mantel_haenszel,
     "histogram": histogram,

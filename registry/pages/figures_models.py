@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from federation.methods.funnel import LEVEL95, LEVEL998, binomial_limits, poisso
 from registry.pages.figure import Figure, both
 from registry.pages.finding import finding
 from registry.pages.naming import Names
+from registry.pages.tables_hospitals import by_name
 from registry.pages.tables_models import ratio_bounds, ratio_digits
 from registry.pictures.canvas import Shape
 from registry.pictures.forest import Estimate, ForestWords, forest
@@ -153,6 +155,51 @@ def standardise(envelope: Envelope, query: Mapping[str, Any], names: Names) -> F
         caption,
         both(lambda shape: funnel(marks, limits, words=words, shape=shape, writer=number)),
     )
+
+
+def adjusted_mean(envelope: Envelope, query: Mapping[str, Any], names: Names) -> Figure | None:
+    """Each hospital's difference from what is expected, in order of names; without results per
+    hospital what the expected mean allows for."""
+    outcome = str(query["analysis"]["outcome"])
+    own = by_name(envelope.get("by_site") or {}, names)
+    lines = [
+        Estimate(names.hospital(slug), p["difference"], p.get("ci_low"), p.get("ci_high"))
+        for slug, p in own
+        if p.get("difference") is not None
+    ]
+    words = ForestWords(
+        title=query["title"],
+        description=finding(envelope, query, names),
+        axis=_("Difference in %(variable)s with 95%% interval", variable=names.with_unit(outcome)),
+        lower_side=_("lower than expected"),
+        higher_side=_("higher than expected"),
+        to=_("to"),
+        hidden=_("not shown"),
+    )
+    heading = _("Mean less expected mean, per hospital")
+    caption = _(
+        "Each mark is a hospital, in order of names. An interval that holds 0 is what chance "
+        "allows. Outside is a reason to look closer, not a verdict."
+    )
+    if not lines:
+        lines = [
+            Estimate(names.term(t["term"]), t.get("estimate"), t.get("ci_low"), t.get("ci_high"))
+            for t in _shown_terms(envelope)
+        ]
+        if not lines:
+            return None
+        heading = _("What the expected mean allows for")
+        caption = _(
+            "A mark left of 0 means that a lower value is expected, right of 0 a higher one."
+        )
+        words = replace(words, lower_side=_("lower"), higher_side=_("higher"))
+
+    def draw(shape: Shape) -> str:
+        return forest(
+            lines, words=words, shape=shape, ratio=False, null=0.0, writer=number, digits=2
+        )
+
+    return Figure(heading, caption, both(draw))
 
 
 def _limits(part: Mapping[str, Any], longest: float) -> list[Limit]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from registry.pages.finding_groups import compare, histogram, mantel_haenszel
-from registry.pages.finding_models import cox, mixed, regression, standardise
+from registry.pages.finding_models import adjusted_mean, cox, mixed, regression, standardise
 from registry.pages.naming import Names
 from registry.pages.phrases import chance, patients
 from registry.translate import number, percent, translate_count
@@ -237,5 +237,6 @@ SENTENCES: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any], Names], str
     "competing_risks": _competing_risks,
     "mantel_haenszel": mantel_haenszel,
     "mixed": mixed,
+    "adjusted_mean": adjusted_mean,
     "standardise": standardise,
 }

@@ -100,7 +100,7 @@ def standardise(result: Mapping[str, Any], analysis: Mapping[str, Any], names: N
         return _("%(patients)s are in this question.", patients=patients(result))
     words = _(
         "“%(outcome)s” was seen in %(observed)s of %(n)s (%(share)s).",
-        outcome=names.variable(str(analysis["outcome"])),
+        outcome=names.outcome(analysis["outcome"]),
         observed=number(result["observed"]),
         n=number(result["n"]),
         share=percent(result["observed"] / result["n"]),
@@ -110,6 +110,24 @@ def standardise(result: Mapping[str, Any], analysis: Mapping[str, Any], names: N
         words += " " + _(
             "Of the differences between hospitals, %(share)s is more than chance.",
             share=percent(rank["value"], 0),
+        )
+    return words
+
+
+def adjusted_mean(result: Mapping[str, Any], analysis: Mapping[str, Any], names: Names) -> str:
+    """The mean of all, and how far patients lie from what is expected of them."""
+    if result.get("mean") is None:
+        return _("%(patients)s are in this question.", patients=patients(result))
+    words = _(
+        "The mean of “%(outcome)s” is %(mean)s, over %(patients)s.",
+        outcome=names.with_unit(str(analysis["outcome"])),
+        mean=number(result["mean"], 2),
+        patients=patients(result),
+    )
+    if result.get("sigma"):
+        words += " " + _(
+            "Two thirds of them lie within %(sigma)s of what is expected.",
+            sigma=number(result["sigma"], 2),
         )
     return words
 

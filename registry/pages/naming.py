@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from federation.query.codebook import Codebook
+from federation.query.cohort import parse_cohort
+from federation.query.errors import QueryError
+from federation.query.words import cohort_words
 from registry.translate import number
 from registry.translate import translate as _
 
@@ -36,6 +39,16 @@ class Names:
         if not label or label == name:
             label = name.replace("_", " ")
         return label[:1].upper() + label[1:]
+
+    def outcome(self, asked: object) -> str:
+        """What is counted: the label of a variable, or a condition as a clause."""
+        if not isinstance(asked, Mapping):
+            return self.variable(str(asked))
+        try:
+            found = cohort_words(parse_cohort(asked, self.codebook), self.codebook, self.language)
+        except QueryError:  # of another version of the codebook
+            return _("the outcome")
+        return found[:1].upper() + found[1:]
 
     def unit(self, name: str) -> str:
         """The unit of a variable, empty when it has none."""

@@ -14,11 +14,14 @@ from registry.pages.tables_groups import (
     mantel_haenszel,
     pearson,
 )
-from registry.pages.tables_hospitals import by_name, standardise
+from registry.pages.tables_hospitals import adjusted_mean, by_name, standardise
 from registry.pages.tables_models import cox, mixed, regression
 from registry.pages.tidy import Cell, Head, Shown, Table
 from registry.translate import number, percent
 from registry.translate import translate as _
+
+_COMPARING = frozenset({"standardise", "adjusted_mean"})
+"""The kinds that have their hospitals in their own main table."""
 
 
 def tables_of(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names) -> list[Table]:
@@ -29,9 +32,9 @@ def tables_of(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Name
     shown = Shown(envelope, names)
     kind = str(envelope.get("analysis"))
     made: list[Table] = []
-    if shown.result or (kind == "standardise" and envelope.get("by_site")):
+    if shown.result or (kind in _COMPARING and envelope.get("by_site")):
         made = TABLES.get(kind, _plain)(shown, query["analysis"])
-    if kind != "standardise":  # which has its hospitals in its own main table
+    if kind not in _COMPARING:
         made += _of_hospitals(envelope, query, names)
     return [table for table in made if table.rows]
 
@@ -247,5 +250,6 @@ TABLES: dict[str, Maker] = {
     "competing_risks": competing_risks,
     "mantel_haenszel": mantel_haenszel,
     "mixed": mixed,
+    "adjusted_mean": adjusted_mean,
     "standardise": standardise,
 }

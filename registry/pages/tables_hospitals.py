@@ -63,6 +63,10 @@ def _hospitals(shown: Shown) -> Table:
         Head(_("Observed"), "observed"),
         Head(_("Expected"), "expected"),
         Head(_("Patients"), "n"),
+        Head(_("Share"), "share"),
+        Head(_("95% interval of the share"), "share_interval"),
+        Head(_("Ratio with chance taken off"), "shrunken"),
+        Head(_("95% interval with chance taken off"), "shrunken_interval"),
     )
     names = shown.names
     rows = []
@@ -70,8 +74,9 @@ def _hospitals(shown: Shown) -> Table:
         label = shown.text(names.hospital(slug), slug)
         if "ratio" not in part:  # refused, sealed or silent: said elsewhere
             nothing = Cell(_("not shown"), "hidden", hidden=True)
-            rows.append((label, *([nothing] * 7)))
+            rows.append((label, *([nothing] * (len(heads) - 1))))
             continue
+        level = part.get("shrunken") or {}
         rows.append(
             (
                 label,
@@ -81,6 +86,61 @@ def _hospitals(shown: Shown) -> Table:
                 shown.text(where_it_lies(part.get("outside")), str(part.get("outside"))),
                 shown.total(part.get("observed")),
                 shown.figure(part.get("expected"), 1),
+                shown.count(part.get("n")),
+                shown.share(part.get("share")),
+                shown.share_range(part.get("share_low"), part.get("share_high")),
+                shown.figure(level.get("ratio"), 2),
+                _limits(shown, [level.get("low"), level.get("high")]),
+            )
+        )
+    return Table(_("Hospitals"), heads, tuple(rows))
+
+
+def adjusted_mean(shown: Shown, _analysis: Mapping[str, Any]) -> list[Table]:
+    """Each hospital's mean against the expected one, and what that allows for."""
+    result = shown.result
+    tables = [_means(shown)]
+    if result:
+        rows = [
+            (shown.text(_("Patients"), "n"), shown.total(result.get("n"))),
+            (shown.text(_("Mean"), "mean"), shown.figure(result.get("mean"), 2)),
+            (
+                shown.text(_("Spread about the expected values"), "sigma"),
+                shown.figure(result.get("sigma"), 2),
+            ),
+        ]
+        tables.append(value_table(_("All hospitals together"), rows))
+    if result.get("terms"):
+        tables.append(term_table(shown, _("What the expected mean allows for"), ""))
+    return tables
+
+
+def _means(shown: Shown) -> Table:
+    heads = (
+        Head(_("Hospital"), "hospital", False),
+        Head(_("Mean"), "mean"),
+        Head(_("Expected mean"), "expected"),
+        Head(_("Difference"), "difference"),
+        Head(_("95% interval"), "ci"),
+        Head(_("Where it lies"), "outside", False),
+        Head(_("Patients"), "n"),
+    )
+    names = shown.names
+    rows = []
+    for slug, part in by_name(shown.envelope.get("by_site") or {}, names):
+        label = shown.text(names.hospital(slug), slug)
+        if "difference" not in part:  # refused, sealed or silent: said elsewhere
+            nothing = Cell(_("not shown"), "hidden", hidden=True)
+            rows.append((label, *([nothing] * (len(heads) - 1))))
+            continue
+        rows.append(
+            (
+                label,
+                shown.figure(part.get("mean"), 2),
+                shown.figure(part.get("expected"), 2),
+                shown.figure(part["difference"], 2),
+                _limits(shown, [part.get("ci_low"), part.get("ci_high")]),
+                shown.text(where_it_lies(part.get("outside")), str(part.get("outside"))),
                 shown.count(part.get("n")),
             )
         )

@@ -56,6 +56,7 @@ FIXED = (
     "The variance between hospitals is known poorly from fewer than five hospitals.",
     "No common odds ratio: no stratum has what it needs.",
     "No test of homogeneity: it needs two strata or more.",
+    "Nothing to compare: no patient has a value for everything that is asked.",
     "Nothing to compare: too few patients with the outcome, or without it.",
     "Hospitals may not be ranked: less than 75% of the differences between them is more than "
     "chance.",

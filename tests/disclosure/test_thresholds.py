@@ -15,6 +15,7 @@ PLAIN = {
     "survival": {"time": "fu_days", "event": "death"},
     "regression": {"family": "binomial", "formula": "death ~ age"},
     "mixed": {"formula": "ca125 ~ age"},
+    "adjusted_mean": {"outcome": "ca125", "formula": "age"},
     "standardise": {"outcome": "death", "formula": "age"},
     "cox": {"time": "fu_days", "event": "death", "formula": "age"},
 }

@@ -79,6 +79,7 @@ ASKED: list[dict[str, Any]] = [
     {"kind": "competing_risks", "time": "t", "event": "what", "cause": "dead"},
     {"kind": "mantel_haenszel", "outcome": "died", "exposure": "arm"},
     {"kind": "mixed", "formula": "size ~ arm + age"},
+    {"kind": "adjusted_mean", "outcome": "size", "formula": "arm + age"},
     {"kind": "standardise", "outcome": "died", "formula": "age + grade"},
     {"kind": "standardise", "outcome": "died"},
 ]
@@ -132,7 +133,7 @@ def envelope(asked: Mapping[str, Any], terms: Terms, n: int = 160) -> dict[str, 
         "provenance": {"policy": {"t_cell": 10}},
         **({"protection": "none"} if terms.protection == "none" else {}),
     }
-    if query.kind == "standardise" and terms.protection == "none":
+    if query.kind in ("standardise", "adjusted_mean") and terms.protection == "none":
         made["by_site"] = {}
         for slug, rows in zip(("a", "b", "c"), sites, strict=True):
             own = method.own_part(ask, dataclasses.replace(last, params=step.facts), rows)

@@ -47,9 +47,25 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"formula": "x ~ age + g*h"},
         {"formula": "x ~ age + age^2", "reml": False},
     ],
+    "adjusted_mean": [
+        {"outcome": "x", "formula": "age + g"},
+        {"outcome": "score"},
+    ],
+    "waiting_time": [{"variable": "wait", "norms": [21, 28]}, {"variable": "wait", "cap": 90}],
+    "trend": [
+        {"date": "seen", "first": "2024-01", "last": "2024-12", "outcome": "e", "formula": "age"},
+        {
+            "date": "seen",
+            "first": "2023-04",
+            "last": "2023-09",
+            "variable": "wait",
+            "within": 21,
+        },
+    ],
     "standardise": [
         {"outcome": "e", "formula": "age + g"},
         {"outcome": "flag"},
+        {"outcome": {"not": {"var": "g", "op": "=", "value": "a"}}, "formula": "age"},
     ],
 }
 CASES = [(kind, params) for kind, cases in EXAMPLES.items() for params in cases]
