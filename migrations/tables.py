@@ -7,6 +7,7 @@ import consent.models_reports
 import consent.models_trust
 import federation.indicators.models
 import federation.rounds.models
+import federation.runs.match_models
 import federation.runs.models
 import registry.accounts.models
 import registry.api.answers_kept
@@ -37,6 +38,7 @@ MODULES = (
     registry.mail.models,
     registry.site_links,
     registry.vantage6.models,
+    federation.runs.match_models,
     consent.models,
     consent.models_joining,
     consent.models_people,

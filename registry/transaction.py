@@ -117,6 +117,7 @@ AUDITED: Mapping[str, tuple[str, ...]] = {
         ("consent.",),
     ),
     "run": ("run.",),
+    "private_match": ("match.",),
     # A hospital's messages are announced as such, whatever they are about.
     **dict.fromkeys(("prom_ask", "prom_own", "prom_sealed"), ("prom.", "consent.site_message")),
     "prom_wording": ("prom.",),
@@ -141,6 +142,8 @@ UNAUDITED: Mapping[str, str] = {
     "run_embargo": "what a round asks; its approval and its release are announced",
     "round_question": "the worker's book under embargo; the release is announced with its hashes",
     "round_part": "who answers is told at the release, which is announced with each of them",
+    "private_match_lease": "the worker's lease; opening and finishing the match are announced",
+    "private_match_reply": "a site's signed reply; opening and finishing the match are announced",
     "run_site": "progress per site; opening and finishing the run are announced",
     "api_answer": "an answer kept for a repeat of the request; the act itself is announced",
     "heartbeat": "says that a part of the hub works",

@@ -1,6 +1,7 @@
 """Who is asked under which thresholds, and the plan of a run as it was fixed when it opened."""
 
 import hashlib
+from collections.abc import Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,12 +18,18 @@ from studies.models import SiteNode, Study
 
 
 def roster_of(session: Session, run: Run) -> tuple[dict[str, PublicIdentity], Terms]:
-    """Who is asked, with their enrolled keys, and the strictest of their policies and the study.
+    """Who is asked, and under which thresholds; as ``roster_for``."""
+    return roster_for(session, asked_sites(session, query_of(run)), run.study)
+
+
+def roster_for(
+    session: Session, sites: Sequence[str], study: str
+) -> tuple[dict[str, PublicIdentity], Terms]:
+    """These sites with their enrolled keys, and the strictest of their policies and the study.
 
     A site that has not said its thresholds counts with the strict defaults. RunError NO_NODE when
     one that takes part has no enrolled node: it is not left out silently.
     """
-    sites = asked_sites(session, query_of(run))
     nodes = {
         node.institution: node
         for node in session.scalars(select(SiteNode).where(SiteNode.institution.in_(sites)))
@@ -36,7 +43,7 @@ def roster_of(session: Session, run: Run) -> tuple[dict[str, PublicIdentity], Te
         Terms.strict() if node.terms is None else Terms.from_dict(node.terms)
         for node in nodes.values()
     )
-    return roster, terms.tightened(session.get_one(Study, run.study).terms or {})
+    return roster, terms.tightened(session.get_one(Study, study).terms or {})
 
 
 def plan_of(run: Run) -> RunPlan:

@@ -1,0 +1,151 @@
+"""Private matches as evaluation rounds ask for them: ask, see what came of it, say what is linked.
+
+The worker does the rest (match_worker.py). What may be shown of a sum is decided here once, when it
+comes in (ADR 0039); a number that may not be shown is not kept.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
+
+from consent.models import Subject
+from consent.models_people import Link
+from federation.query.terms import Terms
+from federation.runs.counted_once import Found
+from federation.runs.errors import RunError
+from federation.runs.match_models import DONE, OPEN, REFUSED, WAITING, MatchLease, PrivateMatch
+from studies.actor import SYSTEM, Actor
+from studies.events import announce
+from studies.models import Study
+from studies.reading import open_sites
+
+MOST_RESTARTS: Final = 2
+
+
+def ask(
+    session: Session,
+    *,
+    study: str,
+    sites: Collection[str],
+    approved_by: str,
+    actor: Actor,
+    now: datetime,
+) -> str:
+    """Ask how many patients of a study these hospitals share; the id of the match.
+
+    One that is under way, or whose answer still stands, is not asked again. approved_by: who on
+    the committee approved the plan in which this stands. Raises RunError STUDY_NOT_FOUND, NO_SITES.
+    """
+    if session.get(Study, study) is None:
+        raise RunError("STUDY_NOT_FOUND")
+    wanted = sorted(set(sites))
+    if not wanted or not set(wanted) <= set(open_sites(session, study)):
+        raise RunError("NO_SITES")
+    stands = now - timedelta(days=Terms.strict().diff.replay_days)
+    for row in _of(session, study):
+        if row.sites == wanted and (
+            row.state in (WAITING, OPEN)
+            or (row.state == DONE and row.finished_at is not None and row.finished_at > stands)
+        ):
+            return row.id
+    row = PrivateMatch(
+        study=study, sites=wanted, approved_by=approved_by, asked_at=now, state=WAITING
+    )
+    session.add(row)
+    session.flush()
+    session.add(MatchLease(match_id=row.id))
+    session.flush()
+    announce(
+        session,
+        actor=actor,
+        action="match.asked",
+        about=f"match:{row.id}",
+        facts={"study": study, "sites": len(wanted)},
+    )
+    return row.id
+
+
+def found(session: Session, match_id: str) -> Found:
+    """What became of a match. Raises RunError RUN_NOT_FOUND."""
+    row = session.get(PrivateMatch, match_id)
+    if row is None:
+        raise RunError("RUN_NOT_FOUND")
+    if row.state == REFUSED:
+        return Found("refused", code=row.code)
+    if row.state != DONE:
+        return Found("waiting")
+    as_of = None if row.as_of is None else row.as_of.date().isoformat()
+    return Found("done", row.count, row.hidden, as_of)
+
+
+def finish(
+    session: Session, row: PrivateMatch, now: datetime, *, pairs: int | None, code: str | None
+) -> None:
+    """Keep how a match ended: with the sum over all pairs, or with the code of a refusal."""
+    row.finished_at, row.code = now, code
+    row.state = REFUSED if pairs is None else DONE
+    if pairs is not None and row.plan is not None:
+        terms = Terms.from_dict(row.plan["terms"])
+        row.count, row.hidden, row.as_of = _shown(session, row, pairs, terms, now)
+    announce(
+        session,
+        actor=SYSTEM,
+        action="match.finished",
+        about=f"match:{row.id}",
+        facts={"study": row.study, "code": code},
+    )
+    session.flush()
+
+
+def _shown(
+    session: Session, row: PrivateMatch, pairs: int, terms: Terms, now: datetime
+) -> tuple[int | None, str | None, datetime]:
+    """The number that may be shown, or why there is none, and of when it is.
+
+    Two numbers of one study never differ by a few pairs: of the same hospitals the earlier one
+    stands, of others the new one is hidden, because the difference is what one hospital shares.
+    """
+    small = (None, "SMALL_GROUP", now)
+    few = terms.diff.t_diff
+    earlier = [each for each in _of(session, row.study) if each.count is not None]
+    same = next((each for each in earlier if each.sites == row.sites), None)
+    if same is not None and same.count is not None and 0 < abs(pairs - same.count) < few:
+        return same.count, None, same.as_of or now
+    for each in earlier:
+        if each.sites != row.sites and abs(pairs - (each.count or 0)) < few:
+            return small
+    return small if pairs < terms.t_cell else (pairs, None, now)
+
+
+def _of(session: Session, study: str) -> Sequence[PrivateMatch]:
+    """The matches of a study, newest first."""
+    return session.scalars(
+        select(PrivateMatch)
+        .where(PrivateMatch.study == study)
+        .order_by(PrivateMatch.asked_at.desc(), PrivateMatch.id)
+    ).all()
+
+
+def linked(session: Session, sites: Collection[str]) -> int | None:
+    """How many patients said themselves that they are known at two of these hospitals: whole tens,
+    None below ten. The hub knows it because they linked their letters; no hospital is told."""
+    here, there = aliased(Subject), aliased(Subject)
+    one, other = aliased(Link), aliased(Link)
+    people = session.scalar(
+        select(func.count(one.link.distinct()))
+        .join(other, other.link == one.link)
+        .join(here, here.id == one.subject_id)
+        .join(there, there.id == other.subject_id)
+        .where(
+            one.unlinked_at.is_(None),
+            other.unlinked_at.is_(None),
+            here.site.in_(sites),
+            there.site.in_(sites),
+            here.site != there.site,
+        )
+    )
+    tens = (people or 0) // 10 * 10
+    return tens or None
