@@ -11,15 +11,18 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from consent import reporting
 from consent.alarms import raise_alarm
 from consent.verifying import look_whole
 from federation.engines.embedded import EmbeddedEngine
 from federation.engines.interface import Engine
 from federation.protocol.keys import SigningKey
+from federation.rounds.tick import tick
 from federation.runs import service as runs
 from federation.runs.worker import Worker
 from registry.accounts.sign_in import sweep
@@ -37,6 +40,7 @@ log = logging.getLogger("oncokring.worker")
 WAIT_S = 0.2
 MAX_FAILURES = 20
 LONGEST_PAUSE_S = 30.0
+ROUNDS_EVERY = timedelta(seconds=1)
 TIDY_EVERY = timedelta(minutes=10)
 BEAT_EVERY = timedelta(seconds=30)
 CHECK_LOG_EVERY = timedelta(hours=24)
@@ -82,11 +86,14 @@ def run(
     worker = Worker(factory, listening, key)
     wait = stop.wait if pause is None else pause
     failures = 0
-    tidied = beaten = looked = datetime.min.replace(tzinfo=clock().tzinfo)
+    tidied = beaten = looked = ticked = datetime.min.replace(tzinfo=clock().tzinfo)
     while not stop.is_set():
         now = clock()
         try:
             worker.step(now, wait=WAIT_S)
+            if now - ticked >= ROUNDS_EVERY:
+                drive_rounds(factory, now)
+                ticked = now
             if now - tidied >= TIDY_EVERY:
                 tidy(factory, now)
                 tidied = now
@@ -109,12 +116,18 @@ def run(
             failures = 0
 
 
+def drive_rounds(factory: SessionFactory, now: datetime) -> bool:
+    """Bring evaluation rounds on: put their questions, and release them at their moment."""
+    return tick(partial(reading, factory), partial(unit_of_work, factory, SYSTEM), now)
+
+
 def tidy(factory: SessionFactory, now: datetime) -> None:
     """End questions nobody decided on, forget old sessions and drafts; once a day check the log."""
     with factory() as session:
         runs.expire_undecided(session, now)
         sweep(session, now)
         forget_old(session, now)
+        reporting.forget_old(session, now)
         session.commit()
         last = session.get(Heartbeat, LOG_CHECK)
     if last is None or now - last.at >= CHECK_LOG_EVERY:
