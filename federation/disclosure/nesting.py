@@ -236,7 +236,7 @@ def cell_sets(
     for labels in itertools.product(*(labels for _, labels in dims)):
         found = cohort.copy()
         named = [(name, label) for (name, _), label in zip(dims, labels, strict=True)]
-        for name, label in named:
+        for name, label in _parts(named):
             if name == EVENT and query.condition is not None:
                 found.add_condition(codebook, query.condition, yes=label == "yes")
             else:
@@ -318,7 +318,10 @@ class _Set:
         variable = codebook.variables.get(name)
         labels = () if variable is None else variable.group_labels or ()
         bar = None if variable is None or label in labels else _bar(label)
-        if variable is not None and variable.is_numeric and bar is not None:
+        months = _quarter(label) if variable is not None and variable.type == "date" else None
+        if months is not None:
+            self._keep_range(name, months)
+        elif variable is not None and variable.is_numeric and bar is not None:
             self._keep_range(name, bar)
         elif variable is None or label not in labels:
             self.other.add(f"{name}={label}")
@@ -383,6 +386,27 @@ def _bar(label: str) -> Range | None:
         return None
     start, low, high, end = found.groups()
     return Range(float(low), start == "(", float(high), end == ")")
+
+
+def _parts(named: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Names and labels; a label that says more, as in `2024-Q1,died=true`, is taken apart."""
+    found = []
+    for name, label in named:
+        parts = [part.partition("=") for part in _CONDITION.split(f"{name}={label}")]
+        found += [(name, value) for name, _, value in parts]
+    return found
+
+
+_QUARTER: Final = re.compile(r"([0-9]{4})-Q([1-4])")
+
+
+def _quarter(label: str) -> Range | None:
+    """The months of a quarter: "2024-Q1"; else None."""
+    found = _QUARTER.fullmatch(label)
+    if found is None:
+        return None
+    first = int(found[1]) * 12 + 3 * (int(found[2]) - 1)
+    return Range(first, False, first + 2, False)
 
 
 def _number(value: object) -> float:

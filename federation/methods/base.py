@@ -91,14 +91,18 @@ class Rows:
 
     `people` is None when a row is a patient; where a row is a tumour or a treatment it holds, int64
     (n,), a number of the row's patient that means nothing outside this object. `cache` holds work
-    that does not change between the rounds of one run (a sort order, a design matrix). Neither is
-    ever sent or compared.
+    that does not change between the rounds of one run (a sort order, a design matrix). `times`, per
+    date variable float (n,): when that was, finer than the month, nan where unknown; only their
+    order may be used. None of these is ever sent or compared. `held_back`: labels of the cells that
+    this hospital's own answer must hide (output by_site).
     """
 
     columns: Mapping[str, Column]
     n: int
     people: npt.NDArray[np.int64] | None = None
     cache: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    times: Mapping[str, Array] = field(default_factory=dict, compare=False, repr=False)
+    held_back: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
 
     def column(self, name: str) -> Column:
         """The column of variable `name`; KeyError when the site did not load it."""
@@ -121,7 +125,8 @@ class Rows:
             for name, column in self.columns.items()
         }
         people = None if self.people is None else self.people.take(places)
-        return Rows(kept, places.size, people)
+        times = {name: values.take(places) for name, values in self.times.items()}
+        return Rows(kept, places.size, people, times=times, held_back=self.held_back)
 
     def patients_in(self, index: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.int64]:
         """Different patients per cell, int64 (size,); `index` (n,) is each row's cell, -1 for none.

@@ -22,21 +22,27 @@ def cell_labels(method: Method, ask: Ask) -> frozenset[str]:
     """The labels that name a cell of one of the method's tables, so that the cell can be hidden.
 
     A method says with `hides_cells` that every set but its analysis set is such a cell, named as
-    the gate names it: `variable=level`, joined with commas in the order of the dimensions.
+    the gate names it: `variable=level`, joined with commas in the order of the dimensions. Where
+    only some are, its `is_cell(ask, label)` says which.
     """
     if not getattr(method, "hides_cells", False):
         return frozenset()
-    return frozenset(set_labels(method, ask)[1:])
+    is_cell = getattr(method, "is_cell", None)
+    labels = set_labels(method, ask)[1:]
+    return frozenset(each for each in labels if is_cell is None or is_cell(ask, each))
 
 
 def term_labels(method: Method, ask: Ask) -> dict[str, tuple[str, ...]]:
-    """Of a model (`names_terms`): each label but the analysis set's with the terms it is about.
+    """Of a model (`names_terms`): each label but the analysis set's, and those of cells that can be
+    hidden, with the terms it is about.
 
     Whatever is wrong with such a set, the model can be asked again without these terms.
     """
     if not getattr(method, "names_terms", False):
         return {}
-    return {label: tuple(map(_term, _PARTS.split(label))) for label in set_labels(method, ask)[1:]}
+    cells = cell_labels(method, ask)
+    labels = [each for each in set_labels(method, ask)[1:] if each not in cells]
+    return {label: tuple(map(_term, _PARTS.split(label))) for label in labels}
 
 
 # A comma between names; the one inside `[40,45)` has a number behind it.

@@ -145,7 +145,7 @@ def own_answer(
     `hide`: as `hidden_alone` gives it. Raises Refused as the method and the gate do.
     """
     hub_ask = replace(ask, site=None)
-    finished = own_finished(method, ask, step, rows)
+    finished = own_finished(method, ask, step, replace(rows, held_back=hide))
     finished, cells = settle(method, hub_ask, finished, hide - {COHORT})
     shown = gate.decide(method.tables(hub_ask, finished), ask.terms, cells, ask.codebook)
     released = method.result(hub_ask, finished, shown)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -57,7 +57,7 @@ class Answering:
         if is_own(step) and ask.query.output == "by_site":
             answer = self._alone(question, step, prepared, votes)
             return self._replies.own(asked, ask, study, answer, counted_by=counted_by, now=now)
-        sums = votes.sums() if step.name == LOOK else _sums(question, step, prepared)
+        sums = votes.sums() if step.name == LOOK else _sums(question, step, prepared, votes)
         if doubted is not None:
             labels = (*set_labels(question.method, ask), COHORT)
             sums = {**sums, **doubts(labels, doubted)}
@@ -83,10 +83,12 @@ class Answering:
         return own_answer(method, ask, step, prepared.selection.rows, hide)
 
 
-def _sums(question: Question, step: Step, prepared: Prepared) -> Sums:
+def _sums(question: Question, step: Step, prepared: Prepared, votes: Votes) -> Sums:
     """The sums of the patients who count; of nobody when they are too few here."""
     rows: Rows = prepared.selection.rows
     if not prepared.counted.contributes:
         rows = rows.select(np.zeros(rows.n, np.bool_))
+    elif question.ask.strict and question.ask.query.output == "by_site":
+        rows = replace(rows, held_back=hidden_alone(question.method, question.ask, votes))
     with np.errstate(all="ignore"):
         return question.method.site(question.ask, step, rows)

@@ -31,6 +31,14 @@ CODEBOOK = Codebook.from_dict(
             "g": {"type": "category", "levels": ["a", "b", "c"]},
             "h": {"type": "category", "levels": ["no", "yes"]},
             "flag": {"type": "boolean"},
+            "wait": {
+                "type": "duration",
+                "unit": "days",
+                "min": 0,
+                "max": 1000,
+                "cuts": [7, 14, 21, 28, 42, 56, 90],
+            },
+            "seen": {"type": "date", "resolution": "month"},
         },
     }
 )

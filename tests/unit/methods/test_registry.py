@@ -108,6 +108,8 @@ def patients(rows: Any) -> Any:
         g=some(list(rng.choice(["a", "b", "c"], n))),
         h=some(list(rng.choice(["no", "yes"], n))),
         flag=some(list(rng.random(n) < 0.5)),
+        wait=some(list(rng.integers(0, 400, n))),
+        seen=some(list(2024 * 12 + rng.integers(-6, 12, n))),
     )
 
 

@@ -1,0 +1,140 @@
+"""From numbers per quarter to the released trend, of all hospitals together or of one.
+
+A quarter's number with the outcome stands there only when those with and those without it are
+enough, and when no other number tells it (rule O14): the total of the year may be known, so one
+hidden quarter hides another. The difference that adds up over the quarters tells every number it is
+made of. So it stands only where the hidden quarters before it are at least two, and together enough
+patients with the outcome and without; the gate has seen to that for all of them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from federation.methods.bars import merged
+from federation.methods.base import Ask, CountTable, Finished, Mask, Released
+from federation.methods.glm_release import count_tables
+from federation.methods.quantiles import quantile_bins
+from federation.methods.release import Release, seen
+from federation.methods.trend_plan import Plan
+from federation.query.refusals import Refused
+
+Ints = npt.NDArray[np.int64]
+
+
+def tables_of(ask: Ask, plan: Plan, finished: Finished) -> list[CountTable]:
+    """The total, with and without the outcome; the quarters; and those with it and those without
+    in tables of their own, as the shares of a benchmark are not held to rule O3."""
+    counts, sums = finished.facts["counts"], finished.pooled
+    people = sums.get("patients.quarters")
+    cells = sums.get("patients.cells")
+    yes, no = sums["yes"], sums["quarters"] - sums["yes"]
+    return [
+        *count_tables(counts, binary=True),
+        CountTable("quarters", ((plan.date, plan.quarters),), sums["quarters"], patients=people),
+        CountTable(
+            "yes",
+            ((plan.date, tuple(f"{quarter},{plan.yes}" for quarter in plan.quarters)),),
+            yes,
+            patients=None if cells is None else cells[:, 1],
+        ),
+        CountTable(
+            "no",
+            ((plan.date, tuple(f"{quarter},{plan.no}" for quarter in plan.quarters)),),
+            no,
+            patients=None if cells is None else cells[:, 0],
+        ),
+    ]
+
+
+def release(ask: Ask, plan: Plan, finished: Finished, shown: Mapping[str, Mask]) -> Released:
+    """`quarters`, one entry each in order of time."""
+    made = Release(ask)
+    facts, sums, size = finished.facts, finished.pooled, plan.size
+    counts = facts["counts"]
+    total = bool(np.all(seen(shown, "total")))
+    with_outcome = bool(np.all(seen(shown, "events", (2,))))
+    if ask.strict and facts.get("in_model") and not with_outcome:
+        raise Refused("SMALL_GROUP")  # its expected number would tell; see standardise.py
+    quarters = seen(shown, "quarters", (size,)) & total
+    outcome = quarters & seen(shown, "yes", (size,)) & seen(shown, "no", (size,)) & with_outcome
+    expected = sums.get("expected")
+    stands = _vlad_stands(ask, sums["yes"], sums["quarters"], outcome) & with_outcome
+    vlad = None if expected is None else np.round(np.cumsum(expected - sums["yes"]), 9) + 0.0
+    entries = []
+    for i, quarter in enumerate(plan.quarters):
+        where, n = f"quarters[{i}]", int(sums["quarters"][i])
+        people = sums.get("patients.quarters")
+        entry: dict[str, Any] = {"quarter": quarter}
+        behind = None if people is None else int(people[i])
+        entry |= made.counted(n, bool(quarters[i]), f"{where}.n", behind)
+        entry["observed"] = made.count(int(sums["yes"][i]), bool(outcome[i]), f"{where}.observed")
+        entry["share"] = made.sum(sums["yes"][i] / n) if outcome[i] and n else None
+        known = expected is not None and bool(quarters[i])
+        entry["expected"] = made.sum(float(expected[i])) if known and expected is not None else None
+        entry["vlad"] = made.sum(float(vlad[i])) if vlad is not None and stands[i] else None
+        entry["median"] = _median(ask, sums, i) if quarters[i] else None
+        entry["cusum"] = _cusum(ask, facts, i) if outcome[i] else None
+        entries.append(entry)
+    if not stands.all() and vlad is not None:
+        made.hide("vlad", "small_cell")
+    people_in_all = counts.get("patients")
+    return made.done(
+        {
+            **made.counted(counts["n"], total, "n", people_in_all),
+            "missing": made.missing(counts["missing"]),
+            "date": plan.date,
+            "variable": plan.waiting,
+            "within": ask.params["within"],
+            "quarters": entries,
+        }
+    )
+
+
+def _vlad_stands(ask: Ask, yes: Ints, n: Ints, outcome: Mask) -> Mask:
+    """Per quarter whether the sum up to it may be shown; see the module docstring."""
+    if not ask.strict:
+        return np.ones(yes.size, dtype=bool)
+    hidden = np.flatnonzero(~outcome)
+    least = ask.terms.t_cell
+
+    def enough(run: tuple[int, int]) -> bool:
+        among = hidden[run[0] : run[1] + 1]
+        with_it, without = int(yes[among].sum()), int((n - yes)[among].sum())
+        return among.size > 1 and with_it >= least and without >= least
+
+    stands = np.ones(yes.size, dtype=bool)
+    for first, last in merged(hidden.size, enough):
+        stands[hidden[first] : hidden[last]] = False
+    return stands
+
+
+def _median(ask: Ask, sums: Mapping[str, Any], place: int) -> list[int] | None:
+    """The days between which the median of a quarter lies; both the same on open data."""
+    if "days" not in sums:
+        return None
+    terms, people = ask.terms.quantile, sums.get("patients.days")
+    found = quantile_bins(
+        np.asarray(sums["days"][place]),
+        0.5,
+        min_in_bin=terms.min_in_grid_bin if ask.strict else 1,
+        min_each_side=terms.min_each_side if ask.strict else 0,
+        patients=None if people is None else np.asarray(people[place]),
+    )
+    return None if found is None else [int(found[0]), int(found[1])]
+
+
+def _cusum(ask: Ask, facts: Mapping[str, Any], place: int) -> dict[str, Any] | None:
+    """The quarter's highest value, to one decimal under protection, and whether it signals."""
+    peaks = facts.get("cusum")
+    if peaks is None or peaks[place] is None:
+        return None
+    highest = float(peaks[place])
+    return {
+        "max": round(highest, 1) if ask.strict else highest,
+        "signal": highest > float(ask.params["cusum_h"]),
+    }
