@@ -1,4 +1,8 @@
-"""Three or more real site processes that share patients, and the hub's side of private matches."""
+"""Hospitals that share patients, and the hub's side of private matches.
+
+As real site processes over the embedded engine, or (`in_process`) as the same programs in this
+process with a clock that can be moved: refusals then leave at once, and months pass in a test.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from consent_lists import consent_list
 
 from federation.disclosure.policy import Policy, read_policy
 from federation.engines.embedded import EmbeddedEngine
+from federation.engines.interface import Reply, SiteStatus
 from federation.protocol.encoding import parse_json, unb64
 from federation.protocol.keys import SigningKey
 from federation.query.codebook import load_codebook
@@ -22,6 +27,7 @@ from federation.runs.direct import drive
 from federation.runs.driver import Outcome
 from federation.runs.match_driver import MatchDriver, MatchPlan
 from federation.site.directory import SiteDirectory, init_site, pin_peers
+from federation.site.program import SiteProgram
 
 NETWORK, STUDY, REQUIRES = "sharing", "onco", ["use.record"]
 CODEBOOK = b"""
@@ -67,6 +73,37 @@ def person(number: int) -> dict[str, str]:
     }
 
 
+class InProcess:
+    """An engine over site programs in this process, each with the one clock."""
+
+    def __init__(self, paths: Mapping[str, Path], clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._replies: list[Reply] = []
+        self.programs = {
+            slug: SiteProgram(SiteDirectory.load(path, clock())) for slug, path in paths.items()
+        }
+
+    def send(self, site: str, message: bytes) -> str:
+        handle = str(uuid.uuid4())
+        body = self.programs[site].handle(message, self._clock()).body
+        self._replies.append(Reply(handle, site, body, None))
+        return handle
+
+    def replies(self, timeout: float) -> list[Reply]:
+        found, self._replies = self._replies, []
+        return found
+
+    def cancel(self, handle: str) -> None:
+        """Nothing waits here."""
+
+    def status(self, site: str) -> SiteStatus:
+        return SiteStatus(site, "up", self._clock())
+
+    def close(self) -> None:
+        for program in self.programs.values():
+            program.close()
+
+
 class Sharing:
     """Hospitals by name, each with the numbers of the persons who are its patients."""
 
@@ -77,6 +114,7 @@ class Sharing:
         *,
         policies: Mapping[str, Policy] | None = None,
         environment: Callable[[str, int], Mapping[str, str]] | None = None,
+        in_process: bool = False,
     ) -> None:
         self.folder = folder
         self.codebook = load_codebook(CODEBOOK)
@@ -84,6 +122,8 @@ class Sharing:
         self.patients = {slug: list(numbers) for slug, numbers in patients.items()}
         self.withdrawn: set[str] = set()
         self.seq = 0
+        self.now = datetime.now(UTC)
+        self._in_process = in_process
         self._environment = environment
         self.directories: dict[str, SiteDirectory] = {}
         for slug in self.patients:
@@ -106,8 +146,10 @@ class Sharing:
         self.engine = self._start()
         self.publish()
 
-    def _start(self) -> EmbeddedEngine:
+    def _start(self) -> Any:
         paths = {slug: self.folder / slug for slug in self.directories}
+        if self._in_process:
+            return InProcess(paths, lambda: self.now)
         return EmbeddedEngine(paths, environment=self._environment)
 
     def write(self, slug: str) -> None:
@@ -133,7 +175,7 @@ class Sharing:
     def publish(self) -> None:
         """Give every process the next state of consent: everybody but the withdrawn."""
         self.seq += 1
-        now = datetime.now(UTC)
+        now = self.now if self._in_process else datetime.now(UTC)
         for slug, site in self.directories.items():
             message = consent_list(
                 site,
@@ -149,14 +191,8 @@ class Sharing:
             assert self.send(slug, message)[1]["status"] == "applied"
 
     def days_pass(self, days: int) -> None:
-        """Make everything that the hospitals did older by so many days."""
-        self.engine.close()
-        for slug in self.directories:
-            with sqlite3.connect(self.folder / slug / "site.sqlite") as database:
-                database.execute(
-                    "UPDATE match_run SET started_at = started_at - ?", (days * 86_400_000,)
-                )
-        self.engine = self._start()
+        """Move the clock of hospitals in this process, and tell them again who agrees."""
+        self.now += timedelta(days=days)
         self.publish()
 
     def plan(self, sites: Iterable[str] | None = None, **more: Any) -> MatchPlan:
@@ -176,7 +212,10 @@ class Sharing:
 
     def match(self, plan: MatchPlan | None = None) -> Outcome:
         """One match from start to end with the product's own driver."""
-        return drive(MatchDriver(plan or self.plan(), self.hub), self.engine, seconds=30.0)
+        made = MatchDriver(plan or self.plan(), self.hub)
+        if self._in_process:
+            return drive(made, self.engine, seconds=30.0, clock=lambda: self.now)
+        return drive(made, self.engine, seconds=30.0)
 
     def database(self, slug: str, sql: str) -> list[Any]:
         """What a statement finds in a hospital's own database."""
@@ -194,5 +233,3 @@ class Sharing:
 
     def close(self) -> None:
         self.engine.close()
-
-
