@@ -1,18 +1,22 @@
 """A network with its study and text on each real database, and patients to act in it."""
 
 import secrets
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from consent import service as consent
 from consent import withdrawing
-from consent.models import Receipt, Subject
+from consent.models import Receipt, Subject, TextVersion
 from consent.proof import letter_prover
-from registry.database import SessionFactory
+from registry.database import SessionFactory, engine_of, open_database
 from studies import service as studies
 from studies.actor import SYSTEM
 from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
@@ -89,23 +93,45 @@ class Hub:
         )
 
 
-def load(session: Session) -> str:
-    """Write the network and its text; give the text's id."""
-    studies.load_network(session, ONCOZON, SYSTEM, now=NOW)
-    text = consent.publish_text(
-        session,
-        study=STUDY,
-        content=HORMONE_THERAPY.text,
-        approved_by=HORMONE_THERAPY.text_approved_by,
-        actor=SYSTEM,
-        now=NOW,
-    )
-    return text.id
+def load(factory: SessionFactory) -> None:
+    """Write the network and the text of its study."""
+    with factory() as session:
+        studies.load_network(session, ONCOZON, SYSTEM, now=NOW)
+        consent.publish_text(
+            session,
+            study=STUDY,
+            content=HORMONE_THERAPY.text,
+            approved_by=HORMONE_THERAPY.text_approved_by,
+            actor=SYSTEM,
+            now=NOW,
+        )
+        session.commit()
+    engine_of(factory).dispose()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(sqlite_template: Path) -> Path:
+    """Here each test begins with the network and the text: they are written once, then copied."""
+    path = sqlite_template.with_name("with-text.sqlite")
+    shutil.copy(sqlite_template, path)
+    load(open_database(f"sqlite:///{path}"))
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: Any, postgres_template: str) -> str:
+    """The same in PostgreSQL."""
+    made = postgres_server.create(postgres_template)
+    load(open_database(made.render_as_string(hide_password=False)))
+    return str(made.database)
+
+
+def text_in_force(session: Session) -> str:
+    """The id of the study's text."""
+    return session.scalars(select(TextVersion.id)).one()
 
 
 @pytest.fixture
 def hub(factory: SessionFactory) -> Iterator[Hub]:
     with factory() as session:
-        text = load(session)
-        session.commit()
-        yield Hub(session, text)
+        yield Hub(session, text_in_force(session))

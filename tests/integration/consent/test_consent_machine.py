@@ -54,11 +54,7 @@ def template() -> Path:
     path = Path(tempfile.mkdtemp()) / "hub.sqlite"
     url = f"sqlite:///{path}"
     migrations.upgrade(url)
-    factory = open_database(url, clock=lambda: NOW)
-    with factory() as session:
-        load(session)
-        session.commit()
-    engine_of(factory).dispose()
+    load(open_database(url, clock=lambda: NOW))
     return path
 
 

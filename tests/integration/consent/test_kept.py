@@ -35,7 +35,7 @@ from studies.looking import read_only
 from studies.models import Network
 from studies.seeds.oncozon import ONCOZON
 
-from .conftest import NOW, STUDY, Hub, load
+from .conftest import NOW, STUDY, Hub, text_in_force
 
 SITE, NETWORK = "zuyderland", ONCOZON.slug
 STUDIES = ("x", "y")
@@ -54,7 +54,7 @@ class Histories:
     def __init__(self, session: Session, seed: int) -> None:
         self.session = session
         self.chance = random.Random(seed)  # noqa: S311 - repeatable, no secret
-        good = load(session)
+        good = text_in_force(session)
         self.text = session.get_one(TextVersion, good)
         self.texts: list[str | None] = [good] * 12 + [self._text(2, "wider"), None]
         self.now = NOW

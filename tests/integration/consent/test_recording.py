@@ -22,7 +22,7 @@ from studies.actor import Actor
 from studies.events import announced
 from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
 
-from .conftest import NOW, STUDY, YES, Hub, load
+from .conftest import NOW, STUDY, YES, Hub, text_in_force
 
 
 def count(session: Session, table: type) -> int:
@@ -218,7 +218,7 @@ def test_the_triggers_go_and_come(hub: Hub) -> None:
 
 def test_many_at_once_get_their_numbers_in_turn(factory: SessionFactory) -> None:
     with factory() as session:
-        text_id = load(session)
+        text_id = text_in_force(session)
         hub = Hub(session, text_id)
         subjects = [hub.subject() for _ in range(8)]
         session.commit()

@@ -18,7 +18,7 @@ from consent.window_sql import windows
 from registry.database import SessionFactory, engine_of
 from studies.base import new_id
 
-from .conftest import load
+from .conftest import text_in_force
 
 PATIENTS = int(os.environ.get("ONCOKRING_HISTORIES", "2500"))
 """Times ten moments, each a history with a cut of its own; ONCOKRING_HISTORIES=10000 gives the
@@ -74,7 +74,7 @@ def chance() -> random.Random:
 @pytest.fixture
 def filled(factory: SessionFactory, chance: random.Random) -> Iterator[tuple[Session, list[str]]]:
     with engine_of(factory).connect() as connection, factory(bind=connection) as session:
-        good = load(session)
+        good = text_in_force(session)
         wrong = TextVersion(
             id="f" * 64,
             study="hormone-therapy",
