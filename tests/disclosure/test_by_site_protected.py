@@ -286,3 +286,52 @@ class TestAKindThatComparesHospitals:
         assert (own["observed"], own["ratio"], own["z"], own["outside"]) == (None,) * 4
         assert own["expected"] is not None
         assert None not in own["limits95"]
+
+    def test_a_condition_is_counted_as_the_cohort_it_is_and_kept_apart_like_one(
+        self, build: Any, five: dict[str, list[dict[str, str]]]
+    ) -> None:
+        """Two conditions whose patients differ by three at one hospital are never both answered;
+        nor are a condition and the cohort that lies three patients beside it."""
+        for slug, rows in five.items():
+            for number, row in enumerate(rows):
+                row["HDR_HIST"] = "8502" if number < (3 if slug == "h0" else 40) else "8140"
+                row["HDR_DEATH"] = "ja" if 20 <= number < 60 else "nee"
+        net = build(five, policy=WITH_FORM, study={"by_site": "hub"})
+        dead = {"var": "death", "op": "=", "value": True}
+        either = {"any": [dead, {"var": "hist", "op": "=", "value": "8502"}]}
+        wide = {"kind": "standardise", "outcome": either}
+        own = net.ask(wide, output="by_site").envelope["by_site"]
+        for slug, rows in five.items():
+            found = sum(r["HDR_DEATH"] == "ja" or r["HDR_HIST"] == "8502" for r in rows)
+            assert own[slug]["observed"] == found
+        reworded = {"not": {"all": [{"not": dead}, {"var": "hist", "op": "!=", "value": "8502"}]}}
+        assert net.ask({**wide, "outcome": reworded}, output="by_site").status == "replay"
+        narrow = net.ask({"kind": "standardise", "outcome": "death"}, output="by_site")
+        assert (narrow.status, narrow.code) == ("refused", "MODEL_TOO_RICH")
+        cohort = net.ask({"kind": "count"}, output="by_site", cohort=dead)
+        assert (cohort.status, cohort.code) == ("refused", "SMALL_GROUP")
+
+    def test_a_condition_is_held_to_the_limits_of_a_cohort(self, build: Any) -> None:
+        net = build(policy=WITH_FORM, study={"by_site": "hub"})
+        many = [{"var": "stage", "op": "!=", "value": level} for level in ("I", "II", "III", "IV")]
+        many += [
+            {"var": "hist", "op": "!=", "value": "8502"},
+            {"var": "age", "op": "<", "value": 70},
+        ]
+        many += [{"var": "death", "op": "=", "value": True}]
+        seven = net.ask({"kind": "standardise", "outcome": {"any": many}}, output="by_site")
+        assert (seven.status, seven.code) == ("refused", "SMALL_GROUP")
+
+    def test_means_against_what_the_mix_of_patients_lets_expect(
+        self, build: Any, five: dict[str, list[dict[str, str]]]
+    ) -> None:
+        net = build(five, policy=WITH_FORM, study={"by_site": "hub"})
+        asked = {"kind": "adjusted_mean", "outcome": "ca125", "formula": "age"}
+        answer = net.ask(asked, output="by_site")
+        own = answer.envelope["by_site"]
+        assert answer.envelope["result"] == {}
+        assert len(own) == 5
+        # the fitted model holds nobody whose difference is hidden
+        assert sum(part["n"] * part["difference"] for part in own.values()) == pytest.approx(
+            0, abs=1e-3 * sum(part["n"] * abs(part["difference"]) for part in own.values())
+        )
