@@ -77,6 +77,14 @@ LABELS: Mapping[str, str] = {
     "exposure": "Exposure",
     "cause": "Which of the events",
     "censored": "Level for no event yet",
+    "norms": "Norms (days)",
+    "cap": "Longest time (days)",
+    "date": "Month that decides the quarter",
+    "first": "First month",
+    "last": "Last month",
+    "within": "Within (days)",
+    "cusum_h": "CUSUM limit",
+    "cusum_ratio": "CUSUM odds ratio",
 }
 
 
@@ -110,6 +118,14 @@ def kinds() -> list[tuple[str, str, str]]:
         "mixed": (
             _("Regression with hospital levels"),
             _("How does a number go with several things, and how far do hospitals differ?"),
+        ),
+        "waiting_time": (
+            _("Waiting times"),
+            _("Within how many days are half and 80% seen, and who waits twice as long?"),
+        ),
+        "trend": (
+            _("Trend per quarter"),
+            _("Does a share change over time more than chance explains?"),
         ),
         "adjusted_mean": (
             _("Mean against expected"),

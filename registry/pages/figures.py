@@ -8,6 +8,7 @@ from typing import Any
 from registry.pages.figure import Figure, both, hidden_word, threshold
 from registry.pages.figures_groups import compare, histogram, mantel_haenszel
 from registry.pages.figures_models import adjusted_mean, cox, mixed, regression, standardise
+from registry.pages.figures_times import trend, waiting_time
 from registry.pages.finding import describe_rows, finding, group_name
 from registry.pages.naming import Names
 from registry.pictures.bars import Bar, BarGroup, BarWords, bars
@@ -24,10 +25,7 @@ def figure_of(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Name
     draw = DRAW.get(str(envelope.get("analysis")))
     if not isinstance(result, Mapping) or draw is None:
         return None
-    if not result and draw not in (
-        standardise,
-        adjusted_mean,
-    ):  # each hospital for itself: see the tables
+    if not result and draw not in _OF_HOSPITALS:  # each hospital for itself: see the tables
         return None
     try:
         return draw(envelope, query, names)
@@ -188,6 +186,8 @@ def _competing_risks(envelope: Mapping[str, Any], query: Mapping[str, Any], name
     )
 
 
+_OF_HOSPITALS = (standardise, adjusted_mean, waiting_time, trend)
+
 DRAW = {
     "survival": _survival,
     "competing_risks": _competing_risks,
@@ -197,6 +197,8 @@ DRAW = {
     "regression": regression,
     "mixed": mixed,
     "adjusted_mean": adjusted_mean,
+    "waiting_time": waiting_time,
+    "trend": trend,
     "standardise": standardise,
     "mantel_haenszel": mantel_haenszel,
     "histogram": histogram,

@@ -11,6 +11,7 @@ from typing import Any
 
 from registry.pages.finding_groups import compare, histogram, mantel_haenszel
 from registry.pages.finding_models import adjusted_mean, cox, mixed, regression, standardise
+from registry.pages.finding_times import trend, waiting_time
 from registry.pages.naming import Names
 from registry.pages.phrases import chance, patients
 from registry.translate import number, percent, translate_count
@@ -47,6 +48,18 @@ def _per_hospital(own: Mapping[str, Mapping[str, Any]]) -> str:
             outside=number(sum(1 for each in placed if each)),
             placed=number(len(placed)),
             chance=number(len(placed) / 20, 1),
+        )
+    judged = [
+        part["rule"]["signal"]
+        for part in answered
+        if (part.get("rule") or {}).get("signal") is not None
+    ]
+    if judged:
+        words += " " + _(
+            "In %(signals)s of %(judged)s half of the patients wait at least twice as long as half "
+            "of all others together.",
+            signals=number(sum(1 for each in judged if each)),
+            judged=number(len(judged)),
         )
     return words
 
@@ -238,5 +251,7 @@ SENTENCES: dict[str, Callable[[Mapping[str, Any], Mapping[str, Any], Names], str
     "mantel_haenszel": mantel_haenszel,
     "mixed": mixed,
     "adjusted_mean": adjusted_mean,
+    "waiting_time": waiting_time,
+    "trend": trend,
     "standardise": standardise,
 }

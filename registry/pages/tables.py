@@ -16,11 +16,12 @@ from registry.pages.tables_groups import (
 )
 from registry.pages.tables_hospitals import adjusted_mean, by_name, standardise
 from registry.pages.tables_models import cox, mixed, regression
+from registry.pages.tables_times import trend, waiting_time
 from registry.pages.tidy import Cell, Head, Shown, Table
 from registry.translate import number, percent
 from registry.translate import translate as _
 
-_COMPARING = frozenset({"standardise", "adjusted_mean"})
+_COMPARING = frozenset({"standardise", "adjusted_mean", "waiting_time"})
 """The kinds that have their hospitals in their own main table."""
 
 
@@ -251,5 +252,7 @@ TABLES: dict[str, Maker] = {
     "mantel_haenszel": mantel_haenszel,
     "mixed": mixed,
     "adjusted_mean": adjusted_mean,
+    "waiting_time": waiting_time,
+    "trend": trend,
     "standardise": standardise,
 }

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from federation.disclosure.gate import decide
-from federation.methods.base import Ask, Column, Finished, Rows, Step
+from federation.methods.base import Ask, Column, Finished, Rows
+from federation.methods.own import has_pooled_part, is_own
 from federation.methods.registry import KINDS, parse
 from federation.query.codebook import Codebook
 from federation.query.terms import Terms
@@ -51,6 +52,15 @@ BOOK = Codebook.from_dict(
                 "label": {"en": "Arm", "nl": "Groep"},
             },
             "grade": {"type": "category", "levels": ["1", "2", "3"]},
+            "wait": {
+                "type": "duration",
+                "unit": "days",
+                "min": 0,
+                "max": 1000,
+                "cuts": [7, 14, 21, 28, 42, 90],
+                "label": {"en": "Waiting time", "nl": "Wachttijd"},
+            },
+            "seen": {"type": "date", "resolution": "month"},
         },
     }
 )
@@ -79,6 +89,25 @@ ASKED: list[dict[str, Any]] = [
     {"kind": "competing_risks", "time": "t", "event": "what", "cause": "dead"},
     {"kind": "mantel_haenszel", "outcome": "died", "exposure": "arm"},
     {"kind": "mixed", "formula": "size ~ arm + age"},
+    {"kind": "waiting_time", "variable": "wait", "norms": [21, 28]},
+    {"kind": "waiting_time", "variable": "wait", "cap": 90},
+    {
+        "kind": "trend",
+        "date": "seen",
+        "first": "2023-01",
+        "last": "2024-12",
+        "outcome": "died",
+        "formula": "age",
+        "cusum_h": 4.5,
+    },
+    {
+        "kind": "trend",
+        "date": "seen",
+        "first": "2023-01",
+        "last": "2023-12",
+        "variable": "wait",
+        "within": 21,
+    },
     {"kind": "adjusted_mean", "outcome": "size", "formula": "arm + age"},
     {"kind": "standardise", "outcome": "died", "formula": "age + grade"},
     {"kind": "standardise", "outcome": "died"},
@@ -104,6 +133,8 @@ def _rows(seed: int, n: int) -> Rows:
         "age": age,
         "score": rng.integers(1, 6, n).astype(float),
         "size": size,
+        "wait": np.floor(rng.gamma(3, 6 * seed, n)),
+        "seen": 2023 * 12 + rng.integers(0, 24, n).astype(float),
     }
     columns = {
         k: Column(BOOK.variables[k], np.asarray(v, dtype=np.int16)) for k, v in codes.items()
@@ -114,13 +145,18 @@ def _rows(seed: int, n: int) -> Rows:
 
 def envelope(asked: Mapping[str, Any], terms: Terms, n: int = 160) -> dict[str, Any]:
     """The answer of three hospitals with `n` patients each, as the hub stores it."""
-    query = parse({"version": 1, "codebook": BOOK.id, "analysis": dict(asked)}, BOOK)
-    method: Any = KINDS[query.kind]
+    method: Any = KINDS[str(asked["kind"])]
+    by_site = has_pooled_part(method) and terms.protection == "none"
+    question = {"version": 1, "codebook": BOOK.id, "analysis": dict(asked)}
+    query = parse({**question, "output": "by_site" if by_site else "pooled"}, BOOK)
     ask = Ask(query, BOOK, terms)
     sites = [_rows(seed, n) for seed in (1, 2, 3)]
-    step = method.start(ask)
+    step: Any = method.start(ask)
+    own_step: Any = None
     while not isinstance(step, Finished):
-        last: Step = step
+        if is_own(step):
+            own_step, step = step, method.combine(ask, step, {})
+            continue
         replies = [method.site(dataclasses.replace(ask, site="s"), step, rows) for rows in sites]
         join: Any = np.concatenate if step.labelled else sum
         step = method.combine(ask, step, {k: join([r[k] for r in replies]) for k in replies[0]})
@@ -133,10 +169,10 @@ def envelope(asked: Mapping[str, Any], terms: Terms, n: int = 160) -> dict[str, 
         "provenance": {"policy": {"t_cell": 10}},
         **({"protection": "none"} if terms.protection == "none" else {}),
     }
-    if query.kind in ("standardise", "adjusted_mean") and terms.protection == "none":
+    if own_step is not None:
         made["by_site"] = {}
         for slug, rows in zip(("a", "b", "c"), sites, strict=True):
-            own = method.own_part(ask, dataclasses.replace(last, params=step.facts), rows)
+            own = method.own_part(ask, own_step, rows)
             shown = decide(method.tables(ask, own), terms)
             made["by_site"][slug] = method.result(ask, own, shown).result
     return made

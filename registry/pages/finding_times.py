@@ -1,0 +1,93 @@
+"""The finding of waiting times and of trends, in a sentence or two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from federation.methods.control_charts import Chart, Finding, Point, p_chart
+from registry.pages.naming import Names
+from registry.pages.phrases import patients
+from registry.translate import number, percent
+from registry.translate import translate as _
+
+
+def waiting_time(result: Mapping[str, Any], _analysis: Mapping[str, Any], names: Names) -> str:
+    """Within how many days half and 80% were, and the share within each norm."""
+    median = days(result.get("median"))
+    if not median:
+        return _("%(patients)s are in this question.", patients=patients(result))
+    words = _(
+        "%(variable)s: half of %(patients)s within %(median)s days",
+        variable=names.variable(str(result["variable"])),
+        patients=patients(result),
+        median=median,
+    )
+    late = days(result.get("p80"))
+    words += _(", 80%% within %(days)s days.", days=late) if late else "."
+    for norm in result.get("within") or []:
+        if norm.get("share") is not None:
+            words += " " + _(
+                "Within %(days)s days: %(share)s.",
+                days=number(norm["days"]),
+                share=percent(norm["share"]),
+            )
+    return words
+
+
+def days(pair: Sequence[int | None] | None) -> str:
+    """A number of days, or the two between which it lies; empty where hidden."""
+    if not pair or pair[0] is None or pair[1] is None:
+        return ""
+    if pair[0] == pair[1]:
+        return number(pair[0])
+    return _("%(low)s to %(high)s", low=number(pair[0]), high=number(pair[1]))
+
+
+def trend(result: Mapping[str, Any], _analysis: Mapping[str, Any], _names: Names) -> str:
+    """The first and the last share, and what the rules say of the quarters between."""
+    quarters = [q for q in result.get("quarters") or [] if q.get("share") is not None]
+    if len(quarters) < 2:
+        return _("%(patients)s are in this question.", patients=patients(result))
+    words = _(
+        "From %(first)s in %(start)s to %(last)s in %(end)s, over %(patients)s.",
+        first=percent(quarters[0]["share"]),
+        start=quarters[0]["quarter"],
+        last=percent(quarters[-1]["share"]),
+        end=quarters[-1]["quarter"],
+        patients=patients(result),
+    )
+    return f"{words} {rules_in_words(chart_of(result).findings)}"
+
+
+def chart_of(result: Mapping[str, Any]) -> Chart:
+    """The control chart of the released quarters."""
+    return p_chart(
+        [Point(q["quarter"], q.get("n"), q.get("observed")) for q in result.get("quarters") or []]
+    )
+
+
+def rules_in_words(findings: Sequence[Finding]) -> str:
+    """What fired, or that chance alone can explain it."""
+    if not findings:
+        return _("Chance alone can explain how the quarters differ.")
+    said = [rule_in_words(each) for each in findings[:3]]
+    return " ".join(said)
+
+
+def rule_in_words(found: Finding) -> str:
+    """One rule that fired, as a sentence."""
+    place = found.label
+    if found.rule == "outside":
+        side = _("above") if found.side > 0 else _("below")
+        return _("%(quarter)s lies %(side)s the limits of chance.", quarter=place, side=side)
+    if found.rule == "one_side":
+        side = _("above") if found.side > 0 else _("below")
+        return _(
+            "Up to %(quarter)s eight quarters in a row lie %(side)s the mean.",
+            quarter=place,
+            side=side,
+        )
+    if found.rule == "rising":
+        return _("Up to %(quarter)s six quarters in a row go up.", quarter=place)
+    return _("Up to %(quarter)s six quarters in a row go down.", quarter=place)
