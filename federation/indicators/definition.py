@@ -82,13 +82,11 @@ class Indicator:
         return sha256_hex(self.to_dict())
 
     def target(self, day: str) -> Target | None:
-        """Return the first target of the list among those that hold on a day, the newest first.
+        """Return the target that is the line of a picture on a day: the first that holds then.
 
-        Of two of the same day the one that the definition names first is the line of a picture.
+        The order is the definition's; a group's own targets stand before it (owning.py).
         """
-        holding = [each for each in self.targets if each.since <= day]
-        newest = max((each.since for each in holding), default=None)
-        return next((each for each in holding if each.since == newest), None)
+        return next((each for each in self.targets if each.since <= day), None)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the definition as JSON that `from_dict` reads back to an equal definition."""

@@ -20,7 +20,6 @@ from federation.indicators.definition import Indicator
 from federation.indicators.fields import bad
 from federation.indicators.models import IndicatorTarget, IndicatorVersion
 from federation.indicators.target import Target
-from federation.query.codebook import Codebook
 from studies.actor import Actor
 from studies.errors import StudiesError
 from studies.events import announce
@@ -38,16 +37,15 @@ def add_version(
     why: str,
     actor: Actor,
     now: datetime,
-    codebook: Codebook | None = None,
 ) -> Indicator:
-    """Add a definition of the group's own; the group becomes its owner.
+    """Add a definition of the group's own, of a built-in codebook; the group becomes its owner.
 
     Raises QueryError with the wrong field (`version` must be one more than the newest that the
     group can use), StudiesError `control_sign`, `points_at_somebody`.
     """
     if isinstance(definition, Mapping):
         definition = {**definition, "owner": group.key}
-    made = Indicator.from_dict(definition, codebook)
+    made = Indicator.from_dict(definition)
     present = of_group(session, group, made.id)
     due = 1 if present is None else present.version + 1
     if made.version != due:
@@ -85,9 +83,8 @@ def set_target(
 ) -> IndicatorTarget:
     """Agree on a level for the group from a day on.
 
-    `target` is that of a definition without `set_by`, which is the group. A day before the targets
-    that the definition came with would change nothing, so it is refused. Raises QueryError with the
-    wrong field; StudiesError `not_found` for an indicator that the group cannot use,
+    `target` is that of a definition without `set_by`, which is the group. Raises QueryError with
+    the wrong field; StudiesError `not_found` for an indicator that the group cannot use,
     `control_sign`, `points_at_somebody`.
     """
     found = definition(session, group, indicator)
@@ -95,9 +92,6 @@ def set_target(
         raise StudiesError("not_found")
     agreed = Target.from_dict({**target, "set_by": group.key}, found.measure, found.norms, found.at)
     one_line(agreed.source, MAX_WHY, now)
-    latest = max((each.since for each in found.targets), default="")
-    if agreed.since <= latest:
-        raise bad(f"The definition has a target of {latest}. Give a later day.", "since")
     rows = target_rows(session, group, indicator)
     made = IndicatorTarget(
         group_id=group.id,
@@ -123,7 +117,6 @@ def definition(session: Session, group: WorkingGroup, indicator: str) -> Indicat
     rows = version_rows(session, group, indicator)
     if not rows:
         return shipped().get(indicator)
-    # what was read when it was added need not fit a codebook that is not here
     return Indicator.from_dict(rows[0].definition)
 
 
@@ -146,16 +139,21 @@ def all_of_group(session: Session, group: WorkingGroup) -> dict[str, Indicator]:
 
 
 def with_targets(indicator: Indicator, rows: list[IndicatorTarget]) -> Indicator:
-    """The same definition with a group's targets, the one set last first."""
+    """The same definition with a group's targets before its own: the latest day first, and of
+    one day the one set last."""
+    fitting = sorted(
+        (row for row in rows if fits(row, indicator)),
+        key=lambda row: (str(row.target["since"]), row.number),
+        reverse=True,
+    )
     own = [
         Target.from_dict(row.target, indicator.measure, indicator.norms, indicator.at)
-        for row in rows
-        if _fits(row, indicator)
+        for row in fitting
     ]
     return replace(indicator, targets=(*own, *indicator.targets)) if own else indicator
 
 
-def _fits(row: IndicatorTarget, indicator: Indicator) -> bool:
+def fits(row: IndicatorTarget, indicator: Indicator) -> bool:
     """Whether a target that was set for an earlier version still has its norm in this one."""
     within = row.target.get("within")
     return within is None or within in (*indicator.norms, *indicator.at)

@@ -63,7 +63,7 @@ def test_a_group_owns_what_it_agreed_and_nothing_of_it_is_lost(factory: SessionF
         assert own is not None
         assert (own.set_by, own.confirmed) == ("north.colon", True)
         for wrong, where in (
-            ({"since": "2000-01-01"}, "since"),
+            ({"since": "first of May"}, "since"),
             ({"at_least": 90}, "at_least"),
             ({"within": 20}, "within"),
         ):

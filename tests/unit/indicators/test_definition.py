@@ -34,10 +34,10 @@ GOOD: dict[str, Any] = {
     "norms": [21, 28],
     "better": "lower",
     "targets": [
-        {"at_least": 0.8, "within": 21, "since": "2000-01-01", "set_by": "Treek"}
-        | {"confirmed": True, "source": "Treek"},
         {"at_least": 0.9, "within": 28, "since": "2026-01-01", "set_by": "us"}
         | {"confirmed": False, "source": "a meeting"},
+        {"at_least": 0.8, "within": 21, "since": "2000-01-01", "set_by": "Treek"}
+        | {"confirmed": True, "source": "Treek"},
     ],
     "strata": ["stage_group"],
     "source": "made up",
@@ -78,7 +78,7 @@ def test_it_is_read_back_equal_and_hashed_by_what_it_says() -> None:
     assert Indicator.from_dict({**SHARE, "case_mix": "age"}).case_mix == "age"
 
 
-def test_the_target_of_a_day_is_the_newest_that_holds() -> None:
+def test_the_target_of_a_day_is_the_first_that_holds() -> None:
     made = Indicator.from_dict(GOOD)
     assert made.target("1999-12-31") is None
     early, late = made.target("2025-12-31"), made.target("2026-01-01")
