@@ -100,7 +100,8 @@ def select(question: Question, store: DataStore, consenting: Consenting) -> Sele
     }
     inside = cohort_mask(query.cohort, columns, len(permitted))
     people = None if table.people is None else table.people[permitted]
-    rows = Rows(columns, len(permitted), people).select(inside)
+    times = {name: days[permitted] for name, days in table.times.items() if name in columns}
+    rows = Rows(columns, len(permitted), people, times=times).select(inside)
     return Selection(table, rows, permitted[inside], permitted[~inside])
 
 

@@ -148,7 +148,9 @@ def trend(shown: Shown, analysis: Mapping[str, Any]) -> list[Table]:
         row += [shown.interval(quarter.get("median"))] if timed else []
         if watched:
             found = quarter.get("cusum") or {}
-            said = {True: _("yes"), False: _("no")}.get(found.get("signal"), _("not shown"))
+            said = _("not shown")
+            if found.get("signal") is not None:
+                said = _("yes") if found["signal"] else _("no")
             row += [shown.figure(found.get("max"), 1), shown.text(said, str(found.get("signal")))]
         rows.append(tuple(row))
     tables = [Table(_("Quarters"), tuple(heads), tuple(rows))]

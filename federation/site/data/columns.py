@@ -21,7 +21,7 @@ from federation.site.data.meanings import text_of
 from federation.site.data.plausibility import Findings
 from federation.site.data.source_options import OWN
 from federation.site.data.sources import Block, Source, open_source
-from federation.site.data.units import UnitRows, patient_keys, read_units
+from federation.site.data.units import Times, UnitRows, patient_keys, read_units
 from federation.site.data.values import Places
 from federation.site.errors import DataError, SetupError
 
@@ -37,6 +37,7 @@ class Table:
     consented. people: None where a row is a patient, else (n,) the number of each row's patient in
     the table `patients`, -1 for none. repeated: rows whose number came before, which must not be
     counted twice. findings: what the plausibility rules say; None for a codebook without rules.
+    times: of a date its day where this hospital has it (UnitRows.times).
     """
 
     version: str
@@ -51,6 +52,7 @@ class Table:
     patients: "Table | None" = field(default=None, repr=False)
     units: Mapping[str, UnitRows] = field(default_factory=dict, repr=False)
     findings: Findings | None = None
+    times: Mapping[str, Times] = field(default_factory=dict, repr=False)
 
     @property
     def plausible(self) -> NDArray[np.bool_]:
@@ -157,7 +159,7 @@ def unit_table(
     if rows.parents is not None:
         highest = next(iter(units))
         patients = unit_table(codebook.at(highest), units, handles, version)
-    columns, tallies = dict(rows.columns), dict(rows.tallies)
+    columns, tallies, times = dict(rows.columns), dict(rows.tallies), dict(rows.times)
     repeated = rows.repeated
     places: Places = np.arange(rows.n)
     above = rows
@@ -166,6 +168,7 @@ def unit_table(
         above = units[str(codebook.units[above.unit])]
         repeated += above.repeated
         columns |= {name: _taken(values, places) for name, values in above.columns.items()}
+        times |= {name: _taken(values, places) for name, values in above.times.items()}
         tallies |= above.tallies
     if patients is None:
         owners, keyed = handles.handles(above.keys.list()), above.keys.known
@@ -185,6 +188,7 @@ def unit_table(
         patients=patients,
         units={name: replace(each, items={}) for name, each in units.items()},
         findings=rows.findings,
+        times=times,
     )
     return made if patients is not None or codebook.unit == PATIENT else _with_people(made)
 
@@ -203,6 +207,7 @@ def _with_people(table: Table) -> Table:
         keyed=np.ones(len(kept), np.bool_),
         tallies={},
         findings=None,
+        times={},
     )
     return replace(table, repeated=0, people=places, patients=replace(patients, repeated=0))
 

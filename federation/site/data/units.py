@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from federation.query.codebook import Codebook, Variable
 from federation.site.choices.days import Days
@@ -29,10 +30,12 @@ from federation.site.data.mapping_tables import MappedTable
 from federation.site.data.plan import Plan, PlannedTable, key_only
 from federation.site.data.plausibility import Findings
 from federation.site.data.source_options import SourceOptions
-from federation.site.data.values import MISSING, Mask, Numbers, Places, Texts, Value
+from federation.site.data.values import MISSING, Dates, Mask, Numbers, Places, Texts, Value
 from federation.site.errors import DataError
 
 _WATCH_LIMIT = 1_000
+
+Times = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class UnitRows:
     found none, or more than one. disagreeing: per item the merged rows that contradict each other.
     findings: what the plausibility rules say of the rows (`judged` adds them). days: between which
     days the data of a row lie (`record_days` adds them); None for a codebook that cannot tell.
+    times: per date of the codebook the first day it can be, days since 1970, nan where unknown; for
+    the order of rows in time, which stays in the hospital.
     """
 
     unit: str
@@ -65,6 +70,7 @@ class UnitRows:
     disagreeing: Mapping[str, int] = field(default_factory=dict)
     findings: Findings | None = None
     days: Days | None = None
+    times: Mapping[str, Times] = field(default_factory=dict)
 
 
 def read_units(
@@ -294,10 +300,12 @@ def _unit_rows(world: _World, unit: str, codebook: Codebook, watch: bool) -> Uni
     unkeyed = _count(~world.row_keys(unit).known) if table.collapsed else 0
     parents = None if table.parent_unit is None else world.parents(unit)
     items = {name: world.item(unit, name) for name in table.items}
-    columns, tallies = {}, {}
+    columns, tallies, times = {}, {}, {}
     for name in table.variables:
         world.check_time()
         variable = codebook.whole.variables[name]
+        if variable.type == "date":
+            times[name] = _first_days(as_dates(items[name]))
         columns[name], tallies[name], bad = typed(variable, items[name], world.decimal)
         if watch:
             _watch(tallies[name], table.items[name], frame, world.groups(unit), bad)
@@ -316,7 +324,12 @@ def _unit_rows(world: _World, unit: str, codebook: Codebook, watch: bool) -> Uni
         unmatched=frame.unmatched,
         ambiguous=frame.ambiguous,
         disagreeing=world.disagreeing[unit],
+        times=times,
     )
+
+
+def _first_days(dates: Dates) -> Times:
+    return np.where(dates.known, dates.low, np.nan).astype(np.float32)
 
 
 def typed(variable: Variable, value: Value, decimal: str) -> tuple[Values, Tally, Mask]:
