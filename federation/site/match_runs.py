@@ -18,6 +18,9 @@ from federation.site.store import milliseconds, moment
 ATTEMPTS: Final = 5
 """Each attempt shows a third hospital one blurred number; a few may fail for lack of a hospital."""
 
+LEFT_OFF: Final = timedelta(days=7)
+"""Longer than the hub waits for hospitals."""
+
 
 @dataclass(frozen=True)
 class MatchRun:
@@ -79,7 +82,12 @@ class MatchRuns:
             raise Refused("BUDGET", again_from=again.date())
 
     def keep(self, run: MatchRun, now: datetime) -> None:
-        """Store a run after a step, inside the transaction of its reply."""
+        """Store a run after a step, inside the transaction of its reply. A secret of a run that
+        nobody went on with goes as well."""
+        self._database.execute(
+            "DELETE FROM match_run WHERE step < ? AND started_at < ?",
+            (DOUBLE, milliseconds(now - LEFT_OFF)),
+        )
         self._database.execute(
             "INSERT INTO match_run (run, study, run_sha256, step, secret, digest, started_at,"
             " finished_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run) DO UPDATE SET"

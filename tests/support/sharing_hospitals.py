@@ -48,22 +48,27 @@ HEADER = ("number", "born", "sex", "name", "initials", "age")
 
 
 def policy(*, on: bool = True, **more: Any) -> Policy:
-    """The strict policy, with matching switched on by two people until next month."""
+    """The strict policy, with matching switched on by two people for ten months."""
     today = datetime.now(UTC).date()
     decided = {
         "by": ["A. Jansen", "B. de Vries"],
         "reason": "The working group counts patients once.",
         "decided": today.isoformat(),
-        "until": (today + timedelta(days=30)).isoformat(),
+        "until": (today + timedelta(days=300)).isoformat(),
     }
     switched = {"private_match": True, "loosened": {"private_match": decided}} if on else {}
     return read_policy({**Policy.strict().to_dict(), **switched, **more})
 
 
+def local(slug: str, number: int) -> str:
+    """The number that a hospital has for somebody."""
+    return f"{slug}-{number:06d}"
+
+
 def person(number: int) -> dict[str, str]:
     """What a hospital knows of somebody; the same everywhere."""
     born = date(1930, 1, 1) + timedelta(days=number * 37 % 20_000)
-    letters = "".join(chr(97 + int(digit)) for digit in f"{number:05d}")
+    letters = "".join(chr(97 + int(digit)) for digit in f"{number:08d}")
     return {
         "born": f"{born:%d-%m-%Y}",
         "sex": "MV"[number % 2],
@@ -159,7 +164,7 @@ class Sharing:
             out = csv.DictWriter(file, HEADER)
             out.writeheader()
             for number in self.patients[slug]:
-                out.writerow({"number": f"{slug}{number}", **person(number)})
+                out.writerow({"number": local(slug, number), **person(number)})
         path.with_suffix(".new").replace(path)
 
     def send(self, slug: str, message: bytes) -> tuple[bytes, dict[str, Any]]:
