@@ -4,12 +4,12 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import loaded_hub
 import pytest
 from click.testing import CliRunner, Result
 
 from consent import joined, joining
 from consent.joining import SignedForm
-from migrations.run import upgrade
 from registry.cli import cli
 from registry.database import engine_of, open_database
 from studies.actor import Actor
@@ -26,11 +26,9 @@ def run(*arguments: str) -> Result:
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A hub with the network, two participants and one month of screening."""
-    url = f"sqlite:///{tmp_path / 'hub.sqlite'}"
+    url = loaded_hub.copy(tmp_path / "hub.sqlite")
     monkeypatch.setenv("ONCOKRING_DATABASE", url)
-    upgrade(url)
     factory = open_database(url)
-    assert CliRunner().invoke(cli, ["network", "load", "oncozon"]).exit_code == 0
     yield factory
     engine_of(factory).dispose()
 

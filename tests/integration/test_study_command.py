@@ -1,15 +1,13 @@
 """How a study's answers may leave, chosen by command and written in the audit log."""
 
 import json
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
+import loaded_hub
 import pytest
 from click.testing import CliRunner, Result
 
 from federation.protocol.keys import BoxKey, key_id
-from migrations.run import upgrade
 from registry import audit
 from registry.cli import cli
 from registry.database import engine_of, open_database
@@ -19,24 +17,10 @@ STUDY = "hormone-therapy"
 KEY = BoxKey.generate().public
 
 
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory):
-    """A database with the network, which takes seconds to write and a moment to copy."""
-    path = tmp_path_factory.mktemp("loaded") / "hub.sqlite"
-    upgrade(f"sqlite:///{path}")
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("ONCOKRING_DATABASE", f"sqlite:///{path}")
-        assert run("network", "load", "oncozon").exit_code == 0
-    return path
-
-
 @pytest.fixture
-def hub(loaded, tmp_path, monkeypatch):
+def hub(tmp_path, monkeypatch):
     """A hub with the network, that the commands find by the environment."""
-    path = tmp_path / "hub.sqlite"
-    with closing(sqlite3.connect(loaded)) as before, closing(sqlite3.connect(path)) as now:
-        before.backup(now)
-    url = f"sqlite:///{path}"
+    url = loaded_hub.copy(tmp_path / "hub.sqlite")
     monkeypatch.setenv("ONCOKRING_DATABASE", url)
     factory = open_database(url)
     yield factory

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import loaded_hub
 import pytest
 from server_desk import Desk
 
@@ -12,8 +13,7 @@ from server_desk import Desk
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     made = Desk(tmp_path_factory.mktemp("desk"))
-    assert made.type("migrate").exit_code == 0
-    assert made.type("network", "load", "oncozon").exit_code == 0
+    loaded_hub.copy(made.folder / "hub.sqlite")
     return made
 
 
