@@ -36,6 +36,8 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 
+from federation.rounds.models import EvaluationRound
+from federation.rounds.states import CANCELLED, DRAFT, OFFERED, READABLE
 from federation.runs.models import Run
 from studies.actor import Actor
 from studies.hospitals.models import StudyEvent
@@ -287,3 +289,42 @@ def _own_query(
     number = next((str(arguments[name]) for name in names if name in arguments), "")
     run = session.get(Run, number)
     return run is not None and may_see_query(actor, run, roles)
+
+
+#: Who of a round's study or group reads it, and from what; who makes the plan sees it being made.
+ROUND_MAKERS = frozenset({"chair", "group", "coordinator", "committee"})
+ROUND_READERS = ROUND_MAKERS | {"board", "steward", "researcher", "representative", "observer"}
+
+
+def may_see_round(actor: Actor, found: EvaluationRound, roles: Collection[str]) -> bool:
+    """A round is its group's, its study's and its hospitals'; observers see released ones.
+
+    A hospital is told of it once the plan is approved: until then it is a plan among its makers.
+    """
+    group = str(found.plan["group"])
+    held = frozenset(roles)
+    makers = reaches_any(actor, held & {"chair", "group"}, "group", group) or reaches_any(
+        actor, held & {"coordinator", "committee"}, "study", found.study
+    )
+    if makers:
+        return True
+    if found.state in (DRAFT, OFFERED, CANCELLED):
+        return False
+    if "observer" in held and found.state in READABLE:
+        return True
+    return (
+        reaches_any(actor, held & {"representative"}, "group", group)
+        or reaches_any(actor, held & {"researcher"}, "study", found.study)
+        or any(
+            reaches_any(actor, held & {"board", "steward"}, "site", site)
+            for site in found.plan["sites"]
+        )
+    )
+
+
+@scope("round")
+def _own_round(
+    session: Session, actor: Actor, arguments: Mapping[str, Any], roles: frozenset[str]
+) -> bool:
+    found = session.get(EvaluationRound, str(arguments.get("round") or ""))
+    return found is not None and may_see_round(actor, found, roles)

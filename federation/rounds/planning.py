@@ -158,18 +158,20 @@ def cancel(
 ) -> EvaluationRound:
     """Stop a round that is not released; what was answered is removed unseen.
 
-    Needs a seeing session. Raises RoundError ROUND_MOVED_ON, ROUND_CHANGED.
+    Raises RoundError ROUND_MOVED_ON, ROUND_CHANGED.
     """
     if states.CANCELLED not in states.TRANSITIONS[row.state]:
         raise RoundError("ROUND_MOVED_ON")
     _step(session, row, version, row.state, states.CANCELLED)
-    embargo.seeing(session)
-    for question in session.scalars(select(RoundQuestion).where(RoundQuestion.round_id == row.id)):
-        run = None if question.run_id is None else session.get(Run, question.run_id)
-        if run is not None:
-            planned.forget(session, run, now)
-            planned.tell(session, run)
-        question.state = states.DROPPED
+    with embargo.looking_under(session):
+        for question in session.scalars(
+            select(RoundQuestion).where(RoundQuestion.round_id == row.id)
+        ):
+            run = None if question.run_id is None else session.get(Run, question.run_id)
+            if run is not None:
+                planned.forget(session, run, now)
+                planned.tell(session, run)
+            question.state = states.DROPPED
     embargo.free(session, row.id, now)
     happened(session, row, "cancelled", actor, now)
     return row

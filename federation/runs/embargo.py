@@ -12,7 +12,8 @@ study or under which title) is refused with UNDER_EMBARGO.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
 
@@ -33,6 +34,17 @@ def seeing(session: Session) -> Session:
     """The same session, which sees runs under embargo too. For the worker and the release only."""
     session.info[SEEING] = True
     return session
+
+
+@contextmanager
+def looking_under(session: Session) -> Iterator[None]:
+    """See runs under embargo for as long as the block lasts."""
+    before = session.info.get(SEEING, False)
+    session.info[SEEING] = True
+    try:
+        yield
+    finally:
+        session.info[SEEING] = before
 
 
 def seeing_all(factory: Callable[[], Session]) -> Callable[[], Session]:

@@ -19,6 +19,7 @@ from registry.api import (
     queries,
     records,
     recruitment,
+    rounds,
     studies,
     study_file,
     transparency,
@@ -54,7 +55,7 @@ def init_app(app: Flask) -> HubApi:
     api = HubApi(app)
     for part in (
         *(networks, studies, participation, study_file, recruitment, participants),
-        *(queries, consent, consent_writing, fhir, records, transparency),
+        *(queries, rounds, consent, consent_writing, fhir, records, transparency),
     ):
         api.register_blueprint(part.blueprint, url_prefix=PREFIX)
     access.declare(app, DOCUMENT, access.PUBLIC)

@@ -123,6 +123,10 @@ def refusal_words(code: str | None) -> str:
         "CANCELLED": _("The question was withdrawn before it was answered."),
         PARTICIPANTS_ONLY: _("Only participants of this study see a hospital's own result."),
         "EXPIRED": _("Nobody decided on this question in time. Submit it again."),
+        "UNDER_EMBARGO": _(
+            "An evaluation round asks this, and its results are not released yet. Wait for its "
+            "release, then read them there."
+        ),
     }.get(code, _("The hub could not work out an answer. Nothing was released."))
 
 

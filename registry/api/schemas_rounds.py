@@ -1,0 +1,59 @@
+"""What the API takes and gives about evaluation rounds."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields, validate
+
+from registry.api.schemas import SLUG
+from registry.api.schemas_studies import MONTH
+
+TEXT = validate.Length(1, 2000)
+
+
+class Round(Schema):
+    """A round, whatever its state: nothing in it tells what is not released."""
+
+    id = fields.String(required=True)
+    group = fields.String(required=True)
+    number = fields.Integer(required=True)
+    kind = fields.String(required=True)
+    parent = fields.String(required=True, allow_none=True)
+    previous = fields.String(required=True, allow_none=True)
+    study = fields.String(required=True)
+    title = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    state = fields.String(required=True)
+    version = fields.Integer(required=True)
+    indicators = fields.List(fields.String(), required=True)
+    period = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+    sites = fields.List(fields.String(), required=True)
+    names = fields.Boolean(required=True)
+    freeze_at = fields.String(required=True)
+    release_at = fields.String(required=True)
+    released_at = fields.String(required=True, allow_none=True)
+    plan_sha256 = fields.String(required=True, allow_none=True)
+    planned_by = fields.String(required=True)
+    approved_by = fields.String(required=True, allow_none=True)
+    why = fields.String(required=True, allow_none=True)
+
+
+class Covers(Schema):
+    """Whether a hospital can answer an indicator; null while it has not said."""
+
+    indicator = fields.String(required=True)
+    site = fields.String(required=True)
+    can = fields.Boolean(required=True, allow_none=True)
+    missing = fields.List(fields.String(), required=True)
+
+
+class Action(Schema):
+    """Something to do about a finding."""
+
+    indicator = fields.String(required=True, validate=validate.Length(1, 63))
+    text = fields.String(required=True, validate=TEXT)
+    owner = fields.String(required=True, validate=validate.Length(1, 200))
+    due = fields.Date(required=True)
+    site = fields.String(load_default=None, allow_none=True, validate=SLUG)
+    cause = fields.String(load_default="", validate=validate.Length(max=2000))
+    first = fields.String(load_default=None, allow_none=True, validate=MONTH)
+    last = fields.String(load_default=None, allow_none=True, validate=MONTH)
+    measure_at = fields.AwareDateTime(load_default=None, allow_none=True)
