@@ -180,8 +180,7 @@ class Matches:
         except RunError as error:
             finish(session, row, now, pairs=None, code=error.code)
             return
-        row.context, row.deadline, row.state = new_id(), now + self._timing.deadline, OPEN
-        row.plan = {
+        plan = {
             "codebook": session.get_one(Study, row.study).codebook,
             "roster": {site: identity.to_dict() for site, identity in roster.items()},
             "terms": terms.to_dict(),
@@ -192,6 +191,8 @@ class Matches:
                 "query_sha256": sha256_of(what_is_asked(row.study, roster)),
             },
         }
+        row.context, row.deadline = new_id(), now + self._timing.deadline
+        row.plan, row.state = plan, OPEN
         announce(
             session,
             actor=SYSTEM,

@@ -85,11 +85,12 @@ def finish(
     session: Session, row: PrivateMatch, now: datetime, *, pairs: int | None, code: str | None
 ) -> None:
     """Keep how a match ended: with the sum over all pairs, or with the code of a refusal."""
-    row.finished_at, row.code = now, code
-    row.state = REFUSED if pairs is None else DONE
     if pairs is not None and row.plan is not None:
         terms = Terms.from_dict(row.plan["terms"])
-        row.count, row.hidden, row.as_of = _shown(session, row, pairs, terms, now)
+        shown = _shown(session, row, pairs, terms, now)
+        row.count, row.hidden, row.as_of = shown
+    row.finished_at, row.code = now, code
+    row.state = REFUSED if pairs is None else DONE
     announce(
         session,
         actor=SYSTEM,
