@@ -13,7 +13,7 @@ from federation.methods.base import Ask, Finished, Rows, Step
 from federation.methods.dominance import above_shares, dominated
 from federation.methods.glm_fit import coefficients
 from federation.methods.glm_rows import GlmPlan, scaled
-from federation.methods.model_groups import group_codes, group_labels
+from federation.methods.model_groups import fewest
 from federation.methods.model_rules import person_sums
 from federation.methods.moments import per_patient
 
@@ -74,10 +74,9 @@ def _own_mean(ask: Ask, plan: GlmPlan, rows: Rows) -> OwnMean:
 def _mix_may_be_told(ask: Ask, plan: GlmPlan, kept: Rows) -> bool:
     """Whether the means of all terms here could be shown: no level of few patients, and nobody who
     makes up most of a number."""
-    labels = group_labels(plan.design)
-    for name, codes in group_codes(plan.design, kept).items():
-        if kept.patients_in(codes, len(labels[name])).min() < ask.terms.t_cell:
-            return False
+    least = fewest(plan.design, kept)
+    if least is not None and least < ask.terms.t_cell:
+        return False
     apart = {*plan.design.factors, *plan.design.saturated}
     numbers = (name for name in plan.design.variables if name not in apart)
     return not any(_heavy(ask, kept, kept.column(name).values) for name in numbers)

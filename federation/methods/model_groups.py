@@ -51,6 +51,17 @@ def group_codes(design: Design, rows: Rows) -> dict[str, Ints]:
     return rows.cache[place]  # type: ignore[no-any-return]
 
 
+def fewest(design: Design, rows: Rows) -> int | None:
+    """The patients in the smallest group of the complete `rows`, nought where a group has nobody;
+    None where no term has groups."""
+    labels = group_labels(design)
+    found = [
+        int(rows.patients_in(codes, len(labels[key])).min())
+        for key, codes in group_codes(design, rows).items()
+    ]
+    return min(found, default=None)
+
+
 def group_sums(design: Design, rows: Rows) -> Sums:
     """`levels.K` per key K of `group_labels`: the patients in each of its groups."""
     labels = group_labels(design)

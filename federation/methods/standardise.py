@@ -9,7 +9,9 @@ where results per hospital are allowed.
 A logistic model with an intercept makes the expected numbers of its hospitals add up to the
 observed ones. So beside the other hospitals' answers the expected number of a hospital whose
 observed number is hidden would give that number away. Under protection and with output by_site
-such a hospital therefore stays out of the model, and is only measured by it.
+such a hospital therefore stays out of the model, and is only measured by it. Where the model has
+levels only, the expected number is a sum of level counts, which a few hospitals' answers let one
+solve: a hospital with a level of few patients then shows no expected number either (ADR 0038).
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from federation.methods.glm import BINOMIAL, mean_of, null_predictor
 from federation.methods.glm_fit import ROUNDS, GlmFit, counts_of
 from federation.methods.glm_release import count_tables
 from federation.methods.glm_rows import GlmPlan, scaled
+from federation.methods.model_groups import fewest
 from federation.methods.model_rules import person_sums
 from federation.methods.model_sets import model_sets
 from federation.methods.outcome import Outcome, outcome_of
@@ -170,7 +173,8 @@ class Standardise:
         """
         counts = _own_counts(ask, rows)
         facts: dict[str, Any] = {"own": True, "counts": counts, "in_model": _in_model(ask, rows)}
-        if "null" in step.params:
+        facts["mix_hidden"] = not _mix_may_be_told(ask, rows)
+        if "null" in step.params and not facts["mix_hidden"]:
             _, _, expected, variance = _compared(ask, step, rows)
             facts.update(expected=expected, variance=variance, null=step.params["null"])
             facts["tau2"] = step.params.get("spread", {}).get("tau2")
@@ -237,7 +241,19 @@ def _in_model(ask: Ask, rows: Rows) -> bool:
     """Whether this hospital's patients shape the model; see the module docstring."""
     if not ask.strict or ask.query.output != "by_site":
         return True
-    return _few(_own_counts(ask, rows)) >= ask.terms.t_cell
+    return _few(_own_counts(ask, rows)) >= ask.terms.t_cell and _mix_may_be_told(ask, rows)
+
+
+def _mix_may_be_told(ask: Ask, rows: Rows) -> bool:
+    """Whether the expected number here says too little of how many patients have a level."""
+    design = plan_of(ask).design
+    levels_only = set(design.variables) <= {*design.factors, *design.saturated}
+    if not ask.strict or ask.query.output != "by_site" or not (design.size and levels_only):
+        return True
+    key = ("standardise.mix", ask.query.question_sha256)
+    if key not in rows.cache:
+        rows.cache[key] = fewest(design, rows.select(plan_of(ask).complete(rows)))
+    return int(rows.cache[key] or 0) >= ask.terms.t_cell
 
 
 def _few(counts: Mapping[str, Any]) -> int:

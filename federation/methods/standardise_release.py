@@ -112,6 +112,9 @@ def release_own(ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Rele
     expected = facts.get("expected") if visible else None
     if facts.get("expected") is not None and not visible:
         release.hide("expected", "small_cell")
+    if visible and facts.get("mix_hidden"):
+        release.hide("expected", "small_cell")
+        release.hide("ratio", "small_cell")
     observed = result["observed"]
     if ask.strict and observed is None and facts["in_model"] and facts.get("expected") is not None:
         raise Refused("SMALL_GROUP")  # its expected number would tell; see standardise.py

@@ -170,7 +170,9 @@ def adjusted_mean(envelope: Envelope, query: Mapping[str, Any], names: Names) ->
     words = ForestWords(
         title=query["title"],
         description=finding(envelope, query, names),
-        axis=_("Difference in %(variable)s with 95%% interval", variable=names.with_unit(outcome)),
+        axis=_("Difference in %(unit)s, with 95%% interval", unit=unit)
+        if (unit := names.unit(outcome))
+        else _("Difference with 95% interval"),
         lower_side=_("lower than expected"),
         higher_side=_("higher than expected"),
         to=_("to"),

@@ -36,7 +36,7 @@ def standardise(shown: Shown, analysis: Mapping[str, Any]) -> list[Table]:
             shown.text(_("yes") if rank.get("may_rank") else _("no"), str(rank.get("may_rank"))),
         ),
     ]
-    tables = [_hospitals(shown)]
+    tables = [_hospitals(shown), _beside(shown)]
     if result:
         tables.append(value_table(_("How far hospitals differ"), rows))
     if result.get("terms"):
@@ -63,10 +63,6 @@ def _hospitals(shown: Shown) -> Table:
         Head(_("Observed"), "observed"),
         Head(_("Expected"), "expected"),
         Head(_("Patients"), "n"),
-        Head(_("Share"), "share"),
-        Head(_("95% interval of the share"), "share_interval"),
-        Head(_("Ratio with chance taken off"), "shrunken"),
-        Head(_("95% interval with chance taken off"), "shrunken_interval"),
     )
     names = shown.names
     rows = []
@@ -76,7 +72,6 @@ def _hospitals(shown: Shown) -> Table:
             nothing = Cell(_("not shown"), "hidden", hidden=True)
             rows.append((label, *([nothing] * (len(heads) - 1))))
             continue
-        level = part.get("shrunken") or {}
         rows.append(
             (
                 label,
@@ -87,13 +82,35 @@ def _hospitals(shown: Shown) -> Table:
                 shown.total(part.get("observed")),
                 shown.figure(part.get("expected"), 1),
                 shown.count(part.get("n")),
-                shown.share(part.get("share")),
+            )
+        )
+    return Table(_("Hospitals"), heads, tuple(rows))
+
+
+def _beside(shown: Shown) -> Table:
+    """The plain share, and the ratio pulled towards all hospitals, as far as they are shown."""
+    heads = (
+        Head(_("Hospital"), "hospital", False),
+        Head(_("Share"), "share"),
+        Head(_("95% interval of the share"), "share_interval"),
+        Head(_("Ratio with chance taken off"), "shrunken"),
+        Head(_("95% interval with chance taken off"), "shrunken_interval"),
+    )
+    rows = []
+    for slug, part in by_name(shown.envelope.get("by_site") or {}, shown.names):
+        if "share" not in part:
+            continue
+        level = part.get("shrunken") or {}
+        rows.append(
+            (
+                shown.text(shown.names.hospital(slug), slug),
+                shown.share(part["share"]),
                 shown.share_range(part.get("share_low"), part.get("share_high")),
                 shown.figure(level.get("ratio"), 2),
                 _limits(shown, [level.get("low"), level.get("high")]),
             )
         )
-    return Table(_("Hospitals"), heads, tuple(rows))
+    return Table(_("Share, and ratio with chance taken off"), heads, tuple(rows))
 
 
 def adjusted_mean(shown: Shown, _analysis: Mapping[str, Any]) -> list[Table]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from federation.methods.funnel import LEVEL95, LEVEL998, outside, poisson_limits
+from federation.methods.funnel import LEVEL95, LEVEL998, outside, poisson_limits, share_interval
+from federation.methods.shrinkage import shrunken
 
 Made = tuple[dict[str, Any], dict[str, Any], bool]
 
@@ -36,9 +37,50 @@ def _hospital(n: int, observed: int | None, expected: float) -> dict[str, Any]:
         "limits998": list(outer or ()),
         "limits998_widened": [None, None],
         "outside": None if ratio is None else outside(ratio, inner, outer),
+        **_beside(n, observed, ratio, expected),
     }
 
 
+def _beside(n: int, observed: int | None, ratio: float | None, expected: float) -> dict[str, Any]:
+    if ratio is None or observed is None:
+        hidden = ("variance", "shrunken", "share", "share_low", "share_high")
+        return dict.fromkeys(hidden)
+    level = shrunken(ratio, 0.8 / expected, 0.04)
+    low, high = share_interval(observed, n) or (0.0, 1.0)
+    return {
+        "variance": 0.8 * expected,
+        "shrunken": level and {"ratio": level.value, "low": level.low, "high": level.high},
+        "share": observed / n,
+        "share_low": low,
+        "share_high": high,
+    }
+
+
+def _mean(n: int, mean: float, expected: float | None) -> dict[str, Any]:
+    apart = None if expected is None else mean - expected
+    se = None if expected is None else 12 / math.sqrt(n)
+    around = [None, None] if apart is None or se is None else [apart - 2 * se, apart + 2 * se]
+    placed = None if apart is None or se is None else 95 if abs(apart) > 2 * se else 0
+    return {
+        "n": n,
+        "missing": None,
+        "mean": mean,
+        "expected": expected,
+        "difference": apart,
+        "se": se,
+        "ci_low": around[0],
+        "ci_high": around[1],
+        "outside": placed,
+    }
+
+
+MEANS: dict[str, Any] = {
+    "maasoever": _mean(312, 8.1, 5.2),
+    "dommeldal": _mean(201, 4.4, 5.9),
+    "kempenhof": _mean(88, 6.0, 5.1),
+    "peelrand": _mean(45, 2.2, None),
+    "waterkant": {"status": "refused", "code": "SMALL_GROUP", "message": "Too small."},
+}
 STANDARDISE = {
     "kind": "standardise",
     "outcome": "relapse",
@@ -92,6 +134,14 @@ MADE: dict[str, Made] = {
     "funnel": (
         {"analysis": STANDARDISE, "output": "by_site"},
         {"result": {}, "by_site": OWN},
+        True,
+    ),
+    "means": (
+        {
+            "analysis": {"kind": "adjusted_mean", "outcome": "rfs_days", "formula": "age"},
+            "output": "by_site",
+        },
+        {"analysis": "adjusted_mean", "result": {}, "by_site": MEANS},
         True,
     ),
     "competing_risks": (

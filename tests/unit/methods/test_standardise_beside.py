@@ -103,3 +103,34 @@ def test_hospitals_that_differ_no_more_than_chance_are_not_shrunk(
     assert own["limits95_widened"] == [None, None]
     assert own["shrunken"] is None
     assert own["variance"] == pytest.approx(150 * 0.3 * 0.7)
+
+
+@pytest.mark.parametrize("few", [0, 3, 9, 10])
+def test_expected_numbers_do_not_tell_how_many_have_a_level(
+    few: int, ask: Any, answer: Any, rows: Any
+) -> None:
+    """With levels only two hospitals' answers and level counts give the probabilities, and a third
+    one's expected number its level counts. So it is hidden where one of them is small, and the
+    others do not add up to it; with age in the model there is nothing to solve."""
+
+    def site(seed: int, yes: int) -> Rows:
+        return _site(rows, seed, h=["yes"] * yes + ["no"] * (150 - yes))
+
+    sites = [site(seed, 40 + 10 * seed) for seed in range(4)]
+    *others, own = _answers(
+        ask("standardise", outcome="flag", formula="h"), answer, [*sites, site(5, few)]
+    )
+    if few == 10:  # enough: the attack itself, which finds what `count` shows as well
+        two = np.array([[150.0 - 40 - 10 * i, 40.0 + 10 * i] for i in (0, 3)])
+        no, yes = np.linalg.solve(two, [others[0]["expected"], others[3]["expected"]])
+        assert (own["expected"] - 150 * no) / (yes - no) == pytest.approx(10, abs=0.05)
+        return
+    assert own["observed"] is not None
+    for name in ("expected", "ratio", "z", "outside", "variance", "shrunken"):
+        assert own[name] is None
+    assert own["limits95"] == own["limits998_widened"] == [None, None]
+    assert own["share"] == pytest.approx(own["observed"] / 150, rel=1e-5)
+    alone = _answers(ask("standardise", outcome="flag", formula="h"), answer, sites)
+    assert others == alone
+    mixed = ask("standardise", outcome="flag", formula="h + age")
+    assert _answers(mixed, answer, [*sites, site(5, max(few, 1))])[-1]["expected"] is not None
