@@ -10,7 +10,8 @@ from sqlalchemy import select
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from registry.access import reach, rule
+from federation.rounds.reading import visible
+from registry.access import may_see_round, reach, rule
 from registry.pages.network_words import named, state_tag, state_word
 from registry.transaction import current_session
 from registry.translate import translate as _
@@ -154,6 +155,11 @@ def _page(site: str, errors: dict[str, str]) -> str:
         ],
         agreement_kind=lambda code: named(AGREEMENT_KINDS, code),
         running=[(part, study) for part, study in running],
+        rounds=[
+            each
+            for each in visible(session, sites=[site])
+            if may_see_round(g.actor, each, {"board"})
+        ],
         state_word=state_word,
         state_tag=state_tag,
         fresh=g.fresh,

@@ -11,8 +11,18 @@ from sqlalchemy import select
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
+from federation.rounds.models import EvaluationRound
+from federation.rounds.reading import visible
 from federation.runs.models import Run
-from registry.access import INSIDE, may_see_group, reach, reaches, reaches_any, rule
+from registry.access import (
+    INSIDE,
+    may_see_group,
+    may_see_round,
+    reach,
+    reaches,
+    reaches_any,
+    rule,
+)
 from registry.pages.network_words import (
     OF_GROUP,
     chosen_day,
@@ -192,6 +202,11 @@ def _runs(group: WorkingGroup) -> list[Run]:
     )
 
 
+def _rounds(group: WorkingGroup) -> list[EvaluationRound]:
+    every = visible(current_session(), groups=[group.key])
+    return [each for each in every if may_see_round(g.actor, each, g.actor.roles)]
+
+
 def _lay(group: WorkingGroup) -> bool:
     """Whether the reader is here for the patients only."""
     roles = (set(OF_GROUP) - {"representative"}) & g.actor.roles
@@ -266,6 +281,7 @@ def _page(network: str, group: str, errors: dict[str, str]) -> tuple[str, int]:
         state_word=state_word,
         state_tag=state_tag,
         runs=[(run, run_state(run.state)) for run in _runs(found) if run.submitted_at <= day.at],
+        rounds=_rounds(found),
         decisions=decisions.decisions(session, found, day.at if day.past else None),
         titles={study.slug: study for study in studies},
         meetings=decisions.meetings(session, found),

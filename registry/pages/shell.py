@@ -11,7 +11,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from registry import translate
-from registry.access import ANONYMOUS, INSIDE, rule
+from registry.access import ANONYMOUS, INSIDE, ROUND_READERS, rule
 from registry.app import hub
 from registry.forms.query_form import kinds, pretty
 from registry.pages.connections import hospitals_of_network, network_drawings, state_words
@@ -53,6 +53,7 @@ NAVIGATION: tuple[tuple[str, str, str], ...] = (
     ("board", "Texts", "coordinator_consent.waiting"),
     ("auditor", "Audit log", "auditor.log"),
     ("administrator", "Connections", "network_status.status"),
+    *((role, "Rounds", "rounds.overview") for role in sorted(ROUND_READERS - {"researcher"})),
     *((role, "Network", "network.overview") for role in sorted(INSIDE)),
     *((role, "Announcements", "notices.page") for role in sorted(INSIDE)),
 )

@@ -124,9 +124,10 @@ def _pair(canvas: Canvas, pair: Pairing, top: float, line: float, x: Scale) -> N
     places = []
     for i, measured in enumerate((pair.before, pair.after)):
         start = top + line * i
-        middle = start + line / 2 if wide else start + line * 0.72
+        # On the phone the words stand outside the arrow: above the first line, below the last.
+        middle = start + line / 2 if wide else start + line * (0.3 if i else 0.7)
         places.append(middle)
-        words_at = middle + 5 if wide else start + 18
+        words_at = middle + 5 if wide else start + line * (0.85 if i else 0.28)
         canvas.text(16 if wide else 2, words_at, cut(measured.label, 34), colour=SECOND, halo=True)
         if measured.span is None:
             canvas.text(x.start, middle + 5, measured.note, colour=SECOND, halo=True)

@@ -18,8 +18,8 @@ Point = tuple[float, float]
 _NARROW, _BROAD = frozenset("fijlrtI.,:;'|()[] "), frozenset("mwMWQO%@&")
 #: Cost of standing on a line of the picture, beside that of a less usual place.
 ON_A_LINE = 3.0
-#: Cost of a shorter text: less than two lines through the long one.
-SHORTER = 5.0
+#: Cost of a shorter text: a name may stand on two lines, which its white rim cuts, before that.
+SHORTER = 9.0
 
 
 @dataclass(frozen=True)

@@ -242,11 +242,13 @@ def _strip(canvas: Canvas, row: Strip, top: float, line: float, x: Scale) -> Non
     if wide:
         canvas.text(indent, middle + 5, cut(row.label, 32), bold=weight)
     else:
-        canvas.text(indent, top + 21, cut(row.label, 26 if row.numbers else 40), bold=weight)
+        room = canvas.shape.width - indent - text_width(row.numbers, canvas.shape.text, bold=weight)
+        letters = int((room - 14) / (0.5 * canvas.shape.text))
+        canvas.text(indent, top + 21, cut(row.label, max(letters, 8)), bold=weight)
     if not row.known:
         canvas.text(
             x.start if wide else 2,
-            middle + 5,
+            middle + (5 if wide else -2),
             row.note,
             colour=SECOND,
             halo=True,

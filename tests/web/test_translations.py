@@ -16,6 +16,7 @@ from jinja2.ext import babel_extract
 
 import registry
 from consent.errors import CODES as CONSENT_CODES
+from federation.rounds.errors import CODES as ROUND_CODES
 from federation.runs.errors import CODES as RUN_CODES
 from registry import errors, translate
 from registry.accounts.errors import ACCOUNT_ERRORS
@@ -71,7 +72,7 @@ def elsewhere() -> Iterator[tuple[MessageId, str]]:
     for code in ("WRONG_SIGN_IN", "LOCKED"):
         for text in ACCOUNT_ERRORS[code]:
             yield text, "accounts"
-    for text in RUN_CODES.values():
+    for text in (*RUN_CODES.values(), *ROUND_CODES.values()):
         yield text, "runs"
     for code, text in CONSENT_CODES.items():
         if not code.startswith(NOT_ON_PAGES):

@@ -1,0 +1,406 @@
+"""The picture of one indicator of a round, for the wide page and the phone.
+
+Hospitals stand in the order of their letters, never of their results; the reader's own has a ring
+or an arrow and bold letters. What is hidden says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from federation.methods.funnel import (
+    LEVEL95,
+    LEVEL998,
+    binomial_limits,
+    poisson_limits,
+    share_interval,
+)
+from registry.pages.figure import Figure, both
+from registry.pages.round_labels import Places
+from registry.pages.round_words import (
+    SHARES,
+    Row,
+    as_pair,
+    days_between,
+    headline,
+    hidden_short,
+    interval_text,
+    is_shown,
+    last_time,
+    measure,
+    shown_rows,
+    target_level,
+    target_text,
+    title,
+    value_text,
+)
+from registry.pictures.funnel import FunnelScale, FunnelWords, Limit, Mark, funnel
+from registry.pictures.mix import MixBar, MixWords, mix
+from registry.pictures.prom_change import Relevance, prom_change
+from registry.pictures.strips import PLAIN_AXIS, Level, Strip, StripAxis, StripWords, strips
+from registry.translate import number, percent
+from registry.translate import translate as _
+
+Names = Callable[[str, object], str]
+Rows = Sequence[Row]
+#: The smallest change in a score of 0 to 100 that patients call noticeable, where a definition
+#: names none: D. Osoba and others, Journal of Clinical Oncology 16 (1998) 139-144.
+RELEVANT_POINTS = 10.0
+#: With more hospitals than this the table is the picture.
+MOST_ROWS = 40
+LIMIT_POINTS = 60
+
+
+def figure_of(indicator: Row, places: Places, level_name: Names) -> Figure | None:
+    """The picture of an indicator; None when there is nothing to draw.
+
+    `level_name` gives the label of a level of a variable of the codebook.
+    """
+    rows = places.ordered(indicator["rows"])
+    if indicator["status"] != "shown" or len(rows) > MOST_ROWS:
+        return None
+    try:
+        if measure(indicator) == "difference":
+            return _difference(indicator, level_name)
+        draw = DRAW.get(measure(indicator))
+        return None if draw is None else draw(indicator, rows, places, level_name)
+    except ValueError:  # every number hidden: the table says so
+        return None
+
+
+def intervals_of(indicator: Row, places: Places) -> Figure | None:
+    """The shares with their intervals, beside a funnel; None for another measure."""
+    if measure(indicator) != "share" or indicator["status"] != "shown":
+        return None
+    rows = places.ordered(indicator["rows"])
+    if len(rows) > MOST_ROWS:
+        return None
+    try:
+        return _strips(
+            indicator, rows, places, _("Share per hospital, with its 95% interval"),
+            _("Share of patients, with 95% interval"),
+        )  # fmt: skip
+    except ValueError:
+        return None
+
+
+def _share(indicator: Row, rows: Rows, places: Places, _names: Names) -> Figure:
+    """The funnel: shares around the network's, or with a case-mix model ratios around 1."""
+    adjusted = bool(indicator["definition"].get("case_mix"))
+    marks = []
+    for row in shown_rows(indicator):
+        size, result = (
+            (row.get("expected"), row.get("ratio")) if adjusted else (row["n"], row["value"])
+        )
+        if size and result is not None:
+            site = str(row["site"])
+            marks.append(
+                Mark(
+                    places.label(site), float(size), float(result), int(row.get("outside") or 0),
+                    own=places.own(site), letter=places.letter(site),
+                )
+            )  # fmt: skip
+    if not marks:
+        raise ValueError("no released ratio to draw")
+    longest = max(mark.expected for mark in marks) * 1.08
+    centre = 1.0 if adjusted else _share_of_all(indicator)
+    limits = _limits(None if adjusted else centre, longest)
+    target = None if adjusted else target_level(indicator)
+    words = FunnelWords(
+        title=title(indicator),
+        description=headline(indicator),
+        across=_("Expected number of patients with the outcome")
+        if adjusted
+        else _("Number of patients"),
+        up=_("Observed / expected") if adjusted else _("Share of patients"),
+        inner=_("95% limits (by chance 1 in 20 outside)"),
+        outer=_("99.8% limits (by chance 1 in 500 outside)"),
+        centre=_("as expected") if adjusted else _("Together %(share)s", share=percent(centre)),
+        target=_("Target: %(level)s", level=percent(target, 0)) if target is not None else "",
+        own=_("your hospital"),
+    )
+    heading = (
+        _("Observed against expected, per hospital")
+        if adjusted
+        else _("Share by number of patients")
+    )
+    scale = FunnelScale(centre, not adjusted, target)
+    return Figure(
+        heading,
+        _funnel_caption(adjusted),
+        both(lambda s: funnel(marks, limits, words=words, shape=s, writer=number, scale=scale)),
+    )
+
+
+def _funnel_caption(adjusted: bool) -> str:
+    said = _(
+        "Each mark is a hospital; its letter stands in the table. A disc lies inside expected "
+        "variation, an open diamond outside 95%, a square outside 99.8%. Outside is a reason to "
+        "look closer, not a verdict."
+    )
+    # domain.md 3.3: the rule of thumb beside each funnel.
+    chance = _("By chance alone 100 patients with a risk of 3% give 0 to 7 events.")
+    model = (
+        _("What is expected allows for how ill patients were.")
+        if adjusted
+        else _("The shares are not adjusted for how ill patients were.")
+    )
+    return f"{said} {model} {chance}"
+
+
+def _share_of_all(indicator: Row) -> float:
+    """The share of all shown hospitals together; where that is hidden, what each was expected."""
+    found = indicator["network"].get("value")
+    if found is not None:
+        return float(found)
+    shares = [r["expected"] / r["n"] for r in shown_rows(indicator) if r.get("expected")]
+    if not shares:
+        raise ValueError("no centre to draw")
+    return float(np.median(shares))
+
+
+def _limits(share: float | None, longest: float) -> list[Limit]:
+    """Exact limits: Poisson for ratios, binomial around a share."""
+    found = []
+    first = min(1.0 if share is None else 8.0, longest / 4)
+    for size in np.geomspace(first, longest, LIMIT_POINTS).tolist():
+        if share is None:
+            pairs = [poisson_limits(size, level) for level in (LEVEL95, LEVEL998)]
+        else:
+            n = max(round(size), 1)
+            pairs = [binomial_limits(n, share, level) for level in (LEVEL95, LEVEL998)]
+        if pairs[0] is not None and pairs[1] is not None:
+            found.append(Limit(size, pairs[0], pairs[1]))
+    return found
+
+
+def _strips(
+    indicator: Row,
+    rows: Rows,
+    places: Places,
+    heading: str,
+    axis: str,
+    caption: str = "",
+    *,
+    levels: Sequence[Level] | None = None,
+    of: StripAxis | None = None,
+) -> Figure:
+    made = [strip_of(indicator, row, places) for row in rows]
+    words = StripWords(
+        title=title(indicator),
+        description=headline(indicator),
+        axis=axis,
+        bar=_("median: half of the patients waited shorter"),
+        later=_("80 of 100 patients waited shorter"),
+        own=_("your hospital"),
+    )
+    lines = _lines(indicator) if levels is None else levels
+    kind = of or (StripAxis(percent=True) if measure(indicator) in SHARES else PLAIN_AXIS)
+    return Figure(
+        heading,
+        caption,
+        both(lambda s: strips(made, words=words, shape=s, levels=lines, axis=kind, writer=number)),
+    )
+
+
+def strip_of(indicator: Row, row: Row, places: Places, label: str = "") -> Strip:
+    """A hospital's line of the picture; `label` where the line is about a part of it."""
+    site = str(row["site"])
+    name, own = label or places.label(site), places.own(site)
+    if not is_shown(indicator, row):
+        return Strip(name, own=own, note=hidden_short(row.get("hidden")))
+    if measure(indicator) == "time":
+        return Strip(
+            name, value_text(indicator, row), None, as_pair(row["median"]), as_pair(row["p80"]),
+            own=own,
+        )  # fmt: skip
+    value = row["n"] if measure(indicator) == "volume" else row.get("value")
+    interval = interval_text(indicator, row)
+    text = value_text(indicator, row)
+    return Strip(
+        name,
+        f"{text} ({interval})" if interval else text,
+        float(value) if value is not None else None,
+        as_pair([row.get("low"), row.get("high")]),
+        outside=int(row.get("outside") or 0),
+        own=own,
+    )
+
+
+def _lines(indicator: Row) -> list[Level]:
+    """The network together and the agreed level."""
+    found = []
+    together = indicator["network"].get("value")
+    if together is not None and measure(indicator) != "volume":
+        text = value_text(indicator, indicator["network"])
+        found.append(Level(float(together), _("together %(value)s", value=text), strong=True))
+    level = target_level(indicator)
+    if level is not None and measure(indicator) != "time":
+        found.append(Level(float(level), _("target: %(level)s", level=target_text(indicator))))
+    return found
+
+
+def _time(indicator: Row, rows: Rows, places: Places, _names: Names) -> Figure:
+    levels = [
+        Level(float(norm), _("norm %(days)s", days=days_between([norm, norm])))
+        for norm in indicator["definition"].get("norms") or ()
+    ]
+    together = as_pair(indicator["network"].get("median"))
+    if together is not None:
+        text = _("together %(value)s", value=days_between(together))
+        levels.append(Level(sum(together) / 2, text, strong=True))
+    caption = _(
+        "The filled bar is the median, the open bar the time within which 80 of 100 patients were "
+        "seen. Both are known between two days, because no hospital sends a single patient's days."
+    )
+    return _strips(
+        indicator, rows, places, _("Days per hospital"), _("Days"), caption, levels=levels
+    )
+
+
+def _survival(indicator: Row, rows: Rows, places: Places, _names: Names) -> Figure:
+    last = next((last_time(row) for row in rows if last_time(row)), None)
+    days = number(last["days"]) if last else ""
+    return _strips(
+        indicator, rows, places, _("Alive after %(days)s days", days=days),
+        _("Share alive, with 95% interval"),
+        _("Not adjusted for how ill patients were, unless the definition says so."),
+    )  # fmt: skip
+
+
+def _volume(indicator: Row, rows: Rows, places: Places, _names: Names) -> Figure:
+    return _strips(
+        indicator, rows, places, _("Number per hospital"), _("Number in the period"),
+        of=StripAxis(holds=(0.0,)),
+    )  # fmt: skip
+
+
+def _mean(indicator: Row, rows: Rows, places: Places, _names: Names) -> Figure:
+    definition = indicator["definition"]
+    if not definition.get("baseline"):
+        return _strips(
+            indicator, rows, places, _("Mean per hospital"), _("Mean, with 95% interval")
+        )
+    made = [strip_of(indicator, row, places) for row in rows]
+    points = float(definition.get("relevant") or RELEVANT_POINTS)
+    words = StripWords(
+        title=title(indicator),
+        description=headline(indicator),
+        axis=_("Change in points, with 95% interval"),
+        band=_("too small to notice (less than %(points)s points)", points=number(points)),
+        own=_("your hospital"),
+    )
+    relevance = Relevance(points, _("no change"))
+    caption = _(
+        "The shaded band holds changes that patients on average do not notice. A mark in it can be "
+        "more than chance and still make no difference to people."
+    )
+    return Figure(
+        _("Change per hospital"),
+        caption,
+        both(lambda s: prom_change(made, relevance, words=words, shape=s, writer=number)),
+    )
+
+
+def _mix(indicator: Row, rows: Rows, places: Places, names: Names) -> Figure:
+    variable = str(indicator["definition"]["variable"])
+    kinds = mix_kinds(indicator)
+    made = []
+    for row in rows:
+        shares = {each["level"]: each.get("share") for each in row.get("levels") or ()}
+        made.append(
+            MixBar(
+                places.label(str(row["site"])),
+                tuple(shares.get(kind, 0.0 if shares else None) for kind in kinds),
+                places.own(str(row["site"])),
+                hidden_short(row.get("hidden")),
+            )
+        )
+    words = MixWords(
+        title=title(indicator),
+        description=headline(indicator),
+        axis=_("Share of patients"),
+        hidden=_("not shown"),
+    )
+    labels = [names(variable, kind) for kind in kinds]
+    return Figure(
+        _("What patients got, per hospital"),
+        _("The parts stand in the same order in every bar. Different is not better or worse."),
+        both(lambda s: mix(made, labels, words=words, shape=s, writer=number)),
+    )
+
+
+def mix_kinds(indicator: Row) -> list[object]:
+    """The kinds of a mix, in one order: the network's, then what only hospitals have."""
+    found: dict[object, None] = {}
+    for source in (indicator["network"], *indicator["rows"]):
+        found.update(dict.fromkeys(each["level"] for each in source.get("levels") or ()))
+    return list(found)
+
+
+@dataclass(frozen=True)
+class Group:
+    """One of the two groups of a difference, all hospitals together."""
+
+    name: str
+    observed: int
+    n: int
+
+    @property
+    def share(self) -> float:
+        """Those with the outcome among all of the group."""
+        return self.observed / self.n
+
+    @property
+    def span(self) -> tuple[float, float] | None:
+        """The exact 95% interval of the share."""
+        return share_interval(self.observed, self.n)
+
+
+def groups_of(indicator: Row, names: Names) -> list[Group]:
+    """With and without, of the hospitals that show all four counts; empty when none does."""
+    found = indicator.get("difference") or {}
+    if not found.get("n") or not found.get("other_n"):
+        return []
+    exposure = str(indicator["definition"].get("exposure") or "")
+    label = names(exposure, None) if exposure else ""
+    return [
+        Group(_("with: %(name)s", name=label), int(found["events"]), int(found["n"])),
+        Group(
+            _("without: %(name)s", name=label), int(found["other_events"]), int(found["other_n"])
+        ),
+    ]
+
+
+def _difference(indicator: Row, names: Names) -> Figure | None:
+    made = [
+        Strip(group.name, f"{percent(group.share)} ({number(group.n)})", group.share, group.span)
+        for group in groups_of(indicator, names)
+    ]
+    words = StripWords(
+        title=title(indicator),
+        description=headline(indicator),
+        axis=_("Share of patients, with 95% interval"),
+    )
+    axis = StripAxis(percent=True, holds=(0.0,))
+    return Figure(
+        _("With and without"),
+        _(
+            "All hospitals together. Patients with and without it may differ in more than this: it "
+            "shows that things go together, not why."
+        ),
+        both(lambda s: strips(made, words=words, shape=s, axis=axis, writer=number)),
+    )
+
+
+DRAW: Mapping[str, Callable[[Row, Rows, Places, Names], Figure]] = {
+    "share": _share,
+    "time": _time,
+    "survival": _survival,
+    "volume": _volume,
+    "mean": _mean,
+    "mix": _mix,
+}
