@@ -25,6 +25,7 @@ from registry.access import rule
 from registry.pages.patient_carry import everywhere, orders_everywhere
 from registry.pages.patient_draft import speaker, study_of
 from registry.pages.patient_person import Arrival, me, my_hospital
+from registry.pages.patient_prom_kept import asked_of_me, open_now
 from registry.pages.patient_text import Halted, asked_now, asks_again, halted, has_news
 from registry.transaction import current_session
 from registry.translate import language
@@ -95,6 +96,8 @@ def choices() -> str:
         speaker=speaker(),
         of_age=speakers.comes_of_age(session, subject, g.now),
         confirmed=request.args.get("klopt", ""),
+        asked_before=bool(asked_of_me(session)),
+        questionnaires=open_now(session),
         hospital=my_hospital(session),
     )
 

@@ -146,6 +146,9 @@ def arguments(route: Route, world: Any, which: str) -> dict[str, str]:
             ABSENT: NOWHERE,
         },
         "n": dict.fromkeys((OWN, FOREIGN, ABSENT), "1"),
+        # What a hospital asks of a patient; here it asks nothing.
+        "instrument": dict.fromkeys((OWN, FOREIGN, ABSENT), "qlq-c30"),
+        "timepoint": dict.fromkeys((OWN, FOREIGN, ABSENT), "T0"),
         "filename": dict.fromkeys((OWN, FOREIGN, ABSENT), "nothing.css"),
     }
     unknown = route.arguments - known.keys()
