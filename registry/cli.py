@@ -75,6 +75,18 @@ COMMANDS: Mapping[str, tuple[str, str, str, str]] = {
         "Open results of single hospitals that are sealed for a study.",
         "client",
     ),
+    "indicator": (
+        "registry.commands.indicator",
+        "indicator",
+        "What can be measured, how it is defined, and which level was agreed.",
+        "hub",
+    ),
+    "round": (
+        "registry.commands.round",
+        "round_",
+        "Evaluation rounds: plan, approve, read, act and measure again.",
+        "hub",
+    ),
     "demo": ("registry.demo.command", "demo", "Start a network with synthetic data.", "hub,site"),
     "try": ("registry.cli_try", "try_command", "Ask a question of local files.", "hub,site"),
     "explain": (

@@ -22,7 +22,7 @@ from federation.indicators.models import IndicatorTarget, IndicatorVersion
 from federation.indicators.target import Target
 from studies.actor import Actor
 from studies.errors import StudiesError
-from studies.events import announce
+from studies.events import Fact, announce
 from studies.free_text import one_line
 from studies.models import WorkingGroup
 
@@ -64,7 +64,7 @@ def add_version(
         )
     )
     session.flush()
-    facts = {"indicator": made.id, "version": made.version, "sha256": made.sha256}
+    facts: dict[str, Fact] = {"indicator": made.id, "version": made.version, "sha256": made.sha256}
     announce(
         session, actor=actor, action="indicator.defined", about=f"group:{group.key}", facts=facts
     )
@@ -105,7 +105,7 @@ def set_target(
     )
     session.add(made)
     session.flush()
-    facts = {"indicator": indicator, "number": made.number, "since": agreed.since}
+    facts: dict[str, Fact] = {"indicator": indicator, "number": made.number, "since": agreed.since}
     announce(
         session, actor=actor, action="indicator.target_set", about=f"group:{group.key}", facts=facts
     )

@@ -13,6 +13,7 @@ from registry.api import (
     consent,
     consent_writing,
     fhir,
+    indicators,
     networks,
     participants,
     participation,
@@ -55,7 +56,7 @@ def init_app(app: Flask) -> HubApi:
     api = HubApi(app)
     for part in (
         *(networks, studies, participation, study_file, recruitment, participants),
-        *(queries, rounds, consent, consent_writing, fhir, records, transparency),
+        *(queries, indicators, rounds, consent, consent_writing, fhir, records, transparency),
     ):
         api.register_blueprint(part.blueprint, url_prefix=PREFIX)
     access.declare(app, DOCUMENT, access.PUBLIC)
