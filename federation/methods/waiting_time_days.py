@@ -43,7 +43,11 @@ class DaysParam(VariableParam):
 
 
 class NormsParam(NumbersParam):
-    """Days that the codebook cuts the variable of parameter `variable` at: the public ones."""
+    """Days that the codebook cuts the variable of parameter `variable` at: the public ones. An
+    empty list is none."""
+
+    def _parse(self, value: Any, codebook: Codebook, where: str) -> Any:
+        return None if value == [] else super()._parse(value, codebook, where)
 
     def check(self, values: Any, codebook: Codebook, where: str) -> None:
         """QueryError NOT_IN_CATALOGUE for a day that is no cut; BAD_VALUE is said before."""
