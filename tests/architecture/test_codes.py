@@ -12,6 +12,7 @@ from babel.messages.pofile import read_po
 
 from consent import errors as consent_errors
 from federation.query.refusals import REFUSALS
+from federation.rounds import errors as round_errors
 from federation.runs import errors as run_errors
 from registry import error_codes, errors
 from registry.accounts.errors import ACCOUNT_ERRORS
@@ -44,6 +45,7 @@ def raised(sources: list[Path], exception: str) -> set[str]:
     [
         ("AccountError", set(ACCOUNT_ERRORS)),
         ("ConsentError", set(consent_errors.CODES)),
+        ("RoundError", set(round_errors.CODES)),
         ("RunError", set(run_errors.CODES)),
         ("StudiesError", set(studies_errors.CODES)),
     ],
@@ -81,6 +83,7 @@ def test_each_sentence_a_page_can_show_has_a_dutch_one(root: Path) -> None:
     fixed = (errors.CSRF_TEXT, errors.FRESH_TEXT, errors.AUDIT_TEXT)
     said = [text for texts in (*errors.TEXTS.values(), *fixed) for text in texts[1:]]
     said += [text for code in ("WRONG_SIGN_IN", "LOCKED") for text in ACCOUNT_ERRORS[code]]
+    said += [*round_errors.CODES.values()]
     said += [*run_errors.CODES.values(), *studies_errors.CODES.values()]
     assert [text for text in said if text not in dutch] == []
 
@@ -91,6 +94,7 @@ def test_each_code_with_a_status_of_its_own_exists() -> None:
         *ACCOUNT_ERRORS,
         *KEY_ERRORS,
         *consent_errors.CODES,
+        *round_errors.CODES,
         *run_errors.CODES,
         *studies_errors.CODES,
         "TOO_LARGE",

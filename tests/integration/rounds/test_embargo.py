@@ -1,0 +1,314 @@
+"""Until the moment nobody sees, asks or is told a thing; then all at once. On both databases."""
+
+import threading
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import held_round
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from federation.query.canonical import sha256_hex
+from federation.rounds import planning, reading, view
+from federation.rounds.errors import RoundError
+from federation.rounds.models import RoundPart, RoundQuestion
+from federation.rounds.snapshot import Snapshot
+from federation.runs import progress, service
+from federation.runs.embargo import looking_under
+from federation.runs.errors import RunError
+from federation.runs.models import Run, RunProgress
+from registry.audit import AuditLine
+from registry.database import SessionFactory
+from registry.transaction import UnannouncedChange, unit_of_work
+from registry.worker import drive_rounds
+from studies import service as studies
+from studies.actor import SYSTEM, Actor
+from studies.events import account_later
+from studies.reading import get_participation
+from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
+
+NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+SITES = sorted(each.slug for each in ONCOZON.institutions)[:4]
+SOMEBODY = Actor("user", "r9", frozenset({"researcher"}), "Roos")
+MOMENT = NOW + timedelta(hours=2)
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def held(factory: SessionFactory) -> str:
+    """The id of an approved round of four hospitals."""
+    study = replace(HORMONE_THERAPY, sites=dict.fromkeys(SITES, "open"))
+    with unit_of_work(factory, SYSTEM) as session:
+        session.info["clock"] = lambda: NOW
+        studies.load_network(session, replace(ONCOZON, studies=(study,)), SYSTEM, now=NOW)
+        held_round.ready_study(session, SITES, NOW)
+        return held_round.approved(session, held_round.wish(SITES, NOW), NOW).id
+
+
+def answered(factory: SessionFactory, round_id: str, now: datetime, refused: str = "") -> None:
+    """Put the questions and answer them."""
+    drive_rounds(factory, now)
+    with unit_of_work(factory, SYSTEM) as session:
+        held_round.answer(session, reading.get(session, round_id), now, refused)
+    drive_rounds(factory, now + SECOND)
+
+
+def asks(session: Session, **changes: Any) -> dict[str, Any]:
+    """The main question of the round as somebody else would ask it."""
+    with looking_under(session):
+        run = session.scalars(
+            select(Run).where(Run.round_id.is_not(None), Run.kind == "standardise")
+        ).first()
+        assert run is not None
+        return {**run.query, "title": "Mine", "purpose": "Mine.", **changes}
+
+
+def test_nobody_sees_asks_or_is_told_before_the_moment_and_then_all_at_once(
+    factory: SessionFactory, held: str
+) -> None:
+    answered(factory, held, NOW + SECOND, refused=SITES[0])
+    with factory() as session:
+        row = reading.get(session, held)
+        # The last answer is in; nobody is told that.
+        assert (row.state, reading.told(row)) == ("ready", "running")
+        # For every reader the runs are not there: by list, by count, by id, inside another query.
+        with looking_under(session):
+            ids = list(session.scalars(select(Run.id)))
+        session.expunge_all()
+        assert len(ids) == 2
+        assert service.list_runs(session) == []
+        assert session.scalar(select(func.count()).select_from(Run)) == 0
+        assert session.get(Run, ids[0]) is None
+        inside = select(RoundQuestion.id).where(RoundQuestion.run_id.in_(select(Run.id)))
+        assert session.scalars(inside).all() == []
+        assert session.execute(select(Run.state, Run.finished_at)).all() == []
+        joined = select(RunProgress.step).join(Run, Run.id == RunProgress.run_id)
+        assert session.scalars(joined).all() == []
+        with pytest.raises(RunError, match="RUN_NOT_FOUND"):
+            service.get_run(session, ids[0])
+        with pytest.raises(RoundError, match="NOT_RELEASED"):
+            reading.snapshot(session, row)
+        # What asks the same is refused, in whatever words, of whichever hospitals, pooled or not.
+        for changes in (
+            {},
+            {"sites": SITES[:3]},
+            {"sites": "all", "output": "pooled"},
+            {"cohort": {"not": {"not": asks(session)["cohort"]}}},
+        ):
+            with pytest.raises(RunError, match="UNDER_EMBARGO"):
+                service.submit(
+                    session,
+                    query=asks(session, **changes),
+                    study=held_round.STUDY,
+                    by=SOMEBODY,
+                    now=NOW,
+                )
+        # Another question is not.
+        other = asks(
+            session, output="pooled", sites="all", analysis={"kind": "count", "by": ["grade"]}
+        )
+        service.submit(session, query=other, study=held_round.STUDY, by=SOMEBODY, now=NOW)
+        # Nothing of a run stands in the audit log, not even when it ended.
+        lines = session.scalars(select(AuditLine)).all()
+        assert not [line for line in lines if line.action.startswith("run.")]
+        assert {line.action for line in lines if line.about == f"round:{held}"} == {
+            "round.planned",
+            "round.offered",
+            "round.approved",
+            "round.started",
+        }
+        assert {event.kind for event in reading.events(session, row)} == {
+            "planned",
+            "offered",
+            "approved",
+            "started",
+        }
+    # One second early is early, also for the hub itself.
+    assert not drive_rounds(factory, MOMENT - SECOND)
+    assert drive_rounds(factory, MOMENT)
+    with factory() as session:
+        row = reading.get(session, held)
+        found = reading.snapshot(session, row)
+        assert row.state == "released"
+        assert found.indicators[0].rows[0].hidden == "small"
+        assert [r.n for r in found.indicators[0].rows] == [None, 70708, 70709, 70710]
+        assert found.indicators[0].network.n == 70708 + 70709 + 70710
+        assert Snapshot.from_json(found.to_json()) == found
+        letters = {each.letter for each in found.hospitals}
+        assert letters == set("ABCD")
+        shown = view.for_hospitals(found, {SITES[1]})
+        assert {each["site"] for each in shown["hospitals"]} - letters == {SITES[1]}
+        assert SITES[2] not in str({**shown, "round": None, "hospitals": None})
+        assert str(held_round.CANARY) not in str(view.for_patients(found))
+        # The audit log holds each run by the hash of what it gave.
+        for run in session.scalars(select(Run).where(Run.round_id == held)):
+            line = session.scalars(
+                select(AuditLine).where(AuditLine.about == f"run:{run.id}")
+            ).one()
+            assert line.action == "run.complete"
+            assert line.facts["outcome_sha256"] == sha256_hex(run.outcome)
+            assert line.facts["round"] == held
+        # And what was refused may be asked.
+        service.submit(
+            session, query=asks(session), study=held_round.STUDY, by=SOMEBODY, now=MOMENT
+        )
+
+
+def test_a_question_of_before_is_not_told_during_the_embargo(
+    factory: SessionFactory, held: str
+) -> None:
+    """Submitted before the round was approved, or at that very moment: it ends unanswered."""
+    drive_rounds(factory, NOW + SECOND)
+    with unit_of_work(factory, SYSTEM) as session:
+        found, parsed = service.check(session, asks(session), held_round.STUDY)
+        run = service.stored(found, parsed, SOMEBODY, NOW)
+        session.add(run)
+        session.flush()
+        with pytest.raises(RunError, match="UNDER_EMBARGO"):
+            service.approve(session, run, held_round.COMMITTEE, NOW)
+        run.state = "approved"
+        session.add(RunProgress(run_id=run.id))
+        session.flush()
+        with looking_under(session):
+            held_back = session.scalars(
+                select(Run).where(Run.round_id == held, Run.kind == "standardise")
+            ).one()
+        # A hospital says that it gave this answer before: the hub does not hand it on.
+        assert progress.earlier_result(session, run, [str(held_back.context)]) is None
+        assert progress.standing_result(session, run) is None
+        assert progress.refuse_for_embargo(session, run, NOW)
+        assert (run.state, run.code) == ("refused", "UNDER_EMBARGO")
+        assert not progress.refuse_for_embargo(session, held_back, NOW)
+
+
+def test_who_plans_does_not_approve_and_two_at_once_approve_once(
+    factory: SessionFactory, held: str
+) -> None:
+    asked = held_round.wish(SITES, NOW, first="2023-01", last="2023-12")
+    with unit_of_work(factory, SYSTEM) as session:
+        session.info["clock"] = lambda: NOW
+        row = planning.plan(session, asked, actor=held_round.PLANNER, now=NOW)
+        planning.offer(session, row, version=1, actor=held_round.PLANNER, now=NOW)
+        other, version = row.id, row.version
+        with pytest.raises(RoundError, match="OWN_ROUND"):
+            planning.approve(
+                session,
+                row,
+                version=version,
+                actor=Actor("user", "planner", frozenset({"committee"})),
+                now=NOW,
+            )
+        with pytest.raises(RoundError, match="NOT_ALLOWED_HERE"):
+            planning.approve(session, row, version=version, actor=SOMEBODY, now=NOW)
+        with pytest.raises(RoundError, match="ROUND_MOVED_ON"):
+            planning.change(session, row, asked, version=version, actor=SOMEBODY, now=NOW)
+        assert reading.get(session, held).number == 1
+        assert row.number == 2
+    done: list[str] = []
+    start = threading.Barrier(3)
+
+    def act() -> None:
+        start.wait()
+        try:
+            with unit_of_work(factory, SYSTEM) as session:
+                session.info["clock"] = lambda: NOW
+                found = reading.get(session, other)
+                planning.approve(
+                    session, found, version=version, actor=held_round.COMMITTEE, now=NOW
+                )
+            done.append("yes")
+        except RoundError as error:
+            done.append(error.code)
+
+    threads = [threading.Thread(target=act) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(done)[-1] == "yes"
+    assert set(done[:-1] + done) <= {"yes", "ROUND_CHANGED", "ROUND_MOVED_ON"}
+    assert done.count("yes") == 1
+    # Two workers at once put and release each question once.
+    for now in (NOW + SECOND, NOW + 2 * SECOND):
+        workers = [threading.Thread(target=partial(drive_rounds, factory, now)) for _ in range(2)]
+        for thread in workers:
+            thread.start()
+        for thread in workers:
+            thread.join()
+    with factory() as session, looking_under(session):
+        places = session.scalars(select(Run.planned)).all()
+        assert len(places) == len(set(places)) == 4
+        assert session.scalar(select(func.count()).select_from(RoundPart)) == 8
+
+
+def test_cancelling_removes_unseen_and_frees_the_question(
+    factory: SessionFactory, held: str
+) -> None:
+    answered(factory, held, NOW + SECOND)
+    with unit_of_work(factory, SYSTEM) as session:
+        row = reading.get(session, held)
+        planning.cancel(session, row, version=row.version, actor=held_round.COMMITTEE, now=NOW)
+    with factory() as session:
+        assert service.list_runs(session) == []
+        with looking_under(session):
+            runs = session.scalars(select(Run)).all()
+            assert {run.state for run in runs} == {"cancelled"}
+            assert not [run for run in runs if str(held_round.CANARY) in str(run.outcome)]
+        asked = asks(session)
+        service.submit(session, query=asked, study=held_round.STUDY, by=SOMEBODY, now=NOW)
+    assert not drive_rounds(factory, MOMENT)
+
+
+def test_a_change_of_a_run_is_only_accounted_for_later_under_embargo(
+    factory: SessionFactory, held: str
+) -> None:
+    drive_rounds(factory, NOW + SECOND)
+    with factory() as session, looking_under(session):
+        run = session.scalars(select(Run).where(Run.round_id == held)).first()
+        assert run is not None
+        run.code = "changed"
+        with pytest.raises(UnannouncedChange, match="run"):
+            session.commit()
+        session.rollback()
+    with factory() as session:
+        # What a savepoint took back accounts for nothing outside it.
+        with session.begin_nested() as savepoint:
+            account_later(session, "run")
+            savepoint.rollback()
+        with looking_under(session):
+            run = session.scalars(select(Run).where(Run.round_id == held)).first()
+            assert run is not None
+            run.code = "changed"
+        with pytest.raises(UnannouncedChange, match="run"):
+            session.commit()
+        session.rollback()
+
+
+def test_a_hospital_that_leaves_before_the_release_is_out_of_every_number(
+    factory: SessionFactory, held: str
+) -> None:
+    answered(factory, held, NOW + SECOND)
+    with unit_of_work(factory, SYSTEM) as session:
+        part = get_participation(session, held_round.STUDY, SITES[3])
+        studies.move(session, part, "on_hold", actor=SYSTEM, now=NOW + SECOND, reason="no_capacity")
+    answered(factory, held, NOW + 2 * SECOND)
+    drive_rounds(factory, MOMENT)
+    with factory() as session:
+        row = reading.get(session, held)
+        found = reading.snapshot(session, row)
+        out = next(each for each in found.hospitals if each.site == SITES[3])
+        assert (out.state, out.why) == ("left", "STUDY_NOT_OPEN")
+        rows = {each.site: each for each in found.indicators[0].rows}
+        assert (rows[SITES[3]].n, rows[SITES[3]].hidden) == (None, "left")
+        assert found.indicators[0].network.hospitals_in == 3
+        # Only the answers without it are there, and those with it hold no numbers any more.
+        for run in session.scalars(select(Run).where(Run.round_id == held)):
+            assert SITES[3] not in run.query["sites"]
+        with looking_under(session):
+            dropped = session.scalars(select(Run).where(Run.state == "cancelled")).all()
+            assert len(dropped) == 2
+            assert not [run for run in dropped if "by_site" in (run.outcome or {})]
+        assert "hospital_out" in {event.kind for event in reading.events(session, row)}
