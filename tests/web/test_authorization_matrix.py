@@ -117,6 +117,8 @@ def arguments(route: Route, world: Any, which: str) -> dict[str, str]:
         "group": {OWN: "breast", FOREIGN: "lung", ABSENT: "no-such-group"},
         "decision": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
         "notice": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
+        # Definitions belong to everybody.
+        "indicator": {OWN: "access_time", FOREIGN: "access_time", ABSENT: "no_such_indicator"},
         "result": dict.fromkeys((OWN, FOREIGN, ABSENT), "1"),
         "year": dict.fromkeys((OWN, FOREIGN, ABSENT), "2026"),
         "pseudonym": dict.fromkeys((OWN, FOREIGN, ABSENT), "HT-0001"),
