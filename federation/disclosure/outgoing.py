@@ -200,6 +200,9 @@ _BASIS: Final[Mapping[str, Check]] = {
 _NEEDED: Final = ("run", "step", "query_sha256", "status")
 
 
+_BESIDE_LISTS: Final = frozenset(
+    {*_NEEDED, "roster_sha256", "snapshot", "policy_sha256", "software"}
+)
 _CARRIES: Final = frozenset({"masked", "plain", "released", "sealed"})
 
 
@@ -237,9 +240,8 @@ def check_lists(reply: Mapping[str, Any], receivers: Collection[str]) -> None:
         or set(lists) != set(receivers)
         or not all(map(_matches(_BASE64), lists.values()))
         or reply.get("status") != "ok"
-        or _CARRIES & set(rest)
-        or any(key not in rest for key in _NEEDED)
-        or not all(key in _CHECKS and _CHECKS[key](value) for key, value in rest.items())
+        or not set(_NEEDED) <= rest.keys() <= _BESIDE_LISTS
+        or not all(_CHECKS[key](value) for key, value in rest.items())
     ):
         raise Refused("INTERNAL_REFUSED")
 

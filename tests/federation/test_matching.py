@@ -15,6 +15,7 @@ from federation.protocol.encoding import parse_json, unb64
 from federation.runs.match_driver import MatchDriver
 from federation.site import audit
 from federation.site.steward.sent import Register
+from federation.site.steward.sent_words import contents, what_left
 
 # a and b share 28 to 39; b and c share 65, 66 and 67; 28 is in all three; 90 has no other hospital
 PATIENTS = {"a": range(40), "b": range(28, 68), "c": [28, *range(65, 105)]}
@@ -59,6 +60,11 @@ def _nothing_is_left_that_tells(network: Sharing, slug: str) -> None:
         known = person(number)
         for text in (known["name"].split()[-1], known["born"], local(slug, number)):
             assert text.encode() not in left
+    assert {each.kind for each in sent} == {"match"}
+    dutch = [what_left(each, contents(each), "nl") for each in sent]
+    assert "2 verzegelde lijsten" in dutch[1][0]
+    assert "1 getallen onder een masker" in dutch[0][0]
+    assert not any("niet kent" in line for lines in dutch for line in lines)
     lists = [_claims(each.body)["lists"] for each in sent[1:3]]
     # as long as filled lists are, whoever is in them
     assert all((len(unb64(text)) - 20) % 8192 == 0 for each in lists for text in each.values())

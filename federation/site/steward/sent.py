@@ -15,11 +15,13 @@ from typing import Any
 from federation.disclosure.looking import LOOK
 from federation.protocol.encoding import canonical, parse_json, unb64
 from federation.protocol.errors import ProtocolError
+from federation.protocol.match_steps import STEPS as MATCH_STEPS
 from federation.site.settings import StudyHere
 from federation.site.step_message import StepMessage
 from federation.site.store import moment
 
 LOOKED, ANSWER, REPLAY, REFUSAL = "look", "answer", "replay", "refusal"
+MATCH = "match"
 ACKNOWLEDGEMENT, COVERAGE, MESSAGES = "acknowledgement", "coverage", "messages"
 MAX_BODY = 64 * 1024 * 1024
 MAX_QUERY = 100_000
@@ -239,6 +241,8 @@ _SELECT = (
 
 def kind_of(code: str, step_name: str) -> str:
     """The kind of a reply to a question, by its code and step."""
+    if code == "OK" and step_name in MATCH_STEPS:
+        return MATCH
     if code == "OK":
         return LOOKED if step_name == LOOK else ANSWER
     return REPLAY if code == "REPLAY" else REFUSAL

@@ -17,6 +17,7 @@ from federation.site.steward.sent import (
     ANSWER,
     COVERAGE,
     LOOKED,
+    MATCH,
     MESSAGES,
     REFUSAL,
     REPLAY,
@@ -36,6 +37,10 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             ACKNOWLEDGEMENT: "ontvangstbevestiging van een keuzelijst",
             COVERAGE: "overzicht van wat is ingevuld",
             MESSAGES: "berichten over keuzes van onze patiënten",
+            MATCH: "gedeelde patiënten tellen",
+            "lists": "{n} verzegelde lijsten, voor elk ander ziekenhuis één: per patiënt die "
+            "instemde een getal dat zonder ons geheim niets zegt, met verzonnen getallen ertussen. "
+            "De hub kan ze niet openen.",
             "looked": "Vooraf kijken: alleen aantallen, onder een masker. Nog geen sommen.",
             "masked": "{n} getallen onder een masker: voor niemand leesbaar, ook niet voor de hub. "
             "Alleen het totaal over alle ziekenhuizen van deze vraag is te lezen.",
@@ -81,6 +86,10 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             ACKNOWLEDGEMENT: "receipt of a consent list",
             COVERAGE: "overview of what is filled",
             MESSAGES: "messages about choices of our patients",
+            MATCH: "counting shared patients",
+            "lists": "{n} sealed lists, one for each other hospital: per patient who agreed a "
+            "number that says nothing without our secret, with made-up numbers between them. The "
+            "hub cannot open them.",
             "looked": "A look first: counts only, under a mask. No sums yet.",
             "masked": "{n} numbers under a mask: unreadable for anyone, the hub included. Only the "
             "total over all hospitals of this question can be read.",
@@ -146,6 +155,7 @@ _SAID = frozenset(
         "plain",
         "released",
         "sealed",
+        "lists",
         "replay_of",
         "terms_named",
         "again_from",
@@ -162,10 +172,10 @@ _MOST_PARTS = 2_000
 
 @dataclass(frozen=True)
 class Contents:
-    """What a message held. `form`: masked, plain, released, sealed, none or unread. `numbers`: how
-    many; `parts`: the name and shape of each masked or plain array; `readable`: each readable
-    number or text with its place; `other`: parts that are not known. `policy_sha256`: the policy
-    that it names as in force; "" where a message names none."""
+    """What a message held. `form`: masked, plain, released, sealed, lists, none or unread.
+    `numbers`: how many; `parts`: the name and shape of each masked or plain array; `readable`: each
+    readable number or text with its place; `other`: parts that are not known. `policy_sha256`: the
+    policy that it names as in force; "" where a message names none."""
 
     form: str
     numbers: int = 0
@@ -177,7 +187,7 @@ class Contents:
     @property
     def hides_counts(self) -> bool:
         """Whether nobody can read from the message how many patients were counted."""
-        return self.form in ("masked", "none")
+        return self.form in ("masked", "lists", "none")
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -225,6 +235,8 @@ def _of_claims(claims: Mapping[str, Any], kind: str) -> Contents:
     if "released" in claims:
         readable = _first(claims["released"])
         return Contents("released", len(readable), readable=readable, other=other)
+    if "lists" in claims:
+        return Contents("lists", len(claims["lists"]), other=other)
     if "sealed" in claims:
         readable = _first(claims.get("inside", {}))
         return Contents("sealed", len(readable), readable=readable, other=other)
@@ -314,10 +326,10 @@ def _counted_by(claims: Mapping[str, Any], say: Texts, lang: str) -> list[str]:
 
 
 def _answered(message: Sent, found: Contents, say: Texts, lang: str, brief: bool) -> list[str]:
-    if message.kind not in (LOOKED, ANSWER):
+    if message.kind not in (LOOKED, ANSWER, MATCH):
         return []
     lines = [say["looked"]] if message.kind == LOOKED else []
-    if found.form in ("masked", "plain", "released", "sealed"):
+    if found.form in ("masked", "plain", "released", "sealed", "lists"):
         key = "brief" if brief and found.form == "masked" else found.form
         lines.append(say[key].format(n=number(found.numbers, lang)))
     if message.patients == 0 and found.form == "masked":

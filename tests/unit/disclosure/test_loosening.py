@@ -142,3 +142,22 @@ def test_what_stays_after_a_withdrawal_is_the_sites_choice() -> None:
     assert read_policy({**DEFAULT, "after_withdrawal": "replay"}) == Policy.strict()
     with pytest.raises(PolicyError, match="one of: replay, withhold"):
         read_policy({**DEFAULT, "after_withdrawal": "show"})
+
+
+def test_counting_shared_patients_is_off_until_two_people_switch_it_on() -> None:
+    assert "private_match" not in DEFAULT  # a policy of before the key was there
+    assert read_policy(DEFAULT).private_match is False
+    assert read_policy({**DEFAULT, "private_match": False}) == Policy.strict()
+    with pytest.raises(PolicyError, match="names no decision") as caught:
+        read_policy({**DEFAULT, "private_match": True})
+    assert caught.value.key == "private_match"
+    entry = loosened_entries("private_match", now=NOW)
+    on = read_policy({**DEFAULT, "private_match": True, "loosened": entry})
+    assert on.private_match
+    assert load_policy(on.to_yaml().encode(), NOW) == on
+    assert on.sha256 != Policy.strict().sha256
+    assert on.terms() == Policy.strict().terms()  # nothing that the hub is told of
+    for wrong in ("yes", 1, None, "on"):
+        with pytest.raises(PolicyError, match="private_match"):
+            read_policy({**DEFAULT, "private_match": wrong, "loosened": entry})
+    assert Policy.open_data().private_match

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from federation.disclosure.gate import check_outgoing
-from federation.disclosure.outgoing import check_basis
+from federation.disclosure.outgoing import check_basis, check_lists
 from federation.protocol.encoding import pack_array
 from federation.protocol.sums import flatten
 from federation.query.refusals import Refused
@@ -229,3 +229,46 @@ def test_an_own_answer_is_not_followed_into_the_deep() -> None:
 def test_a_refusal_carries_no_own_answer() -> None:
     with pytest.raises(Refused, match="INTERNAL_REFUSED"):
         check_outgoing(reply(**REFUSAL, released=ANSWER), STRICT, own_allowed="released")
+
+
+LISTS = {"layout": None, "masked": None, "lists": {"b": "AAAA", "c": "_-8"}}
+
+
+def lists_reply(**more: Any) -> dict[str, Any]:
+    common = {"v", "iss", "aud", "iat", "exp", "jti", "terms_named"}  # a signature adds the first
+    made = {key: value for key, value in reply(**LISTS).items() if key not in common}
+    return {key: value for key, value in {**made, **more}.items() if value is not None}
+
+
+def test_a_sealed_list_leaves_for_each_other_hospital_and_for_nobody_else() -> None:
+    check_lists(lists_reply(), {"b", "c"})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lists": {"b": "AAAA"}},
+        {"lists": {"b": "AAAA", "c": "AAAA", "d": "AAAA"}},
+        {"lists": {"b": "AAAA", "c": 3}},
+        {"lists": {"b": "AAAA", "c": ["AAAA"]}},
+        {"lists": {"b": "AAAA", "c": "Jansen, 1953"}},
+        {"lists": ["AAAA", "AAAA"]},
+        {"lists": None},
+        {"status": "refused", "code": "NO_MATCH"},
+        {"masked": pack_array(VECTOR)},
+        {"plain": PLAIN},
+        {"names": "Jansen"},
+        {"terms_named": ["age"]},
+        {"basis": "eyJh.eyJi.c2ln"},
+        {"run": None},
+    ],
+    ids=str,
+)
+def test_beside_sealed_lists_nothing_leaves(change: dict[str, Any]) -> None:
+    with pytest.raises(Refused, match="INTERNAL_REFUSED"):
+        check_lists(lists_reply(**change), {"b", "c"})
+
+
+def test_an_answer_to_a_question_carries_no_list() -> None:
+    with pytest.raises(Refused, match="INTERNAL_REFUSED"):
+        check_outgoing(reply(lists={"b": "AAAA"}), STRICT)
