@@ -226,13 +226,18 @@ def _rows_as_they_are(
     names = mapped.columns()
     place = {name: number for number, name in enumerate(names)}
     parts: dict[str, list[Values]] = {name: [] for name in found}
+    days: dict[str, list[Times]] = {}
     made: list[Handles] = []
     keyed: list[NDArray[np.bool_]] = []
     n = 0
     for block in source.blocks(names):
         count = len(block[0]) if block else 0
         for name, reader in found.items():
-            parts[name].append(_read(reader, block, place))
+            raw = [block[place[column]] for column in reader.mapped.columns]
+            parts[name].append(reader.read(raw))
+            when = reader.times(raw)
+            if when is not None:
+                days.setdefault(name, []).append(when)
         ids = _local_ids(mapped, block, n, count)
         made.append(handles.handles(ids))
         keyed.append(np.fromiter(map(bool, ids), np.bool_, count))
@@ -254,6 +259,7 @@ def _rows_as_they_are(
         repeated=repeated,
         tallies={name: reader.tally for name, reader in found.items()},
         findings=judge_rows(codebook, columns, all_handles, all_keyed),
+        times={name: np.concatenate(blocks) for name, blocks in days.items()},
     )
     return table if per_patient else _with_people(table)
 
@@ -271,10 +277,6 @@ def local_ids(mapped: Mapped) -> Iterator[list[str]]:
         count = len(block[0])
         yield _local_ids(mapped, block, first, count)
         first += count
-
-
-def _read(reader: VariableReader, block: Block, place: Mapping[str, int]) -> Values:
-    return reader.read([block[place[name]] for name in reader.mapped.columns])
 
 
 def _local_ids(mapped: Mapped, block: Block, first: int, count: int) -> list[str]:

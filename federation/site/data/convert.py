@@ -8,6 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ LARGEST = 1e12
 _MISSING = -1.0
 _BAD_CODE = -2.0
 _MEMO_LIMIT = 50_000
+_EPOCH = date(1970, 1, 1).toordinal()
 _WATCH_LIMIT = 1_000
 
 
@@ -61,6 +63,9 @@ class VariableReader:
         self._watch = watch
         self._coded = variable.type in ("category", "boolean")
         self._memo = _Memo(source.null, self._meaning(source.decimal))
+        self._days: _Memo | None = None
+        if variable.type == "date":
+            self._days = _Memo(source.null, _day_numbers(mapped.format))
 
     def _meaning(self, decimal: str) -> Callable[[str], float]:
         if self.mapped.form in ("days_between", "years_between"):
@@ -82,6 +87,10 @@ class VariableReader:
         if self._coded:
             return self._codes(parts[0], columns)
         return self._numbers(_joined(self.mapped.form, parts), columns)
+
+    def times(self, columns: Sequence[Sequence[Raw]]) -> NDArray[np.float32] | None:
+        """Of a date the day of one block (see UnitRows.times); None for any other variable."""
+        return None if self._days is None else self._days.all(columns[0]).astype(np.float32)
 
     def _count_meant(self, column: Sequence[Raw], meanings: Mapping[str, str | bool]) -> None:
         for raw, n in Counter(column).items():
@@ -269,6 +278,17 @@ def _days_reader(form: str, *, years: bool) -> Callable[[str], float]:
         if years:
             return day.year * _YEAR + (day.month - 1) * 31 + day.day - 1
         return float(day.toordinal())
+
+    return days
+
+
+def _day_numbers(form: str) -> Callable[[str], float]:
+    """Days since 1970; the first day that a text can mean, nan where it means none."""
+    read = day_reader(form)
+
+    def days(text: str) -> float:
+        day = read(text)
+        return math.nan if day is None else float(day.toordinal() - _EPOCH)
 
     return days
 
