@@ -101,7 +101,7 @@ DISCLOSURE_ROWS: Final[Mapping[str, Row]] = MappingProxyType(
             released="patients per bar of days, median and 80th percentile as intervals, share "
             "within each norm; by hospital where that is allowed, with the rule of the median",
             never_released="a day of one patient, an exact quantile, a bar with few patients",
-            rules=("O1", "O5", "O6", "O13", "O14"),
+            rules=("O1", "O5", "O6", "O14"),
         ),
         "trend": Row(
             leaves_site="as a logistic regression; then masked counts per quarter, and per day",
