@@ -10,7 +10,7 @@ from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from federation.rounds import discussing
+from federation.rounds import discussing, following
 from federation.rounds.errors import RoundError
 from federation.rounds.models import RoundAction
 from registry.access import rule
@@ -29,6 +29,8 @@ HELPERS = PLANNERS | {"board", "steward"}
 FIELDS = ("indicator", "hospital", "text", "cause", "owner", "due", "first", "last", "measure")
 #: At what hour the hub measures again: in the night, when hospitals have the room.
 MEASURE_TIME = time(2, 0)
+#: When the answer by groups is released: in the morning of the day that was chosen.
+RELEASE_TIME = time(8, 0)
 Answer = Response | str | tuple[str, int]
 
 
@@ -87,6 +89,48 @@ def help_offered(round: Any) -> Answer:  # noqa: A002
         except (RoundError, StudiesError) as error:
             errors = {"help": next(iter(refusal(error).values()))}
     return released_page(found, errors, form.get("from") or None), 422
+
+
+@blueprint.post("/cause")
+@rule(roles=PLANNERS, scope="round")
+def ask_cause(round: Any) -> Answer:  # noqa: A002
+    """Ask an indicator by groups of patients; what comes back is released to all at one moment."""
+    found, form = _writable(round), request.form
+    indicator = form.get("indicator", "")
+    found.indicator(indicator)
+    errors: dict[str, str] = {}
+    release = Days(form, errors).needed("cause_release")
+    if not form.getlist("variables"):
+        errors["variables"] = _("Choose at least one group")
+    if release is not None and not errors:
+        try:
+            with current_session().begin_nested():
+                following.ask_cause(
+                    current_session(),
+                    found.round,
+                    indicator=indicator,
+                    variables=form.getlist("variables")[:20],
+                    release_at=datetime.combine(release, RELEASE_TIME, tzinfo=ZONE).astimezone(UTC),
+                    actor=g.actor,
+                    now=g.now,
+                )
+            return _back(found, indicator)
+        except RoundError as error:
+            field = "cause_release" if error.code == "BAD_MOMENTS" else "variables"
+            errors[field] = next(iter(refusal(error).values()))
+    return released_page(found, errors, indicator), 422
+
+
+@blueprint.post("/close")
+@rule(roles=PLANNERS, scope="round")
+def close(round: Any) -> Answer:  # noqa: A002
+    """The group is done with the round; it stays to be read."""
+    found = _writable(round)
+    try:
+        discussing.close_round(current_session(), found.round, actor=g.actor, now=g.now)
+    except RoundError as error:
+        return released_page(found, {"": next(iter(refusal(error).values()))}), 409
+    return _back(found)
 
 
 @blueprint.get("/action/new")

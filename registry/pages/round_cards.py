@@ -31,6 +31,10 @@ from registry.translate import number
 from registry.translate import translate as _
 
 
+#: The white rim of letters over lines. What makes the PDF would draw it over the letters.
+_RIM = ' stroke="#fff" stroke-width="4" paint-order="stroke" stroke-linejoin="round"'
+
+
 @dataclass(frozen=True)
 class Card:
     """What is shown of an indicator; `facts` are the small numbers above its picture."""
@@ -54,8 +58,9 @@ class Card:
         """The wide picture alone, for paper."""
         if self.figure is None:
             return Markup("")
+        wide = str(self.figure.drawings).split("</svg>")[0] + "</svg>"
         # Our own drawing, which escapes every word itself (canvas.py).
-        return Markup(str(self.figure.drawings).split("</svg>")[0] + "</svg>")  # noqa: S704
+        return Markup(wide.replace(_RIM, ""))  # noqa: S704
 
 
 def cards_of(found: Reading) -> list[Card]:
@@ -81,7 +86,7 @@ def card_of(found: Reading, indicator: Row) -> Card:
         headline=headline(indicator),
         beside=[] if lay or not shown else beside(indicator, found.places),
         own=[] if lay or not shown else own_words(indicator, found.places),
-        facts=_facts(indicator) if shown else [],
+        facts=[] if not shown else _lay_facts(indicator) if lay else _facts(indicator),
         figure=None if lay else figure_of(indicator, found.places, found.level_name),
         tables=tables,
         definition=_definition(indicator),
@@ -104,6 +109,17 @@ def _facts(indicator: Row) -> list[tuple[str, str, str]]:
     found.append((_("Missing"), _count(together.get("missing")), _missing(together)))
     found.append((_("Excluded"), _count(together.get("excluded")), ""))
     found.append((_("Hospitals in"), number(together["hospitals_in"]), ""))
+    return found
+
+
+def _lay_facts(indicator: Row) -> list[tuple[str, str, str]]:
+    """What somebody needs who reads no statistics: the agreed level, how many people, where."""
+    found = []
+    target = target_text(indicator)
+    if target:
+        found.append((_("What was agreed"), target, target_source(indicator)))
+    found.append((_("People"), _count(indicator["network"].get("n")), ""))
+    found.append((_("Hospitals"), number(indicator["network"]["hospitals_in"]), ""))
     return found
 
 

@@ -67,8 +67,8 @@ def figure_of(indicator: Row, places: Places, level_name: Names) -> Figure | Non
             return _difference(indicator, level_name)
         draw = DRAW.get(measure(indicator))
         return None if draw is None else draw(indicator, rows, places, level_name)
-    except ValueError:  # every number hidden: the table says so
-        return None
+    except ValueError:  # every number hidden: the table says so; or only what was expected
+        return intervals_of(indicator, places)
 
 
 def intervals_of(indicator: Row, places: Places) -> Figure | None:

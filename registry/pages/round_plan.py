@@ -3,7 +3,6 @@ the results; then the committee's one approval of all of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
@@ -13,6 +12,7 @@ from werkzeug.wrappers import Response
 
 from federation.indicators.definition import Indicator
 from federation.indicators.owning import all_of_group
+from federation.query.codebook import Codebook
 from federation.query.errors import QueryError
 from federation.rounds import planning
 from federation.rounds.coverage import coverage
@@ -203,10 +203,9 @@ def _studies() -> dict[str, tuple[Study, WorkingGroup]]:
 
 def _indicators(group: WorkingGroup, study: Study) -> dict[str, Indicator]:
     """The indicators that can be asked of the study's codebook, by id."""
-    book = (study.codebook or {}).get("codebook") or {}
-    name = f"{book.get('id')}/{book.get('version')}" if isinstance(book, Mapping) else ""
+    name = Codebook.from_dict(study.codebook).id if study.codebook else ""
     every = all_of_group(current_session(), group)
-    return {key: each for key, each in every.items() if each.codebook == (name or each.codebook)}
+    return {key: each for key, each in every.items() if each.codebook == name}
 
 
 def _form(

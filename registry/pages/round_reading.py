@@ -19,7 +19,7 @@ from federation.query.codebook import Codebook
 from federation.rounds import reading
 from federation.rounds.errors import RoundError
 from federation.rounds.models import EvaluationRound
-from federation.rounds.states import READABLE
+from federation.rounds.states import READABLE, UNDER_EMBARGO
 from federation.rounds.view import for_hospitals, for_patients
 from registry.access import ROUND_READERS, may_see_round, reach, reaches, reaches_any
 from registry.pages.naming import Names
@@ -141,6 +141,22 @@ class Reading:
     def indicator_options(self) -> list[tuple[str, str]]:
         """The indicators to choose from: id and title."""
         return [(str(i["id"]), title(i)) for i in self.view["indicators"]]
+
+    def causes_asked(self, indicator: str) -> list[EvaluationRound]:
+        """Looks at groups of patients for an indicator that are not released yet."""
+        return [
+            each
+            for each in reading.additions(current_session(), self.round)
+            if each.kind == "strata"
+            and each.state in UNDER_EMBARGO
+            and any(one["id"] == indicator for one in each.plan["indicators"])
+        ]
+
+    def strata_options(self, indicator: Row) -> list[tuple[str, str, str]]:
+        """The groups of patients that the definition names and that were not asked yet."""
+        there = {str(part["variable"]) for part in indicator.get("strata") or ()}
+        names = [str(each) for each in indicator["definition"].get("strata") or ()]
+        return [(each, self.level_name(each, None), "") for each in names if each not in there]
 
     def site_of(self, letter: str) -> str | None:
         """The hospital behind a letter of this round; None for no letter of it."""

@@ -80,6 +80,7 @@ def trend_of(indicator: Row, places: Places) -> Course | None:
         )
         for found in trend.get("rules") or ()
     ]
+    said = [text[:1].upper() + text[1:] for text in said]
     caption = _("%(name)s, by quarter", name=title(indicator))
     figure = _run_chart(indicator, trend, quarters, places)
     return Course(Table(caption, heads, tuple(rows)), said, figure)
@@ -120,7 +121,7 @@ def _run_chart(indicator: Row, trend: Row, quarters: list[str], places: Places) 
     except ValueError:
         return None
     caption = _("A hospital is held against its own course, not against the others.")
-    return Figure(_("Course by quarter"), caption, drawn)
+    return Figure(_("Each hospital against its own course"), caption, drawn)
 
 
 def _series(

@@ -9,6 +9,7 @@ from registry.pages.round_figures import groups_of, mix_kinds
 from registry.pages.round_labels import Places
 from registry.pages.round_words import (
     Row,
+    as_pair,
     days_between,
     hidden_short,
     interval_text,
@@ -102,11 +103,17 @@ def _share_columns(indicator: Row) -> list[Column]:
         found.append((Head(_("Expected"), "expected"), lambda row: _number(row.get("expected"), 1)))
     if any(row.get("shrunken") for row in indicator["rows"]):
         head = Head(_("Ratio drawn towards all"), "shrunken")
-        found.append((head, lambda row: _number((row.get("shrunken") or {}).get("value"), 2)))
+        found.append((head, _shrunken))
     found.append(
         (Head(_("With the outcome"), "observed"), lambda row: _number(row.get("observed")))
     )
     return found
+
+
+def _shrunken(row: Row) -> Cell:
+    if "shrunken" not in row:
+        return Cell("–", "")
+    return _number((row["shrunken"] or {}).get("value"), 2)
 
 
 def _lies(row: Row) -> Cell:
@@ -121,12 +128,14 @@ def _value_columns(indicator: Row) -> list[Column]:
         (Head(head, "value"), lambda row: Cell(value_text(indicator, row), row.get("value"))),
         (
             Head(_("95% interval"), "interval"),
-            lambda row: Cell(
-                interval_text(indicator, row) or _("not shown"),
-                _span(row.get("low"), row.get("high")),
-            ),
+            lambda row: _interval(indicator, row),
         ),
     ]
+
+
+def _interval(indicator: Row, row: Row) -> Cell:
+    text = interval_text(indicator, row)
+    return Cell(text, _span(row.get("low"), row.get("high"))) if text else _hidden()
 
 
 def _span(low: Any, high: Any) -> str:
@@ -135,13 +144,21 @@ def _span(low: Any, high: Any) -> str:
 
 def _time_columns(indicator: Row) -> list[Column]:
     found: list[Column] = [
-        (Head(_("Median"), "median"), lambda row: Cell(days_between(row.get("median")))),
-        (Head(_("80 of 100 within"), "p80"), lambda row: Cell(days_between(row.get("p80")))),
+        (Head(_("Median"), "median"), lambda row: _days(row.get("median"))),
+        (Head(_("80 of 100 within"), "p80"), lambda row: _days(row.get("p80"))),
     ]
     for norm in indicator["definition"].get("norms") or ():
         head = Head(_("Within %(days)s days", days=number(norm)), f"within_{norm}")
         found.append((head, _within(norm)))
     return found
+
+
+def _days(found: Any) -> Cell:
+    pair = as_pair(found)
+    if pair is None:
+        return _hidden()
+    low, high = pair
+    return Cell(days_between(found), low if low == high else f"{low:g}-{high:g}")
 
 
 def _within(norm: int) -> Callable[[Row], Cell]:
@@ -159,7 +176,7 @@ def _survival_columns(indicator: Row) -> list[Column]:
     found.append(
         (
             Head(_("95% interval"), "interval"),
-            lambda row: Cell(interval_text(indicator, row) or _("not shown")),
+            lambda row: _interval(indicator, row),
         )
     )
     return found
