@@ -51,6 +51,12 @@ def group_codes(design: Design, rows: Rows) -> dict[str, Ints]:
     return rows.cache[place]  # type: ignore[no-any-return]
 
 
+def levels_only(design: Design) -> bool:
+    """Whether everything in the model is a level: sums of its fitted values are then sums of level
+    counts, which a few answers let one solve (ADR 0038)."""
+    return design.size > 0 and set(design.variables) <= {*design.factors, *design.saturated}
+
+
 def fewest(design: Design, rows: Rows) -> int | None:
     """The patients in the smallest group of the complete `rows`, nought where a group has nobody;
     None where no term has groups."""

@@ -30,7 +30,7 @@ from federation.methods.glm import BINOMIAL, mean_of, null_predictor
 from federation.methods.glm_fit import ROUNDS, GlmFit, counts_of
 from federation.methods.glm_release import count_tables
 from federation.methods.glm_rows import GlmPlan, scaled
-from federation.methods.model_groups import fewest
+from federation.methods.model_groups import fewest, levels_only
 from federation.methods.model_rules import person_sums
 from federation.methods.model_sets import model_sets
 from federation.methods.outcome import Outcome, outcome_of
@@ -247,8 +247,7 @@ def _in_model(ask: Ask, rows: Rows) -> bool:
 def _mix_may_be_told(ask: Ask, rows: Rows) -> bool:
     """Whether the expected number here says too little of how many patients have a level."""
     design = plan_of(ask).design
-    levels_only = set(design.variables) <= {*design.factors, *design.saturated}
-    if not ask.strict or ask.query.output != "by_site" or not (design.size and levels_only):
+    if not ask.strict or ask.query.output != "by_site" or not levels_only(design):
         return True
     key = ("standardise.mix", ask.query.question_sha256)
     if key not in rows.cache:
