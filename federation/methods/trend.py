@@ -7,10 +7,11 @@ model of the whole period; without a formula everybody has the pooled share. Exp
 added up (VLAD), says how many patients fewer than expected had the outcome so far.
 
 With output by_site a hospital answers for itself, by the model of all; one that has too few
-patients with or without the outcome stays out of the model, for the reason that standardise.py
-gives. A CUSUM needs the order of patients in time, to the day. That order stays in the hospital:
-only the highest value of each quarter leaves, and whether it lies above the limit, and those only
-where the quarter's outcome may be shown. Pooled there is no such order, and no CUSUM.
+patients with or without the outcome, or in a level of a formula of levels, stays out of the model,
+for the reasons that standardise.py gives. A CUSUM needs the order of patients in time, to the day.
+That order stays in the hospital: only the highest value of each quarter leaves, and whether it lies
+above the limit, and those only where the quarter's outcome may be shown. Pooled there is no such
+order, and no CUSUM.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import numpy as np
 from federation.methods.base import Ask, CountTable, Finished, Mask, Released, Rows, Step, Sums
 from federation.methods.glm import BINOMIAL, null_predictor
 from federation.methods.glm_fit import ROUNDS, GlmFit, counts_of
+from federation.methods.model_groups import fewest, levels_only
 from federation.methods.model_sets import model_sets
 from federation.methods.sentences import behind, counted, left_out
 from federation.methods.trend_plan import (
@@ -312,8 +314,16 @@ def _in_model(ask: Ask, plan: Plan, rows: Rows) -> bool:
     key = ("trend.in_model", plan.outcome.label, plan.model.design.names)
     if key not in rows.cache:
         counts = counts_of(crude_sums(ask, plan, rows))
-        rows.cache[key] = _few(counts) >= ask.terms.t_cell
+        rows.cache[key] = _few(counts) >= ask.terms.t_cell and _mix_may_be_told(ask, plan, rows)
     return bool(rows.cache[key])
+
+
+def _mix_may_be_told(ask: Ask, plan: Plan, rows: Rows) -> bool:
+    """Whether an expected number can be shown here at all; see standardise.py and ADR 0038."""
+    if not levels_only(plan.model.design):
+        return True
+    least = fewest(plan.model.design, rows.select(plan.complete(rows)))
+    return int(least or 0) >= ask.terms.t_cell
 
 
 def _few(counts: Mapping[str, Any]) -> int:

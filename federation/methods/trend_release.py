@@ -5,6 +5,10 @@ enough, and when no other number tells it (rule O14): the total of the year may 
 hidden quarter hides another. The difference that adds up over the quarters tells every number it is
 made of. So it stands only where the hidden quarters before it are at least two, and together enough
 patients with the outcome and without; the gate has seen to that for all of them together.
+
+With a formula of levels only the expected number of a quarter can be solved for how many have a
+level (ADR 0038). So it stands only where every level has enough patients in that quarter, and where
+the total less the other quarters does not tell it either; and so does the difference.
 """
 
 from __future__ import annotations
@@ -63,7 +67,9 @@ def release(ask: Ask, plan: Plan, finished: Finished, shown: Mapping[str, Mask])
     quarters = seen(shown, "quarters", (size,)) & total
     outcome = quarters & seen(shown, "yes", (size,)) & seen(shown, "no", (size,)) & with_outcome
     expected = sums.get("expected")
-    stands = _vlad_stands(ask, sums["yes"], sums["quarters"], outcome) & with_outcome
+    mix = sums.get("mix")
+    told = quarters if mix is None else _mix_told(ask, mix, quarters, sums["quarters"])
+    stands = _vlad_stands(ask, sums, outcome & told, mix) & with_outcome & bool(told.any())
     vlad = None if expected is None else np.round(np.cumsum(expected - sums["yes"]), 9) + 0.0
     entries = []
     for i, quarter in enumerate(plan.quarters):
@@ -74,7 +80,9 @@ def release(ask: Ask, plan: Plan, finished: Finished, shown: Mapping[str, Mask])
         entry |= made.counted(n, bool(quarters[i]), f"{where}.n", behind)
         entry["observed"] = made.count(int(sums["yes"][i]), bool(outcome[i]), f"{where}.observed")
         entry["share"] = made.sum(sums["yes"][i] / n) if outcome[i] and n else None
-        known = expected is not None and bool(quarters[i])
+        known = expected is not None and bool(told[i])
+        if expected is not None and quarters[i] and not told[i]:
+            made.hide(f"{where}.expected", "small_cell")
         entry["expected"] = made.sum(float(expected[i])) if known and expected is not None else None
         entry["vlad"] = made.sum(float(vlad[i])) if vlad is not None and stands[i] else None
         entry["median"] = _median(ask, sums, i) if quarters[i] else None
@@ -95,17 +103,37 @@ def release(ask: Ask, plan: Plan, finished: Finished, shown: Mapping[str, Mask])
     )
 
 
-def _vlad_stands(ask: Ask, yes: Ints, n: Ints, outcome: Mask) -> Mask:
-    """Per quarter whether the sum up to it may be shown; see the module docstring."""
+def _mix_told(ask: Ask, mix: Ints, quarters: Mask, n: Ints) -> Mask:
+    """Per quarter whether its expected number says too little of how many have a level.
+
+    `mix` (Q, levels) are patients. While what is hidden together has a level of few, or is one
+    quarter alone, the quarter with the fewest patients is hidden as well.
+    """
+    least = ask.terms.t_cell
+    told = quarters & (mix.min(axis=1) >= least)
+    while told.any() and not told.all():
+        together = mix[~told].sum(axis=0)
+        if np.count_nonzero(~told) > 1 and together.min() >= least:
+            break
+        shown = np.flatnonzero(told)
+        told[shown[np.argmin(n[shown])]] = False
+    return np.asarray(told)
+
+
+def _vlad_stands(ask: Ask, sums: Mapping[str, Any], known: Mask, mix: Ints | None) -> Mask:
+    """Per quarter whether the sum up to it may be shown; see the module docstring. `known`: where
+    observed and expected stand."""
+    yes, n = sums["yes"], sums["quarters"]
     if not ask.strict:
         return np.ones(yes.size, dtype=bool)
-    hidden = np.flatnonzero(~outcome)
+    hidden = np.flatnonzero(~known)
     least = ask.terms.t_cell
 
     def enough(run: tuple[int, int]) -> bool:
         among = hidden[run[0] : run[1] + 1]
         with_it, without = int(yes[among].sum()), int((n - yes)[among].sum())
-        return among.size > 1 and with_it >= least and without >= least
+        mixed = mix is None or int(mix[among].sum(axis=0).min()) >= least
+        return among.size > 1 and with_it >= least and without >= least and mixed
 
     stands = np.ones(yes.size, dtype=bool)
     for first, last in merged(hidden.size, enough):

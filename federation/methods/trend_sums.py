@@ -13,6 +13,7 @@ from federation.methods.base import Ask, Rows, Sums
 from federation.methods.glm import BINOMIAL, mean_of
 from federation.methods.glm_rows import scaled
 from federation.methods.grouping import counts_by, sums_by
+from federation.methods.model_groups import group_codes, group_labels, levels_only
 from federation.methods.model_rules import person_sums
 from federation.methods.trend_plan import Plan
 from federation.methods.waiting_time_days import CAP, days_of
@@ -36,7 +37,8 @@ def crude_sums(ask: Ask, plan: Plan, rows: Rows) -> Sums:
 def quarter_sums(ask: Ask, plan: Plan, rows: Rows, model: Mapping[str, Any] | None) -> Sums:
     """`crude_sums`, and per quarter: quarters, yes (Q,), expected where there is a `model`, and
     days (Q, CAP + 1) of the waiting time. Where a row is not a patient also the patients:
-    patients.quarters (Q,), patients.cells (Q, 2) without and with the outcome, patients.days."""
+    patients.quarters (Q,), patients.cells (Q, 2) without and with the outcome, patients.days. With
+    a formula of levels only, under protection: mix (Q, levels), the patients of each level."""
     kept = rows.select(plan.complete(rows))
     place, yes = plan.places(kept), plan.outcome.values(kept) > 0
     sums = crude_sums(ask, plan, rows)
@@ -44,6 +46,8 @@ def quarter_sums(ask: Ask, plan: Plan, rows: Rows, model: Mapping[str, Any] | No
     sums["yes"] = counts_by(place[yes], plan.size)
     if model is not None and "null" in model:
         sums["expected"] = sums_by(place, risks(plan, rows, model), plan.size)
+    if ask.strict and levels_only(plan.model.design):
+        sums["mix"] = _mix(plan, kept, place)
     if not ask.per_patient:
         sums["patients.quarters"] = kept.patients_in(place, plan.size)
         cells = kept.patients_in(2 * place + yes, 2 * plan.size)
@@ -54,6 +58,17 @@ def quarter_sums(ask: Ask, plan: Plan, rows: Rows, model: Mapping[str, Any] | No
         if not ask.per_patient:
             sums["patients.days"] = kept.patients_in(cell, plan.size * (CAP + 1)).reshape(shape)
     return sums
+
+
+def _mix(plan: Plan, kept: Rows, place: Ints) -> Ints:
+    """Patients per quarter and group of the model, int64 (Q, groups); see model_groups."""
+    labels = group_labels(plan.model.design)
+    found = []
+    for key, codes in group_codes(plan.model.design, kept).items():
+        size = len(labels[key])
+        cells = kept.patients_in(place * size + codes, plan.size * size)
+        found.append(cells.reshape(plan.size, size))
+    return np.concatenate(found, axis=1)
 
 
 def _day_cells(plan: Plan, kept: Rows) -> Ints:
