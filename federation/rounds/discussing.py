@@ -6,7 +6,7 @@ measurement that it planned, which says what was before and what is after.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import select, update
@@ -18,7 +18,7 @@ from federation.rounds import states
 from federation.rounds.errors import RoundError
 from federation.rounds.events import happened, move
 from federation.rounds.following import remeasure
-from federation.rounds.models import EvaluationRound, RoundAction, RoundNote
+from federation.rounds.models import EvaluationRound, RoundAction, RoundEvent, RoundNote
 from federation.rounds.plan import month_end
 from federation.rounds.reading import snapshot
 from federation.rounds.snapshot import IndicatorFinding
@@ -27,6 +27,9 @@ from studies.days import local_day
 from studies.free_text import check_day, lines, one_line
 
 MOST_TEXT: Final = 2000
+#: When a measurement that cannot be asked is tried again, and how many times.
+AGAIN: Final = timedelta(days=1)
+MOST_TIMES: Final = 60
 #: What of a row is kept as before and after.
 _KEPT: Final = ("n", "missing", "observed", "expected", "value", "low", "high", "median", "p80",
                 "within", "outside", "signal", "hidden")  # fmt: skip
@@ -218,13 +221,54 @@ def due_actions(session: Session, now: datetime) -> list[RoundAction]:
 
 
 def begin_measuring(session: Session, action: RoundAction, now: datetime) -> EvaluationRound:
-    """Measure again for an action. Raises RoundError when it cannot be asked now."""
+    """Measure again for an action; where another round asks exactly that, its numbers will do.
+
+    Raises RoundError when it cannot be asked now.
+    """
     row = _round(session, action)
     period = Period(action.first or "", action.last or "")
-    made = remeasure(session, row, indicator=action.indicator, period=period, now=now)
+    made = _asks_the_same(session, row, action.indicator, period)
+    if made is None:
+        made = remeasure(session, row, indicator=action.indicator, period=period, now=now)
     _step(session, action, action.version, "open", "measuring", remeasured_in=made.id)
     _told(session, row, "action_measuring", action, SYSTEM, now)
+    if made.state in states.READABLE:
+        after_measuring(session, made, now)
     return made
+
+
+def _asks_the_same(
+    session: Session, row: EvaluationRound, indicator: str, period: Period
+) -> EvaluationRound | None:
+    """A round of the same study, approved or released, with this very definition and period, such
+    as the next one of the series."""
+    wanted = next(each for each in row.plan["indicators"] if each["id"] == indicator)
+    found = session.scalars(
+        select(EvaluationRound)
+        .where(
+            EvaluationRound.study == row.study,
+            EvaluationRound.kind != "strata",
+            EvaluationRound.state.in_(states.UNDER_EMBARGO | states.READABLE),
+        )
+        .order_by(EvaluationRound.release_at.desc())
+    )
+    for each in found:
+        if each.plan["period"] == period.to_dict() and wanted in each.plan["indicators"]:
+            return each
+    return None
+
+
+def put_off(session: Session, action: RoundAction, code: str, now: datetime) -> None:
+    """It could not be measured now: tried again in a day, MOST_TIMES; then the action stays open
+    for people to close. Its history says why."""
+    row = _round(session, action)
+    waited = select(RoundEvent.facts).where(
+        RoundEvent.round_id == row.id, RoundEvent.kind == "action_waits"
+    )
+    times = sum(facts.get("action") == action.id for facts in session.scalars(waited))
+    action.measure_at = now + AGAIN if times + 1 < MOST_TIMES else None
+    session.flush()
+    _told(session, row, "action_waits", action, SYSTEM, now, code=code)
 
 
 def after_measuring(session: Session, measured: EvaluationRound, now: datetime) -> None:
@@ -302,8 +346,10 @@ def _told(
     action: RoundAction,
     actor: Actor,
     now: datetime,
+    **facts: str,
 ) -> None:
-    happened(session, row, kind, actor, now, action=action.id, indicator=action.indicator)
+    about = {"action": action.id, "indicator": action.indicator}
+    happened(session, row, kind, actor, now, **about, **facts)
 
 
 def _step(

@@ -11,9 +11,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
-from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -21,7 +20,12 @@ from sqlalchemy.orm import Session
 
 from federation.query.errors import QueryError
 from federation.rounds import states
-from federation.rounds.discussing import after_measuring, begin_measuring, due_actions
+from federation.rounds.discussing import (
+    after_measuring,
+    begin_measuring,
+    due_actions,
+    put_off,
+)
 from federation.rounds.errors import RoundError
 from federation.rounds.events import happened
 from federation.rounds.following import next_of_series
@@ -33,9 +37,6 @@ from federation.runs.faults import point
 from studies.actor import SYSTEM
 
 log = logging.getLogger("oncokring.rounds")
-#: A measurement that cannot be asked now (a hospital's board form, the same under embargo) is tried
-#: again until so long after its moment; then the action stays open and says so.
-PATIENCE: Final = timedelta(days=30)
 Unit = Callable[[], AbstractContextManager[Session]]
 
 
@@ -85,7 +86,13 @@ def _measure(session: Session, action_id: str, now: datetime) -> bool:
     action = session.get(RoundAction, action_id, with_for_update={"skip_locked": True})
     if action is None or action.state != "open":
         return False
-    begin_measuring(session, action, now)
+    try:
+        with session.begin_nested():
+            begin_measuring(session, action, now)
+    except (RoundError, QueryError) as error:
+        # A hospital that left, somebody who asks the same now: tried again for a while; its
+        # history says why it waits.
+        put_off(session, action, error.code, now)
     return True
 
 
@@ -108,11 +115,7 @@ def _waiting(look: Unit, now: datetime, batch: Batch) -> list[str]:
 
 def _measurements(look: Unit, now: datetime) -> list[str]:
     with look() as session:
-        return [
-            action.id
-            for action in due_actions(session, now)
-            if action.measure_at is not None and now < action.measure_at + PATIENCE
-        ]
+        return [action.id for action in due_actions(session, now)]
 
 
 def _guarded(unit: Unit, act: Callable[[Session], bool]) -> bool:

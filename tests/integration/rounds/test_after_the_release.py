@@ -188,8 +188,26 @@ def test_a_series_goes_on_by_itself_until_its_approval_ends(
             assert later.under == first.sha256
             assert series[0].decided_by == held_round.COMMITTEE.id
             found = series[0].id
+        if year == 1:
+            # Who measures again over exactly the next round's months waits for that round.
+            with unit_of_work(factory, SYSTEM) as session:
+                action = add(
+                    session,
+                    reading.get(session, released),
+                    first="2025-01",
+                    last="2025-12",
+                    measure_at=later.freeze_at - SECOND,
+                )
+                waiting = action.id
+            drive_rounds(factory, later.freeze_at - SECOND)
+            with factory() as session:
+                action = discussing.get_action(session, reading.get(session, released), waiting)
+                assert (action.state, action.remeasured_in) == ("measuring", found)
         answered(factory, found, later.freeze_at + SECOND)
         drive_rounds(factory, later.release_at)
     with factory() as session:
+        action = discussing.get_action(session, reading.get(session, released), waiting)
+        assert action.state == "closed"
+        assert action.after is not None
         assert not [r for r in reading.visible(session, groups=None) if r.previous == found]
         assert len(reading.series(session, reading.get(session, found))) == 2
