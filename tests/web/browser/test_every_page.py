@@ -48,6 +48,7 @@ SIGNED_IN = (
     ("coordinator", f"/c/study/{STUDY}/participants"),
     ("coordinator", "/status"),
     ("coordinator", f"/c/study/{STUDY}/results"),
+    ("coordinator", "/indicators/access_time?group=oncozon.breast"),
     ("board", "/report/oncozon/{year}"),
     ("auditor", "/audit"),
     ("auditor", "/audit?verify=1"),
