@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from consent.reading_level import too_hard
 from federation.disclosure.policy import Policy
 from federation.indicators.asking import Period, Question, questions
 from federation.indicators.catalogue import needs, shipped
@@ -55,6 +56,10 @@ def test_a_shipped_indicator_can_be_asked(name: str) -> None:
         role for role in roles if role.startswith("stratum:")
     }
     assert set(needs(indicator)) | set(indicator.strata) == named
+
+
+def test_what_patients_read_can_be_read_by_most_people() -> None:
+    assert too_hard(each.lay.nl for each in shipped().values()) == []
 
 
 def test_every_measure_role_and_new_variable_is_used() -> None:
