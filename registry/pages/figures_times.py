@@ -134,8 +134,8 @@ def trend(envelope: Envelope, query: Mapping[str, Any], names: Names) -> Figure 
         up=_("Share with the outcome"),
         centre=_("mean of the quarters shown"),
         limits=_("limits of chance (three standard errors)"),
-        marked=_("more than chance: outside the limits, eight on one side, or six up or down"),
-        hidden=_("hidden: too few patients with or without the outcome"),
+        marked=_("more than chance: see the table"),
+        hidden=_("hidden: too few with or without it"),
     )
     return Figure(
         _("Share per quarter"),

@@ -11,7 +11,7 @@ from typing import Any
 
 from registry.pages.finding_groups import compare, histogram, mantel_haenszel
 from registry.pages.finding_models import adjusted_mean, cox, mixed, regression, standardise
-from registry.pages.finding_times import trend, waiting_time
+from registry.pages.finding_times import per_hospital, trend, waiting_time
 from registry.pages.naming import Names
 from registry.pages.phrases import chance, patients
 from registry.translate import number, percent, translate_count
@@ -49,19 +49,7 @@ def _per_hospital(own: Mapping[str, Mapping[str, Any]]) -> str:
             placed=number(len(placed)),
             chance=number(len(placed) / 20, 1),
         )
-    judged = [
-        part["rule"]["signal"]
-        for part in answered
-        if (part.get("rule") or {}).get("signal") is not None
-    ]
-    if judged:
-        words += " " + _(
-            "In %(signals)s of %(judged)s half of the patients wait at least twice as long as half "
-            "of all others together.",
-            signals=number(sum(1 for each in judged if each)),
-            judged=number(len(judged)),
-        )
-    return words
+    return " ".join([words, *per_hospital(answered)])
 
 
 def _count(result: Mapping[str, Any], analysis: Mapping[str, Any], names: Names) -> str:

@@ -44,6 +44,32 @@ def days(pair: Sequence[int | None] | None) -> str:
     return _("%(low)s to %(high)s", low=number(pair[0]), high=number(pair[1]))
 
 
+def per_hospital(parts: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the rules say of the hospitals that answered for themselves."""
+    said = []
+    signals = [(part.get("rule") or {}).get("signal") for part in parts]
+    judged = [signal for signal in signals if signal is not None]
+    if judged:
+        said.append(
+            _(
+                "In %(signals)s of %(judged)s half of the patients wait at least twice as long as "
+                "half of all others together.",
+                signals=number(sum(judged)),
+                judged=number(len(judged)),
+            )
+        )
+    charts = [chart_of(part) for part in parts if part.get("quarters")]
+    if charts:
+        said.append(
+            _(
+                "In %(found)s of %(shown)s the quarters differ more than by chance.",
+                found=number(sum(bool(chart.findings) for chart in charts)),
+                shown=number(len(charts)),
+            )
+        )
+    return said
+
+
 def trend(result: Mapping[str, Any], _analysis: Mapping[str, Any], _names: Names) -> str:
     """The first and the last share, and what the rules say of the quarters between."""
     quarters = [q for q in result.get("quarters") or [] if q.get("share") is not None]

@@ -79,8 +79,8 @@ def _hospitals(shown: Shown, analysis: Mapping[str, Any]) -> Table:
         Head(_("Half within (days)"), "median"),
         Head(_("80% within (days)"), "p80"),
         *(Head(_("Within %(days)s days", days=number(n)), f"within_{n}") for n in norms),
-        Head(_("Half of all others within (days)"), "others"),
-        Head(_("Twice as long as the others?"), "signal", False),
+        Head(_("Others: half within (days)"), "others"),
+        Head(_("Twice as long?"), "signal", False),
         Head(_("Patients"), "n"),
     )
     names = shown.names
@@ -110,7 +110,7 @@ def _hospitals(shown: Shown, analysis: Mapping[str, Any]) -> Table:
 def signal_in_words(rule: Mapping[str, Any]) -> str:
     """Whether the rule says so; no traffic lights."""
     if rule.get("signal") is not None:
-        return _("yes: a reason to look closer") if rule["signal"] else _("no")
+        return _("yes") if rule["signal"] else _("no")
     why = {
         "few_patients": _("too few patients to compare"),
         "few_hospitals": _("too few hospitals to compare with"),

@@ -32,8 +32,8 @@ HEAD = 24.0
 """Room above a panel for its name."""
 FOOT = 26.0
 """Room beneath it for the names of the periods."""
-BOX = 9.0
-"""The height and half width of the box of a hidden period."""
+BOX = 11.0
+"""The height and width of the box of a hidden period."""
 
 
 @dataclass(frozen=True)
@@ -252,8 +252,9 @@ def _box(canvas: Canvas, px: float, foot: float) -> None:
         width=BOX,
         height=BOX,
         fill="#fff",
-        stroke=AXIS,
-        stroke_dasharray="2 2",
+        stroke=SECOND,
+        stroke_width=1.6,
+        stroke_dasharray="3 2",
     )
 
 

@@ -90,7 +90,6 @@ ASKED: list[dict[str, Any]] = [
     {"kind": "mantel_haenszel", "outcome": "died", "exposure": "arm"},
     {"kind": "mixed", "formula": "size ~ arm + age"},
     {"kind": "waiting_time", "variable": "wait", "norms": [21, 28]},
-    {"kind": "waiting_time", "variable": "wait", "cap": 90},
     {
         "kind": "trend",
         "date": "seen",

@@ -130,7 +130,94 @@ COMPETING = {
 }
 
 #: Name -> changes of the query, the answer, and whether there is a picture.
+
+
+def _wait(
+    n: int, median: list[int] | None, p80: list[int] | None, later: list[int], rule: Any
+) -> dict[str, Any]:
+    """`later`: the patients after 21 and after 28 days."""
+    signal, others = rule
+    ratio = None
+    if median and others:
+        ratio = [median[0] / others[1], median[1] / others[0]]
+    within = [
+        {"days": days, "n": n - k if median else None, "share": 1 - k / n if median else None}
+        for days, k in zip((21, 28), later, strict=True)
+    ]
+    return {
+        "n": n,
+        "missing": None,
+        "over_cap": None,
+        "variable": "rfs_days",
+        "unit": "days",
+        "cap": 365,
+        "bins": [{"low": 0, "high": 365, "n": n}],
+        "median": median,
+        "p80": p80,
+        "within": within,
+        "rule": {"signal": signal, "ratio": ratio, "others": others, "why": None},
+    }
+
+
+WAITS: dict[str, Any] = {
+    "maasoever": _wait(312, [28, 29], [41, 43], [240, 152], (True, [13, 14])),
+    "dommeldal": _wait(201, [12, 12], [20, 21], [37, 14], (False, [14, 14])),
+    "kempenhof": _wait(88, [14, 16], [22, 26], [24, 12], (False, [14, 14])),
+    "peelrand": _wait(17, None, None, [0, 0], (False, [14, 14])),
+    "linderhout": {"status": "refused", "code": "SMALL_GROUP", "message": "…"},
+}
+
+
+def _quarters(shares: list[float | None], n: int = 60) -> dict[str, Any]:
+    found, ahead = [], 0.0
+    for place, share in enumerate(shares):
+        observed = None if share is None else round(share * n)
+        ahead += 0 if observed is None else 0.3 * n - observed
+        found.append(
+            {
+                "quarter": f"{2023 + place // 4}-Q{place % 4 + 1}",
+                "n": n,
+                "observed": observed,
+                "share": None if observed is None else observed / n,
+                "expected": 0.3 * n,
+                "vlad": None if observed is None else ahead,
+                "median": None,
+                "cusum": None
+                if observed is None
+                else {"max": 1.5 + place / 4, "signal": place > 5},
+            }
+        )
+    return {
+        "n": n * len(shares),
+        "missing": None,
+        "date": "seen",
+        "variable": None,
+        "within": None,
+        "quarters": found,
+    }
+
+
+TRENDS: dict[str, Any] = {
+    "maasoever": _quarters([0.24, 0.26, 0.28, 0.3, 0.32, 0.34, 0.36, 0.38]),
+    "dommeldal": _quarters([0.31, None, None, 0.28, 0.33, 0.3, 0.29, 0.32]),
+    "kempenhof": _quarters([0.3, 0.32, 0.28, 0.31, 0.29, 0.3, 0.33, 0.58]),
+}
+
+
 MADE: dict[str, Made] = {
+    "waiting": (
+        {
+            "analysis": {"kind": "waiting_time", "variable": "rfs_days", "norms": [21, 28]},
+            "output": "by_site",
+        },
+        {"analysis": "waiting_time", "result": {}, "by_site": WAITS},
+        True,
+    ),
+    "trend": (
+        {"analysis": {"kind": "trend", "outcome": "relapse"}, "output": "by_site"},
+        {"analysis": "trend", "result": {}, "by_site": TRENDS},
+        True,
+    ),
     "funnel": (
         {"analysis": STANDARDISE, "output": "by_site"},
         {"result": {}, "by_site": OWN},
