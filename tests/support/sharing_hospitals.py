@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from consent_lists import consent_list
 
@@ -112,6 +112,11 @@ class InProcess:
 class Sharing:
     """Hospitals by name, each with the numbers of the persons who are its patients."""
 
+    codebook = load_codebook(CODEBOOK)
+    mapping = MAPPING
+    match_yaml = MATCH
+    source: ClassVar[Mapping[str, Any]] = {"kind": "csv", "path": "data.csv"}
+
     def __init__(
         self,
         folder: Path,
@@ -122,7 +127,6 @@ class Sharing:
         in_process: bool = False,
     ) -> None:
         self.folder = folder
-        self.codebook = load_codebook(CODEBOOK)
         self.hub = SigningKey.generate()
         self.patients = {slug: list(numbers) for slug, numbers in patients.items()}
         self.withdrawn: set[str] = set()
@@ -134,15 +138,15 @@ class Sharing:
         for slug in self.patients:
             (folder / slug).mkdir()
             self.write(slug)
-            (folder / slug / "match.yaml").write_text(MATCH)
+            (folder / slug / "match.yaml").write_text(self.match_yaml)
             self.directories[slug] = init_site(
                 folder / slug,
                 slug=slug,
                 name=slug,
                 network=NETWORK,
                 hub_public=self.hub.public,
-                source={"kind": "csv", "path": "data.csv"},
-                mapping=MAPPING,
+                source=self.source,
+                mapping=self.mapping,
                 policy=(policies or {}).get(slug, policy()).to_yaml(),
                 studies={STUDY: {"codebook": self.codebook, "requires": REQUIRES}},
             )
