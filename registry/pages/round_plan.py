@@ -26,7 +26,6 @@ from registry.pages.round_reading import Reading, read
 from registry.pages.round_words import own_language
 from registry.pages.shell import whole
 from registry.transaction import current_session
-from registry.translate import language
 from registry.translate import translate as _
 from studies.errors import StudiesError
 from studies.models import Institution, Study, WorkingGroup
@@ -243,7 +242,6 @@ def _form(
             ((site, place.name if place else site, "") for site, place in places.items()),
             key=lambda each: str(each[1]).casefold(),
         ),
-        language=language(),
         errors=typed.errors
         if theirs is None
         else {

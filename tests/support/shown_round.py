@@ -15,7 +15,7 @@ from scipy import stats
 
 from federation.methods.funnel import binomial_limits
 from federation.query.canonical import sha256_hex
-from federation.rounds.models import EvaluationRound, RoundSnapshot
+from federation.rounds.models import EvaluationRound, RoundPart, RoundSnapshot
 from federation.rounds.snapshot import Snapshot
 
 HOSPITALS = (
@@ -335,7 +335,7 @@ def whole(*, names: bool = False) -> Snapshot:
 
 
 def stored(found: Snapshot, *, group_id: str, now: datetime, state: str = "released",
-           by: str = "planner") -> list[EvaluationRound | RoundSnapshot]:  # fmt: skip
+           by: str = "planner") -> list[EvaluationRound | RoundPart | RoundSnapshot]:  # fmt: skip
     """The rows that the hub keeps of such a round, without its questions."""
     about = found.round
     plan: Json = {
@@ -354,10 +354,15 @@ def stored(found: Snapshot, *, group_id: str, now: datetime, state: str = "relea
         planned_by_name="Invented", created_at=now, decided_by="committee", decided_at=now,
         released_at=now if released else None,
     )  # fmt: skip
+    parts = [
+        RoundPart(round_id=about.id, site=h.site, letter=h.letter, state=h.state, why=h.why, at=now)
+        for h in found.hospitals
+    ]
     if not released:
-        return [kept]
+        return [kept, *parts]
     return [
         kept,
+        *parts,
         RoundSnapshot(
             round_id=about.id, number=1, sha256=found.sha256, body=found.to_json(), made_at=now
         ),
