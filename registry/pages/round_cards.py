@@ -30,7 +30,6 @@ from registry.pages.tidy import Table
 from registry.translate import number
 from registry.translate import translate as _
 
-
 #: The white rim of letters over lines. What makes the PDF would draw it over the letters.
 _RIM = ' stroke="#fff" stroke-width="4" paint-order="stroke" stroke-linejoin="round"'
 

@@ -216,10 +216,7 @@ def headline(indicator: Row) -> str:
 def beside(indicator: Row, places: Places) -> list[str]:
     """What belongs with the headline: attention, small hospitals, why nobody is put in order."""
     rows = places.ordered(shown_rows(indicator))
-    late = [places.name(str(row["site"])) for row in rows if row.get("attention")]
     said = []
-    if late:
-        said.append(_("Worth a closer look: %(names)s.", names=", ".join(late)))
     joined = [row for row in rows if row.get("years_combined")]
     for row in joined:
         first, last = row["years_combined"]

@@ -17,6 +17,7 @@ from werkzeug.exceptions import NotFound
 from federation.rounds import states
 from federation.rounds.models import EvaluationRound
 from registry.access import ROUND_READERS, may_see_round, rule
+from registry.pages.round_beside import references, regions, together
 from registry.pages.round_cards import card_of, cards_of
 from registry.pages.round_figures import intervals_of
 from registry.pages.round_notes import said_of
@@ -94,6 +95,8 @@ def released_page(found: Reading, errors: Mapping[str, str], indicator: str | No
         of=of,
         card=card_of(found, of),
         intervals=intervals_of(of, found.places),
+        beside=[each for each in (references(found, of), regions(found, of)) if each],
+        together=together(found, indicator),
         trend=trend_of(of, found.places),
         strata=strata_of(of, found.places, found.level_name),
         said=said_of(found, indicator),
