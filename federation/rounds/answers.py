@@ -19,13 +19,15 @@ Pair = tuple[float | None, float | None]
 @dataclass(frozen=True)
 class Answer:
     """One question's end. ``sites``: its roster; ``gave_up``: who was in an earlier roster of it;
-    ``why``: the code without which there would be numbers; ``outcome``: the run's envelope."""
+    ``why``: the code without which there would be numbers; ``outcome``: the run's envelope;
+    ``without``: whose numbers were taken out of it (federation/rounds/without.py)."""
 
     sites: tuple[str, ...]
     gave_up: tuple[str, ...]
     why: str | None
     outcome: Json
     asked: Asked | None
+    without: tuple[str, ...] = ()
 
     @property
     def own(self) -> Mapping[str, Json]:

@@ -21,6 +21,7 @@ from federation.rounds.days import days_of_all
 from federation.rounds.differences import difference_of
 from federation.rounds.headlines import headline, lay_headline
 from federation.rounds.snapshot import IndicatorFinding, Network, Row
+from federation.rounds.states import LEFT
 from federation.rounds.trends import trend_of
 
 #: What stands beside a row by measure: "attention" needs one of these.
@@ -62,12 +63,14 @@ def finding_of(
     rows = _attention(
         indicator,
         [
-            _row(indicator, site, main.own[site]) if site in main.own else Row(site, hidden=why)
+            _row(indicator, site, main.own[site])
+            if site in main.own and why != LEFT
+            else Row(site, hidden=why)
             for site, why in sorted(out.items())
         ],
         shown_target,
     )
-    network = _network(indicator, rows, answers.get("excluded"))
+    network = network_of(indicator.measure, rows, answers.get("excluded"))
     trend = answers.get("trend")
     return IndicatorFinding(
         **base,
@@ -232,7 +235,8 @@ def _worse(indicator: Indicator, row: Row) -> bool:
     return ratio > 1.0 if indicator.better == "lower" else ratio < 1.0
 
 
-def _network(indicator: Indicator, rows: Sequence[Row], excluded: Answer | None) -> Network:
+def network_of(measure: str, rows: Sequence[Row], excluded: Answer | None = None) -> Network:
+    """The sums over the rows that are shown: of a whole network, or of a part of it."""
     shown = [row for row in rows if row.n is not None]
     if not shown:
         return Network(0, hidden=SMALL)
@@ -243,7 +247,7 @@ def _network(indicator: Indicator, rows: Sequence[Row], excluded: Answer | None)
         "missing": total(row.missing for row in shown),
         "excluded": None if excluded is None else excluded.pooled.get("n"),
     }
-    match indicator.measure:
+    match measure:
         case "share":
             counted = [row for row in shown if row.observed is not None]
             base["hospitals_in"] = len(counted)
@@ -257,7 +261,7 @@ def _network(indicator: Indicator, rows: Sequence[Row], excluded: Answer | None)
         case "time":
             return Network(**base, **days_of_all([row for row in shown if row.bins]))
         case "mix" | "difference" | "volume":
-            value = n if indicator.measure == "volume" else None
+            value = n if measure == "volume" else None
             return Network(**base, value=value, observed=value, levels=_all_levels(shown))
         case "mean":
             return Network(**base, value=_weighted(shown))

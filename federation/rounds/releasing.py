@@ -24,6 +24,7 @@ from federation.rounds.planning import plan_of
 from federation.rounds.running import current, parts_of
 from federation.rounds.snapshot import About, Asked, Hospital, IndicatorFinding, Snapshot
 from federation.rounds.strata import strata_of
+from federation.rounds.without import silent_in, without
 from federation.runs import embargo, planned
 from federation.runs.models import Run
 from studies.actor import SYSTEM
@@ -43,6 +44,7 @@ def release(session: Session, row: EvaluationRound, now: datetime) -> Snapshot:
     if not due(row, now):
         raise RoundError("NOT_RELEASED")
     made = plan_of(session, row)
+    _take_out(session, row)
     if row.kind == "strata":
         snapshot = _with_strata(session, row, made)
         home = session.get_one(EvaluationRound, row.parent)
@@ -68,6 +70,19 @@ def release(session: Session, row: EvaluationRound, now: datetime) -> Snapshot:
         )
     happened(session, row, "released", SYSTEM, now, snapshot=snapshot.sha256)
     return snapshot
+
+
+def _take_out(session: Session, row: EvaluationRound) -> None:
+    """Before anybody sees them: the numbers of hospitals that left, and what was worked out with
+    them, in the answers that the hub keeps."""
+    left = {site for site, part in parts_of(session, row).items() if part.state == states.LEFT}
+    for question in current(session, row):
+        run = None if question.run_id is None else session.get(Run, question.run_id)
+        if run is None or run.outcome is None:
+            continue
+        out = left & set(question.sites) | silent_in(run.outcome)
+        if out:
+            planned.replace_outcome(session, run, without(run.outcome, out), out)
 
 
 def keep(session: Session, row: EvaluationRound, snapshot: Snapshot, now: datetime) -> None:
@@ -171,7 +186,7 @@ def _found(
 
 
 def _why_out(site: str, part: RoundPart, answers: dict[str, Answer]) -> str:
-    """Why a hospital is not in the roster of an indicator."""
+    """Why a hospital is not among those of an indicator, if it is not."""
     if part.state != states.IN:
         return part.state
     return states.REFUSED if any(site in each.gave_up for each in answers.values()) else "no_data"

@@ -4,10 +4,11 @@ Called by the worker's tick, one transaction per round; what it does is decided 
 only, so after a crash the next tick goes on where this one was. Nothing of it is told before the
 release: how far a round is, who is silent and who refuses would say something of its results.
 
-The hospitals of an indicator are one roster for all its questions. One that leaves the study, is
-silent or refuses by a reason that is not about patients goes out of that roster, and the indicator
-is asked anew of the others: beside a first answer with it, a second without it would give its
-numbers away, so the first is removed unseen.
+A hospital may leave, be silent, or refuse by a reason that is not about patients. What is not
+answered yet is then given up and asked anew of the others. What is answered is not: beside an
+answer with that hospital a second one without it would give its numbers away, and the other
+hospitals refuse it (ADR 0012). Its own numbers, and all that was worked out with them, are removed
+before anybody sees them (federation/rounds/without.py).
 """
 
 from __future__ import annotations
@@ -32,12 +33,13 @@ from federation.runs import planned
 from federation.runs.envelope import NOT_ABOUT_PATIENTS
 from federation.runs.errors import RunError
 from federation.runs.models import Run
-from federation.runs.states import COMPLETE, FINAL, INSUFFICIENT, PARTIAL, REFUSED
+from federation.runs.states import FINAL, INSUFFICIENT, PARTIAL, REFUSED
+from federation.runs.states import RELEASED as ANSWERED
 from studies.actor import SYSTEM
 from studies.models import Study
 from studies.reading import open_sites
 
-#: How many times an indicator is asked anew of fewer hospitals before it is left unanswered.
+#: How many times a question is put anew to fewer hospitals before it is left unanswered.
 MOST_GENERATIONS: Final = 6
 #: Refusals of one hospital that are about what is asked, so that it can answer other indicators.
 OF_THE_QUESTION: Final = frozenset({"NOT_IN_CATALOGUE", "DATA_MISMATCH", "QUERY_NOT_APPROVED"})
@@ -67,7 +69,7 @@ def start(session: Session, row: EvaluationRound, now: datetime) -> None:
             part.state, part.why, part.at = states.LEFT, "STUDY_NOT_OPEN", now
     asked = [site for site, part in parts.items() if part.state == states.IN]
     for place, indicator in enumerate(made.indicators):
-        _put(session, row, made, place, able(session, study, indicator, asked), 0)
+        _put(session, row, made, place, able(session, study, indicator, asked))
     happened(session, row, "started", SYSTEM, now)
 
 
@@ -80,10 +82,11 @@ def drive(session: Session, row: EvaluationRound, now: datetime, batch: Batch = 
     if gone or ended or (waiting and room > 0):
         # Reading a plan of many definitions takes longer than all of the above.
         made = plan_of(session, row)
-        for place in range(len(made.indicators)):
-            _without(session, row, made, place, gone, now)
-            if place in ended:
-                _judge(session, row, made, place, now)
+        for question in current(session, row):
+            if gone & set(question.sites) and question.state != states.DONE:
+                _anew(session, row, made, question, gone, now, "STUDY_NOT_OPEN")
+            elif question.id in ended:
+                _judge(session, row, made, question, now)
         _submit(session, row, made, now, room)
     waiting = any(each.state in (states.WAITING, states.ASKED) for each in current(session, row))
     wanted = states.RUNNING if waiting else states.READY
@@ -126,27 +129,19 @@ def current(session: Session, row: EvaluationRound) -> list[RoundQuestion]:
 
 
 def _put(
-    session: Session,
-    row: EvaluationRound,
-    made: Plan,
-    place: int,
-    sites: Sequence[str],
-    generation: int,
-    why: str | None = None,
+    session: Session, row: EvaluationRound, made: Plan, place: int, sites: Sequence[str]
 ) -> None:
-    """The questions of one indicator to these hospitals; without enough of them it is done."""
+    """The questions of one indicator to these hospitals; without any of them it is done."""
     codebook = Codebook.from_dict(session.get_one(Study, row.study).codebook)
-    ended = why if generation > MOST_GENERATIONS else "ROSTER" if not sites else None
     for question in made.asked(place, codebook, sites or made.sites):
         session.add(
             RoundQuestion(
                 round_id=row.id,
                 indicator=place,
                 role=key_of(question),
-                generation=generation,
                 sites=sorted(sites),
-                state=states.WAITING if ended is None else states.DONE,
-                why=ended,
+                state=states.WAITING if sites else states.DONE,
+                why=None if sites else "ROSTER",
             )
         )
     session.flush()
@@ -163,21 +158,6 @@ def _take_out_who_left(session: Session, row: EvaluationRound, now: datetime) ->
     return gone
 
 
-def _without(
-    session: Session,
-    row: EvaluationRound,
-    made: Plan,
-    place: int,
-    gone: Collection[str],
-    now: datetime,
-) -> None:
-    if not gone:
-        return
-    questions = [each for each in current(session, row) if each.indicator == place]
-    if any(set(gone) & set(each.sites) for each in questions):
-        _anew(session, row, made, place, gone, now, "STUDY_NOT_OPEN")
-
-
 def _room(session: Session, row: EvaluationRound, batch: Batch) -> int:
     """How many more runs may be put now."""
     return min(
@@ -186,10 +166,10 @@ def _room(session: Session, row: EvaluationRound, batch: Batch) -> int:
     )
 
 
-def _ended(session: Session, row: EvaluationRound) -> set[int]:
-    """The indicators of which a run has ended that was not taken in yet."""
+def _ended(session: Session, row: EvaluationRound) -> set[str]:
+    """The questions of which the run has ended that was not taken in yet."""
     found = session.scalars(
-        select(RoundQuestion.indicator)
+        select(RoundQuestion.id)
         .join(Run, Run.id == RoundQuestion.run_id)
         .where(
             RoundQuestion.round_id == row.id,
@@ -200,22 +180,19 @@ def _ended(session: Session, row: EvaluationRound) -> set[int]:
     return set(found)
 
 
-def _judge(session: Session, row: EvaluationRound, made: Plan, place: int, now: datetime) -> None:
-    """Take in the runs of one indicator that have ended."""
-    for question in current(session, row):
-        if question.indicator != place or question.state != states.ASKED:
-            continue
-        run = None if question.run_id is None else session.get(Run, question.run_id)
-        if run is None or run.state not in FINAL:
-            continue
-        out, state = _to_take_out(run)
-        left = [site for site in question.sites if site not in out]
-        if out and len(left) >= 1:
-            _note(session, row, out, state, run.code or "SITE_UNREACHABLE", now)
-            _anew(session, row, made, place, out, now, run.code or "SITE_UNREACHABLE")
-            return
-        question.state = states.DONE
-        question.why = None if run.state == COMPLETE else run.code or run.state.upper()
+def _judge(
+    session: Session, row: EvaluationRound, made: Plan, question: RoundQuestion, now: datetime
+) -> None:
+    """Take in a run that has ended."""
+    run = session.get_one(Run, question.run_id)
+    out, state = _to_take_out(run)
+    code = run.code or "SITE_UNREACHABLE"
+    _note(session, row, out, state, code, now)
+    if run.state not in ANSWERED and out and set(question.sites) - out:
+        _anew(session, row, made, question, out, now, code)
+        return
+    question.state = states.DONE
+    question.why = None if run.state in ANSWERED else run.code or run.state.upper()
     session.flush()
 
 
@@ -251,23 +228,31 @@ def _anew(
     session: Session,
     row: EvaluationRound,
     made: Plan,
-    place: int,
+    question: RoundQuestion,
     out: Collection[str],
     now: datetime,
     why: str,
 ) -> None:
-    """Give up what one indicator asked, unseen, and ask it of its roster without ``out``."""
-    old = [each for each in current(session, row) if each.indicator == place]
-    roster = {site for each in old for site in each.sites}
-    for each in old:
-        run = None if each.run_id is None else session.get(Run, each.run_id)
-        if run is not None:
-            planned.forget(session, run, now)
-        each.state = states.DROPPED
-        each.why = why
+    """Give a question up, unseen, and put it to its roster without ``out``."""
+    run = None if question.run_id is None else session.get(Run, question.run_id)
+    if run is not None:
+        planned.forget(session, run, now)
+    question.state, question.why = states.DROPPED, why
+    sites = sorted(set(question.sites) - set(out))
+    generation = question.generation + 1
+    ended = why if generation > MOST_GENERATIONS else None if sites else "ROSTER"
+    session.add(
+        RoundQuestion(
+            round_id=row.id,
+            indicator=question.indicator,
+            role=question.role,
+            generation=generation,
+            sites=sites,
+            state=states.WAITING if ended is None else states.DONE,
+            why=ended,
+        )
+    )
     session.flush()
-    generation = max((each.generation for each in old), default=-1) + 1
-    _put(session, row, made, place, sorted(roster - set(out)), generation, why)
 
 
 def _submit(session: Session, row: EvaluationRound, made: Plan, now: datetime, room: int) -> None:

@@ -7,7 +7,7 @@ lines come then.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -102,6 +102,24 @@ def forget(session: Session, run: Run, now: datetime) -> None:
     for table in (RunReply, RunSite):
         for row in session.scalars(select(table).where(table.run_id == run.id)):
             session.delete(row)
+    session.flush()
+    embargo.silently(session, run)
+
+
+def replace_outcome(
+    session: Session, run: Run, outcome: Mapping[str, Any], out: Collection[str]
+) -> None:
+    """Keep an answer without hospitals ``out``, before anybody saw it; their replies go."""
+    session.execute(
+        update(Run)
+        .where(Run.id == run.id, Run.embargoed.is_(True))
+        .values(outcome=dict(outcome))
+        .execution_options(synchronize_session=False)
+    )
+    session.refresh(run)
+    gone = select(RunReply).where(RunReply.run_id == run.id, RunReply.site.in_(sorted(out)))
+    for reply in session.scalars(gone):
+        session.delete(reply)
     session.flush()
     embargo.silently(session, run)
 
