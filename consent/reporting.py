@@ -18,7 +18,7 @@ from consent.encoding import unb64
 from consent.errors import ConsentError
 from consent.models import Invitation, Subject
 from consent.models_people import Fact, FactCorrection
-from consent.models_reports import PromAsk, PromDraft, PromOwn, PromSealed
+from consent.models_reports import PromAsk, PromDraft, PromOwn, PromSealed, PromWording
 from consent.site_facts import Told, text
 from studies.actor import Actor
 from studies.events import announce
@@ -28,6 +28,8 @@ MOST_AT_ONCE: Final = 50
 """Sealed questionnaires that travel with one consent list."""
 MAX_SEALED: Final = 20_000
 MAX_OWN: Final = 6_000
+ANSWERED_BEFORE: Final = "answered_before"
+"""What a hospital says that has an answer already: a hub put back from an older copy sent again."""
 DRAFT_KEPT: Final = timedelta(days=7)
 _CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,19}")
 _POINT: Final = re.compile(r"T0|[1-9][0-9]{0,2}m")
@@ -60,7 +62,7 @@ def asked(session: Session, subject: Subject, today: date) -> list[Asked]:
     for each in session.scalars(
         select(PromSealed)
         .where(PromSealed.subject_id == subject.id)
-        .order_by(PromSealed.sealed_at, PromSealed.id)
+        .order_by(PromSealed.sealed_at, PromSealed.taken_at.is_(None), PromSealed.id)
     ):
         newest[each.instrument, each.timepoint] = each
     rows = session.scalars(
@@ -79,7 +81,7 @@ def asked(session: Session, subject: Subject, today: date) -> list[Asked]:
 def _state(ask: PromAsk, sent: PromSealed | None, today: date) -> State:
     if sent is not None and sent.taken_at is None:
         return "sent"
-    if sent is not None and sent.code is None:
+    if sent is not None and sent.code in (None, ANSWERED_BEFORE):
         return "arrived"
     if ask.ended_at is not None or str(today) > ask.closes:
         return "closed"
@@ -300,3 +302,43 @@ def take_own(told: Told, content: Mapping[str, Any]) -> None:
 def own(session: Session, subject: Subject) -> PromOwn | None:
     """What the hospital sealed for this patient alone."""
     return session.get(PromOwn, subject.id)
+
+
+def keep_wording(
+    session: Session,
+    instrument: str,
+    language: str,
+    content: Mapping[str, Any] | None,
+    *,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Show this licensed wording from now on, or with None numbers only. `content` is checked by
+    the caller (federation.prom.wording)."""
+    row = session.get(PromWording, (instrument, language))
+    if content is None:
+        if row is not None:
+            session.delete(row)
+    else:
+        if row is None:
+            row = PromWording(instrument=instrument, language=language)
+            session.add(row)
+        row.content, row.added_by, row.added_at = dict(content), actor.id, now
+    session.flush()
+    announce(
+        session,
+        actor=actor,
+        action="prom.worded" if content is not None else "prom.unworded",
+        about=f"questionnaire:{instrument}",
+        facts={
+            "language": language,
+            "licence": None if content is None else str(content["licence"])[:200],
+        },
+    )
+
+
+def wordings(session: Session) -> Sequence[PromWording]:
+    """The wordings that are shown."""
+    return session.scalars(
+        select(PromWording).order_by(PromWording.instrument, PromWording.language)
+    ).all()

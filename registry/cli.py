@@ -87,6 +87,18 @@ COMMANDS: Mapping[str, tuple[str, str, str, str]] = {
         "Evaluation rounds: plan, approve, read, act and measure again.",
         "hub",
     ),
+    "benchmark": (
+        "registry.commands.benchmark",
+        "benchmark",
+        "Reference figures of others, and a round's figures for them.",
+        "hub",
+    ),
+    "prom": (
+        "registry.commands.prom",
+        "prom",
+        "The wording of questionnaires that patients fill in.",
+        "hub",
+    ),
     "demo": ("registry.demo.command", "demo", "Start a network with synthetic data.", "hub,site"),
     "try": ("registry.cli_try", "try_command", "Ask a question of local files.", "hub,site"),
     "explain": (

@@ -11,8 +11,7 @@ from flask import Flask
 from markupsafe import Markup
 
 from federation.prom.thresholds import THRESHOLDS, Threshold
-from registry.pictures.canvas import SHAPES
-from registry.pictures.own_scores import OwnScoreWords, Scored, own_score
+from registry.pictures.own_scores import SHAPES, OwnScoreWords, Scored, own_score
 from registry.translate import day, number
 from registry.translate import translate as _
 
@@ -28,6 +27,7 @@ class Point:
     """One score. when: the time point in words."""
 
     when: str
+    short: str
     day: date
     value: float
     shown: str
@@ -70,7 +70,13 @@ def chart_of(scores: Sequence[Sequence[Any]]) -> list[Chart]:
     for on, _instrument, timepoint, values in scores:
         for name, text in values.items():
             shown = number(float(text), 2 if name == "eq5d_index" else 0)
-            point = Point(timepoint_label(timepoint), date.fromisoformat(on), float(text), shown)
+            point = Point(
+                timepoint_label(timepoint),
+                _short(timepoint),
+                date.fromisoformat(on),
+                float(text),
+                shown,
+            )
             found.setdefault(name, []).append(point)
     order = [*DRAWN, *(name for name in score_labels() if name not in DRAWN)]
     return [_chart(name, found[name]) for name in order if name in found]
@@ -87,8 +93,8 @@ def _chart(name: str, points: Sequence[Point]) -> Chart:
             if threshold is None
             else _("limit %(value)s", value=number(threshold.value, 0)),
         )
-        marks = [Scored(each.when, each.value, each.shown) for each in points]
-        limit = None if threshold is None else threshold.value
+        marks = [Scored(each.when, each.value, each.shown, each.short) for each in points]
+        limit = None if threshold is None else (threshold.value, threshold.worse == "below")
         drawn = Markup().join(
             Markup(own_score(marks, limit, words=words, shape=shape, key=name.replace("_", "-")))  # noqa: S704 - our own SVG, every text escaped
             for shape in SHAPES
@@ -126,6 +132,11 @@ def score_labels() -> Mapping[str, str]:
         "eq5d_index": _("Health by EQ-5D, from 0 to 1"),
         "eq_vas": _("Your own mark for your health"),
     }
+
+
+def _short(code: str) -> str:
+    """A time point where there is little room."""
+    return _("start") if code == "T0" else _("%(months)s mo", months=code.removesuffix("m"))
 
 
 def instrument_label(code: str) -> str:

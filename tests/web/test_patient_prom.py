@@ -264,7 +264,7 @@ def test_from_the_question_to_the_chart(
         assert any(body is not None for body in bodies)
         assert reporting.waiting(session, SITE) == []
     assert blob.encode() not in _dumped(tmp_path / "hub.sqlite")
-    assert "uw ziekenhuis heeft het" in reader.get("/mijn/vragenlijsten").text
+    assert "Uw ziekenhuis heeft het." in reader.get("/mijn/vragenlijsten").text
     assert "heeft uw antwoorden sinds" in reader.get(sent.location).text
 
     # The chart: sealed by the hospital for the patient alone, in words, picture and table.
@@ -349,7 +349,7 @@ def test_what_belongs_to_others_and_what_is_not_asked(
     late.post("/mijn/vragenlijsten/brief", letter=world.codes["mine"])
     assert late.post(f"{EQ}/nakijken").location == f"{EQ}/verstuurd"
     assert late.get(f"{EQ}/verstuurd").status_code == 404
-    assert "de tijd is voorbij" in late.get("/mijn/vragenlijsten").text
+    assert "De tijd is voorbij." in late.get("/mijn/vragenlijsten").text
     with unit_of_work(factory, SYSTEM) as session:
         reporting.forget_old(session, clock.now)
         assert session.scalars(select(PromDraft)).all() == []
@@ -389,7 +389,7 @@ def test_what_the_hospital_cannot_read_is_sent_again(
         )
     hospital.tell()
     page = reader.get("/mijn/vragenlijsten").text
-    assert page.count("<section") == 1
+    assert page.count("<section") == 1  # sent, and nothing that is asked
     assert "in te vullen." not in reader.get("/mijn/keuzes").text
 
 
