@@ -335,9 +335,11 @@ def whole(*, names: bool = False) -> Snapshot:
 
 
 def stored(found: Snapshot, *, group_id: str, now: datetime, state: str = "released",
-           by: str = "planner") -> list[EvaluationRound | RoundPart | RoundSnapshot]:  # fmt: skip
+           by: str = "planner", number: int | None = None, identity: str | None = None,
+           ) -> list[EvaluationRound | RoundPart | RoundSnapshot]:  # fmt: skip
     """The rows that the hub keeps of such a round, without its questions."""
     about = found.round
+    key = identity or about.id
     plan: Json = {
         "plan": "oncokring.plan/1", "group": about.group, "study": about.study,
         "title": dict(about.title), "purpose": "To see how we do.", "codebook_sha256": SHA,
@@ -348,14 +350,14 @@ def stored(found: Snapshot, *, group_id: str, now: datetime, state: str = "relea
     }  # fmt: skip
     released = state in ("released", "closed")
     kept = EvaluationRound(
-        id=about.id, group_id=group_id, number=about.number, network=about.network,
+        id=key, group_id=group_id, number=number or about.number, network=about.network,
         study=about.study, kind="round", state=state, plan=plan, plan_sha256=SHA, freeze_at=now,
         release_at=now + (timedelta(0) if released else timedelta(days=7)), planned_by=by,
         planned_by_name="Invented", created_at=now, decided_by="committee", decided_at=now,
         released_at=now if released else None,
     )  # fmt: skip
     parts = [
-        RoundPart(round_id=about.id, site=h.site, letter=h.letter, state=h.state, why=h.why, at=now)
+        RoundPart(round_id=key, site=h.site, letter=h.letter, state=h.state, why=h.why, at=now)
         for h in found.hospitals
     ]
     if not released:
@@ -364,6 +366,6 @@ def stored(found: Snapshot, *, group_id: str, now: datetime, state: str = "relea
         kept,
         *parts,
         RoundSnapshot(
-            round_id=about.id, number=1, sha256=found.sha256, body=found.to_json(), made_at=now
+            round_id=key, number=1, sha256=found.sha256, body=found.to_json(), made_at=now
         ),
     ]  # fmt: skip
