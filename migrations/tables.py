@@ -6,6 +6,7 @@ import consent.models_people
 import consent.models_reports
 import consent.models_trust
 import federation.indicators.models
+import federation.rounds.benchmark_models
 import federation.rounds.models
 import federation.runs.match_models
 import federation.runs.models
@@ -46,6 +47,7 @@ MODULES = (
     consent.models_trust,
     federation.runs.models,
     federation.indicators.models,
+    federation.rounds.benchmark_models,
     federation.rounds.models,
 )
 METADATA = Base.metadata

@@ -126,6 +126,7 @@ AUDITED: Mapping[str, tuple[str, ...]] = {
         ("round.",),
     ),
     **dict.fromkeys(("indicator_version", "indicator_target"), ("indicator.",)),
+    **dict.fromkeys(("benchmark_file", "benchmark_row", "benchmark_withdrawal"), ("benchmark.",)),
     **dict.fromkeys(("account", "account_role", "api_token"), ("account.",)),
 }
 # Tables whose rows may change without an audit line, each with its reason.

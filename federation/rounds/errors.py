@@ -40,6 +40,13 @@ CODES: Mapping[str, str] = MappingProxyType(
         "ACTION_NOT_FOUND": "There is no action with this number.",
         "BAD_ACTION": "An action needs a text, an owner, a day when it is due, and for measuring"
         " again a whole period after it began and a day after that period.",
+        "NETWORK_NOT_FOUND": "There is no network with this name. See 'oncokring network list'.",
+        "BAD_BENCHMARK": "This file with reference figures cannot be used, and nothing was kept of"
+        " it. Correct what is named and import it again.",
+        "BENCHMARK_NOT_FOUND": "There is no imported file with this number.",
+        "BENCHMARK_WITHDRAWN": "This file was taken back earlier. Import a corrected one.",
+        "NO_NAMES": "This round did not agree to names, and sums of a few hospitals would tell"
+        " them. Export the region.",
         "NO_STRATA": "This indicator names none of these groups. Choose from its definition.",
     }
 )

@@ -59,7 +59,7 @@ def read_file(body: bytes) -> File:
     """The rows of a file. Raises FileError: `empty`, `a_workbook`, `not_text`, `broken_encoding`,
     `no_columns`, `column_twice`, `too_many_rows`, `broken_quotes`, `too_long`."""
     text, encoding = decode(body)
-    lines = _lines(text)
+    lines = lines_of(text)
     try:
         _line, head = next(lines)
     except StopIteration:
@@ -100,7 +100,7 @@ def decode(body: bytes) -> tuple[str, str]:
         raise FileError("broken_encoding", "UTF-8", line) from None
 
 
-def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
+def lines_of(text: str) -> Iterator[tuple[int, list[str]]]:
     """Lines that hold something, with their number in the file and their cells trimmed."""
     first = next((line for line in text.splitlines() if line.strip()), "")
     separator = max(";,\t", key=first.count)
