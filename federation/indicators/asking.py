@@ -25,6 +25,10 @@ CUSUM_LIMIT: Final = 4.5
 
 MOST_QUARTERS: Final = 40
 
+POOLED: Final = ("difference", "survival")
+"""Measures of which the network's number cannot be made from the hospitals' own: a curve, and four
+cells of which a hospital shows none as long as one of them is small."""
+
 _MONTH: Final = re.compile(r"(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])")
 
 Json = dict[str, Any]
@@ -79,7 +83,7 @@ def _month(number: int) -> str:
 
 @dataclass(frozen=True)
 class Question:
-    """One question of an indicator. `role` is main, trend, excluded or stratum:<variable>.
+    """One question of an indicator. `role` is main, pooled, trend, excluded or stratum:<variable>.
 
     `level` is set where a stratum takes a question per group; `query` is JSON for `runs.submit`.
     """
@@ -98,7 +102,8 @@ def questions(
     sites: Sequence[str] | Literal["all"],
     purpose_text: str,
 ) -> list[Question]:
-    """The questions of an indicator in a period: the main one first, then trend, excluded, strata.
+    """The questions of an indicator in a period: the main one first, then pooled, trend, excluded
+    and strata.
 
     Raises QueryError when the codebook lacks what the indicator is about.
     """
@@ -112,6 +117,10 @@ def questions(
         )
     asked = _Asking(indicator, whole.at(indicator.unit), study, period, sites, purpose_text)
     found = [Question("main", asked.query(asked.main()))]
+    if indicator.measure in POOLED:
+        found.append(
+            Question("pooled", asked.query(asked.main(), output="pooled", words="together"))
+        )
     if (trend := asked.trend()) is not None:
         found.append(Question("trend", asked.query(trend, words="per quarter")))
     if indicator.exclusions:
@@ -248,8 +257,8 @@ class _Asking:
                 measured = it.time if it.measure == "time" else it.variable
                 one = {"kind": "describe", "variables": [measured], "by": variable}
             case "mix" | "volume" | "difference":
-                counted = {**self.main()}
-                one = {"kind": "count", "by": [variable, *counted["by"]]}
+                by = [] if it.measure == "volume" else self.main()["by"]
+                one = {"kind": "count", "by": [variable, *by]}
             case "survival":
                 one = {**self.main(), "by": variable}
             case _:

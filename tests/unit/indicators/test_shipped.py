@@ -47,10 +47,11 @@ def test_a_shipped_indicator_can_be_asked(name: str) -> None:
         if isinstance(outcome, dict):
             trees.append(parse_cohort(outcome, BOOK.at(query.unit)))
         assert all(sum(1 for _ in tree.leaves()) <= MOST for tree in trees), question.role
-        assert query.output == ("pooled" if question.role == "excluded" else "by_site")
+        assert query.output == ("pooled" if question.role in ("excluded", "pooled") else "by_site")
         assert query.unit == indicator.unit
     assert roles[0] == "main"
     assert ("trend" in roles) == (indicator.measure in ("share", "time"))
+    assert ("pooled" in roles) == (indicator.measure in ("difference", "survival"))
     assert ("excluded" in roles) == bool(indicator.exclusions)
     assert {f"stratum:{each}" for each in indicator.strata} == {
         role for role in roles if role.startswith("stratum:")
@@ -69,7 +70,7 @@ def test_every_measure_role_and_new_variable_is_used() -> None:
     used = {name for each in every for name in (*needs(each), *each.strata)}
     made_for_indicators = {
         "incidence_month", "first_visit_month", "first_treatment_month", "surgery_month",
-        "prom_month", "surgery_year", "first_seen_here", "diagnosed_here", "treated_here",
+        "prom_month", "first_seen_here", "diagnosed_here", "treated_here",
         "operated_here", "visit_to_mdo_days", "mdo_to_treatment_days", "visit_to_treatment_days",
         "first_treatment_kind", "emergency_surgery", "curative_surgery", "died_within_30_days",
         "died_within_90_days", "prehabilitation", "in_trial", "cci_over_20", "unplanned_stoma",
