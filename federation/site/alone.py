@@ -42,6 +42,28 @@ class OwnReleases:
         self._seen: set[int] = set()  # entries of the ledger
         self._shown: set[int] = set()  # whom each own answer was about
 
+    def hides(
+        self,
+        method: Method,
+        ask: Ask,
+        judgement: Judgement,
+        counted: Counted,
+        rank_share: float,
+    ) -> frozenset[str] | None:
+        """Which cells this hospital must hide besides those the history auditor flags.
+
+        None for a question by_site that it may not answer at all (see `check`). The hospital then
+        stays out: zeros under its masks, and SMALL_GROUP in place of its own answer, as with too
+        few patients. So what one hospital may not tell costs the others nothing, and nobody learns
+        which of the rules it was. Raises Refused for a pooled question.
+        """
+        try:
+            return self.check(method, ask, judgement, counted, rank_share)
+        except Refused:
+            if ask.query.output != "by_site":
+                raise
+            return None
+
     def check(
         self,
         method: Method,
@@ -49,18 +71,21 @@ class OwnReleases:
         judgement: Judgement,
         counted: Counted,
         rank_share: float,
-    ) -> None:
+    ) -> frozenset[str]:
         """Refuse SMALL_GROUP a question whose sets may not be answered about beside what was
         answered before: of a question by_site beside everything, of a pooled one beside what this
         hospital answered alone. `judgement` is the history auditor's. A set that can be hidden is
         no reason, a level of a model is MODEL_TOO_RICH with its terms. BUDGET when a question
-        by_site would tell more than `rank_share` allows of this hospital's patients."""
+        by_site would tell more than `rank_share` allows of this hospital's patients.
+
+        The labels of cells that its own answers tell and may have hidden: what they tell together
+        with a small group may be what the gate hid beside it."""
         t = ask.terms.diff.t_diff
         own = self._up_to_date(t)
         if ask.query.output != "by_site":
             if own.rank:
                 self._check_beside_own(own, counted, t)
-            return
+            return frozenset()
         if judgement.complement_flagged:
             raise Refused("SMALL_GROUP")
         if judgement.rank > rank_share * counted.population.bit_count():
@@ -68,6 +93,7 @@ class OwnReleases:
         can_hide, terms = cell_labels(method, ask) | {COHORT}, term_labels(method, ask)
         among = _judged(Auditor(t, _seed()), counted)
         told_alone = _judged(own, counted).told
+        hidden = set()
         for place, (label, _) in enumerate(counted.named):
             small = 0 < counted.least(place) < t
             if judgement.flagged[place] and not small and label not in can_hide:
@@ -77,13 +103,15 @@ class OwnReleases:
             told = judgement.told[place] and not among.told[place] and not told_alone[place]
             if small and told:
                 raise Refused("SMALL_GROUP")
-            self._check_told_alone(counted, place, told=told_alone[place] and not among.told[place])
+            if told_alone[place] and not among.told[place] and not self._was_shown(counted, place):
+                if label not in can_hide:
+                    raise Refused("SMALL_GROUP")
+                hidden.add(label)
+        return frozenset(hidden)
 
-    def _check_told_alone(self, counted: Counted, place: int, *, told: bool) -> None:
-        """What own answers tell together with a small group may be what the gate hid beside it.
-        Whom an own answer was about has always been shown. Refused SMALL_GROUP."""
-        if told and counted.named[place][1] not in self._shown:
-            raise Refused("SMALL_GROUP")
+    def _was_shown(self, counted: Counted, place: int) -> bool:
+        """Whether an own answer was about these very patients: its number was shown then."""
+        return counted.named[place][1] in self._shown
 
     def _check_beside_own(self, own: Auditor, counted: Counted, t: int) -> None:
         among, beside = _judged(Auditor(t, _seed()), counted), _judged(own, counted)

@@ -17,11 +17,10 @@ returned. The same step of the same run gets the journaled bytes; it is never co
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from federation.disclosure.looking import LOOK, Votes, cap
-from federation.disclosure.marks import WORDS
+from federation.disclosure.looking import LOOK, Votes
 from federation.disclosure.policy import PolicyError
 from federation.methods.base import Step
 from federation.methods.labels import set_labels
@@ -47,22 +46,16 @@ from federation.site.journal import Journal, RunState
 from federation.site.leaving import Leaving
 from federation.site.replaying import agreed, next_step
 from federation.site.replies import Replies
-from federation.site.selection import Counted, count_sets, select
+from federation.site.selection import STAYS_OUT, Counted, count_sets, select
 from federation.site.step_message import StepMessage, read_step
 from federation.site.store import transaction
+from federation.site.voting import votes_of
 
 # Refusals that are an answer in themselves: asked again, the same bytes. The others may pass
 # (a newer snapshot, an approval, repaired data) or are about a message we do not trust.
 _FINAL = frozenset(
-    {
-        "SMALL_GROUP",
-        "MODEL_TOO_RICH",
-        "MODEL_UNSTABLE",
-        "INSTITUTION_HIDDEN",
-        "NOT_IN_CATALOGUE",
-        "TOO_FINE",
-        "BUDGET",
-    }
+    "SMALL_GROUP MODEL_TOO_RICH MODEL_UNSTABLE INSTITUTION_HIDDEN NOT_IN_CATALOGUE TOO_FINE"
+    " BUDGET".split()
 )
 _RUNS_IN_MEMORY = 2
 
@@ -173,19 +166,28 @@ class Pipeline:
         point("N3")
         step = self._step(question, asked, state)
         counted = prepared.counted
-        if state is not None and state.sets_sha256 != counted.sets_sha256:
+        if state is not None and state.sets_sha256 == STAYS_OUT.sets_sha256:
+            counted = STAYS_OUT
+        elif state is not None and state.sets_sha256 != counted.sets_sha256:
             # Somebody withdrew, or data changed, between two steps: sums over different patients
             # may not be combined, so the hub has to begin anew.
             raise Refused("CONSENT_UNAVAILABLE")
-        decision, votes = ANSWER_FREE, Votes.none(0)
+        decision, votes, hidden = ANSWER_FREE, Votes.none(0), frozenset[str]()
         if question.ask.strict and (state is None or state.step.name == LOOK):
             decision = self._history.decide(question, asked, counted, now)
             if decision.replay is not None:
                 return self._replay(question, asked, decision.replay, now)
             if decision.judgement is not None and counted.contributes:
                 share = self._directory.policy.budget.rank_max_share_of_n
-                self._own.check(question.method, question.ask, decision.judgement, counted, share)
-            votes = self._votes(question, asked, decision, counted)
+                method, ask = question.method, question.ask
+                found = self._own.hides(method, ask, decision.judgement, counted, share)
+                if found is None and state is not None:
+                    raise Refused("CONSENT_UNAVAILABLE")  # a new look, at which it stays out
+                if found is None:
+                    counted = STAYS_OUT
+                    decision = self._history.decide(question, asked, counted, now)
+                hidden = found or hidden
+            votes = self._votes(question, asked, decision, counted, hidden)
             if state is not None and (state.votes is None or not state.votes.same(votes)):
                 # Another answer left since the look: what all agreed on may no longer hold.
                 raise Refused("CONSENT_UNAVAILABLE")
@@ -193,6 +195,7 @@ class Pipeline:
         doubted: frozenset[str] | None = None
         if state is not None and state.step.name == LOOK:
             doubted = self._history.doubted(asked.run)
+        prepared = replace(prepared, counted=counted)
         reply = self._answering.reply(question, asked, step, prepared, said, doubted, now)
         point("N4")
         self._commit(question, asked, state, step, counted, decision, votes, reply, now)
@@ -278,7 +281,12 @@ class Pipeline:
         return step
 
     def _votes(
-        self, question: Question, asked: StepMessage, decision: Decision, counted: Counted
+        self,
+        question: Question,
+        asked: StepMessage,
+        decision: Decision,
+        counted: Counted,
+        hidden: frozenset[str],
     ) -> Votes:
         """What this hospital says in the look. Asked again what was charged but never released,
         it says again what it said then: later answers were judged with these sets in sight."""
@@ -288,19 +296,8 @@ class Pipeline:
             if asked.again and earlier is not None and earlier.votes is not None:
                 return earlier.votes
             return Votes.none(len(set_labels(question.method, question.ask)) + 1)
-        most = cap(question.ask.terms.diff.t_diff)
-        return Votes(
-            judged.flagged,
-            tuple(min(least, most) for least in judged.bound),
-            judged.told,
-            self._marking.parts([bitmap for _, bitmap in counted.named])
-            or ((0,) * WORDS,) * len(judged.told),
-            judged.complement_flagged,
-            min(judged.complement_bound, cap(question.ask.terms.t_complement)),
-            counted.population.bit_count(),
-            judged.rank,
-            self._history.entries,
-        )
+        parts = self._marking.parts([bitmap for _, bitmap in counted.named])
+        return votes_of(question, counted, judged, hidden, parts, self._history.entries)
 
     def _commit(
         self,

@@ -7,6 +7,7 @@ that the question does not name are never taken along.
 import hashlib
 from dataclasses import dataclass, replace
 from operator import or_
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +69,11 @@ class Counted:
         return min(bitmap.bit_count() for _, bitmap in sets)
 
 
+def nobody(why: bytes) -> Counted:
+    """A hospital that takes part with zeros under its masks; `why` only tells two reasons apart."""
+    return Counted(False, 0, (), 0, _sha256(why), _sha256(why))
+
+
 def judged(auditor: Auditor, counted: Counted, t_complement: int) -> Judgement:
     """The auditor's judgement of the sets, in order of `named`: of rows and of the patients behind
     them the stricter one. Nothing is remembered."""
@@ -114,7 +120,7 @@ def count_sets(question: Question, selection: Selection, slots: Slots) -> Counte
         exact = _sha256(table.version.encode(), selection.places.tobytes())
         return Counted(True, n, (), 0, exact, exact)
     if n < ask.terms.t_cohort_site:
-        return Counted(False, 0, (), 0, _sha256(b"too few"), _sha256(b"too few"))
+        return nobody(b"too few")
     places = [(label, selection.places[mask]) for label, mask in masks]
     places.append((COHORT, selection.places))
     named = tuple((label, slots.bitmap(table, rows)) for label, rows in places)
@@ -148,3 +154,7 @@ def _sha256(*parts: bytes) -> str:
     for part in parts:
         digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()
+
+
+STAYS_OUT: Final = nobody(b"stays out")
+"""A hospital that may not answer this beside what it answered before (federation/site/alone.py)."""
