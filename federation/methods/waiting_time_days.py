@@ -38,8 +38,8 @@ class DaysParam(VariableParam):
     types: tuple[str, ...] = ("duration",)
 
     def suits(self, variable: Variable) -> bool:
-        """Tell whether its unit is the day."""
-        return super().suits(variable) and variable.unit == "days"
+        """Tell whether its unit is the day, as it is when the codebook names none."""
+        return super().suits(variable) and variable.unit in ("", "day", "days")
 
 
 class NormsParam(NumbersParam):

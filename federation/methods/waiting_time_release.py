@@ -98,7 +98,7 @@ def release(ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Released
         "missing": made.missing(int(sums["missing"][0])),
         "over_cap": _over(made, classes, counts, bars, mask),
         "variable": classes.variable.name,
-        "unit": classes.variable.unit,
+        "unit": "days",
         "cap": classes.cap,
         "bins": [],
     }

@@ -15,6 +15,8 @@ PLAIN = {
     "survival": {"time": "fu_days", "event": "death"},
     "regression": {"family": "binomial", "formula": "death ~ age"},
     "mixed": {"formula": "ca125 ~ age"},
+    "waiting_time": {"variable": "fu_days"},
+    "trend": {"date": "diagnosed", "first": "2015-01", "last": "2020-12", "outcome": "death"},
     "adjusted_mean": {"outcome": "ca125", "formula": "age"},
     "standardise": {"outcome": "death", "formula": "age"},
     "cox": {"time": "fu_days", "event": "death", "formula": "age"},
