@@ -86,13 +86,18 @@ def made_up(shared: bytes, pair: Sequence[str], run: bytes) -> Points:
     shared: what the two agree on with their pinned keys. As multiples of the base point they are
     quickly made; to a third hospital they are points as all others.
     """
-    key = _derived(shared, ["made up", *sorted(pair), run.hex()])
     # The key is used for this one stream only, so a constant nonce is safe.
+    key = _derived(shared, ["made up", *sorted(pair), run.hex()])
     stream = Cipher(ChaCha20(key, bytes(16)), mode=None).encryptor()
-    # 128 bits modulo a power of two: every number is exactly as likely.
-    count = int.from_bytes(stream.update(bytes(16)), "big") % MADE_UP
-    numbers = [stream.update(bytes(POINT_BYTES)) for _ in range(count)]
+    numbers = [stream.update(bytes(POINT_BYTES)) for _ in range(how_many(shared, pair, run))]
     return [_public(X25519PrivateKey.from_private_bytes(each)) for each in numbers]
+
+
+def how_many(shared: bytes, pair: Sequence[str], run: bytes) -> int:
+    """How many made-up patients a pair has in common."""
+    drawn = _derived(shared, ["how many", *sorted(pair), run.hex()])
+    # Many bits modulo a power of two: every number is exactly as likely.
+    return int.from_bytes(drawn, "big") % MADE_UP
 
 
 def filled(points: Collection[bytes]) -> Points:

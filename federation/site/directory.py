@@ -3,6 +3,7 @@
     site.toml      who this site is, its data source, the studies it takes part in
     policy.yaml    disclosure policy of the hospital
     mapping.yaml   how its data become the codebook's variables
+    match.yaml     may lack: how shared patients are recognised
     peers.json     pinned public keys of the network's sites
     keys/          sign.key, box.key, portal.key; readable by the service user only
     site.sqlite    snapshot, ledger, journal, audit
@@ -29,6 +30,7 @@ from federation.site.data.convert import check_fit
 from federation.site.data.mapping import Mapped, read_mapping
 from federation.site.errors import DataError, SetupError
 from federation.site.files import read_small
+from federation.site.match_items import MatchItems, read_match_items
 from federation.site.settings import (
     SITE_FILE,
     SiteSettings,
@@ -60,6 +62,7 @@ class SiteDirectory:
     sign: SigningKey
     box: BoxKey
     handles: HandleMaker
+    match_items: MatchItems | None = None
 
     @classmethod
     def load(cls, path: Path | str, now: datetime | None = None) -> "SiteDirectory":
@@ -98,6 +101,7 @@ class SiteDirectory:
             sign=sign,
             box=box,
             handles=HandleMaker(portal, settings.network, settings.slug),
+            match_items=read_match_items(path),
         )
 
     @property

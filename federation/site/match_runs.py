@@ -5,6 +5,8 @@ after that nobody, this hospital included, can trace a point of the run to a pat
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -66,20 +68,34 @@ class MatchRuns:
         if asked.step != next_step or asked.run_sha256 != fixed:
             raise ProtocolError("STEP_OUT_OF_TURN")
 
-    def check_budget(self, study: str, now: datetime) -> None:
-        """Refused BUDGET, with the day from which it is possible again, when a match of this study
-        was finished or too often begun in the last days."""
+    def check_budget(self, run: str, study: str, now: datetime) -> None:
+        """Refused BUDGET, with the day from which it is possible again, when another match of this
+        study was finished or too often begun in the last days. Asked at every step: matches that
+        run side by side are not more than one after the other."""
         since = milliseconds(now - timedelta(days=self._days))
         rows = self._database.execute(
             "SELECT started_at, finished_at FROM match_run"
-            " WHERE study = ? AND step >= ? AND started_at > ? ORDER BY started_at",
-            (study, DOUBLE, since),
+            " WHERE study = ? AND run != ? AND step >= ? AND started_at > ? ORDER BY started_at",
+            (study, run, DOUBLE, since),
         ).fetchall()
         finished = [started for started, ended in rows if ended is not None]
         if self._days and (finished or len(rows) >= ATTEMPTS):
             last = finished[-1] if finished else rows[-ATTEMPTS][0]
             again = moment(last) + timedelta(days=self._days + 1)
             raise Refused("BUDGET", again_from=again.date())
+
+    @contextmanager
+    def erasing(self, run: MatchRun) -> Iterator[None]:
+        """Around the transaction of a step: where it erases the secret, so does the disk."""
+        last = run.step == DOUBLE
+        self._database.execute(f"PRAGMA secure_delete = {'ON' if last else 'OFF'}")
+        try:
+            yield
+        finally:
+            self._database.execute("PRAGMA secure_delete = OFF")
+        if last:
+            # What the log of changes still holds goes into the database, and the log is emptied.
+            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def keep(self, run: MatchRun, now: datetime) -> None:
         """Store a run after a step, inside the transaction of its reply. A secret of a run that

@@ -35,7 +35,6 @@ from federation.site.errors import DataError
 from federation.site.faults import point
 from federation.site.journal import Journal
 from federation.site.leaving import Leaving
-from federation.site.match_items import read_match_items
 from federation.site.match_message import MatchMessage, read_match
 from federation.site.match_runs import MatchRun, MatchRuns
 from federation.site.pipeline import Outgoing
@@ -47,7 +46,7 @@ from federation.site.store import transaction
 
 class Matching:
     """Answers the messages of private matches. `answer` never raises and never returns anything
-    unsigned. SetupError at its making when match.yaml is there and wrong."""
+    unsigned."""
 
     def __init__(
         self,
@@ -60,7 +59,7 @@ class Matching:
         self._database = database
         self._consenting = consenting
         self._stores = stores
-        self._items = read_match_items(directory.path)
+        self._items = directory.match_items
         self._journal = Journal(database)
         self._leaving = Leaving(database, self._journal, directory.peers)
         self._runs = MatchRuns(database, directory.policy.diff.replay_days)
@@ -109,8 +108,8 @@ class Matching:
         max_age = timedelta(minutes=self._directory.policy.consent_max_age_min)
         self._consenting.check(asked.min_snapshot, now, max_age)
         state = self._consenting.state
+        self._runs.check_budget(asked.run, study.slug, now)
         if run is None:
-            self._runs.check_budget(study.slug, now)
             run = MatchRun(asked.run, study.slug, asked.run_sha256, LOOKING, os.urandom(32))
         texts: set[str] = set()
         if asked.step < COUNT:
@@ -131,7 +130,7 @@ class Matching:
             lists = (self._blind if asked.step == BLIND else self._double)(told, run, terms, texts)
             reply = self._replies.matched(asked, terms, snapshot, now, lists=lists)
         point("N4")
-        with transaction(self._database):
+        with self._runs.erasing(run), transaction(self._database):
             self._consenting.check_still(state, now)
             self._runs.keep(run, now)
             self._leaving.keep(
@@ -174,9 +173,10 @@ class Matching:
             raise Refused("DATA_MISMATCH")  # as for a question
         counting = self._consenting.mask(table, study.slug, study.requires)
         wanted = {each.tobytes() for each in table.handles[counting].reshape(-1, 1)}
-        if self._items is None or len(wanted) < max(terms.t_cohort_site, 1):
+        if self._items is None:
             return set()
-        return self._items.texts(store.mapped, self._directory.handles, wanted)
+        found = self._items.texts(store.mapped, self._directory.handles, wanted)
+        return found if len(found) >= terms.t_cohort_site else set()
 
     def _blind(
         self, told: MatchMessage, run: MatchRun, terms: Terms, texts: set[str]
@@ -186,7 +186,8 @@ class Matching:
         points = [match.point_of(text, told.run) for text in sorted(texts)]
         lists = {}
         for peer in self._peers(told):
-            common = self._made_up(told, peer)
+            pair = [self._directory.slug, peer]
+            common = match.made_up(self._shared(told, peer), pair, told.run)
             number = match.number_for(run.kept_secret, peer)
             made = match.filled(match.multiplied([*points, *common], number))
             lists[peer] = self._sealed(told, peer, peer, made)
@@ -217,7 +218,7 @@ class Matching:
             points = self._opened(told, peer, self._directory.slug, told.lists[peer], BLIND)[0]
             made = match.shuffled(match.multiplied(points, match.number_for(run.kept_secret, peer)))
             third = match.third_of([self._directory.slug, peer], told.asked.roster, told.run)
-            sent = match.filled_length(len(texts) + len(self._made_up(told, peer)))
+            sent = match.filled_length(len(texts) + self._blur(told, peer))
             lists[peer] = self._sealed(told, third, peer, made, sent)
         return lists
 
@@ -238,7 +239,7 @@ class Matching:
                 total += match.in_both(mine[0], theirs[0])
                 used |= set(names)
             elif one == own:
-                total -= len(self._made_up(told, other))
+                total -= self._blur(told, other)
         if set(told.lists) != used:
             raise ProtocolError("LISTS")
         return {PAIRS: np.array([total], np.int64)}
@@ -250,9 +251,9 @@ class Matching:
         """What this hospital and a peer agree on; `check_roster` compared the key with the pin."""
         return self._directory.box.agree(told.asked.roster[peer].box)
 
-    def _made_up(self, told: MatchMessage, peer: str) -> match.Points:
-        pair = [self._directory.slug, peer]
-        return match.made_up(self._shared(told, peer), pair, told.run)
+    def _blur(self, told: MatchMessage, peer: str) -> int:
+        """How many made-up patients this hospital and a peer have in common."""
+        return match.how_many(self._shared(told, peer), [self._directory.slug, peer], told.run)
 
     def _sealed(
         self, told: MatchMessage, receiver: str, partner: str, points: match.Points, sent: int = 0

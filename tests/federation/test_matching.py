@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from sharing_hospitals import Sharing, local, person, policy
 
+from federation.protocol import private_match
 from federation.protocol.encoding import parse_json, unb64
+from federation.protocol.match_steps import DOUBLE, LOOKING
+from federation.runs.driver import Outcome
 from federation.runs.match_driver import MatchDriver
 from federation.site import audit
 from federation.site.steward.sent import Register
@@ -88,7 +91,8 @@ def test_a_hospital_that_is_killed_half_way_answers_as_if_it_was_not(
 
 
 @pytest.fixture
-def sharing(tmp_path: Path) -> Any:
+def sharing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(private_match, "MADE_UP", 64)  # the real number: in the tests above
     network = Sharing(tmp_path, PATIENTS, in_process=True)
     yield network
     network.close()
@@ -126,11 +130,31 @@ def test_somebody_who_stops_between_two_steps_ends_it(sharing: Any) -> None:
     for site, message in driver.messages(sharing.now).items():
         driver.receive(site, sharing.send(site, message)[0], sharing.now)
     assert driver.advance(sharing.now) == "step"
+    ((secret,),) = sharing.database("b", "SELECT secret FROM match_run")
+    assert secret in _on_disk(sharing, "b")
     sharing.withdrawn = {local("b", 30)}
     sharing.publish()
     said = {site: sharing.send(site, m)[1] for site, m in driver.messages(sharing.now).items()}
     assert [said[site]["status"] for site in "abc"] == ["ok", "refused", "ok"]
     assert said["b"]["code"] == "CONSENT_UNAVAILABLE"
+
+
+def _on_disk(network: Any, slug: str) -> bytes:
+    return b"".join(path.read_bytes() for path in (network.folder / slug).glob("site.sqlite*"))
+
+
+def test_what_would_trace_a_point_to_a_patient_leaves_the_disk(sharing: Any) -> None:
+    driver = MatchDriver(sharing.plan(), sharing.hub)
+    secrets: dict[str, bytes] = {}
+    while not isinstance(after := driver.advance(sharing.now), Outcome):
+        for site, message in driver.messages(sharing.now).items():
+            driver.receive(site, sharing.send(site, message)[0], sharing.now)
+            if driver.number == LOOKING:
+                ((secrets[site],),) = sharing.database(site, "SELECT secret FROM match_run")
+                assert secrets[site] in _on_disk(sharing, site)
+            if driver.number == DOUBLE:
+                assert secrets[site] not in _on_disk(sharing, site)
+    assert after.envelope == {"pairs": PAIRS}
 
 
 def test_nothing_is_matched_unless_two_people_of_each_hospital_switched_it_on(

@@ -90,8 +90,11 @@ def test_made_up_patients_are_the_same_for_both_and_for_nobody_else() -> None:
     assert 0 <= len(made) < match.MADE_UP
     assert len(set(made)) == len(made)
     assert not set(made) & set(match.made_up(bytes(32), ["a", "c"], RUN))
-    counts = [len(match.made_up(bytes([n]) * 32, ["a", "b"], RUN)) for n in range(12)]
-    assert len(set(counts)) > 6
+    assert len(made) == match.how_many(bytes(32), ["b", "a"], RUN)
+    counts = [match.how_many(bytes([n]) * 32, ["a", "b"], RUN) for n in range(200)]
+    # evenly over the whole range: quarters of it are as likely
+    quarters = [sum(n // (match.MADE_UP // 4) == q for n in counts) for q in range(4)]
+    assert all(30 <= n <= 70 for n in quarters), quarters
     assert {match.on_curve(int.from_bytes(point, "little")) for point in made} <= {True}
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from federation.site.choices.pseudonyms import HandleMaker
 from federation.site.data.mapping import read_mapping
+from federation.site.directory import SiteDirectory
 from federation.site.errors import SetupError
 from federation.site.match_items import match_text, read_match_items
 
@@ -96,6 +98,13 @@ def test_a_wrong_file_is_told_in_one_sentence(
     (tmp_path / "match.yaml").write_text(FILE.replace(old, new, 1))
     with pytest.raises(SetupError, match=sentence):
         read_match_items(tmp_path)
+
+
+def test_a_wrong_file_stops_the_start_of_the_site(make_site: Any) -> None:
+    site = make_site()
+    (site.path / "match.yaml").write_text(FILE.replace("key: nr\n", ""))
+    with pytest.raises(SetupError, match=r"match\.yaml: the key 'key' is missing"):
+        SiteDirectory.load(site.path)
 
 
 def test_without_the_file_there_is_no_matching(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def begun(runs: MatchRuns, name: str, now: datetime, *, last: int, study: str = 
 
 def refused_until(runs: MatchRuns, now: datetime, study: str = "onco") -> str | None:
     try:
-        runs.check_budget(study, now)
+        runs.check_budget("this run", study, now)
     except Refused as refused:
         return f"{refused.code} {refused.again_from}"
     return None
@@ -46,6 +46,7 @@ def test_one_finished_match_of_a_study_stands_for_its_days(database: sqlite3.Con
     assert refused_until(runs, NOW + timedelta(days=91)) is None
     assert refused_until(runs, NOW, "another") is None
     assert refused_until(MatchRuns(database, 0), NOW) is None
+    runs.check_budget("first", "onco", NOW)  # it may be asked its own steps
 
 
 def test_each_attempt_that_a_third_hospital_may_have_seen_counts(
