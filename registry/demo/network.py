@@ -26,7 +26,7 @@ from registry.database import SessionFactory
 from registry.demo.hospital_files import shape_of
 from registry.demo.oncology.hospitals import TROUBLE
 from registry.demo.oncology.second_study import Second, add_study, signed_policy, study_here
-from registry.demo.oncology.study import GROUP, QUALITY
+from registry.demo.oncology.study import GROUP, QUALITY, QUALITY_GROUP
 from registry.demo.patients import Patient, divide, load_patients, local_number
 from registry.transaction import unit_of_work
 from studies import service as studies
@@ -107,6 +107,12 @@ class DemoNetwork:
             for slug, patients in self.patients.items()
         }
 
+    def whole_second(self) -> Second:
+        """The second study; ValueError in a demo without it."""
+        if self.second is None:
+            raise ValueError("this demo has no second study")
+        return self.second
+
     @property
     def shares(self) -> dict[str, int]:
         """How many patients gave each answer."""
@@ -133,7 +139,11 @@ def build(
     seed = ONCOZON_WHOLE if whole else ONCOZON
     second = Second.make(second_patients) if second_patients else None
     if second is not None:
-        seed = replace(seed, studies=(*seed.studies, QUALITY))
+        seed = replace(
+            seed,
+            studies=(*seed.studies, QUALITY),
+            groups=(*seed.groups, QUALITY_GROUP),
+        )
     count = len(seed.studies) + len(seed.trials)
     many = "a study" if count == 1 else f"{count} studies"
     say(f"Creating the network OncoZON: ten institutions, their working groups and {many}")
@@ -175,6 +185,7 @@ def build(
                 software="oncokring",
                 actor=SYSTEM,
                 now=now,
+                form_id=site.policy.institution_disclosure or None,
             )
     say("Recording the patients' choices")
     answers = _choose(patients)

@@ -12,6 +12,8 @@ from federation.protocol.keys import SigningKey
 from migrations.run import upgrade
 from registry.database import engine_of, open_database
 from registry.demo.network import DemoNetwork, build
+from registry.demo.oncology.report import RoundReport
+from registry.demo.oncology.rounds import Rounds
 from registry.demo.printing import print_answer, print_choices, print_withdrawal
 from registry.demo.questions import QUESTIONS
 from registry.demo.running import Answer, RunningDemo, Withdrawal, distance_to_exact_times
@@ -80,6 +82,7 @@ class Report:
     answers: list[Answer]
     grid_distance: float
     withdrawal: Withdrawal
+    round: RoundReport | None = None
 
     @classmethod
     def make(
@@ -106,12 +109,22 @@ class Report:
         withdrawal = running.withdraw_one()
         if out is not None:
             print_withdrawal(out, withdrawal, answers[0])
-        return cls(network, answers, distance, withdrawal)
+        found = None
+        if network.second is not None:
+            say("The hospitals evaluate a quarter: a round, its cause, an action, measured again")
+            found = RoundReport.make(Rounds(running).hold(), network)
+            if out is not None:
+                found.show(out)
+        return cls(network, answers, distance, withdrawal, found)
 
     @property
     def holds(self) -> bool:
         """Whether every comparison holds."""
-        return all(a.holds for a in self.answers) and self.withdrawal.holds(self.answers[0])
+        return (
+            all(a.holds for a in self.answers)
+            and self.withdrawal.holds(self.answers[0])
+            and (self.round is None or self.round.holds)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -122,5 +135,6 @@ class Report:
             "shares": self.network.shares,
             "survival_distance_to_exact_times": self.grid_distance,
             "withdrawal": self.withdrawal.to_dict(self.answers[0]),
+            "round": None if self.round is None else self.round.to_dict(),
             "agrees": self.holds,
         }

@@ -172,9 +172,9 @@ TROUBLE = Trouble(
     hospital="viecuri",
     first=np.datetime64("2025-04-01"),
     last=np.datetime64("2025-06-30"),
-    access=2.1,
+    access=2.05,
     surgery=1.9,
 )
-QUARTER_BEFORE = ("2025-01", "2025-03")
 QUARTER_OF_TROUBLE = ("2025-04", "2025-06")
 QUARTER_AFTER = ("2025-07", "2025-09")
+NEXT_QUARTER = ("2025-10", "2025-12")

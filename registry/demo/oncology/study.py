@@ -4,9 +4,24 @@ from typing import Final
 
 from registry.demo.oncology.form_text import CONTENT
 from studies.seeds.oncozon import INSTITUTIONS
-from studies.seeds.shape import StudySeed
+from studies.seeds.shape import GroupSeed, PersonSeed, StudySeed
 
-GROUP: Final = "colorectal"
+GROUP: Final = "quality"
+#: Beside the groups per tumour, one that looks at all of them together; every person is invented.
+QUALITY_GROUP: Final = GroupSeed(
+    GROUP,
+    "Kwaliteit van zorg",
+    "Quality of care",
+    (
+        PersonSeed("Bas Verzinsel", "surgical_oncology", "maxima-mc", role="chair"),
+        PersonSeed("Sanne Denkbeeld", "medical_oncology", "zuyderland", role="secretary"),
+        PersonSeed("Joost van Bedenken", "pulmonology", "maastricht-umc"),
+        PersonSeed("Tom van Verzonnen", "surgical_oncology", "catharina"),
+        PersonSeed("Carla Proefmans", "nurse_specialist", "viecuri"),
+        PersonSeed("Hanneke Straalman", "radiotherapy", "maastro"),
+        PersonSeed("Ria Denkbeeld", "patient", None, role="patient"),
+    ),
+)
 #: The agreement by which the boards let their hospitals be compared, and each board's form.
 BENCHMARK: Final = "Overeenkomst kwaliteitsronden OncoZON, 3 maart 2025 (verzonnen)"
 BOARD_FORM: Final = "RvB-kwaliteit-2025-{slug}"
