@@ -120,8 +120,11 @@ def get_coverage(round: str) -> list[Mapping[str, Any]]:  # noqa: A002
 @blueprint.also(409, "Not released yet: nobody gets it before the agreed moment.")
 @blueprint.gives(200)
 def get_result(round: str) -> Response:  # noqa: A002
-    """The locked snapshot as you may see it: own hospitals by name, the others by letter unless
-    the round agreed to names; representatives and observers get the numbers of all together."""
+    """What the round found, once it is released, as you may see it.
+
+    Own hospitals by name, the others by letter unless the round agreed to names; representatives
+    and observers get the numbers of all together.
+    """
     session = current_session()
     row = _row(round)
     found = reading.snapshot(session, row)
