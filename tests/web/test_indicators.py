@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,18 @@ from click.testing import CliRunner
 from flask.testing import FlaskClient
 
 from federation.indicators.catalogue import shipped
+from federation.query.builtin import builtin_codebook
 from registry.cli import cli
 from registry.database import SessionFactory
+from registry.transaction import unit_of_work
+from studies.actor import SYSTEM
+from studies.events import announce
+from studies.models import SiteCoverage, Study
 
 SignedIn = Callable[..., FlaskClient]
 GROUP = "oncozon.breast"
 ADDRESS = "/indicators/access_time"
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 FORM = {
     "kind": "at_least",
     "level": "92,5",
@@ -100,6 +108,42 @@ def test_the_chair_sets_a_level_and_everybody_reads_it(
     for path in ("/api/v1/indicators/nothing", f"/api/v1/indicators/nothing?group={GROUP}"):
         assert member.get(path).status_code == 404
     assert member.get("/api/v1/indicators?group=oncozon.nothing").status_code == 404
+
+
+def test_who_can_answer_is_shown_to_who_works_on_it(
+    signed_in: SignedIn, factory: SessionFactory
+) -> None:
+    book = builtin_codebook("oncomin/1")
+    assert book is not None
+    filled = dict.fromkeys(book.variables, "over_90")
+    with unit_of_work(factory, SYSTEM) as session:
+        study = session.get_one(Study, "hormone-therapy")
+        study.codebook = book.to_dict()
+        for site, words in (
+            ("catharina", filled),
+            ("elkerliek", {**filled, "emergency_surgery": "absent"}),
+        ):
+            session.add(
+                SiteCoverage(
+                    institution=site,
+                    study=study.slug,
+                    codebook_sha256=book.sha256,
+                    as_of="2026-03-01",
+                    variables=words,
+                    rules={},
+                    received_at=NOW,
+                )
+            )
+        announce(session, actor=SYSTEM, action="study.test", about="study:hormone-therapy")
+        announce(session, actor=SYSTEM, action="site.test", about="site:catharina")
+    for who in ("researcher", "coordinator"):
+        shown = page(signed_in(who), ADDRESS)
+        rows = dict(re.findall(r'<th scope="row">([^<]+)</th>(.*?)</tr>', shown, re.S))
+        cells = {name: re.findall(r"<td>([^<]*)</td>", rest) for name, rest in rows.items()}
+        assert cells["Catharina Ziekenhuis"][1:] == ["ja", "–"]
+        assert cells["Elkerliek Ziekenhuis"][1:] == ["nee", "Met spoed geopereerd"]
+        assert cells["Zuyderland"][1:] == ["niet gemeld", "–"]
+    assert "Catharina" not in page(signed_in("observer"), ADDRESS)
 
 
 def test_from_the_command_line(
