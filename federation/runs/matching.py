@@ -6,7 +6,7 @@ comes in (ADR 0039); a number that may not be shown is not kept.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, aliased
 from consent.models import Subject
 from consent.models_people import Link
 from federation.query.terms import Terms
-from federation.runs.counted_once import Found
+from federation.runs.counted_once import Found, counted_once
 from federation.runs.errors import RunError
 from federation.runs.match_models import DONE, OPEN, REFUSED, WAITING, MatchLease, PrivateMatch
 from studies.actor import SYSTEM, Actor
@@ -79,6 +79,22 @@ def found(session: Session, match_id: str) -> Found:
         return Found("waiting")
     as_of = None if row.as_of is None else row.as_of.date().isoformat()
     return Found("done", row.count, row.hidden, as_of)
+
+
+def duplicates(
+    session: Session, *, study: str, sites: Collection[str], roles: Collection[str]
+) -> dict[str, Any]:
+    """The `duplicates` of a snapshot for these hospitals: by the newest match that was asked of
+    exactly them, if any, the roles of the indicators, and the links patients made."""
+    wanted = sorted(set(sites))
+    asked = next((row for row in _of(session, study) if row.sites == wanted), None)
+    return counted_once(
+        hospitals=len(wanted),
+        roles=roles,
+        match=None if asked is None else found(session, asked.id),
+        linked=linked(session, wanted),
+        threshold=Terms.strict().t_cell,
+    )
 
 
 def finish(

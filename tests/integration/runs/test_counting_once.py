@@ -81,6 +81,19 @@ def test_numbers_of_other_hospitals_do_not_tell_what_one_shares(session: Session
     assert ended(session, 34, months=5).hidden == HIDDEN
 
 
+def test_a_snapshot_says_what_the_newest_match_of_its_hospitals_found(session: Session) -> None:
+    def said(sites: list[str]) -> tuple[str, int | None, str | None]:
+        told = matching.duplicates(session, study=STUDY, sites=sites, roles=["any"])
+        return told["state"], told["count"], told["as_of"]
+
+    assert said(THREE) == ("unknown", None, None)
+    ended(session, 24)
+    assert said(THREE[::-1]) == ("matched", 24, FIRST)
+    assert said(THREE[:2]) == ("unknown", None, None)
+    ended(session, None, months=1)
+    assert said(THREE) == ("unknown", None, None)
+
+
 def test_links_that_patients_made_are_told_in_tens(session: Session) -> None:
     def link(number: int, *sites: str) -> None:
         for site in sites:
