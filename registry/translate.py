@@ -72,7 +72,8 @@ def language() -> str:
 
 def translate(text: str, **values: object) -> str:
     """One text in the language of the request; `%(name)s` is filled from `values`."""
-    found = catalogue(language()).gettext(text)
+    # gettext answers the empty text with the header of its catalogue.
+    found = catalogue(language()).gettext(text) if text else ""
     return found % values if values else found
 
 
@@ -141,7 +142,7 @@ def install(app: Flask) -> None:
     app.jinja_env.add_extension("jinja2.ext.i18n")
     texts: Any = app.jinja_env
     texts.install_gettext_callables(
-        lambda text: catalogue(language()).gettext(text),
+        lambda text: catalogue(language()).gettext(text) if text else "",
         lambda one, many, n: catalogue(language()).ngettext(one, many, n),
         newstyle=True,
     )

@@ -207,6 +207,14 @@ def _indicators(group: WorkingGroup, study: Study) -> dict[str, Indicator]:
     return {key: each for key, each in every.items() if each.codebook == name}
 
 
+def _can(can: int, unsaid: int, every: int) -> str:
+    """How many hospitals can answer, as far as they said."""
+    if unsaid == every:
+        return _("No hospital has said yet whether it can answer.")
+    text = _("%(can)s of %(all)s hospitals can answer.", can=can, all=every)
+    return text + " " + _("%(n)s have not said.", n=unsaid) if unsaid else text
+
+
 def _form(
     study: Study,
     group: WorkingGroup,
@@ -220,6 +228,9 @@ def _form(
     known = _indicators(group, study)
     told = coverage(session, study, list(known.values()), sites)
     can = {name: sum(one.indicator == name and one.can is True for one in told) for name in known}
+    unsaid = {
+        name: sum(one.indicator == name and one.can is None for one in told) for name in known
+    }
     return render_template(
         "rounds/plan.html",
         study=study,
@@ -234,7 +245,7 @@ def _form(
                 own_language(each.to_dict()["text"]),
                 own_language(each.to_dict()["lay"])
                 + " "
-                + _("%(can)s of %(all)s hospitals can answer.", can=can[name], all=len(sites)),
+                + _can(can[name], unsaid[name], len(sites)),
             )
             for name, each in known.items()
         ],
