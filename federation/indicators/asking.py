@@ -239,10 +239,9 @@ class _Asking:
         return next(named, self.indicator.norms[0])
 
     def excluded(self) -> Json:
-        """How many were taken out, of all hospitals together."""
-        return self.query(
-            {"kind": "count", "by": []}, excluded=True, output="pooled", words="taken out"
-        )
+        """How many were taken out. Per hospital, as the main question: a sum of all hospitals would
+        be refused beside their own numbers."""
+        return self.query({"kind": "count", "by": []}, excluded=True, words="taken out")
 
     def stratum(self, variable: str) -> list[Question]:
         """The same question by the groups of a variable, for the cause of a difference.

@@ -47,7 +47,7 @@ def test_a_shipped_indicator_can_be_asked(name: str) -> None:
         if isinstance(outcome, dict):
             trees.append(parse_cohort(outcome, BOOK.at(query.unit)))
         assert all(sum(1 for _ in tree.leaves()) <= MOST for tree in trees), question.role
-        assert query.output == ("pooled" if question.role in ("excluded", "pooled") else "by_site")
+        assert query.output == ("pooled" if question.role == "pooled" else "by_site")
         assert query.unit == indicator.unit
     assert roles[0] == "main"
     assert ("trend" in roles) == (indicator.measure in ("share", "time"))
