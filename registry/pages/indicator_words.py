@@ -119,7 +119,7 @@ def definition_lines(indicator: Indicator, lang: str) -> list[Line]:
         lines.append(Line(_("Allowed for"), said.case_mix()))
     lines.append(Line(_("Which way"), better_words(indicator.better)))
     if indicator.strata:
-        named = ", ".join(said.label(name) for name in indicator.strata)
+        named = "; ".join(said.label(name) for name in indicator.strata)
         lines.append(Line(_("To look for a cause by"), named))
     return lines
 
@@ -177,4 +177,4 @@ class _Said:
         names = [] if it.baseline is None else [it.baseline]
         if it.case_mix is not None:
             names += parse_formula(it.case_mix, self.book, False).variables
-        return ", ".join(self.label(name) for name in names)
+        return "; ".join(self.label(name) for name in names)
