@@ -24,6 +24,7 @@ from registry.pages.round_words import (
     is_shown,
     measure,
     period,
+    short_period,
     title,
     value_text,
 )
@@ -134,7 +135,7 @@ def _deed(found: Reading, labels: Labels, action: RoundAction) -> Deed:
     figure, sentence = None, ""
     if indicator is not None and action.before and action.after:
         sentence = _sentence(indicator, action.before, action.after)
-        figure = _figure(found, labels, indicator, action, measured)
+        figure = _figure(found, labels, indicator, action)
     return Deed(
         action,
         labels.hospital(action.site),
@@ -156,14 +157,20 @@ def _sentence(indicator: Row, before: Row, after: Row) -> str:
     )
 
 
-def _figure(
-    found: Reading, labels: Labels, indicator: Row, action: RoundAction, measured: str
-) -> Figure | None:
+def _figure(found: Reading, labels: Labels, indicator: Row, action: RoundAction) -> Figure | None:
     about: dict[str, Any] = found.view["round"]
+    again = ""
+    if action.first and action.last:
+        again = short_period({"first": action.first, "last": action.last})
+    name = labels.hospital(action.site)
     pair = Pairing(
-        labels.hospital(action.site),
-        _measured(indicator, action.before or {}, _("before: %(when)s", when=_short(about))),
-        _measured(indicator, action.after or {}, _("after: %(when)s", when=measured)),
+        name[:1].upper() + name[1:],
+        _measured(
+            indicator,
+            action.before or {},
+            _("before: %(when)s", when=short_period(about["period"])),
+        ),
+        _measured(indicator, action.after or {}, _("after: %(when)s", when=again)),
         own=labels.own(action.site),
     )
     words = BeforeAfterWords(
@@ -182,10 +189,6 @@ def _figure(
     except ValueError:
         return None
     return Figure(words.title, "", drawn)
-
-
-def _short(about: Row) -> str:
-    return period(about["period"])
 
 
 def _levels(indicator: Row) -> Sequence[Level]:

@@ -43,6 +43,17 @@ def period(found: Mapping[str, str]) -> str:
     return _("%(low)s to %(high)s", low=month(found["first"]), high=month(found["last"]))
 
 
+def short_period(found: Mapping[str, str]) -> str:
+    """The same in the room that a picture has: Jan 2025 – Dec 2025."""
+    ends = [
+        str(
+            format_date(date.fromisoformat(f"{found[end]}-01"), "LLL y", locale=LOCALES[language()])
+        )
+        for end in ("first", "last")
+    ]
+    return " – ".join(dict.fromkeys(ends))
+
+
 def when(text: str | None) -> str:
     """A day of an ISO moment."""
     return day(datetime.fromisoformat(text)) if text else "–"

@@ -154,7 +154,13 @@ def _shown(found: Reading) -> dict[str, Any]:
     """What every page of a released round has."""
     about = found.view["round"]
     hospitals = [
-        (found.places.label(str(h["site"])), state_text(h), why_text(h["why"]), h["own"])
+        (
+            found.places.label(str(h["site"])),
+            state_text(h),
+            # The state says it already, unless the hospital gave a reason of its own.
+            "" if h["why"] in states.PARTS else why_text(h["why"]),
+            h["own"],
+        )
         for h in found.places.hospitals
     ]
     taking = about.get("hospitals_in", sum(h["state"] == "in" for h in found.view["hospitals"]))
