@@ -22,9 +22,10 @@ _NOTHING: Final = {
     "nl": "Er zijn geen getallen om te tonen.",
 }
 _TWICE: Final = {
-    "en": "{site}: the median is at least twice that of all others together ({days} days).",
-    "nl": "{site}: de mediaan is minstens twee keer die van alle anderen samen ({days} dagen).",
+    "en": "{site}: the median is at least twice that of all others together{days}.",
+    "nl": "{site}: de mediaan is minstens twee keer die van alle anderen samen{days}.",
 }
+_SO_MANY_DAYS: Final = {"en": " ({days} days)", "nl": " ({days} dagen)"}
 _LATE: Final = {
     "en": "{site}: one in five waits longer than the norm.",
     "nl": "{site}: één op de vijf wacht langer dan de norm.",
@@ -70,7 +71,7 @@ def _said(
     for row in sorted(rows, key=lambda each: names.get(each.site, each.site)):
         site = names.get(row.site, row.site)
         if row.signal:
-            found.append(_TWICE[language].format(site=site, days=_days(row.median, language)))
+            found.append(_TWICE[language].format(site=site, days=_so_many(row, language)))
         elif row.outside:
             found.append(_OUTSIDE[row.outside][language].format(site=site))
         elif row.attention:
@@ -108,6 +109,13 @@ def lay_headline(indicator: Indicator, network: Network) -> Words:
 
 def _name(indicator: Indicator, language: str) -> str:
     return indicator.text.nl if language == "nl" else str(indicator.text)
+
+
+def _so_many(row: Row, language: str) -> str:
+    """How long the median is, where it is shown: the rule is decided without showing it."""
+    if row.median is None or all(each is None for each in row.median):
+        return ""
+    return _SO_MANY_DAYS[language].format(days=_days(row.median, language))
 
 
 def _days(interval: tuple[float | None, float | None] | None, language: str) -> str:
