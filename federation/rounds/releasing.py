@@ -25,7 +25,7 @@ from federation.rounds.running import current, parts_of
 from federation.rounds.snapshot import About, Asked, Hospital, IndicatorFinding, Snapshot
 from federation.rounds.strata import strata_of
 from federation.rounds.without import silent_in, without
-from federation.runs import embargo, planned
+from federation.runs import embargo, matching, planned
 from federation.runs.models import Run
 from studies.actor import SYSTEM
 from studies.models import Institution, Study, WorkingGroup
@@ -137,6 +137,12 @@ def _made(session: Session, row: EvaluationRound, made: Plan, now: datetime) -> 
         ),
         hospitals=_hospitals(session, parts, indicators),
         indicators=indicators,
+        duplicates=matching.duplicates(
+            session,
+            study=row.study,
+            sites=[site for site, part in parts.items() if part.state == states.IN],
+            roles={each.role for each in made.indicators},
+        ),
     )
 
 

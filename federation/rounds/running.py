@@ -29,7 +29,7 @@ from federation.rounds.events import happened, move, silently
 from federation.rounds.models import EvaluationRound, RoundPart, RoundQuestion
 from federation.rounds.plan import Plan, key_of
 from federation.rounds.planning import plan_of
-from federation.runs import planned
+from federation.runs import matching, planned
 from federation.runs.envelope import NOT_ABOUT_PATIENTS
 from federation.runs.errors import RunError
 from federation.runs.models import Run
@@ -70,7 +70,24 @@ def start(session: Session, row: EvaluationRound, now: datetime) -> None:
     asked = [site for site, part in parts.items() if part.state == states.IN]
     for place, indicator in enumerate(made.indicators):
         _put(session, row, made, place, able(session, study, indicator, asked))
+    _ask_what_is_shared(session, row, asked, now)
     happened(session, row, "started", SYSTEM, now)
+
+
+def _ask_what_is_shared(
+    session: Session, row: EvaluationRound, sites: Sequence[str], now: datetime
+) -> None:
+    """How many patients the hospitals share, where they want to count that (ADR 0039). No round
+    waits for it: without an answer the snapshot says who may be counted twice."""
+    if row.kind == "round" and row.decided_by is not None and sites:
+        matching.ask(
+            session,
+            study=row.study,
+            sites=sites,
+            approved_by=row.decided_by,
+            actor=SYSTEM,
+            now=now,
+        )
 
 
 def drive(session: Session, row: EvaluationRound, now: datetime, batch: Batch = BATCH) -> None:
