@@ -201,7 +201,10 @@ def test_from_the_question_to_the_chart(
         onward = reader.post(to, letter=world.codes["mine"], next=odd).location
         assert onward.startswith("/mijn/vragenlijsten") or onward.startswith("/mijn/vragenlijst/")
 
+    before = looks(factory)
     start = reader.get(LIST).text
+    assert reader.get("/mijn/mijn-scores").status_code == 200
+    assert looks(factory) == before + 2  # each look is a line, without what was seen
     assert "Pak de papieren lijst" in start
     assert "Catharina" in start
     page = reader.get(f"{LIST}/1").text
@@ -280,6 +283,12 @@ def test_from_the_question_to_the_chart(
         assert b"qlq" not in own.sealed
     clock.now += timedelta(minutes=10)
     assert "prom" not in hospital.list()
+
+
+def looks(factory: SessionFactory) -> int:
+    with factory() as session:
+        asked = select(AuditLine.about).where(AuditLine.action == "consent.read")
+        return len(session.scalars(asked).all())
 
 
 def _dumped(path: Path) -> bytes:
