@@ -12,13 +12,22 @@ from federation.methods.two_groups import two_groups, words
 from federation.rounds.answers import SMALL, Answer, Json, refused
 
 
-def difference_of(indicator: Indicator, main: Answer) -> Json:
-    """The two groups over the hospitals of which all four counts are shown."""
+def difference_of(indicator: Indicator, main: Answer, pooled: Answer | None = None) -> Json:
+    """The two groups: of all hospitals together where that was answered and tells nothing of one,
+    else over the hospitals of which all four counts are shown."""
     assert indicator.numerator is not None  # noqa: S101  a difference always has one
     counted = indicator.numerator.variables()[0]
     exposure = indicator.exposure or ""
-    tables = [table for part in main.own.values() if (table := _table(part, exposure, counted))]
-    base: dict[str, Any] = {"exposure": exposure, "hospitals_in": len(tables)}
+    whole = None
+    if pooled is not None and not _tells_one(pooled, main, exposure, counted):
+        whole = _table(pooled.pooled, exposure, counted) if pooled.pooled else None
+    if whole is not None and pooled is not None:
+        tables, hospitals = [whole], len(pooled.sites)
+    else:
+        own = main.own.values()
+        tables = [table for part in own if (table := _table(part, exposure, counted))]
+        hospitals = len(tables)
+    base: dict[str, Any] = {"exposure": exposure, "hospitals_in": hospitals}
     if not tables:
         return {**base, "hidden": SMALL}
     cells = {key: sum(table[key] for table in tables) for key in tables[0]}
@@ -42,17 +51,31 @@ def difference_of(indicator: Indicator, main: Answer) -> Json:
     }
 
 
+def _tells_one(pooled: Answer, main: Answer, exposure: str, counted: str) -> bool:
+    """Whether the counts of all less the shown ones of the others leave one hospital's hidden
+    count."""
+    tables = [_cells(main.own.get(site) or {}, exposure, counted) for site in pooled.sites]
+    for key in ((a, b) for a in (True, False) for b in (True, False)):
+        if sum(table.get(key) is None for table in tables) == 1:
+            return True
+    return False
+
+
 def _table(part: Json, exposure: str, counted: str) -> dict[tuple[bool, bool], int] | None:
-    """One hospital's four counts; None when one of them is not shown."""
-    if refused(part) is not None:
-        return None
-    made = {}
-    for cell in part.get("cells") or ():
-        if cell.get("n") is None:
-            return None
-        by = cell["by"]
-        made[_yes(by[exposure]), _yes(by[counted])] = int(cell["n"])
+    """The four counts; None when one of them is not shown."""
+    found = _cells(part, exposure, counted)
+    made = {key: n for key, n in found.items() if n is not None}
     return made if len(made) == 4 else None
+
+
+def _cells(part: Json, exposure: str, counted: str) -> dict[tuple[bool, bool], int | None]:
+    """The counts of a part by exposure and outcome; nothing for a part without numbers."""
+    if not part or refused(part) is not None:
+        return {}
+    return {
+        (_yes(cell["by"][exposure]), _yes(cell["by"][counted])): cell.get("n")
+        for cell in part.get("cells") or ()
+    }
 
 
 def _yes(value: object) -> bool:

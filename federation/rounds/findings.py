@@ -7,7 +7,9 @@ network are sums of shown rows, so they tell nothing that is hidden.
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
@@ -70,7 +72,10 @@ def finding_of(
         ],
         shown_target,
     )
-    network = network_of(indicator.measure, rows, answers.get("excluded"))
+    rows = _with_excluded(rows, answers.get("excluded"))
+    network = network_of(indicator.measure, rows)
+    if indicator.measure == "survival":
+        network = replace(network, **_curve(indicator, rows, answers.get("pooled")))
     trend = answers.get("trend")
     return IndicatorFinding(
         **base,
@@ -78,9 +83,11 @@ def finding_of(
         code=None,
         network=network,
         rows=tuple(rows),
-        spread=_spread(rows) if indicator.measure == "share" else None,
+        spread=_spread(indicator.measure, rows) if indicator.measure in ("share", "mean") else None,
         trend=None if trend is None or not trend.own else trend_of(trend.own),
-        difference=difference_of(indicator, main) if indicator.measure == "difference" else None,
+        difference=difference_of(indicator, main, answers.get("pooled"))
+        if indicator.measure == "difference"
+        else None,
         headline=headline(indicator, rows, names),
         headline_lay=lay_headline(indicator, network),
         hidden=tuple({"site": row.site, "why": row.hidden} for row in rows if row.hidden),
@@ -196,11 +203,16 @@ def _survival(indicator: Indicator, part: Json) -> dict[str, Any]:
 
 
 def _mean(_indicator: Indicator, part: Json) -> dict[str, Any]:
+    """The interval is that of the mean; in the answer it is that of its difference."""
+    expected, se = part.get("expected"), part.get("se")
+    ends: tuple[float | None, ...] = part.get("ci_low"), part.get("ci_high")
+    low, high = (None if expected is None or end is None else expected + end for end in ends)
     return {
         "value": part.get("mean"),
-        "expected": part.get("expected"),
-        "low": part.get("ci_low"),
-        "high": part.get("ci_high"),
+        "expected": expected,
+        "low": low,
+        "high": high,
+        "variance": None if se is None else se * se,
         "outside": part.get("outside"),
     }
 
@@ -219,7 +231,7 @@ def _attention(
                 found = row.p80[0] > norm
         elif row.hidden is None and row.outside is not None:
             found = row.outside >= FUNNEL and _worse(indicator, row)
-        made.append(Row(**{**vars(row), "attention": found}))
+        made.append(replace(row, attention=found))
     return made
 
 
@@ -235,7 +247,18 @@ def _worse(indicator: Indicator, row: Row) -> bool:
     return ratio > 1.0 if indicator.better == "lower" else ratio < 1.0
 
 
-def network_of(measure: str, rows: Sequence[Row], excluded: Answer | None = None) -> Network:
+def _with_excluded(rows: Sequence[Row], excluded: Answer | None) -> list[Row]:
+    """How many rows each hospital took out, where it may say so and is shown at all."""
+    own = {} if excluded is None else excluded.own
+    made = []
+    for row in rows:
+        part = own.get(row.site)
+        told = part is not None and row.n is not None and refused(part) is None
+        made.append(replace(row, excluded=part.get("n") if told and part else None))
+    return made
+
+
+def network_of(measure: str, rows: Sequence[Row]) -> Network:
     """The sums over the rows that are shown: of a whole network, or of a part of it."""
     shown = [row for row in rows if row.n is not None]
     if not shown:
@@ -245,7 +268,8 @@ def network_of(measure: str, rows: Sequence[Row], excluded: Answer | None = None
         "hospitals_in": len(shown),
         "n": n,
         "missing": total(row.missing for row in shown),
-        "excluded": None if excluded is None else excluded.pooled.get("n"),
+        # Part of a sum is no sum: not shown where one hospital's is not.
+        "excluded": total(row.excluded for row in shown),
     }
     match measure:
         case "share":
@@ -269,6 +293,18 @@ def network_of(measure: str, rows: Sequence[Row], excluded: Answer | None = None
             return Network(**base, observed=total(row.observed for row in shown))
 
 
+def _curve(indicator: Indicator, rows: Sequence[Row], pooled: Answer | None) -> dict[str, Any]:
+    """The survival of all together, which cannot be made of hospitals' own: from the pooled answer,
+    unless exactly one of its hospitals is hidden, which it would tell beside the others."""
+    if pooled is None or not pooled.pooled:
+        return {}
+    hidden = [row for row in rows if row.site in pooled.sites and row.n is None]
+    if len(hidden) == 1:
+        return {"hidden": "derivable"}
+    made = _survival(indicator, pooled.pooled)
+    return {name: made[name] for name in ("at", "value", "low", "high")}
+
+
 def _weighted(rows: Sequence[Row]) -> float | None:
     counted = [(row.n, row.value) for row in rows if row.n and row.value is not None]
     n = sum(each for each, _ in counted)
@@ -289,19 +325,19 @@ def _all_levels(rows: Sequence[Row]) -> tuple[Json, ...]:
     return tuple(found)
 
 
-def _spread(rows: Sequence[Row]) -> Json | None:
-    """How far hospitals differ beyond chance, from their shown observed, expected and variance."""
-    known = [
-        (row.observed, row.expected, row.variance)
-        for row in rows
-        if row.observed is not None and row.expected and row.variance
-    ]
-    if len(known) < 2:
+def _spread(measure: str, rows: Sequence[Row]) -> Json | None:
+    """How far hospitals differ beyond chance, from the shown numbers beside the expected ones."""
+    apart, within = [], []
+    for row in rows:
+        seen = row.observed if measure == "share" else row.value
+        if seen is None or not row.expected or not row.variance:
+            continue
+        apart.append((seen - row.expected) / math.sqrt(row.variance))
+        # Of a share the ratio is compared, of a mean the mean itself.
+        within.append(row.variance / row.expected**2 if measure == "share" else row.variance)
+    if len(apart) < 2:
         return None
-    observed, expected, variance = (
-        np.array(each, dtype=float) for each in zip(*known, strict=True)
-    )
-    spread = spread_of((observed - expected) / np.sqrt(variance), variance / expected**2)
+    spread = spread_of(np.array(apart), np.array(within))
     return {
         "phi": spread.phi,
         "tau2": spread.tau2,

@@ -106,6 +106,7 @@ class Row:
     levels: tuple[Json, ...] = ()
     at: tuple[Json, ...] = ()
     years_combined: tuple[int, int] | None = None
+    excluded: int | None = None
     hidden: str | None = None
 
 
