@@ -176,7 +176,7 @@ def _source_table(value: object, source: tuple[str, ...], where: str) -> str:
         return OWN
     if not isinstance(value, str) or value not in source:
         listed = ", ".join(source) or "none: site.toml names one file without a name"
-        raise SetupError(f"{where} must be a table of the source ({listed}).")
+        raise SetupError(f"{where} must be a table of the source ({listed}), or {OWN}.")
     return value
 
 

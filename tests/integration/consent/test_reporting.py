@@ -64,7 +64,7 @@ def send(place: Place, subject: Subject, which: int = 0, **more: Any) -> PromSea
     return row
 
 
-def test_what_is_asked_follows_the_newest_message(place: Place) -> None:
+def what_is_asked_follows_the_newest_message(place: Place) -> None:
     here, mine = place.here, handle(place.here, "1")
     later = [str(TODAY + 9 * DAY), str(TODAY + 19 * DAY)]
     asks = [["QLQ-C30", "T0", *OPEN], ["EQ-5D-5L", "T0", *OPEN], ["QLQ-C30", "3m", *later]]
@@ -102,19 +102,19 @@ def test_what_is_asked_follows_the_newest_message(place: Place) -> None:
     assert reporting.may_remind(place.hub.session, subject)
 
 
-def test_it_is_sent_once_and_only_its_own_hospital_takes_it(place: Place) -> None:
+def it_is_sent_once_and_only_its_own_hospital_takes_it(place: Place) -> None:
     here, session = place.here, place.hub.session
-    tell(here, "prom_ask", handle=handle(here, "1"), asks=[["QLQ-C30", "T0", *OPEN]])
-    subject = here.subject("1")
+    tell(here, "prom_ask", handle=handle(here, "11"), asks=[["QLQ-C30", "T0", *OPEN]])
+    subject = here.subject("11")
     row = send(place, subject)
     assert send(place, subject, number=row.id).id == row.id  # the same form again
     for again in ({}, {"sealed": "x" * 20_001}):
         with pytest.raises(ConsentError) as refused:
             send(place, subject, **again)
         assert refused.value.code == "questionnaire_not_open"
-    tell(place.there, "prom_ask", handle=handle(place.there, "1"), asks=[["QLQ-C30", "T0", *OPEN]])
+    tell(place.there, "prom_ask", handle=handle(place.there, "11"), asks=[["QLQ-C30", "T0", *OPEN]])
     with pytest.raises(ConsentError):
-        send(place, place.there.subject("1"), number=row.id)  # somebody else's number
+        send(place, place.there.subject("11"), number=row.id)  # somebody else's number
     session.rollback()
     assert [number for number, _ in reporting.waiting(session, here.slug)] == [row.id]
     assert reporting.waiting(session, OTHER) == []
@@ -132,30 +132,30 @@ def test_it_is_sent_once_and_only_its_own_hospital_takes_it(place: Place) -> Non
     assert row.code is None
 
 
-def test_own_scores_belong_to_a_letter_of_the_patient(place: Place) -> None:
+def own_scores_belong_to_a_letter_of_the_patient(place: Place) -> None:
     here, session = place.here, place.hub.session
     with transaction(here.database):
-        letter = here.letters.make(here.handles.handle("1"), [STUDY], NOW)
+        letter = here.letters.make(here.handles.handle("21"), [STUDY], NOW)
     here.tell()
-    mine, blob = handle(here, "1"), b64(b"sealed for the patient")
+    mine, blob = handle(here, "21"), b64(b"sealed for the patient")
     assert tell(here, "prom_own", handle=mine, letter=letter.code_id, sealed=blob) == {"taken": 1}
     assert tell(here, "prom_own", handle=mine, letter=letter.code_id, sealed=blob) == {"taken": 1}
     row = session.scalars(select(PromOwn)).one()
     assert (row.letter, row.sealed) == (letter.code_id, b"sealed for the patient")
-    other = handle(here, "2")
+    other = handle(here, "212")
     for wrong in (
         {"handle": other, "letter": letter.code_id, "sealed": blob},
         {"handle": mine, "letter": "ZZZZZZ", "sealed": blob},
         {"handle": mine, "letter": letter.code_id, "sealed": "*"},
     ):
         assert tell(here, "prom_own", **wrong) == {"refused": 1}, wrong
-    assert reporting.own(session, here.subject("1")) is row
+    assert reporting.own(session, here.subject("21")) is row
 
 
-def test_a_draft_lasts_seven_days(place: Place) -> None:
+def a_draft_lasts_seven_days(place: Place) -> None:
     here, session = place.here, place.hub.session
-    tell(here, "prom_ask", handle=handle(here, "1"), asks=[["QLQ-C30", "T0", *OPEN]])
-    subject = here.subject("1")
+    tell(here, "prom_ask", handle=handle(here, "31"), asks=[["QLQ-C30", "T0", *OPEN]])
+    subject = here.subject("31")
     ask = reporting.asked(session, subject, TODAY)[0].ask
     assert reporting.draft(session, subject, ask, NOW) is None
     reporting.keep_draft(session, subject, ask, b"one", NOW)
@@ -173,7 +173,7 @@ def test_a_draft_lasts_seven_days(place: Place) -> None:
     assert said == ["prom.worded", "prom.unworded"]
 
 
-def test_sealed_bytes_travel_with_a_list_that_says_nothing_new(place: Place) -> None:
+def sealed_bytes_travel_with_a_list_that_says_nothing_new(place: Place) -> None:
     here, session = place.here, place.hub.session
     sent: list[dict[str, Any]] = []
 
@@ -188,8 +188,8 @@ def test_sealed_bytes_travel_with_a_list_that_says_nothing_new(place: Place) -> 
         rows = session.scalars(select(SnapshotRecord.body).order_by(SnapshotRecord.seq)).all()
         return ["" if each is None else each.decode() for each in rows]
 
-    tell(here, "prom_ask", handle=handle(here, "1"), asks=[["QLQ-C30", "T0", *OPEN]])
-    subject = here.subject("1")
+    tell(here, "prom_ask", handle=handle(here, "41"), asks=[["QLQ-C30", "T0", *OPEN]])
+    subject = here.subject("41")
     row = send(place, subject)
     publish(NOW)  # the first list says something: it carries nothing
     assert "prom" not in sent[-1]
@@ -226,3 +226,12 @@ def test_sealed_bytes_travel_with_a_list_that_says_nothing_new(place: Place) -> 
     publish(NOW + 10 * MINUTE)
     assert "prom" not in sent[-1]
     assert not any("sealed" in body for body in bodies())
+
+
+def test_questionnaires(place: Place) -> None:
+    """One network for all of it: making and dropping a database takes longer than what it holds."""
+    what_is_asked_follows_the_newest_message(place)
+    it_is_sent_once_and_only_its_own_hospital_takes_it(place)
+    own_scores_belong_to_a_letter_of_the_patient(place)
+    a_draft_lasts_seven_days(place)
+    sealed_bytes_travel_with_a_list_that_says_nothing_new(place)

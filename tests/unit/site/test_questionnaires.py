@@ -11,13 +11,15 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from consent.answered import MAX_STATEMENT, Answered, open_own, read_answered, seal_own
-from consent.encoding import unb64
+from consent.encoding import to_ms, unb64
 from consent.letters import read_code
 from consent.proof import proof_key
+from consent.snapshot import NO_END, NO_START, Snapshot, Windows
 from federation.prom.instruments import INSTRUMENTS
 from federation.protocol.keys import BoxKey, key_id
 from federation.protocol.messages import TYP_SITE_MESSAGE, verify
@@ -26,6 +28,7 @@ from federation.query.builtin import builtin_codebook
 from federation.site import audit
 from federation.site.choices.outbox import Outbox
 from federation.site.choices.pseudonyms import handle_text
+from federation.site.choices.record_days import rows_that_count
 from federation.site.cli import site as commands
 from federation.site.data.columns import DataStore, read_table
 from federation.site.data.mapping import read_mapping
@@ -119,11 +122,11 @@ def hospital(make_site: Callable[..., SiteDirectory]) -> SiteDirectory:
     return site
 
 
-def table(hospital: SiteDirectory) -> Any:
+def table(hospital: SiteDirectory, text: bytes = MAPPING) -> Any:
     book = builtin_codebook("oncomin/1")
     assert book is not None
     source = {"kind": "csv", "files": {"people": "people.csv"}}
-    mapped = read_mapping(MAPPING, source, hospital.path, "mapping.yaml")
+    mapped = read_mapping(text, source, hospital.path, "mapping.yaml")
     return DataStore(mapped, hospital.handles).table(book.at("prom"))
 
 
@@ -217,6 +220,59 @@ def test_from_asking_to_a_row_that_counts(hospital: SiteDirectory, tmp_path: Pat
     left = json.dumps(hub.messages())
     assert '"q1"' not in left
     assert "qlq" not in left
+
+
+def test_the_patients_choices_decide_what_of_the_answers_counts(hospital: SiteDirectory) -> None:
+    """Own answers are rows of the data like any: whose yes there is, and of which time."""
+    first, last = TODAY - timedelta(60), TODAY - timedelta(35)
+    rows = "".join(f"{number},m,{first},{last}\n" for number in (1, 2, 3))
+    (hospital.path / "people.csv").write_text(f"nr,sekse,eerste,laatste\n{rows}")
+    hub = Hub(hospital)
+    long_ago = NOW - timedelta(days=1)
+    for number in ("1", "2", "3"):
+        code, key = hub.letter(number)
+        ask(hospital, number)
+        if number != "3":
+            said = hub.said(number, code)
+            assert hub.give(hub.sealed(said, key), now=long_ago) == [[said.id, None]]
+    # The third was asked in a week that is over, and did not answer.
+    hub.database.execute("UPDATE prom_ask SET ended_at = 1 WHERE number = '3'")
+    hub.database.execute(
+        "UPDATE prom_ask SET ended_at = NULL, opens = ?, closes = ? WHERE number = '3'"
+        " AND timepoint = 'T0' AND instrument = 'QLQ-C30'",
+        (str(TODAY - timedelta(40)), str(TODAY - timedelta(30))),
+    )
+    days = "first_incidence: {column: eerste, format: '%Y-%m-%d'},"
+    days += " vital_date: {column: laatste, format: '%Y-%m-%d'},"
+    found = table(hospital, MAPPING.replace(b"key: nr,", f"key: nr, {days}".encode()))
+    names = {hospital.handles.handle(number): number for number in ("1", "2", "3")}
+    assert sorted(names[each] for each in found.handles.tolist()) == ["1", "2", "3"]
+    handles = np.sort(found.handles)
+    since, until = np.full(3, NO_START), np.full(3, NO_END)
+    granted = np.array([names[bytes(each)] != "2" for each in handles.tolist()])
+
+    def counted() -> list[str]:
+        snapshot = Snapshot(
+            network="net",
+            seq=1,
+            issued=NOW,
+            valid_until=NOW + timedelta(hours=1),
+            columns=(("onco", "use.record"),),
+            handles=handles,
+            granted=(granted,),
+            windows=Windows((since,), (until,)),
+        )
+        rows = rows_that_count(snapshot, found, "onco", ["use.record"]) & found.countable
+        return sorted(names[each] for each in found.handles[rows].tolist())
+
+    assert counted() == ["1", "3"]
+    # Only data of some time: a questionnaire is of its own day, with the patient's own data.
+    since[:] = to_ms(NOW - timedelta(days=70))
+    assert counted() == ["1", "3"]
+    since[:] = to_ms(NOW - timedelta(days=50))  # the patient's tumour is of before
+    assert counted() == []
+    since[:], until[:] = NO_START, to_ms(NOW - timedelta(days=20))
+    assert counted() == ["3"]
 
 
 def test_a_hostile_hub_and_a_hostile_patient(hospital: SiteDirectory) -> None:
