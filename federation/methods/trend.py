@@ -163,7 +163,8 @@ class Trend:
 
     def is_cell(self, ask: Ask, label: str) -> bool:
         """Whether a set is a cell that can be hidden; the others are groups of the model."""
-        return label.startswith(f"{plan_of(ask).date}=")
+        plan = plan_of(ask)
+        return label == plan.yes or label.startswith(f"{plan.date}=")
 
     def start(self, ask: Ask) -> Step:
         """The model first, where there is one. Refused TOO_FINE when the cells are too many."""
@@ -230,19 +231,43 @@ class Trend:
         return Finished({name: np.asarray(values) for name, values in sums.items()}, facts)
 
     def sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
-        """Complete cases, each quarter, those with the outcome in it, and the model's groups."""
+        """Complete cases, who had the outcome, each quarter and they in it; groups of a model."""
         plan = plan_of(ask)
         complete = plan.complete(rows)
         place, yes = plan.places(rows), plan.outcome.values(rows) == 1
-        found: list[tuple[str, Mask]] = [("analysis", complete)]
+        found: list[tuple[str, Mask]] = [("analysis", complete), (plan.yes, complete & yes)]
         for i, quarter in enumerate(plan.quarters):
             mine = complete & (place == i)
             found.append((f"{plan.date}={quarter}", mine))
             found.append((f"{plan.date}={quarter},{plan.yes}", mine & yes))
         if plan.model.design.size:
             event = (plan.model.response, yes)
-            found += model_sets(plan.model.design, rows, complete, event)[1:]
+            found += model_sets(plan.model.design, rows, complete, event)[2:]
         return found
+
+    def own_sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
+        """`sets` of a hospital's own answer: nobody in a quarter that is too small to be shown,
+        nor among those with the outcome where they, or the others, are."""
+        plan, least = plan_of(ask), ask.terms.t_cell
+        sums = quarter_sums(ask, plan, rows, None)
+        n, yes = sums["quarters"], sums["yes"]
+        cells = np.stack((n - yes, yes), axis=1)
+        whole = n
+        if not ask.per_patient:
+            whole = np.minimum(n, sums["patients.quarters"])
+            cells = np.minimum(cells, sums["patients.cells"])
+        dark = {f"{plan.date}={q}" for i, q in enumerate(plan.quarters) if whole[i] < least}
+        dark |= {
+            f"{plan.date}={quarter},{plan.yes}"
+            for i, quarter in enumerate(plan.quarters)
+            if cells[i].min() < least
+        }
+        if _few(counts_of(sums)) < least:
+            dark.add(plan.yes)
+        return [
+            (label, np.zeros_like(mask) if label in dark else mask)
+            for label, mask in self.sets(ask, rows)
+        ]
 
     def tables(self, ask: Ask, finished: Finished) -> list[CountTable]:
         """The totals and the quarters."""
@@ -311,6 +336,8 @@ def _in_model(ask: Ask, plan: Plan, rows: Rows) -> bool:
     """Whether this hospital's patients shape the model; see the module docstring."""
     if not _alone(ask):
         return True
+    if plan.yes in rows.held_back:  # its number of patients with the outcome is hidden
+        return False
     key = ("trend.in_model", plan.outcome.label, plan.model.design.names)
     if key not in rows.cache:
         counts = counts_of(crude_sums(ask, plan, rows))

@@ -3,8 +3,8 @@
 A quarter's number with the outcome stands there only when those with and those without it are
 enough, and when no other number tells it (rule O14): the total of the year may be known, so one
 hidden quarter hides another. The difference that adds up over the quarters tells every number it is
-made of. So it stands only where the hidden quarters before it are at least two, and together enough
-patients with the outcome and without; the gate has seen to that for all of them together.
+made of. So it stands before the first hidden quarter and from the last one on, where it tells no
+more than the total does.
 
 With a formula of levels only the expected number of a quarter can be solved for how many have a
 level (ADR 0038). So it stands only where every level has enough patients in that quarter, and where
@@ -14,12 +14,12 @@ the total less the other quarters does not tell it either; and so does the diffe
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from federation.methods.bars import merged
 from federation.methods.base import Ask, CountTable, Finished, Mask, Released
 from federation.methods.glm_release import count_tables
 from federation.methods.quantiles import quantile_bins
@@ -34,11 +34,14 @@ def tables_of(ask: Ask, plan: Plan, finished: Finished) -> list[CountTable]:
     """The total, with and without the outcome; the quarters; and those with it and those without
     in tables of their own, as the shares of a benchmark are not held to rule O3."""
     counts, sums = finished.facts["counts"], finished.pooled
+    total, events = count_tables(counts, binary=True)
     people = sums.get("patients.quarters")
     cells = sums.get("patients.cells")
     yes, no = sums["yes"], sums["quarters"] - sums["yes"]
+    name, _, level = plan.yes.partition("=")
     return [
-        *count_tables(counts, binary=True),
+        total,
+        replace(events, dims=((name, (plan.no.partition("=")[2], level)),)),
         CountTable("quarters", ((plan.date, plan.quarters),), sums["quarters"], patients=people),
         CountTable(
             "yes",
@@ -69,7 +72,7 @@ def release(ask: Ask, plan: Plan, finished: Finished, shown: Mapping[str, Mask])
     expected = sums.get("expected")
     mix = sums.get("mix")
     told = quarters if mix is None else _mix_told(ask, mix, quarters, sums["quarters"])
-    stands = _vlad_stands(ask, sums, outcome & told, mix) & with_outcome & bool(told.any())
+    stands = _vlad_stands(ask, outcome & told) & with_outcome & bool(told.any())
     vlad = None if expected is None else np.round(np.cumsum(expected - sums["yes"]), 9) + 0.0
     entries = []
     for i, quarter in enumerate(plan.quarters):
@@ -120,24 +123,13 @@ def _mix_told(ask: Ask, mix: Ints, quarters: Mask, n: Ints) -> Mask:
     return np.asarray(told)
 
 
-def _vlad_stands(ask: Ask, sums: Mapping[str, Any], known: Mask, mix: Ints | None) -> Mask:
+def _vlad_stands(ask: Ask, known: Mask) -> Mask:
     """Per quarter whether the sum up to it may be shown; see the module docstring. `known`: where
     observed and expected stand."""
-    yes, n = sums["yes"], sums["quarters"]
-    if not ask.strict:
-        return np.ones(yes.size, dtype=bool)
+    stands = np.ones(known.size, dtype=bool)
     hidden = np.flatnonzero(~known)
-    least = ask.terms.t_cell
-
-    def enough(run: tuple[int, int]) -> bool:
-        among = hidden[run[0] : run[1] + 1]
-        with_it, without = int(yes[among].sum()), int((n - yes)[among].sum())
-        mixed = mix is None or int(mix[among].sum(axis=0).min()) >= least
-        return among.size > 1 and with_it >= least and without >= least and mixed
-
-    stands = np.ones(yes.size, dtype=bool)
-    for first, last in merged(hidden.size, enough):
-        stands[hidden[first] : hidden[last]] = False
+    if ask.strict and hidden.size:
+        stands[hidden[0] : hidden[-1]] = False
     return stands
 
 

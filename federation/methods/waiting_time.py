@@ -27,9 +27,10 @@ from federation.methods.waiting_time_days import (
     classes_of,
     days_of,
     histogram,
+    quantile_day,
     shown_classes,
 )
-from federation.methods.waiting_time_pool import in_pool, offer, pattern_of
+from federation.methods.waiting_time_pool import offer, pattern_of, pool_of
 from federation.methods.waiting_time_release import (
     bars_of,
     count_tables,
@@ -91,11 +92,10 @@ class WaitingTime:
             return _sums(ask, rows)
         pattern = _pattern(ask, rows)
         if step.name == f"{_KIND}.pool":
-            n = int(np.count_nonzero(~np.isnan(days_of(rows, ask.params["variable"]))))
-            return {"offers": offer(pattern, n, len(classes_of(ask).norms))}
+            return _offer(ask, rows, pattern)
         if pattern not in step.params["patterns"]:
             rows = rows.select(np.zeros(rows.n, dtype=bool))
-        mine = _compared(ask, rows)
+        mine = _compared(ask, rows, int(step.params["last"]))
         return {"days": mine.rows} | ({} if mine.patients is None else {"patients": mine.patients})
 
     def combine(self, ask: Ask, step: Step, pooled: Sums) -> Step | Finished:
@@ -110,10 +110,12 @@ class WaitingTime:
             sums = {name: values.tolist() for name, values in pooled.items()}
             return Step(f"{_KIND}.own", {"sums": sums})
         if step.name == f"{_KIND}.pool":
-            patterns = in_pool(pooled["offers"], ask.terms)
-            if patterns is None:
-                return Step(f"{_KIND}.own", {"patterns": [], "pooled": None})
-            return Step(f"{_KIND}.days", {"patterns": list(patterns)})
+            classes = classes_of(ask)
+            last = last_compared(classes.cap)
+            found = pool_of(pooled["offers"], pooled["reached"], classes.norms, last, ask.terms)
+            if found is None:
+                return Step(f"{_KIND}.own", {"patterns": [], "last": last, "pooled": None})
+            return Step(f"{_KIND}.days", {"patterns": list(found.patterns), "last": found.last})
         sums = {name: values.tolist() for name, values in pooled.items()}
         return Step(f"{_KIND}.own", {**step.params, "pooled": sums})
 
@@ -122,7 +124,9 @@ class WaitingTime:
         sums = {name: np.asarray(values) for name, values in _sums(ask, rows).items()}
         facts: dict[str, Any] = {}
         inside, pooled = True, None
+        last = last_compared(classes_of(ask).cap)
         if ask.strict:
+            last = int(step.params["last"])
             pattern = _pattern(ask, rows)
             inside = pattern in step.params["patterns"]
             facts["pattern"] = pattern if inside else None
@@ -133,8 +137,8 @@ class WaitingTime:
                 pooled = Days(np.asarray(found["days"], dtype=np.int64), people)
         else:
             everybody = np.asarray(step.params["sums"]["days"], dtype=np.int64)
-            pooled = Days(fold(everybody, last_compared(classes_of(ask).cap)))
-        verdict = judge(capped(sums["days"]), _compared(ask, rows), pooled, inside=inside)
+            pooled = Days(fold(everybody, last))
+        verdict = judge(capped(sums["days"]), _compared(ask, rows, last), pooled, inside=inside)
         facts["rule"] = verdict.to_json()
         return Finished(sums, facts)
 
@@ -147,6 +151,19 @@ class WaitingTime:
             labels = [f"{classes.variable.name}={label}" for label in classes.labels]
             found += [(label, codes == i) for i, label in enumerate(labels)]
         return found
+
+    def own_sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
+        """`sets` of a hospital's own answer: its bars, each under the name of its first class, and
+        nobody under the others. What an earlier answer makes it join is told less, never more."""
+        classes = classes_of(ask)
+        codes = classes.codes(days_of(rows, classes.variable.name))
+        found = self.sets(ask, rows)
+        made, masks = found[:1], {label: np.zeros_like(mask) for label, mask in found[1:]}
+        for low, high in bars_of(ask, _sums(ask, rows), frozenset()):
+            label = f"{classes.variable.name}={classes.labels[low]}"
+            if label in masks:
+                masks[label] = (codes >= low) & (codes <= high)
+        return [*made, *masks.items()]
 
     def settle(
         self, ask: Ask, finished: Finished, hidden: frozenset[str]
@@ -200,10 +217,21 @@ def _alone(ask: Ask) -> bool:
     return ask.strict and ask.query.output == "by_site"
 
 
-def _compared(ask: Ask, rows: Rows) -> Days:
-    """Rows per day as far as the rule compares days, and their patients where a row is none."""
+def _offer(ask: Ask, rows: Rows, pattern: int | None) -> Sums:
+    """What pool_of needs to know of this hospital; nothing of one without an answer of its own."""
+    norms = classes_of(ask).norms
+    counts = capped(histogram(days_of(rows, ask.params["variable"]), classes_of(ask).cap))
+    half = quantile_day(counts, 5)
+    reached = [int(pattern is not None and half is not None and half >= 2 * d) for d in norms]
+    return {
+        "offers": offer(pattern, int(counts.sum()), len(norms)),
+        "reached": np.array(reached, dtype=np.int64),
+    }
+
+
+def _compared(ask: Ask, rows: Rows, last: int) -> Days:
+    """Rows per day up to `last`, and of later days; their patients, too, where a row is none."""
     cap = classes_of(ask).cap
-    last = last_compared(cap)
     found = days_of(rows, ask.params["variable"])
     days = fold(histogram(found, cap), last)
     if ask.per_patient or not ask.strict:

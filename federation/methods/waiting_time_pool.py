@@ -12,16 +12,20 @@ days of the hospitals under masks, then each takes its own days off. What that s
   off the sum, is what the last one has up to it. So under protection the own answers part the days
   at the norms alone; and at a norm that some hospital in the sum cannot show, at least min_sites of
   them must be unable to: what is left then is a number of so many hospitals together. Where fewer
-  are, they stay out of the sum and are only measured by it, as in `standardise` and for the same
-  reason.
+  are, either the days are added one by one only up to the day before that norm, which is enough for
+  every hospital whose median is not twice the norm; or those hospitals stay out of the sum and are
+  only measured by it, as in `standardise` and for the same reason. Whatever leaves the rule
+  decided for most hospitals, with most of them in the sum.
 
-For this each hospital says first, under masks, which norms it can show: one of 2^norms cells with
-its patients in it. Where the hub gets the own answers, they say the same later, by name.
+For this each hospital says first, under masks, which norms it can show, one of 2^norms cells with
+its patients in it, and which norms half of its median reaches. Where the hub gets the own answers,
+they say nearly the same later, by name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -45,15 +49,43 @@ def offer(pattern: int | None, n: int, norms: int) -> Ints:
     return found
 
 
-def in_pool(offers: Ints, terms: Terms) -> tuple[int, ...] | None:
-    """The patterns of which the hospitals stand in the sum; None when they are too few for one.
+@dataclass(frozen=True)
+class Pool:
+    """Whose days are added, by pattern, and up to which day one by one."""
 
-    `offers` is what all sent, added. Whoever may stand in it follows from this alone, so hub and
-    hospitals come to the same. Taking hospitals out makes others the last ones at a norm: it is
-    done until nothing changes.
+    patterns: tuple[int, ...]
+    last: int
+
+
+def pool_of(
+    offers: Ints, reached: Ints, norms: Sequence[int], last: int, terms: Terms
+) -> Pool | None:
+    """The pool of all that hospitals offered; None when they are too few for any.
+
+    `reached` (norms,): how many hospitals have a median of at least twice each norm. `last`: the
+    last day that any comparison needs. Everybody comes to the same from the added offers alone.
+    """
+    found: tuple[tuple[int, int, int], Pool] | None = None
+    for place in range(len(norms) + 1):
+        patterns = in_pool(offers, terms, place)
+        if patterns is None:
+            continue
+        upto, undecided = last, 0
+        if place < len(norms):
+            upto, undecided = min(int(norms[place]) - 1, last), int(reached[place])
+        score = (-undecided, int(offers[list(patterns), 0].sum()), upto)
+        if found is None or score > found[0]:
+            found = score, Pool(patterns, upto)
+    return None if found is None else found[1]
+
+
+def in_pool(offers: Ints, terms: Terms, norms: int) -> tuple[int, ...] | None:
+    """The patterns of which the hospitals stand in the sum, when the first `norms` norms lie among
+    the days that are added one by one; None when they are too few.
+
+    Taking hospitals out makes others the last ones at a norm: it is done until nothing changes.
     """
     kept = {place for place in range(len(offers)) if offers[place, 0] > 0}
-    norms = len(offers).bit_length() - 1
     while True:
         bad = {
             place

@@ -18,6 +18,7 @@ from federation.methods.waiting_time_days import (
     classes_of,
     shown_classes,
 )
+from federation.methods.waiting_time_rule import last_compared
 
 Ints = npt.NDArray[np.int64]
 
@@ -180,7 +181,10 @@ def _rule(
         )
         if found is not None:
             late = len(verdict["others"]) - 1
-            others = [int(found[0]), int(cap if found[1] == late else found[1])]
+            if found[1] < late:
+                others = [int(found[0]), int(found[1])]
+            elif late > last_compared(cap):
+                others = [int(found[0]), cap]
     ratio = None
     if median is not None and others is not None and others[0] > 0:
         ratio = [made.sum(median[0] / others[1]), made.sum(median[1] / others[0])]

@@ -67,9 +67,9 @@ def last_compared(cap: int) -> int:
 def judge(own: Ints, mine: Days, pooled: Days | None, *, inside: bool) -> Verdict:
     """The verdict on a hospital.
 
-    `own` int (cap + 1,): its rows per day; `mine` the same as far as days are compared
-    (last_compared + 2,), the last number for later days. `pooled`: those of all hospitals, None
-    when too few may be added. `inside`: whether the hospital is in them.
+    `own` int (cap + 1,): its rows per day; `mine` the same as far as days are added one by one, the
+    last number for later days. `pooled`: those of all hospitals, None when too few may be added.
+    `inside`: whether the hospital is in them.
     """
     if own.sum() < FEWEST:
         return Verdict(None, FEW_PATIENTS)
@@ -79,9 +79,12 @@ def judge(own: Ints, mine: Days, pooled: Days | None, *, inside: bool) -> Verdic
     half, theirs = quantile_day(own, 5), quantile_day(others.rows, 5)
     if half is None or theirs is None:
         raise ValueError("both have patients")
-    # Where both are 0 nobody waits. Twice a day beyond the last one compared is beyond the cap.
-    later = theirs > others.rows.size - 2
-    return Verdict(half > 0 and not later and half >= TIMES * theirs, None, others)
+    last = others.rows.size - 2
+    if theirs <= last:  # where both are 0 nobody waits
+        return Verdict(half > 0 and half >= TIMES * theirs, None, others)
+    if half < TIMES * (last + 1) or last >= last_compared(own.size - 1):
+        return Verdict(False, None, others)
+    return Verdict(None, FEW_HOSPITALS)  # theirs is later than the days that may be added
 
 
 def fold(counts: Ints, last: int) -> Ints:

@@ -15,7 +15,7 @@ from own_answers import Asked, ask_each
 from federation.methods.base import Column, Rows
 from federation.methods.registry import parse
 from federation.methods.waiting_time_days import quantile_day
-from federation.methods.waiting_time_pool import in_pool, offer, pattern_of
+from federation.methods.waiting_time_pool import in_pool, offer, pattern_of, pool_of
 from federation.query.codebook import Codebook
 from federation.query.errors import QueryError
 from federation.query.terms import Terms
@@ -202,57 +202,85 @@ def test_what_a_hospital_shows_of_its_days(waits: list[list[int]], norms: list[i
                 assert np.count_nonzero((kept >= low) & (kept <= high)) >= 10
 
 
-@settings(max_examples=150, deadline=None)
-@given(
-    st.lists(st.tuples(st.integers(0, 7), st.integers(10, 300)), min_size=0, max_size=12),
-)
-def test_the_last_hospital_at_a_norm_is_never_alone(hospitals: list[tuple[int, int]]) -> None:
-    """Whoever shows a norm can be taken off the sum: nobody, or three at least, must be left."""
-    offers = np.sum([offer(p, n, 3) for p, n in hospitals], axis=0) + offer(None, 0, 3)
-    kept = in_pool(offers, STRICT)
-    if kept is None:
+HOSPITALS = st.tuples(st.integers(0, 7), st.integers(10, 300), st.integers(0, 3))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(HOSPITALS, min_size=0, max_size=12))
+def test_the_last_hospital_at_a_norm_is_never_alone(hospitals: list[tuple[int, int, int]]) -> None:
+    """Whoever shows a norm can be taken off the days that are added one by one: nobody, or three
+    at least, must be left."""
+    norms = (7, 21, 28)
+    offers = np.sum([offer(p, n, 3) for p, n, _ in hospitals], axis=0) + offer(None, 0, 3)
+    reached = np.array([sum(far > i for _, _, far in hospitals) for i in range(3)])
+    pool = pool_of(offers, reached, norms, 182, STRICT)
+    sizes = [n for _, n, _ in hospitals]
+    if pool is None:  # even without a single norm among the days
+        assert len(sizes) < 3 or sum(sizes) ** 2 < 2 * sum(n * n for n in sizes)
         return
-    inside = [(p, n) for p, n in hospitals if p in kept]
+    inside = [(p, n) for p, n, _ in hospitals if p in pool.patterns]
     assert len(inside) >= STRICT.min_sites
-    for norm in range(3):
-        unable = [n for p, n in inside if p >> norm & 1]
-        assert len(unable) == 0 or len(unable) >= STRICT.min_sites
+    for place, norm in enumerate(norms):
+        unable = [n for p, n in inside if p >> place & 1]
+        assert norm > pool.last or len(unable) == 0 or len(unable) >= STRICT.min_sites
 
 
 def test_hospitals_stay_out_when_they_would_be_the_last_at_a_norm() -> None:
     full, one_short = pattern_of([True, True]), pattern_of([True, False])
     good = [offer(full, 50, 2)] * 3
-    assert in_pool(sum(good, offer(None, 0, 2)), STRICT) == (0,)
-    assert in_pool(sum([*good, offer(one_short, 50, 2)], offer(None, 0, 2)), STRICT) == (0,)
+    assert in_pool(sum(good, offer(None, 0, 2)), STRICT, 2) == (0,)
+    assert in_pool(sum([*good, offer(one_short, 50, 2)], offer(None, 0, 2)), STRICT, 2) == (0,)
     three = [*good, *[offer(one_short, 50, 2)] * 3]
-    assert in_pool(sum(three, offer(None, 0, 2)), STRICT) == (0, one_short)
+    assert in_pool(sum(three, offer(None, 0, 2)), STRICT, 2) == (0, one_short)
     # Taking out the two without the first norm leaves two without the second: they go as well.
     chain = [*good, *[offer(3, 50, 2)] * 2, *[offer(one_short, 50, 2)] * 2]
-    assert in_pool(sum(chain, offer(None, 0, 2)), STRICT) == (0,)
+    assert in_pool(sum(chain, offer(None, 0, 2)), STRICT, 2) == (0,)
 
 
 def test_nothing_hidden_follows_from_the_pooled_days() -> None:
     """The hub takes all that four hospitals show off the pooled days: of the fifth, which hides
-    its last norm, nothing may be left."""
+    its last norm, nothing may be left. The days end before that norm."""
     shows = [float(d) for d in [*[10] * 60, *[25] * 20, *[50] * 20]]
     hides = [float(d) for d in [*[10] * 60, *[25] * 20, *[50] * 3]]
     found = each([shows, shows, shows, shows, hides])
     assert [w["n"] for w in found.results[4]["within"]] == [60, None]
     days = found.steps["waiting_time.days"]["days"]
-    assert days.sum() == 400  # the fifth is not in it
-    assert found.results[4]["rule"]["signal"] is False  # and still measured by it
+    assert (days.size - 2, days.sum()) == (27, 483)
+    assert found.results[4]["rule"]["signal"] is False
     three = each([shows, shows, shows, hides, hides, hides])
-    assert three.steps["waiting_time.days"]["days"].sum() == 300 + 3 * 83
+    assert three.steps["waiting_time.days"]["days"].size - 2 == 182
 
 
-def test_a_norm_held_back_by_the_auditor_keeps_the_hospital_out() -> None:
+def test_a_hospital_that_would_be_the_last_stays_out_where_later_days_are_needed() -> None:
+    """A median of 60 needs days up to 30. The one that hides 28 days is measured, and not in it."""
+    shows = [float(d) for d in [*[10] * 60, *[25] * 20, *[50] * 20]]
+    hides = [float(d) for d in [*[10] * 60, *[25] * 20, *[50] * 3]]
+    slow = [float(d) for d in [*[10] * 20, *[25] * 20, *[60] * 60]]
+    found = each([slow, shows, shows, shows, hides])
+    days = found.steps["waiting_time.days"]["days"]
+    assert (days.size - 2, days.sum()) == (182, 400)
+    assert [r["rule"]["signal"] for r in found.results] == [True, False, False, False, False]
+
+
+def test_what_the_days_that_may_be_added_do_not_decide() -> None:
+    """Two hospitals hide each norm; most of them are slow, and the others, too."""
+    early = [float(d) for d in [*[5] * 40, *[24] * 20, *[60] * 3]]
+    slow = [float(d) for d in [*[5] * 3, *[24] * 20, *[60] * 60]]
+    found = each([early, early, slow, slow])
+    assert found.steps["waiting_time.days"]["days"].size - 2 == 20
+    rules = [result["rule"] for result in found.results]
+    assert [rule["signal"] for rule in rules] == [False, False, None, None]
+    assert {rule["why"] for rule in rules} == {None, "few_hospitals"}
+
+
+def test_a_norm_held_back_by_the_auditor_is_hidden_in_the_sum_too() -> None:
     """What earlier answers hide is as hidden as what is small."""
     shows = [float(d) for d in [*[10] * 60, *[25] * 20, *[50] * 20]]
     sites = [rows_of(shows)] * 5
     hide = {0: frozenset({"wait=[29,366)"})}
     found = ask_each(ASKED, sites, BOOK, STRICT, hide)
     assert [w["n"] for w in found.results[0]["within"]] == [60, None]
-    assert found.steps["waiting_time.days"]["days"].sum() == 400
+    assert found.steps["waiting_time.days"]["days"].size - 2 == 27
 
 
 def test_patients_with_two_tumours() -> None:
@@ -265,7 +293,7 @@ def test_patients_with_two_tumours() -> None:
     assert found.results[0]["patients"] == 46
     assert [w["n"] for w in found.results[0]["within"]] == [None, None]
     assert [w["n"] for w in found.results[1]["within"]] == [40, None]
-    assert found.steps["waiting_time.days"]["patients"][10] == 3 * 40
+    assert found.steps["waiting_time.days"]["patients"][10] == 4 * 40
     assert found.results[1]["rule"]["signal"] is False
     opened = ask_each(ASKED, sites, TUMOURS, OPEN).results[0]
     bars = {b["low"]: (b["n"], b["patients"]) for b in opened["bins"] if b["n"]}
