@@ -104,6 +104,20 @@ def test_a_hospital_that_does_not_take_part_is_told_at_once(sharing: Any) -> Non
     assert (said["state"], said["count"]) == ("unknown", None)
 
 
+def test_a_hospital_that_falls_silent_ends_it_and_nothing_stays(sharing: Any) -> None:
+    replies = "SELECT count(*) FROM private_match_reply"
+    match_id = asked(sharing)
+    sharing.work(lambda: sharing.rows(replies)[0][0] > 0)
+    sharing.carrier.dropped = {sorted(sharing.hub.sites)[2]}
+    sharing.work(
+        lambda: found(sharing, match_id).state != "waiting",
+        clock=lambda: datetime.now(UTC) + timedelta(days=4),
+    )
+    assert found(sharing, match_id) == Found("refused", code="SITE_UNREACHABLE")
+    assert sharing.rows(replies) == [(0,)]
+    assert asked(sharing) != match_id  # it can be asked again
+
+
 def test_only_a_study_and_its_own_hospitals_are_matched(sharing: Any) -> None:
     for study, sites, code in (
         ("nothing", ["catharina"], "STUDY_NOT_FOUND"),

@@ -13,8 +13,10 @@ from sharing_hospitals import Sharing, local, person, policy
 
 from federation.protocol import private_match
 from federation.protocol.encoding import parse_json, unb64
+from federation.protocol.errors import ProtocolError
 from federation.protocol.match_steps import DOUBLE, LOOKING
-from federation.runs.driver import Outcome
+from federation.protocol.messages import TYP_MATCH_REPLY, sign
+from federation.runs.driver import HUB, LIFETIME, Outcome
 from federation.runs.match_driver import MatchDriver
 from federation.site import audit
 from federation.site.steward.sent import Register
@@ -123,6 +125,40 @@ def test_a_hospital_with_too_few_patients_adds_nobody(tmp_path: Path) -> None:
         assert network.match().envelope == {"pairs": PAIRS}
     finally:
         network.close()
+
+
+def test_the_hub_takes_only_a_hospitals_own_reply_to_the_present_step(sharing: Any) -> None:
+    now = sharing.now
+    driver, other = (MatchDriver(sharing.plan(), sharing.hub) for _ in range(2))
+    own = sharing.send("a", driver.messages(now)["a"])[0]
+    elsewhere = sharing.send("a", other.messages(now)["a"])[0]
+    unread = sharing.send("a", other.messages(now)["b"])[0]  # for b: a cannot trust it
+    for site, body, code in (
+        ("d", own, "ROSTER"),
+        ("b", own, "UNKNOWN_KEY"),
+        ("a", elsewhere, "WRONG_RUN"),
+        ("a", unread, "NOT_ACCEPTED"),
+        ("a", own[:-4] + b"AAAA", "BAD_SIGNATURE"),
+    ):
+        with pytest.raises(ProtocolError, match=code):
+            driver.receive(site, body, now)
+    driver.receive("a", own, now)
+    driver.receive("a", own, now)
+    assert (driver.waiting, driver.advance(now)) == ({"b", "c"}, None)
+    changed = sign(
+        TYP_MATCH_REPLY,
+        {**_claims(own), "snapshot": 7},
+        sharing.directories["a"].sign,
+        issuer="a",
+        audience=HUB,
+        now=now,
+        lifetime=LIFETIME,
+    )
+    with pytest.raises(ProtocolError, match="CONFLICT"):
+        driver.receive("a", changed, now)
+    # without all nothing can be read
+    silent = driver.at_deadline()
+    assert (silent.status, silent.code, silent.envelope) == ("insufficient", "SITE_UNREACHABLE", {})
 
 
 def test_somebody_who_stops_between_two_steps_ends_it(sharing: Any) -> None:
