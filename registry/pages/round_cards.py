@@ -27,7 +27,7 @@ from registry.pages.round_words import (
     why_text,
 )
 from registry.pages.tidy import Table
-from registry.translate import number
+from registry.translate import language, number
 from registry.translate import translate as _
 
 #: The white rim of letters over lines. What makes the PDF would draw it over the letters.
@@ -85,7 +85,7 @@ def card_of(found: Reading, indicator: Row) -> Card:
         headline=headline(indicator),
         beside=[] if lay or not shown else beside(indicator, found.places),
         own=[] if lay or not shown else own_words(indicator, found.places),
-        facts=[] if not shown else _lay_facts(indicator) if lay else _facts(indicator),
+        facts=_named(found, _lay_facts(indicator) if lay else _facts(indicator)) if shown else [],
         figure=None if lay else figure_of(indicator, found.places, found.level_name),
         tables=tables,
         definition=_definition(indicator),
@@ -109,6 +109,12 @@ def _facts(indicator: Row) -> list[tuple[str, str, str]]:
     found.append((_("Excluded"), _count(together.get("excluded")), ""))
     found.append((_("Hospitals in"), number(together["hospitals_in"]), ""))
     return found
+
+
+def _named(found: Reading, facts: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """A level that the group agreed on names it by its key; people know it by its name."""
+    name = found.group.name(language())
+    return [(what, value, small.replace(found.group.key, name)) for what, value, small in facts]
 
 
 def _lay_facts(indicator: Row) -> list[tuple[str, str, str]]:

@@ -7,7 +7,6 @@ or an arrow and bold letters. What is hidden says why.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,9 +15,9 @@ from federation.methods.funnel import (
     LEVEL998,
     binomial_limits,
     poisson_limits,
-    share_interval,
 )
 from registry.pages.figure import Figure, both
+from registry.pages.round_differences import difference
 from registry.pages.round_labels import Places
 from registry.pages.round_words import (
     SHARES,
@@ -64,7 +63,7 @@ def figure_of(indicator: Row, places: Places, level_name: Names) -> Figure | Non
         return None
     try:
         if measure(indicator) == "difference":
-            return _difference(indicator, level_name)
+            return difference(indicator, level_name)
         draw = DRAW.get(measure(indicator))
         return None if draw is None else draw(indicator, rows, places, level_name)
     except ValueError:  # every number hidden: the table says so; or only what was expected
@@ -339,61 +338,6 @@ def mix_kinds(indicator: Row) -> list[object]:
     for source in (indicator["network"], *indicator["rows"]):
         found.update(dict.fromkeys(each["level"] for each in source.get("levels") or ()))
     return list(found)
-
-
-@dataclass(frozen=True)
-class Group:
-    """One of the two groups of a difference, all hospitals together."""
-
-    name: str
-    observed: int
-    n: int
-
-    @property
-    def share(self) -> float:
-        """Those with the outcome among all of the group."""
-        return self.observed / self.n
-
-    @property
-    def span(self) -> tuple[float, float] | None:
-        """The exact 95% interval of the share."""
-        return share_interval(self.observed, self.n)
-
-
-def groups_of(indicator: Row, names: Names) -> list[Group]:
-    """With and without, of the hospitals that show all four counts; empty when none does."""
-    found = indicator.get("difference") or {}
-    if not found.get("n") or not found.get("other_n"):
-        return []
-    exposure = str(indicator["definition"].get("exposure") or "")
-    label = names(exposure, None) if exposure else ""
-    return [
-        Group(_("with: %(name)s", name=label), int(found["events"]), int(found["n"])),
-        Group(
-            _("without: %(name)s", name=label), int(found["other_events"]), int(found["other_n"])
-        ),
-    ]
-
-
-def _difference(indicator: Row, names: Names) -> Figure | None:
-    made = [
-        Strip(group.name, f"{percent(group.share)} ({number(group.n)})", group.share, group.span)
-        for group in groups_of(indicator, names)
-    ]
-    words = StripWords(
-        title=title(indicator),
-        description=headline(indicator),
-        axis=_("Share of patients, with 95% interval"),
-    )
-    axis = StripAxis(percent=True, holds=(0.0,))
-    return Figure(
-        _("With and without"),
-        _(
-            "All hospitals together. Patients with and without it may differ in more than this: it "
-            "shows that things go together, not why."
-        ),
-        both(lambda s: strips(made, words=words, shape=s, axis=axis, writer=number)),
-    )
 
 
 DRAW: Mapping[str, Callable[[Row, Rows, Places, Names], Figure]] = {

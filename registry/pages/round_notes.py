@@ -25,6 +25,7 @@ from registry.pages.round_words import (
     measure,
     period,
     short_period,
+    signal_text,
     title,
     value_text,
 )
@@ -148,13 +149,26 @@ def _deed(found: Reading, labels: Labels, action: RoundAction) -> Deed:
 
 
 def _sentence(indicator: Row, before: Row, after: Row) -> str:
-    first, last = value_text(indicator, before), value_text(indicator, after)
+    first, last = (_told(indicator, row) for row in (before, after))
+    if not first and not last:
+        return _("It was measured again; there were too few patients to show a number.")
+    nothing = _("not shown")
+    first, last = first or nothing, last or nothing
     return _(
         "Before: %(before)s. After: %(after)s. It changed after the action; that the action did it "
         "is not shown by this.",
         before=first,
         after=last,
     )
+
+
+def _told(indicator: Row, row: Row) -> str:
+    """The number and what the rule of waiting times said; empty when neither is there."""
+    known: Row = {"median": None, "value": None, **row}
+    text = value_text(indicator, known) if is_shown(indicator, known) else ""
+    rule = signal_text(row.get("signal"))
+    rule = rule[:1].lower() + rule.removesuffix(".")[1:]
+    return ", ".join(part for part in (text, rule) if part)
 
 
 def _figure(found: Reading, labels: Labels, indicator: Row, action: RoundAction) -> Figure | None:

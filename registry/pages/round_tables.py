@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from registry.pages.round_figures import groups_of, mix_kinds
+from registry.pages.round_differences import groups_of
+from registry.pages.round_figures import mix_kinds
 from registry.pages.round_labels import Places
 from registry.pages.round_words import (
     Row,

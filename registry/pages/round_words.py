@@ -12,6 +12,7 @@ from typing import Any
 
 from babel.dates import format_date
 
+from federation.query.refusals import REFUSALS
 from federation.rounds.snapshot import reason
 from registry.pages.round_labels import Places
 from registry.translate import LOCALES, day, language, number, percent, translate_count
@@ -19,6 +20,9 @@ from registry.translate import translate as _
 
 Row = Mapping[str, Any]
 Pair = tuple[float, float]
+#: A wait that is known to lie between nothing and this many days is not known (the cap of the
+#: question, domain.md 3.1).
+LONGEST_WAIT = 365
 #: Measures whose main number is a share between 0 and 1.
 SHARES = frozenset({"share", "survival", "difference"})
 
@@ -87,6 +91,8 @@ def days_between(found: Any) -> str:
     if pair is None:
         return _("not shown")
     low, high = pair
+    if low <= 0 and high >= LONGEST_WAIT:
+        return _("not known closely enough")
     if low == high:
         return translate_count("%(count)s day", "%(count)s days", round(low))
     return _("%(low)s to %(high)s days", low=number(low), high=number(high))
@@ -185,7 +191,11 @@ def hidden_short(code: str | None) -> str:
 
 
 def why_text(code: str | None) -> str:
-    """The whole sentence behind a code, what to do included."""
+    """The whole sentence behind a code. What somebody who asks a question could do is left out:
+    a reader of a round asks none."""
+    if code is not None and code in REFUSALS:
+        found = REFUSALS[code]
+        return found.text_nl if language() == "nl" else found.text_en
     return reason(code, language())
 
 
@@ -250,26 +260,27 @@ def spread_text(spread: Row | None) -> list[str]:
 
 def own_words(indicator: Row, places: Places) -> list[str]:
     """One sentence on each of the reader's own hospitals, where one number says it."""
-    said: list[str] = []
     if measure(indicator) in ("mix", "difference"):
-        return said
-    for row in places.ordered(indicator["rows"]):
-        site = str(row["site"])
-        if not places.own(site):
-            continue
-        name = places.name(site)
-        if not is_shown(indicator, row):
-            said.append(_("%(name)s: %(why)s.", name=name, why=hidden_short(row.get("hidden"))))
-            continue
+        return []
+    rows = [row for row in places.ordered(indicator["rows"]) if places.own(str(row["site"]))]
+    return [_own(indicator, row, places.name(str(row["site"]))) for row in rows]
+
+
+def _own(indicator: Row, row: Row, name: str) -> str:
+    if is_shown(indicator, row):
         text, interval = value_text(indicator, row), interval_text(indicator, row)
-        said.append(
-            _(
-                "%(name)s: %(value)s (95%% interval %(interval)s).",
-                name=name,
-                value=text,
-                interval=interval,
-            )
-            if interval
-            else _("%(name)s: %(value)s.", name=name, value=text)
-        )
-    return said
+        if interval:
+            text = _("%(value)s (95%% interval %(interval)s)", value=text, interval=interval)
+    else:
+        text = hidden_short(row.get("hidden"))
+    rule = signal_text(row.get("signal"))
+    return f"{name}: {text}. {rule}".strip()
+
+
+def signal_text(signal: bool | None) -> str:
+    """What the rule of waiting times says of a hospital; nothing where it was not looked at."""
+    if signal is None:
+        return ""
+    if signal:
+        return _("The median is at least twice that of all others together.")
+    return _("The median is not at least twice that of all others together.")
