@@ -1,7 +1,9 @@
 """The federated questions that an indicator becomes. Pure: nothing is asked here.
 
 Every question is the same to hospitals as one that a researcher writes; there is no other way to
-their data. What a hospital must show apart from the others is asked `by_site`.
+their data. What a hospital must show apart from the others is asked `by_site`. A difference between
+two groups is asked of all together only: of four cells of one hospital some are nearly always too
+small, and beside those that are shown the table of all would have to stay hidden.
 """
 
 from __future__ import annotations
@@ -25,9 +27,6 @@ CUSUM_LIMIT: Final = 4.5
 
 MOST_QUARTERS: Final = 40
 
-POOLED: Final = ("difference", "survival")
-"""Measures of which the network's number cannot be made from the hospitals' own: a curve, and four
-cells of which a hospital shows none as long as one of them is small."""
 
 _MONTH: Final = re.compile(r"(19|20|21)[0-9]{2}-(0[1-9]|1[0-2])")
 
@@ -116,8 +115,8 @@ def questions(
             "codebook",
         )
     asked = _Asking(indicator, whole.at(indicator.unit), study, period, sites, purpose_text)
-    found = [Question("main", asked.query(asked.main()))]
-    if indicator.measure in POOLED:
+    found = [Question("main", asked.query(asked.main(), output=asked.output))]
+    if indicator.measure == "survival":  # a curve of all cannot be made of hospitals' curves
         found.append(
             Question("pooled", asked.query(asked.main(), output="pooled", words="together"))
         )
@@ -138,6 +137,10 @@ class _Asking:
     period: Period
     sites: Sequence[str] | Literal["all"]
     purpose: str
+
+    @property
+    def output(self) -> str:
+        return "pooled" if self.indicator.measure == "difference" else "by_site"
 
     def query(
         self,
@@ -264,7 +267,7 @@ class _Asking:
                 if self._is_variable():
                     one = {"kind": "count", "by": [variable, *self._counted()]}
         if one is not None:
-            return [Question(role, self.query(one, words=words))]
+            return [Question(role, self.query(one, words=words, output=self.output))]
         found = []
         for level in self.view.variables[variable].group_labels or ():
             boolean = self.view.variables[variable].type == "boolean"

@@ -5,32 +5,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from federation.indicators.definition import Indicator
 from federation.methods.two_groups import two_groups, words
-from federation.rounds.answers import SMALL, Answer, Json, refused
+from federation.rounds.answers import SMALL, Answer, Json, refused, total
+from federation.rounds.snapshot import Network
+
+#: Why a hospital has no row of its own: four cells of one hospital are nearly always too small,
+#: and with some of them shown those of all together would have to be hidden.
+OF_ALL: Final = "not_measured"
 
 
-def difference_of(indicator: Indicator, main: Answer, pooled: Answer | None = None) -> Json:
-    """The two groups: of all hospitals together where that was answered and tells nothing of one,
-    else over the hospitals of which all four counts are shown."""
+def network_of_all(main: Answer, excluded: Answer | None) -> Network:
+    """The hospitals of the answer together; how many they took out where each of them says so."""
+    own = {} if excluded is None else excluded.own
+    parts = [own.get(site) for site in main.sites]
+    told = [None if part is None or refused(part) else part.get("n") for part in parts]
+    return Network(
+        hospitals_in=len(main.sites),
+        n=main.pooled.get("n"),
+        missing=main.pooled.get("missing"),
+        excluded=total(told),
+        hidden=None if main.pooled.get("n") is not None else SMALL,
+    )
+
+
+def difference_of(indicator: Indicator, main: Answer) -> Json:
+    """The two groups of all hospitals together; hidden when one of the four counts is."""
     assert indicator.numerator is not None  # noqa: S101  a difference always has one
     counted = indicator.numerator.variables()[0]
     exposure = indicator.exposure or ""
-    whole = None
-    if pooled is not None and not _tells_one(pooled, main, exposure, counted):
-        whole = _table(pooled.pooled, exposure, counted) if pooled.pooled else None
-    if whole is not None and pooled is not None:
-        tables, hospitals = [whole], len(pooled.sites)
-    else:
-        own = main.own.values()
-        tables = [table for part in own if (table := _table(part, exposure, counted))]
-        hospitals = len(tables)
-    base: dict[str, Any] = {"exposure": exposure, "hospitals_in": hospitals}
-    if not tables:
+    base: dict[str, Any] = {"exposure": exposure, "hospitals_in": len(main.sites)}
+    cells = _table(main.pooled, exposure, counted)
+    if cells is None:
         return {**base, "hidden": SMALL}
-    cells = {key: sum(table[key] for table in tables) for key in tables[0]}
     events, other_events = cells[True, True], cells[False, True]
     n, other_n = events + cells[True, False], other_events + cells[False, False]
     found = two_groups(events, n, other_events, other_n)
@@ -51,31 +60,13 @@ def difference_of(indicator: Indicator, main: Answer, pooled: Answer | None = No
     }
 
 
-def _tells_one(pooled: Answer, main: Answer, exposure: str, counted: str) -> bool:
-    """Whether the counts of all less the shown ones of the others leave one hospital's hidden
-    count."""
-    tables = [_cells(main.own.get(site) or {}, exposure, counted) for site in pooled.sites]
-    for key in ((a, b) for a in (True, False) for b in (True, False)):
-        if sum(table.get(key) is None for table in tables) == 1:
-            return True
-    return False
-
-
 def _table(part: Json, exposure: str, counted: str) -> dict[tuple[bool, bool], int] | None:
-    """The four counts; None when one of them is not shown."""
-    found = _cells(part, exposure, counted)
-    made = {key: n for key, n in found.items() if n is not None}
-    return made if len(made) == 4 else None
-
-
-def _cells(part: Json, exposure: str, counted: str) -> dict[tuple[bool, bool], int | None]:
-    """The counts of a part by exposure and outcome; nothing for a part without numbers."""
-    if not part or refused(part) is not None:
-        return {}
-    return {
+    """The four counts by exposure and outcome; None when one of them is not shown."""
+    made = {
         (_yes(cell["by"][exposure]), _yes(cell["by"][counted])): cell.get("n")
         for cell in part.get("cells") or ()
     }
+    return made if len(made) == 4 and None not in made.values() else None
 
 
 def _yes(value: object) -> bool:

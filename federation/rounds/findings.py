@@ -20,7 +20,7 @@ from federation.indicators.definition import Indicator
 from federation.methods.funnel import may_rank, rank_reason, rank_word, share_interval, spread_of
 from federation.rounds.answers import SMALL, Answer, Json, full_pair, middle, pair, refused, total
 from federation.rounds.days import days_of_all
-from federation.rounds.differences import difference_of
+from federation.rounds.differences import OF_ALL, difference_of, network_of_all
 from federation.rounds.headlines import headline, lay_headline
 from federation.rounds.snapshot import IndicatorFinding, Network, Row
 from federation.rounds.states import LEFT
@@ -51,6 +51,8 @@ def finding_of(
         "target": shown_target,
         "runs": runs,
     }
+    if main is not None and main.pooled and indicator.measure == "difference":
+        return _of_all(indicator, main, answers.get("excluded"), out, base)
     if main is None or not main.own:
         code = None if main is None else main.why
         return IndicatorFinding(
@@ -85,13 +87,36 @@ def finding_of(
         rows=tuple(rows),
         spread=_spread(indicator.measure, rows) if indicator.measure in ("share", "mean") else None,
         trend=None if trend is None or not trend.own else trend_of(trend.own),
-        difference=difference_of(indicator, main, answers.get("pooled"))
-        if indicator.measure == "difference"
-        else None,
         headline=headline(indicator, rows, names),
         headline_lay=lay_headline(indicator, network),
         hidden=tuple({"site": row.site, "why": row.hidden} for row in rows if row.hidden),
         warnings=tuple(dict.fromkeys([*main.warnings, *(trend.warnings if trend else ())])),
+    )
+
+
+def _of_all(
+    indicator: Indicator,
+    main: Answer,
+    excluded: Answer | None,
+    out: Mapping[str, str],
+    base: Mapping[str, Any],
+) -> IndicatorFinding:
+    """A difference is of all hospitals together, never of one."""
+    found, network = difference_of(indicator, main), network_of_all(main, excluded)
+    words = found.get("words")
+    return IndicatorFinding(
+        **base,
+        status="shown",
+        code=None,
+        network=network,
+        rows=tuple(
+            Row(site, hidden=OF_ALL if site in main.sites and why != LEFT else why)
+            for site, why in sorted(out.items())
+        ),
+        difference=found,
+        headline=headline(indicator, (), {}) if words is None else words,
+        headline_lay=lay_headline(indicator, network),
+        warnings=main.warnings,
     )
 
 
@@ -116,7 +141,6 @@ def _row(indicator: Indicator, site: str, part: Json) -> Row:
         "volume": _volume,
         "survival": _survival,
         "mean": _mean,
-        "difference": _levels,
     }[indicator.measure](indicator, part)
     n, missing = part.get("n"), part.get("missing")
     hidden = None
@@ -284,7 +308,7 @@ def network_of(measure: str, rows: Sequence[Row]) -> Network:
             return Network(**base, observed=observed, value=observed / n, low=low, high=high)
         case "time":
             return Network(**base, **days_of_all([row for row in shown if row.bins]))
-        case "mix" | "difference" | "volume":
+        case "mix" | "volume":
             value = n if measure == "volume" else None
             return Network(**base, value=value, observed=value, levels=_all_levels(shown))
         case "mean":

@@ -218,7 +218,7 @@ def test_shipped_indicators_are_what_pandas_makes_of_the_same_rows(
     # severe complications with and without prehabilitation: all four cells in one table
     both = resected[~emergency[resected.index]]
     severe = both["complication"].isin(["IIIa", "IVb"])
-    cells = answered(network, "severe_complications_prehabilitation", "pooled")["result"]["cells"]
+    cells = answered(network, "severe_complications_prehabilitation")["result"]["cells"]
     assert {tuple(cell["by"].values()): cell["n"] for cell in cells} == {
         (text(exposed), text(bad)): int(((both["pre"] == exposed) & (severe == bad)).sum())
         for exposed in (False, True)

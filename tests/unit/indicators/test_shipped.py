@@ -47,11 +47,14 @@ def test_a_shipped_indicator_can_be_asked(name: str) -> None:
         if isinstance(outcome, dict):
             trees.append(parse_cohort(outcome, BOOK.at(query.unit)))
         assert all(sum(1 for _ in tree.leaves()) <= MOST for tree in trees), question.role
-        assert query.output == ("pooled" if question.role == "pooled" else "by_site")
+        of_all = question.role == "pooled" or (
+            indicator.measure == "difference" and question.role == "main"
+        )
+        assert query.output == ("pooled" if of_all else "by_site")
         assert query.unit == indicator.unit
     assert roles[0] == "main"
     assert ("trend" in roles) == (indicator.measure in ("share", "time"))
-    assert ("pooled" in roles) == (indicator.measure in ("difference", "survival"))
+    assert ("pooled" in roles) == (indicator.measure == "survival")
     assert ("excluded" in roles) == bool(indicator.exclusions)
     assert {f"stratum:{each}" for each in indicator.strata} == {
         role for role in roles if role.startswith("stratum:")
