@@ -17,6 +17,11 @@ from federation.site.errors import DataError
 from federation.site.store_prom import OWN_COLUMNS
 
 _LOCK_SECONDS: Final = 2.0
+_THERE: Final = "SELECT 1 FROM sqlite_master WHERE type = 'view' AND name = 'own_answers'"
+_VERSION: Final = (
+    "SELECT date('now'), count(*), coalesce(sum(completed = 'true'), 0) FROM own_answers"
+)
+_ROWS: Final = "SELECT * FROM own_answers ORDER BY id"  # its columns are OWN_COLUMNS, in that order
 
 
 def filled_in(table: dict[str, Any]) -> dict[str, Any]:
@@ -43,27 +48,25 @@ class OwnAnswers:
 
     def version(self) -> str:
         """Changes from day to day, and when a questionnaire is asked no more."""
-        rows = self._rows("SELECT date('now'), count(*), coalesce(sum(completed = 'true'), 0)")
-        return "/".join(map(str, next(rows, ["none"])))
+        return "/".join(str(part) for row in self._rows(_VERSION) for part in row)
 
     def header(self) -> list[str]:
         return list(OWN_COLUMNS)
 
     def blocks(self, columns: Sequence[str]) -> Iterator[Block]:
-        places(self.header(), columns)
-        found = list(self._rows(f"SELECT {', '.join(columns)}", "ORDER BY id"))
+        wanted = places(self.header(), columns)
+        found = list(self._rows(_ROWS))
         for start in range(0, len(found), BLOCK_ROWS):
-            yield list(zip(*found[start : start + BLOCK_ROWS], strict=True))
+            made = list(zip(*found[start : start + BLOCK_ROWS], strict=True))
+            yield [made[place] for place in wanted]
 
-    def _rows(self, select: str, order: str = "") -> Iterator[Any]:
-        """`select` is written here; the names of its columns were looked up in OWN_COLUMNS."""
+    def _rows(self, statement: str) -> Iterator[Any]:
         if not self._path.is_file():
             return
         database = _opened(self._path)
         try:
-            there = "SELECT 1 FROM sqlite_master WHERE type = 'view' AND name = 'own_answers'"
-            if database.execute(there).fetchone() is not None:
-                yield from database.execute(f"{select} FROM own_answers {order}")
+            if database.execute(_THERE).fetchone() is not None:
+                yield from database.execute(statement)
         except sqlite3.Error:
             raise DataError("SOURCE_UNREADABLE") from None
         finally:
