@@ -22,6 +22,7 @@ from federation.methods.own import OWN, has_pooled_part, own_finished
 from federation.methods.registry import KINDS
 from federation.methods.release import without_missing
 from federation.query.refusals import Refused
+from federation.site.own_shown import OwnShown, model_groups
 from federation.site.selection import Counted, judged
 
 _OWN_STEPS: Final = (OWN, *(f"{k}.{OWN}" for k, m in KINDS.items() if has_pooled_part(m)))
@@ -40,7 +41,7 @@ class OwnReleases:
         self._auditor: Auditor | None = None
         self._t = -1
         self._seen: set[int] = set()  # entries of the ledger
-        self._shown: set[int] = set()  # whom each own answer was about
+        self._sets = OwnShown()
 
     def hides(
         self,
@@ -93,8 +94,10 @@ class OwnReleases:
         can_hide, terms = cell_labels(method, ask) | {COHORT}, term_labels(method, ask)
         among = _judged(Auditor(t, _seed()), counted)
         told_alone = _judged(own, counted).told
-        hidden = set()
+        of_model, hidden = model_groups(method, ask), set()
         for place, (label, _) in enumerate(counted.named):
+            if label in of_model:
+                continue
             small = 0 < counted.least(place) < t
             if judgement.flagged[place] and not small and label not in can_hide:
                 raise Refused(
@@ -103,15 +106,13 @@ class OwnReleases:
             told = judgement.told[place] and not among.told[place] and not told_alone[place]
             if small and told:
                 raise Refused("SMALL_GROUP")
-            if told_alone[place] and not among.told[place] and not self._was_shown(counted, place):
+            if told_alone[place] and not among.told[place]:
+                if self._sets.has(counted.named[place][1]):
+                    continue
                 if label not in can_hide:
                     raise Refused("SMALL_GROUP")
                 hidden.add(label)
         return frozenset(hidden)
-
-    def _was_shown(self, counted: Counted, place: int) -> bool:
-        """Whether an own answer was about these very patients: its number was shown then."""
-        return counted.named[place][1] in self._shown
 
     def _check_beside_own(self, own: Auditor, counted: Counted, t: int) -> None:
         among, beside = _judged(Auditor(t, _seed()), counted), _judged(own, counted)
@@ -126,22 +127,23 @@ class OwnReleases:
         """An auditor that knows only what this hospital answered alone."""
         if self._auditor is None or self._t != t:
             self._auditor, self._t, self._seen = Auditor(t, _seed()), t, set()
-            self._shown = set()
+            self._sets = OwnShown()
         entries = [
-            row
+            (int(entry), step)
             for step in _OWN_STEPS
-            for row in self._database.execute(
+            for (entry,) in self._database.execute(
                 "SELECT entry FROM run JOIN ledger_entry USING (run) WHERE step_name = ?", (step,)
             ).fetchall()
         ]
-        new = [entry for (entry,) in sorted(entries) if entry not in self._seen]
-        sets = [self._sets(entry) for entry in new]
+        new = [(entry, step) for entry, step in sorted(entries) if entry not in self._seen]
+        sets = [self._sets_of(entry) for entry, _ in new]
         self._auditor.load(sets)
-        self._shown |= {found[0][1] for found in sets}
-        self._seen.update(new)
+        for (entry, step), found in zip(new, sets, strict=True):
+            self._sets.take(step, found, t)
+            self._seen.add(entry)
         return self._auditor
 
-    def _sets(self, entry: int) -> list[NamedSet]:
+    def _sets_of(self, entry: int) -> list[NamedSet]:
         rows = self._database.execute(
             "SELECT label, bits FROM ledger_set WHERE entry = ? ORDER BY place", (entry,)
         )

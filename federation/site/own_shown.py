@@ -1,0 +1,80 @@
+"""What became of the sets of this hospital's own answers: shown, never shown to anybody, or a cell
+that its gate may have hidden. The ledger keeps the sets of an answer, not what the gate made of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from federation.disclosure.auditor import NamedSet
+from federation.disclosure.looking import COHORT
+from federation.methods.base import Ask, Method
+from federation.methods.labels import cell_labels, term_labels
+from federation.methods.own import OWN, has_pooled_part
+from federation.methods.registry import KINDS
+
+_BEHIND: Final = " of patients"  # the patients of a set of rows (selection.count_sets)
+_OF_MODELS: Final = frozenset(
+    f"{kind}.{OWN}"
+    for kind, method in KINDS.items()
+    if has_pooled_part(method)
+    and getattr(method, "names_terms", False)
+    and not getattr(method, "hides_cells", False)
+)
+"""The last steps of kinds that measure a hospital by a model and have no cells. Such an answer
+shows who was counted and who had the outcome; of the groups of the model, no number (ADR 0038)."""
+
+
+def model_groups(method: Method, ask: Ask) -> frozenset[str]:
+    """The labels of sets that only the pooled model is about. A kind that measures a hospital by
+    it shows no number of them; what all hospitals' groups together tell is judged in the look."""
+    if not has_pooled_part(method):
+        return frozenset()
+    groups = frozenset(label for label in term_labels(method, ask) if not _is_outcome(label))
+    return groups - cell_labels(method, ask)
+
+
+class OwnShown:
+    """The sets of all own answers so far, by what became of them."""
+
+    def __init__(self) -> None:
+        self._shown: set[int] = set()
+        self._groups: set[int] = set()
+        self._cells: set[int] = set()
+
+    def take(self, step: str, sets: Sequence[NamedSet], t: int) -> None:
+        """One own answer, its analysis set first, by the name of its last step. `t`: what a number
+        had to be, and its complement, not to be hidden."""
+        analysis = sets[0][1]
+        self._shown.add(analysis)
+        if step not in _OF_MODELS:
+            self._cells |= {bitmap for label, bitmap in sets[1:] if label != COHORT}
+            return
+        people = dict(sets)
+        for label, bitmap in sets[1:]:
+            if label == COHORT or label.endswith(_BEHIND):
+                continue
+            if not _is_outcome(label):
+                self._groups.add(bitmap)
+            elif _seen(bitmap, analysis, t) and (
+                f"{label}{_BEHIND}" not in people
+                or _seen(people[f"{label}{_BEHIND}"], people[f"{sets[0][0]}{_BEHIND}"], t)
+            ):
+                self._shown |= {bitmap, analysis & ~bitmap}
+
+    def has(self, bitmap: int) -> bool:
+        """Whether a set that own answers tell gives nothing away that one of them hid: its number
+        was shown; or it was a group of a model, of which no answer shows a number, and never a
+        cell."""
+        return bitmap in self._shown or (bitmap in self._groups and bitmap not in self._cells)
+
+
+def _is_outcome(label: str) -> bool:
+    """Groups are called `variable=level`, pairs of levels `variable[level],…`."""
+    return not {"=", "[", ","} & set(label)
+
+
+def _seen(bitmap: int, whole: int, t: int) -> bool:
+    """Whether both who is in a set and who of the whole is not are enough to be shown."""
+    return bitmap.bit_count() >= t and (whole & ~bitmap).bit_count() >= t

@@ -1,0 +1,136 @@
+"""A hospital that may not answer beside what it answered before stays out of a question by_site:
+zeros under its masks, SMALL_GROUP in place of its answer, and nothing of it in anybody else's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hospitals import patients
+
+from federation.disclosure.policy import Policy
+
+WITH_FORM = replace(Policy.strict(), institution_disclosure="RvB-2026-17", site_level_output=True)
+TOTAL = {"kind": "count"}
+BY_STAGE = {"kind": "count", "by": ["stage"]}
+WITHOUT = {"not": {"var": "hist", "op": "=", "value": "8502"}}
+WOMEN = {"var": "sex", "op": "=", "value": "f"}
+MEN = {"not": WOMEN}
+THIRD = {"var": "stage", "op": "=", "value": "III"}
+
+
+def near_at_h0(five: dict[str, list[dict[str, str]]], secret: int) -> dict[str, list[Any]]:
+    """Three patients of h0 have a type that 40 of each other hospital have; `secret`: how many of
+    h0 died, and how high its marker is."""
+    for slug, rows in five.items():
+        for number, row in enumerate(rows):
+            row["HDR_HIST"] = "8502" if number < (3 if slug == "h0" else 40) else "8140"
+    for number, row in enumerate(five["h0"]):
+        row["HDR_DEATH"] = "ja" if number < secret else "nee"
+        row["HDR_CA125"] = str(secret + number)
+    return five
+
+
+@pytest.mark.parametrize(
+    "analysis",
+    [
+        {"kind": "standardise", "outcome": "death", "formula": "age"},
+        {"kind": "adjusted_mean", "outcome": "ca125", "formula": "age"},
+        {
+            "kind": "trend",
+            "date": "diagnosed",
+            "first": "2015-01",
+            "last": "2020-12",
+            "outcome": "death",
+        },
+    ],
+    ids=lambda a: a["kind"],
+)
+def test_nothing_of_it_stands_in_anybody_elses_answer(
+    build: Any, five: dict[str, list[dict[str, str]]], analysis: dict[str, Any]
+) -> None:
+    """The others answer the same, to the last digit, whatever its patients are like."""
+    found = []
+    for secret in (40, 80):
+        net = build(near_at_h0(five, secret), policy=WITH_FORM, study={"by_site": "hub"})
+        assert net.ask(TOTAL, output="by_site").status == "complete"
+        answer = net.ask(analysis, output="by_site", cohort=WITHOUT)
+        assert answer.status == "complete"
+        own = answer.envelope["by_site"]
+        assert (own["h0"]["status"], own["h0"]["code"]) == ("refused", "SMALL_GROUP")
+        found.append({slug: own[slug] for slug in ("h1", "h2", "h3", "h4")})
+        assert all(part["n"] for part in found[-1].values())
+    assert found[0] == found[1]
+
+
+def test_an_answer_between_look_and_sums_asks_for_a_new_look(
+    build: Any, five: dict[str, list[dict[str, str]]]
+) -> None:
+    """At the look it might answer; since then it told something beside which it may not."""
+    net = build(near_at_h0(five, 50), policy=WITH_FORM, study={"by_site": "hub"})
+    slow = net.driver(net.plan(net.query(TOTAL, output="by_site", cohort=WITHOUT)))
+    assert net.round(slow) == "step"
+    assert net.ask(TOTAL, output="by_site").status == "complete"
+    own = net.drive(slow).envelope["by_site"]  # which looks anew, as the hub's worker does
+    assert (own["h0"]["status"], own["h0"]["code"]) == ("refused", "SMALL_GROUP")
+    assert own["h1"]["n"] == len(five["h1"]) - 40
+
+
+@pytest.fixture
+def ask(build: Any) -> Any:
+    """Five hospitals, four women with stage IV in each: III is hidden beside it."""
+    counts = {"VROUW": (60, 50, 45, 4), "MAN": (60, 50, 50, 26)}
+    rows = {}
+    for n in range(5):
+        kinds = [
+            (sex, stage)
+            for sex, numbers in counts.items()
+            for stage, number in zip(("I", "II", "III", "IV"), numbers, strict=True)
+            for _ in range(number)
+        ]
+        rows[f"h{n}"] = patients(f"h{n}", len(kinds), seed=n)
+        for number, (row, (sex, stage)) in enumerate(zip(rows[f"h{n}"], kinds, strict=True)):
+            row |= {"HDR_SEX": sex, "HDR_STAGE": stage, "HDR_DEATH": ("ja", "nee")[number % 2]}
+    net = build(rows, policy=WITH_FORM, study={"by_site": "hub"})
+
+    def asked(analysis: dict[str, Any], cohort: Any) -> dict[str, Any]:
+        outcome = net.ask(analysis, output="by_site", cohort=cohort)
+        found: dict[str, Any] = outcome.envelope.get("by_site", {}).get("h0", {})
+        return found
+
+    return asked
+
+
+def _cells(found: dict[str, Any]) -> list[int | None]:
+    return [cell["n"] for cell in found.get("cells") or [{"n": None}] * 4]
+
+
+def test_cells_of_two_answers_never_add_up_to_a_hidden_one(ask: Any) -> None:
+    """45 women with III: 95 with III in all, less 50 men."""
+    assert _cells(ask(BY_STAGE, WOMEN)) == [60, 50, None, None]
+    whole, men = _cells(ask(BY_STAGE, {})), _cells(ask(BY_STAGE, MEN))
+    for place in (2, 3):
+        assert whole[place] is None or men[place] is None
+
+
+@pytest.mark.parametrize("first", ["cells", "model"])
+def test_a_group_of_a_model_opens_no_cell_that_was_hidden(ask: Any, first: str) -> None:
+    """Nobody was shown how many have III when a model allowed for stage: so it is no reason to show
+    it now, where a table hid it."""
+    model = {"kind": "standardise", "outcome": "death", "formula": "age + C(stage)"}
+    for analysis in (BY_STAGE, model) if first == "cells" else (model, BY_STAGE):
+        found = ask(analysis, WOMEN)
+        assert found["n"] == 159
+        if analysis is BY_STAGE:
+            assert _cells(found) == [60, 50, None, None]
+    assert ask(TOTAL, {"all": [WOMEN, THIRD]}).get("n") is None
+
+
+def test_the_same_outcome_and_the_same_levels_may_be_asked_of_again(ask: Any) -> None:
+    """What was shown may be shown again, small levels or not: indicators share case mix."""
+    for outcome, formula in (("death", "age"), ("death", "age + C(stage)"),
+                             ("trt", "age + C(stage)"), ("trt", "age")):  # fmt: skip
+        found = ask({"kind": "standardise", "outcome": outcome, "formula": formula}, {})
+        assert found["observed"] is not None, (outcome, formula)
+        assert found["expected"] is not None
