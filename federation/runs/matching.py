@@ -4,6 +4,7 @@ The worker does the rest (match_worker.py). What may be shown of a sum is decide
 comes in (ADR 0039); a number that may not be shown is not kept.
 """
 
+import secrets
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -93,7 +94,7 @@ def duplicates(
         roles=roles,
         match=None if asked is None else found(session, asked.id),
         linked=linked(session, wanted),
-        threshold=Terms.strict().t_cell,
+        threshold=2 * Terms.strict().t_cell,  # below it a number may be hidden, see `_shown`
     )
 
 
@@ -124,9 +125,13 @@ def _shown(
 
     Two numbers of one study never differ by a few pairs: of the same hospitals the earlier one
     stands, of others the new one is hidden, because the difference is what one hospital shares.
+
+    How many are few is drawn for each match, between a threshold and twice that. A hospital could
+    lie in its own number so that the sum lies just below a threshold that it knows, and put one
+    person in its list: whether the sum is shown would tell of that person.
     """
     small = (None, "SMALL_GROUP", now)
-    few = terms.diff.t_diff
+    few, least = drawn(terms.diff.t_diff), drawn(terms.t_cell)
     earlier = [each for each in _of(session, row.study) if each.count is not None]
     same = next((each for each in earlier if each.sites == row.sites), None)
     if same is not None and same.count is not None and 0 < abs(pairs - same.count) < few:
@@ -134,7 +139,12 @@ def _shown(
     for each in earlier:
         if each.sites != row.sites and abs(pairs - (each.count or 0)) < few:
             return small
-    return small if pairs < terms.t_cell else (pairs, None, now)
+    return small if pairs < least else (pairs, None, now)
+
+
+def drawn(threshold: int) -> int:
+    """A whole number from the threshold to just below twice that; nobody knows it beforehand."""
+    return threshold + secrets.randbelow(max(threshold, 1))
 
 
 def _of(session: Session, study: str) -> Sequence[PrivateMatch]:

@@ -17,12 +17,12 @@ from studies.actor import Actor
 from studies.events import announce
 
 COMMITTEE = Actor("user", "c1", frozenset({"committee"}), "Cees")
-SHARED = 14
+SHARED = 24  # from twice the threshold on a number is always shown
 
 
 @pytest.fixture
 def sharing(bench: Any) -> Any:
-    """Three hospitals of sixty patients; the first two share fourteen."""
+    """Three hospitals of sixty patients; the first two share twenty-four."""
     bench.real.close()
     for number, path in enumerate(bench.hub.sites.values()):
         first = number * 60 - (SHARED if number else 0)

@@ -31,6 +31,12 @@ def session(tmp_path: Path) -> Iterator[Session]:
     engine_of(factory).dispose()
 
 
+@pytest.fixture(autouse=True)
+def lowest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is few is drawn; here always the lowest, but where a test is about the draw."""
+    monkeypatch.setattr(matching, "drawn", lambda threshold: threshold)
+
+
 def ended(
     session: Session, pairs: int | None, *, months: int = 0, sites: list[str] = THREE
 ) -> Found:
@@ -55,6 +61,20 @@ def test_none_looks_like_a_few(session: Session, pairs: int) -> None:
 
 def test_from_the_threshold_on_the_number_is_exact(session: Session) -> None:
     assert ended(session, 10) == Found("done", 10, None, FIRST)
+
+
+def test_what_is_few_is_drawn_so_that_nobody_can_aim_at_it(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hospital that lies in its own number cannot place the sum just below the threshold."""
+    monkeypatch.undo()
+    draws = [matching.drawn(10) for _ in range(400)]
+    assert set(draws) == set(range(10, 20))
+    monkeypatch.setattr(matching, "drawn", lambda threshold: 2 * threshold - 1)
+    assert ended(session, 18).hidden == HIDDEN
+    assert ended(session, 19).count == 19
+    assert ended(session, 37, months=1).count == 19
+    assert ended(session, 38, months=2).count == 38
 
 
 def test_a_match_that_failed_says_why_and_leaves_no_number(session: Session) -> None:
