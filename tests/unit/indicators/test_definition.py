@@ -112,6 +112,9 @@ WRONG = [
     ("norms", [20], "norms[0]", "no cut-point at 20 days"),
     ("norms", [28, 21], "norms", "ascending"),
     ("norms", [], "norms", "at least one"),
+    ("norms", ["21"], "norms[0]", "whole number of days"),
+    ("norms", [7, 14, 21, 28], "norms", "at most 3"),
+    ("targets[0].at_most", 0.5, "targets[0].at_least", "not be more than at_most"),
     ("better", "up", "better", "Use one of"),
     ("targets[0].within", 42, "targets[0].within", "21, 28"),
     ("targets[0].at_least", 80, "targets[0].at_least", "0 to 1"),
@@ -152,6 +155,8 @@ def test_each_measure_has_its_own_fields() -> None:
     ):
         with pytest.raises(QueryError, match="one yes/no variable"):
             Indicator.from_dict({**difference, "numerator": numerator})
+    with pytest.raises(QueryError, match="'within' does not go with measure share"):
+        Indicator.from_dict({**SHARE, "targets": GOOD["targets"]})
     with pytest.raises(QueryError, match="has no target"):
         Indicator.from_dict({**difference, "targets": GOOD["targets"]})
     survival = {**SHARE, "measure": "survival", "numerator": None, "time": "follow_up_days"}

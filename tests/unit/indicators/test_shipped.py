@@ -8,6 +8,7 @@ from consent.reading_level import too_hard
 from federation.disclosure.policy import Policy
 from federation.indicators.asking import Period, Question, questions
 from federation.indicators.catalogue import needs, shipped
+from federation.indicators.checking import check_askable, check_length
 from federation.indicators.definition import Indicator
 from federation.indicators.measures import FIELDS, ROLE_VARIABLES
 from federation.methods.registry import parse
@@ -128,11 +129,24 @@ def test_the_questions_of_a_time_and_of_a_share() -> None:
     assert rescue.query["analysis"]["by"] == ["emergency_surgery", "died_within_30_days"]
 
 
+def test_a_definition_is_checked_as_far_as_the_kinds_that_answer_it() -> None:
+    outcome = shipped()["textbook_outcome_colon"]
+    assert check_askable(outcome, BOOK) == ("main", "trend")
+    check_length(outcome, BOOK, 6)
+    with pytest.raises(QueryError, match="has 6 comparisons"):
+        check_length(outcome, BOOK, 5)
+    trial = shipped()["trial_participation"].to_dict()
+    with pytest.raises(QueryError) as caught:
+        check_askable(Indicator.from_dict({**trial, "case_mix": "C(in_trial)"}), BOOK)
+    assert caught.value.where == "main.analysis.formula"
+
+
 def test_a_period_is_whole_months_and_only_whole_quarters_have_a_trend() -> None:
     assert (YEAR.months, str(YEAR), str(YEAR.following())) == (
         12, "2024-01 - 2024-12", "2025-01 - 2025-12",
     )  # fmt: skip
     assert str(Period("2024-11", "2024-11").following()) == "2024-12"
+    assert YEAR.to_dict() == {"first": "2024-01", "last": "2024-12"}
     for period in (Period("2024-02", "2024-04"), Period("2024-01", "2024-05")):
         assert not period.is_quarters
         assert "trend" not in {each.role for each in asked(shipped()["access_time"], period)}
