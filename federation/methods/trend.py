@@ -21,7 +21,16 @@ from typing import Any
 
 import numpy as np
 
-from federation.methods.base import Ask, CountTable, Finished, Mask, Released, Rows, Step, Sums
+from federation.methods.base import (
+    Ask,
+    CountTable,
+    Finished,
+    Mask,
+    Released,
+    Rows,
+    Step,
+    Sums,
+)
 from federation.methods.glm import BINOMIAL, null_predictor
 from federation.methods.glm_fit import ROUNDS, GlmFit, counts_of
 from federation.methods.model_groups import fewest, levels_only
@@ -244,30 +253,6 @@ class Trend:
             event = (plan.model.response, yes)
             found += model_sets(plan.model.design, rows, complete, event)[2:]
         return found
-
-    def own_sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
-        """`sets` of a hospital's own answer: nobody in a quarter that is too small to be shown,
-        nor among those with the outcome where they, or the others, are."""
-        plan, least = plan_of(ask), ask.terms.t_cell
-        sums = quarter_sums(ask, plan, rows, None)
-        n, yes = sums["quarters"], sums["yes"]
-        cells = np.stack((n - yes, yes), axis=1)
-        whole = n
-        if not ask.per_patient:
-            whole = np.minimum(n, sums["patients.quarters"])
-            cells = np.minimum(cells, sums["patients.cells"])
-        dark = {f"{plan.date}={q}" for i, q in enumerate(plan.quarters) if whole[i] < least}
-        dark |= {
-            f"{plan.date}={quarter},{plan.yes}"
-            for i, quarter in enumerate(plan.quarters)
-            if cells[i].min() < least
-        }
-        if _few(counts_of(sums)) < least:
-            dark.add(plan.yes)
-        return [
-            (label, np.zeros_like(mask) if label in dark else mask)
-            for label, mask in self.sets(ask, rows)
-        ]
 
     def tables(self, ask: Ask, finished: Finished) -> list[CountTable]:
         """The totals and the quarters."""

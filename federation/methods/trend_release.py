@@ -58,17 +58,25 @@ def tables_of(ask: Ask, plan: Plan, finished: Finished) -> list[CountTable]:
     ]
 
 
+def told_of(plan: Plan, shown: Mapping[str, Mask]) -> tuple[Mask, Mask, bool]:
+    """By the gate's masks: the quarters of which the patients are shown, those of which the
+    outcome is, too, and whether its total is."""
+    size = (plan.size,)
+    in_all = bool(np.all(seen(shown, "events", (2,))))
+    quarters = seen(shown, "quarters", size) & bool(np.all(seen(shown, "total")))
+    outcome = quarters & seen(shown, "yes", size) & seen(shown, "no", size) & in_all
+    return quarters, np.asarray(outcome), in_all
+
+
 def release(ask: Ask, plan: Plan, finished: Finished, shown: Mapping[str, Mask]) -> Released:
     """`quarters`, one entry each in order of time."""
     made = Release(ask)
-    facts, sums, size = finished.facts, finished.pooled, plan.size
+    facts, sums = finished.facts, finished.pooled
     counts = facts["counts"]
     total = bool(np.all(seen(shown, "total")))
-    with_outcome = bool(np.all(seen(shown, "events", (2,))))
+    quarters, outcome, with_outcome = told_of(plan, shown)
     if ask.strict and facts.get("in_model") and not with_outcome:
         raise Refused("SMALL_GROUP")  # its expected number would tell; see standardise.py
-    quarters = seen(shown, "quarters", (size,)) & total
-    outcome = quarters & seen(shown, "yes", (size,)) & seen(shown, "no", (size,)) & with_outcome
     expected = sums.get("expected")
     mix = sums.get("mix")
     told = quarters if mix is None else _mix_told(ask, mix, quarters, sums["quarters"])

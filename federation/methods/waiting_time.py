@@ -17,7 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from federation.methods.base import Ask, CountTable, Finished, Mask, Released, Rows, Step, Sums
+from federation.methods.base import (
+    Ask,
+    CountTable,
+    Finished,
+    Mask,
+    Released,
+    Rows,
+    Step,
+    Sums,
+)
 from federation.methods.sentences import behind, counted, left_out
 from federation.methods.waiting_time_days import (
     CAP,
@@ -151,19 +160,6 @@ class WaitingTime:
             labels = [f"{classes.variable.name}={label}" for label in classes.labels]
             found += [(label, codes == i) for i, label in enumerate(labels)]
         return found
-
-    def own_sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
-        """`sets` of a hospital's own answer: its bars, each under the name of its first class, and
-        nobody under the others. What an earlier answer makes it join is told less, never more."""
-        classes = classes_of(ask)
-        codes = classes.codes(days_of(rows, classes.variable.name))
-        found = self.sets(ask, rows)
-        made, masks = found[:1], {label: np.zeros_like(mask) for label, mask in found[1:]}
-        for low, high in bars_of(ask, _sums(ask, rows), frozenset()):
-            label = f"{classes.variable.name}={classes.labels[low]}"
-            if label in masks:
-                masks[label] = (codes >= low) & (codes <= high)
-        return [*made, *masks.items()]
 
     def settle(
         self, ask: Ask, finished: Finished, hidden: frozenset[str]

@@ -114,7 +114,7 @@ def select(question: Question, store: DataStore, consenting: Consenting) -> Sele
 def count_sets(question: Question, selection: Selection, slots: Slots) -> Counted:
     """The sets behind an answer, as bitmaps over slots where they will be charged."""
     ask, rows, table = question.ask, selection.rows, selection.table
-    masks = _sets(question, rows)
+    masks = question.method.sets(ask, rows)
     n = _patients(rows, masks[0][1])
     if not ask.strict:
         exact = _sha256(table.version.encode(), selection.places.tobytes())
@@ -142,18 +142,6 @@ def count_sets(question: Question, selection: Selection, slots: Slots) -> Counte
         sets_sha256=_sha256(*(f"{label}\0{bits:x}".encode() for label, bits in named)),
         analysis_sha256=_sha256(f"{analysis:x}".encode()),
     )
-
-
-def _sets(question: Question, rows: Rows) -> list[tuple[str, NDArray[np.bool_]]]:
-    """The sets of the question. A method that knows which of them its own answer would show says so
-    with `own_sets`: of the others an answer by_site tells nothing, so they are nobody here, and do
-    not stand in the way of later questions as small groups that were told."""
-    method, ask = question.method, question.ask
-    own = getattr(method, "own_sets", None)
-    if own is None or not ask.strict or ask.query.output != "by_site":
-        return method.sets(ask, rows)
-    found: list[tuple[str, NDArray[np.bool_]]] = own(ask, rows)
-    return found
 
 
 def _patients(rows: Rows, mask: NDArray[np.bool_]) -> int:
