@@ -32,7 +32,7 @@ ELSEWHERE: Mapping[str, str | tuple[str, str]] = {
     r"python3 dev\.py check": ("no test", "the suite has its own architecture tests"),
     r"python3 dev\.py lock.*": ("no test", "needs the package index; changes requirements/"),
     r"oncokring vantage6 .*": "tests/vantage6/test_setup.py",
-    r"oncokring round .*": "tests/web/test_rounds_under_embargo.py",
+    r"oncokring round .*": "tests/web/test_rounds_planned.py",
     r"echo uv \| .*": ("no test", "needs the package index"),
     r"oncokring site (join|connect|doctor) .*": "tests/vantage6/test_node.py",
     r"systemctl .*": ("no test", "needs systemd and root"),
