@@ -4,7 +4,7 @@ read (ADR 0041)."""
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from consent.models import SHA256
@@ -38,6 +38,13 @@ class PromSealed(Base):
     __tablename__ = "prom_sealed"
     __table_args__ = (
         Index("ix_prom_sealed_subject", "subject_id"),
+        # Asked every few seconds, for each hospital: what waits, not all that ever was sent.
+        Index(
+            "ix_prom_sealed_waiting",
+            "sealed_at",
+            sqlite_where=text("taken_at IS NULL"),
+            postgresql_where=text("taken_at IS NULL"),
+        ),
         CheckConstraint("(sealed IS NULL) = (taken_at IS NOT NULL)", name="kept_until_taken"),
     )
 

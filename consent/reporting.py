@@ -200,7 +200,7 @@ def waiting(session: Session, site: str) -> list[list[str]]:
     rows = session.execute(
         select(PromSealed.id, PromSealed.sealed)
         .join(Subject, Subject.id == PromSealed.subject_id)
-        .where(Subject.site == site, PromSealed.sealed.is_not(None))
+        .where(Subject.site == site, PromSealed.taken_at.is_(None))
         .order_by(PromSealed.sealed_at, PromSealed.id)
         .limit(MOST_AT_ONCE)
     )
@@ -212,7 +212,7 @@ def some_wait(session: Session, site: str) -> bool:
     found = session.scalars(
         select(PromSealed.id)
         .join(Subject, Subject.id == PromSealed.subject_id)
-        .where(Subject.site == site, PromSealed.sealed.is_not(None))
+        .where(Subject.site == site, PromSealed.taken_at.is_(None))
         .limit(1)
     ).first()
     return found is not None

@@ -45,6 +45,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_prom_sealed")),
     )
     op.create_index("ix_prom_sealed_subject", "prom_sealed", ["subject_id"])
+    op.create_index(
+        "ix_prom_sealed_waiting",
+        "prom_sealed",
+        ["sealed_at"],
+        sqlite_where=sa.text("taken_at IS NULL"),
+        postgresql_where=sa.text("taken_at IS NULL"),
+    )
     op.create_table(
         "prom_own",
         sa.Column("subject_id", sa.String(length=36), nullable=False),

@@ -97,7 +97,7 @@ def choices() -> str:
         of_age=speakers.comes_of_age(session, subject, g.now),
         confirmed=request.args.get("klopt", ""),
         asked_before=bool(asked_of_me(session)),
-        questionnaires=open_now(session),
+        questionnaires=open_now(session, found),
         hospital=my_hospital(session),
     )
 

@@ -7,7 +7,7 @@ the hospital. While a request is answered, the hub's memory holds what was typed
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -20,6 +20,7 @@ from consent import reporting
 from consent.answered import Answered, open_own, seal_own
 from consent.models import Subject
 from consent.models_reports import PromAsk, PromSealed, PromWording
+from consent.reading import StudyChoices
 from consent.reporting import Asked
 from federation.prom.instruments import Instrument, by_slug
 from federation.prom.wording import Wording, read_wording
@@ -32,6 +33,7 @@ from studies.days import local_day
 from studies.models import SiteNode
 
 OWN_SCORES = "own-scores"
+QUESTIONNAIRES = "contact.questionnaire"
 _DRAFT = "answers-draft"
 
 
@@ -87,11 +89,20 @@ def asked_of_me(session: Session) -> list[Asked]:
     return reporting.asked(session, me(session), local_day(g.now))
 
 
-def open_now(session: Session) -> int:
-    """How many questionnaires may be filled in now, where the page may say so."""
-    if not reporting.may_remind(session, me(session)):
+def open_now(session: Session, choices: Sequence[StudyChoices]) -> int:
+    """How many questionnaires may be filled in now, where the page may say so.
+
+    choices: what the patient chose; who wants no questions is not reminded of any.
+    """
+    if not wants_questions(choices) or not reporting.may_remind(session, me(session)):
         return 0
     return sum(each.may_answer for each in asked_of_me(session))
+
+
+def wants_questions(choices: Sequence[StudyChoices]) -> bool:
+    """Whether nobody said "no questionnaires", or somebody says yes to them somewhere."""
+    states = {item.state for each in choices for item in each.items if item.item == QUESTIONNAIRES}
+    return "granted" in states or not states & {"refused", "withdrawn", "objected"}
 
 
 def sheet(session: Session, slug: str, timepoint: str) -> Sheet:
