@@ -11,6 +11,7 @@ from datetime import datetime
 from federation.site import audit
 from federation.site.checks import Question
 from federation.site.journal import Journal
+from federation.site.settings import StudyHere
 from federation.site.step_message import StepMessage
 from federation.site.steward.sent import REFUSAL, Register, kind_of
 
@@ -38,13 +39,17 @@ class Leaving:
         reason: str = "",
         patients: int | None = None,
         inside: bytes | None = None,
+        study: StudyHere | None = None,
     ) -> None:
         """Note a reply that the same step will get again; `patients`: how many it counted here;
-        `inside`: what is sealed in it, readable."""
+        `inside`: what is sealed in it, readable; `study`: where it answers no question of a
+        researcher, what it is about."""
         self._journal.keep_reply(asked.run, asked.step, asked.content_sha256, code, reply, now)
         self._journal.keep_seen(asked.jti, asked.message_sha256, asked.expires, now)
         line = self._line(asked, code, reply, now, snapshot, reason)
         self._row(line, question, asked, code, patients, None, inside)
+        if study is not None:
+            self._register.keep_asked(asked, study, self._peers)
 
     def note(
         self,

@@ -134,7 +134,14 @@ class Matching:
             self._consenting.check_still(state, now)
             self._runs.keep(run, now)
             self._leaving.keep(
-                None, asked, "OK", reply, now, snapshot=snapshot, patients=len(texts) or None
+                None,
+                asked,
+                "OK",
+                reply,
+                now,
+                snapshot=snapshot,
+                patients=len(texts) or None,
+                study=study,
             )
         point("N5")
         return Outgoing(reply, "OK")

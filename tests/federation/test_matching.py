@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sharing_hospitals import Sharing, local, person, policy
+from sharing_hospitals import STUDY, Sharing, local, person, policy
 
 from federation.protocol import private_match
 from federation.protocol.encoding import parse_json, unb64
@@ -19,6 +19,7 @@ from federation.protocol.messages import TYP_MATCH_REPLY, sign
 from federation.runs.driver import HUB, LIFETIME, Outcome
 from federation.runs.match_driver import MatchDriver
 from federation.site import audit
+from federation.site.steward.overview import Overview
 from federation.site.steward.sent import Register
 from federation.site.steward.sent_words import contents, what_left
 
@@ -66,6 +67,10 @@ def _nothing_is_left_that_tells(network: Sharing, slug: str) -> None:
         for text in (known["name"].split()[-1], known["born"], local(slug, number)):
             assert text.encode() not in left
     assert {each.kind for each in sent} == {"match"}
+    known = Overview(network.folder / slug, "nl").run(sent[0].run)
+    assert known is not None
+    assert known.question.title == "Hoeveel patiënten delen de ziekenhuizen?"
+    assert known.question.study == STUDY
     dutch = [what_left(each, contents(each), "nl") for each in sent]
     assert "2 verzegelde lijsten" in dutch[1][0]
     assert "1 getallen onder een masker" in dutch[0][0]

@@ -239,6 +239,10 @@ class Overview:
 
     def _question(self, asked: Asked) -> Question:
         query = asked.query
+        if query.get("match"):
+            say = TEXTS["nl" if self.lang == "nl" else "en"]
+            title, words = say["match_title"], (say["match_words"],)
+            return Question(asked.study, title, purpose="", kind="match", words=words)
         analysis = query.get("analysis")
         return Question(
             study=asked.study,

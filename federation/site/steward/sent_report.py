@@ -15,7 +15,7 @@ from federation.site.steward.overview import (
     no_words,
     question_dict,
 )
-from federation.site.steward.sent import ACKNOWLEDGEMENT, MATCH, decoded
+from federation.site.steward.sent import ACKNOWLEDGEMENT, decoded
 from federation.site.steward.sent_words import TEXTS as KINDS
 from federation.site.steward.sent_words import number
 
@@ -193,7 +193,7 @@ def _message_lines(message: Message, lang: str) -> Iterator[str]:
 
 def title_of(question: Question, run: str, kinds: Sequence[str], lang: str) -> str:
     """What to call a question, or a message that belongs to none."""
-    if not run or MATCH in kinds:
+    if not run:
         return ", ".join(kind_word(kind, lang) for kind in kinds).capitalize()
     if question.title:
         return question.title

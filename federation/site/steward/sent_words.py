@@ -38,6 +38,9 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             COVERAGE: "overzicht van wat is ingevuld",
             MESSAGES: "berichten over keuzes van onze patiënten",
             MATCH: "gedeelde patiënten tellen",
+            "match_title": "Hoeveel patiënten delen de ziekenhuizen?",
+            "match_words": "Ziekenhuizen tellen samen hoe vaak een patiënt van dit onderzoek bij "
+            "twee van hen bekend is, zonder namen. Alleen het totaal is te lezen.",
             "lists": "{n} verzegelde lijsten, voor elk ander ziekenhuis één: per patiënt die "
             "instemde een getal dat zonder ons geheim niets zegt, met verzonnen getallen ertussen. "
             "De hub kan ze niet openen.",
@@ -87,6 +90,9 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             COVERAGE: "overview of what is filled",
             MESSAGES: "messages about choices of our patients",
             MATCH: "counting shared patients",
+            "match_title": "How many patients do the hospitals share?",
+            "match_words": "Hospitals count together how often a patient of this study is known at "
+            "two of them, without names. Only the total can be read.",
             "lists": "{n} sealed lists, one for each other hospital: per patient who agreed a "
             "number that says nothing without our secret, with made-up numbers between them. The "
             "hub cannot open them.",
