@@ -28,9 +28,11 @@ from federation.methods.registry import KINDS, parse
 from federation.query.terms import Terms
 from registry.bench import engines, load, patients, utility
 from registry.bench import grid as grids
+from registry.bench import night as nights
 from registry.bench.analyses import ANALYSES, COHORTS, STUDY, query
 from registry.bench.pooled import MOST_ROWS, POOLED
 from registry.bench.processes import computing, megabytes
+from registry.demo.oncology.hospitals import PATIENTS
 from registry.trial.files import find_files
 from registry.trial.network import TrialNetwork
 from registry.trial.sites import add_sites
@@ -213,6 +215,8 @@ def _pooled(kind: str, table: pd.DataFrame) -> float | None:
 @click.option("--patients", "choosing", type=int, help="Let so many patients choose at once.")
 @click.option("--seconds", default=60.0, show_default=True, help="How long the patients choose.")
 @click.option("--grid", help="Ask for the coordinator's pages at so many studies x hospitals.")
+@click.option("--night", is_flag=True, help="Evaluation rounds of 16 groups x 20 indicators.")
+@click.option("--groups", default=16, show_default=True, help="Groups of --night.")
 @click.option("--pause", default=0.0, show_default=True, help="Seconds a patient reads a page.")
 @click.option(
     "--database",
@@ -233,6 +237,8 @@ def bench(
     seconds: float,
     pause: float,
     grid: str | None,
+    night: bool,
+    groups: int,
     databases: Sequence[str],
     as_json: bool,
 ) -> None:
@@ -245,6 +251,10 @@ def bench(
     if engine == "vantage6":
         engines.report(sizes, sites, as_json, say)
         return
+    if night:
+        measured = nights.measure(int(sizes) if sizes.isdigit() else PATIENTS, groups, say)
+        click.echo(json.dumps(measured, indent=2))
+        sys.exit(0 if measured["holds"] else 1)
     if questions:
         click.echo(json.dumps(utility.measure(questions, say), indent=2))
         return

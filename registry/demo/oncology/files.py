@@ -7,6 +7,7 @@ file and its mapping are made, so that they cannot disagree.
 import csv
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -97,16 +98,13 @@ def _write_csv(folder: Path, shape: Shape, records: Records) -> None:
 
 
 def _write_sqlite(folder: Path, shape: Shape, records: Records) -> None:
-    with sqlite3.connect(folder / "oncologie.sqlite") as database:
+    import pandas as pd
+
+    with closing(sqlite3.connect(folder / "oncologie.sqlite")) as database, database:
         for unit, (name, _) in shape.tables.items():
             header, rows = shape.rows(records, unit)
-            columns, marks = ", ".join(header), ", ".join("?" * len(header))
-            database.execute(f"CREATE TABLE {name} ({columns})")
-            database.executemany(
-                f"INSERT INTO {name} VALUES ({marks})",  # noqa: S608  names of this file
-                rows,
-            )
-    database.close()
+            made = pd.DataFrame(rows, columns=header, dtype=object)
+            made.to_sql(name, database, index=False)
 
 
 def _write_parquet(folder: Path, shape: Shape, records: Records) -> None:
@@ -116,10 +114,8 @@ def _write_parquet(folder: Path, shape: Shape, records: Records) -> None:
     with duckdb.connect() as memory:
         for unit, (name, _) in shape.tables.items():
             header, rows = shape.rows(records, unit)
-            memory.register("made", pd.DataFrame(rows, columns=header, dtype=object))
-            target = str(folder / f"{name}.parquet").replace("'", "''")
-            memory.execute(f"COPY made TO '{target}' (FORMAT parquet)")
-            memory.unregister("made")
+            frame = pd.DataFrame(rows, columns=header, dtype=object)
+            memory.from_df(frame).write_parquet(str(folder / f"{name}.parquet"))
 
 
 def _files(kind: str, shape: Shape, **more: Any) -> dict[str, Any]:
