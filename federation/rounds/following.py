@@ -142,7 +142,7 @@ def _begin(
     )
     session.add(made)
     session.flush()
-    hold_questions(session, made, plan, now)
+    hold_questions(session, made, plan, now, beside=kind == "round")
     if kind == "round":
         draw_letters(session, made, plan.sites, now)
     else:

@@ -275,11 +275,14 @@ def _check_now(session: Session, made: Plan, now: datetime) -> None:
         raise RoundError("NO_BOARD_FORM", ", ".join(unsigned))
 
 
-def hold_questions(session: Session, row: EvaluationRound, made: Plan, now: datetime) -> None:
+def hold_questions(
+    session: Session, row: EvaluationRound, made: Plan, now: datetime, *, beside: bool = False
+) -> None:
     """Keep back every question that the plan's indicators can become, so that nobody else is told.
 
-    Raises RoundError SAME_UNDER_EMBARGO when another round that is not released holds one of them
-    (its own parent aside), BEING_ASKED when somebody is being answered one now.
+    Raises RoundError SAME_UNDER_EMBARGO when another round that is not released holds one of them,
+    BEING_ASKED when somebody is being answered one now. `beside`: then go on, because nobody is
+    there to try again; what is being asked ends with UNDER_EMBARGO, unless it is told before.
     """
     codebook = Codebook.from_dict(session.get_one(Study, row.study).codebook)
     queries = [
@@ -298,7 +301,7 @@ def hold_questions(session: Session, row: EvaluationRound, made: Plan, now: date
         Run.state.not_in(FINAL),
         Run.embargoed.is_(False),
     )
-    if session.scalar(asked.limit(1)) is not None:
+    if not beside and session.scalar(asked.limit(1)) is not None:
         raise RoundError("BEING_ASKED")
     embargo.keep_back(session, row.id, queries, now)
 
