@@ -20,7 +20,9 @@ def run_demo(*arguments, cwd):
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory):
-    return run_demo("--once", "--json", cwd=tmp_path_factory.mktemp("demo"))
+    # Fewer of the invented patients than a visitor gets: enough for the rule on waiting times.
+    folder = tmp_path_factory.mktemp("demo")
+    return run_demo("--once", "--json", "--patients", "5000", cwd=folder)
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +92,20 @@ def test_without_a_vantage6_server_it_says_so_before_it_begins(tmp_path, monkeyp
     assert done.returncode == 1
     assert "dev.py" in done.stderr
     assert "Creating" not in done.stderr
+
+
+def test_the_round_finds_the_one_hospital_and_the_action_is_measured(report):
+    found = report["round"]
+    assert found["signals"] == ["viecuri"]
+    assert found["pooled_ratio"] >= 2
+    assert found["compared"] >= 8, "numbers laid beside pandas on the pooled rows"
+    assert found["max_abs_diff"] <= 1e-5
+    assert found["indicators"]["access_time"] == "shown"
+    assert "VieCuri" in found["headline"]["nl"]
+    action = found["action"]
+    assert (action["site"], action["state"]) == ("viecuri", "closed")
+    assert action["before"]["signal"] is True
+    assert action["after"]["signal"] is False
+    assert found["address"] == f"/rounds/{found['id']}"
+    assert found["next"], "the round after it is approved"
+    assert found["holds"] is True
