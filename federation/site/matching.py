@@ -29,6 +29,7 @@ from federation.query.terms import Terms
 from federation.query.units import PATIENT
 from federation.site.checks import check_approval, check_roster, check_terms
 from federation.site.choices.consenting import Consenting
+from federation.site.choices.uses import Uses
 from federation.site.data.columns import DataStore
 from federation.site.directory import SiteDirectory
 from federation.site.errors import DataError
@@ -64,6 +65,7 @@ class Matching:
         self._leaving = Leaving(database, self._journal, directory.peers)
         self._runs = MatchRuns(database, directory.policy.diff.replay_days)
         self._replies = Replies(directory)
+        self._uses = Uses(directory, database)
 
     def answer(self, data: bytes, now: datetime) -> Outgoing:
         """The signed reply to one message."""
@@ -133,6 +135,8 @@ class Matching:
         with self._runs.erasing(run), transaction(self._database):
             self._consenting.check_still(state, now)
             self._runs.keep(run, now)
+            if asked.step == DOUBLE:
+                self._uses.tell(asked, study.slug, len(texts), snapshot, now)
             self._leaving.keep(
                 None,
                 asked,

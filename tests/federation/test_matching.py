@@ -71,6 +71,9 @@ def _nothing_is_left_that_tells(network: Sharing, slug: str) -> None:
     assert known is not None
     assert known.question.title == "Hoeveel patiënten delen de ziekenhuizen?"
     assert known.question.study == STUDY
+    # each patient who took part can read on their page that data were used
+    told = network.database(slug, "SELECT query_id, study FROM use_told")
+    assert told == [(sent[0].query_sha256, STUDY)]
     dutch = [what_left(each, contents(each), "nl") for each in sent]
     assert "2 verzegelde lijsten" in dutch[1][0]
     assert "1 getallen onder een masker" in dutch[0][0]

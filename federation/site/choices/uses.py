@@ -43,12 +43,15 @@ class Uses:
         """Put a message in the outbox when this hospital took part in the answer, did not tell
         of this question before, and enough patients agreed to its study."""
         n = _agreed(prepared.selection) if prepared.counted.contributes else 0
+        self.tell(asked, question.study.slug, n, prepared.consent[0], now)
+
+    def tell(self, asked: StepMessage, study: str, n: int, snapshot: int, now: datetime) -> None:
+        """As `note`, of `n` patients who took part."""
         known = self._database.execute(
             "SELECT 1 FROM use_told WHERE query_id = ?", (asked.query_sha256,)
         ).fetchone()
         if known is not None or n < self._least:
             return
-        study = question.study.slug
         self._database.execute(
             "INSERT INTO use_told (query_id, study, at) VALUES (?, ?, ?)",
             (asked.query_sha256, study, milliseconds(now)),
@@ -56,7 +59,7 @@ class Uses:
         content = {
             "study": study,
             "query_id": asked.query_sha256,
-            "snapshot": prepared.consent[0],
+            "snapshot": snapshot,
             "band": band(n),
         }
         self._outbox.add("use", content, now)
