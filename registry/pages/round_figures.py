@@ -15,6 +15,7 @@ from federation.methods.funnel import (
     LEVEL998,
     binomial_limits,
     poisson_limits,
+    share_interval,
 )
 from registry.pages.figure import Figure, both
 from registry.pages.round_differences import difference
@@ -35,6 +36,7 @@ from registry.pages.round_words import (
     target_text,
     title,
     value_text,
+    within_norm,
 )
 from registry.pictures.funnel import FunnelScale, FunnelWords, Limit, Mark, funnel
 from registry.pictures.mix import MixBar, MixWords, mix
@@ -71,13 +73,15 @@ def figure_of(indicator: Row, places: Places, level_name: Names) -> Figure | Non
 
 
 def intervals_of(indicator: Row, places: Places) -> Figure | None:
-    """The shares with their intervals, beside a funnel; None for another measure."""
-    if measure(indicator) != "share" or indicator["status"] != "shown":
-        return None
+    """The shares with their intervals, beside a funnel or beside days; None for others."""
     rows = places.ordered(indicator["rows"])
-    if len(rows) > MOST_ROWS:
+    if indicator["status"] != "shown" or len(rows) > MOST_ROWS:
         return None
     try:
+        if measure(indicator) == "time":
+            return _within(indicator, rows, places)
+        if measure(indicator) != "share":
+            return None
         return _strips(
             indicator, rows, places, _("Share per hospital, with its 95% interval"),
             _("Share of patients, with 95% interval"),
@@ -209,12 +213,13 @@ def strip_of(indicator: Row, row: Row, places: Places, label: str = "") -> Strip
     """A hospital's line of the picture; `label` where the line is about a part of it."""
     site = str(row["site"])
     name, own = label or places.label(site), places.own(site)
+    late = " (" + _("2× or more") + ")" if row.get("signal") else ""
     if not is_shown(indicator, row):
-        return Strip(name, own=own, note=hidden_short(row.get("hidden")))
+        return Strip(name, own=own, note=hidden_short(row.get("hidden")) + late)
     if measure(indicator) == "time":
         return Strip(
-            name, value_text(indicator, row), None, as_pair(row["median"]), as_pair(row["p80"]),
-            own=own,
+            name, value_text(indicator, row) + late, None, as_pair(row["median"]),
+            as_pair(row["p80"]), own=own,
         )  # fmt: skip
     value = row["n"] if measure(indicator) == "volume" else row.get("value")
     interval = interval_text(indicator, row)
@@ -257,6 +262,47 @@ def _time(indicator: Row, rows: Rows, places: Places, _names: Names) -> Figure:
     )
     return _strips(
         indicator, rows, places, _("Days per hospital"), _("Days"), caption, levels=levels
+    )
+
+
+def _within(indicator: Row, rows: Rows, places: Places) -> Figure | None:
+    """The share within the agreed days: it is often known where a hospital's median is not."""
+    target = indicator.get("target") or {}
+    norms = indicator["definition"].get("norms") or ()
+    days = target.get("within") or (norms[0] if norms else None)
+    if days is None:
+        return None
+    made = []
+    for row in rows:
+        site = str(row["site"])
+        found = within_norm(row, days)
+        share = found.get("share") if found else None
+        if found is None or share is None:
+            note = hidden_short(row.get("hidden"))
+            made.append(Strip(places.label(site), own=places.own(site), note=note))
+            continue
+        seen, n = found.get("n"), row.get("n")
+        span = share_interval(seen, n) if seen is not None and n else None
+        made.append(Strip(places.label(site), percent(share), share, span, own=places.own(site)))
+    level = target_level(indicator)
+    levels = []
+    if level is not None and target.get("within") == days:
+        levels.append(Level(level, _("target: %(level)s", level=percent(level, 0))))
+    words = StripWords(
+        title=title(indicator),
+        description=headline(indicator),
+        axis=_("Share within %(days)s days, with 95%% interval", days=number(days)),
+        own=_("your hospital"),
+    )
+    axis = StripAxis(percent=True)
+    return Figure(
+        _("Share within %(days)s days", days=number(days)),
+        "",
+        both(
+            lambda s: strips(
+                made, words=words, shape=s, levels=levels, axis=axis, writer=number, key="within"
+            )
+        ),
     )
 
 

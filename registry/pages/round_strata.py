@@ -17,7 +17,7 @@ from registry.pages.round_words import (
     as_pair,
     days_between,
     headline,
-    hidden_short,
+    hidden_cell,
     is_shown,
     measure,
     target_level,
@@ -33,6 +33,8 @@ from registry.translate import translate as _
 
 Names = Callable[[str, object], str]
 MOST_STRIPS = 30
+#: One quarter is no course.
+LEAST_QUARTERS = 2
 #: Panels of a run chart: the own hospital and a few others; the table has all.
 MOST_PANELS = 6
 
@@ -61,6 +63,8 @@ def trend_of(indicator: Row, places: Places) -> Course | None:
     if not trend or not trend.get("rows"):
         return None
     quarters = sorted({q["quarter"] for row in trend["rows"] for q in row["quarters"]})
+    if len(quarters) < LEAST_QUARTERS:
+        return None
     heads = (
         Head(_("Hospital"), "hospital", numeric=False),
         *(Head(quarter_words(quarter), quarter) for quarter in quarters),
@@ -82,6 +86,9 @@ def trend_of(indicator: Row, places: Places) -> Course | None:
     ]
     said = [text[:1].upper() + text[1:] for text in said]
     caption = _("%(name)s, by quarter", name=title(indicator))
+    within = (indicator.get("target") or {}).get("within")
+    if measure(indicator) == "time" and within is not None:
+        caption += ": " + _("median / share within %(days)s days", days=number(within))
     figure = _run_chart(indicator, trend, quarters, places)
     return Course(Table(caption, heads, tuple(rows)), said, figure)
 
@@ -174,11 +181,14 @@ def _quarter(found: Row | None, kind: str) -> Cell:
     nothing = Cell(_("not shown"), "hidden", hidden=True)
     if found is None:
         return nothing
-    if kind == "time" and found.get("median"):
-        return Cell(days_between(found["median"]), str(found["median"][0]))
-    if found.get("share") is not None:
-        return Cell(percent(found["share"]), found["share"])
-    return nothing
+    share, median_ = found.get("share"), as_pair(found.get("median"))
+    if kind != "time":
+        return nothing if share is None else Cell(percent(share), share)
+    if share is None and median_ is None:
+        return nothing
+    parts = ["–" if median_ is None else days_between(median_)]
+    parts.append("–" if share is None else percent(share))
+    return Cell(" / ".join(parts), " / ".join(parts))
 
 
 def strata_of(indicator: Row, places: Places, names: Names) -> list[Stratum]:
@@ -219,7 +229,7 @@ def _cell(indicator: Row, row: Row | None) -> Cell:
         return Cell(_("not shown"), "hidden", hidden=True)
     known = _same(indicator, row)
     if not is_shown(indicator, known):
-        return Cell(hidden_short(row.get("hidden")), row.get("hidden"), hidden=True)
+        return Cell(hidden_cell(row.get("hidden")), row.get("hidden"), hidden=True)
     text = value_text(indicator, known)
     n = row.get("n")
     return Cell(f"{text} ({number(n)})" if n is not None else text, text)

@@ -148,10 +148,20 @@ def _time_columns(indicator: Row) -> list[Column]:
         (Head(_("Median"), "median"), lambda row: _days(row.get("median"))),
         (Head(_("80 of 100 within"), "p80"), lambda row: _days(row.get("p80"))),
     ]
+    found.append((Head(_("Against all others"), "signal", numeric=False), _rule))
     for norm in indicator["definition"].get("norms") or ():
         head = Head(_("Within %(days)s days", days=number(norm)), f"within_{norm}")
         found.append((head, _within(norm)))
     return found
+
+
+def _rule(row: Row) -> Cell:
+    """What the rule of waiting times says of a hospital."""
+    if "signal" not in row:  # all together is not held against itself
+        return Cell("–", "", numeric=False)
+    said = {True: _("at least twice"), False: _("less than twice")}
+    found = row["signal"]
+    return _hidden() if found is None else Cell(said[found], str(found).lower(), numeric=False)
 
 
 def _days(found: Any) -> Cell:

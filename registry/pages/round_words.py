@@ -91,14 +91,16 @@ def days_between(found: Any) -> str:
     if pair is None:
         return _("not shown")
     low, high = pair
-    if low <= 0 and high >= LONGEST_WAIT:
-        return _("not known closely enough")
+    if high >= LONGEST_WAIT:
+        if low <= 0:
+            return _("not known closely enough")
+        return _("%(low)s days or more", low=number(low))
     if low == high:
         return translate_count("%(count)s day", "%(count)s days", round(low))
     return _("%(low)s to %(high)s days", low=number(low), high=number(high))
 
 
-def at_least_risk(row: Row, within: int | None) -> Row | None:
+def within_norm(row: Row, within: int | None) -> Row | None:
     """The share within a norm, from the row's list of norms."""
     return next((w for w in row.get("within") or () if w.get("days") == within), None)
 
@@ -188,6 +190,11 @@ def hidden_short(code: str | None) -> str:
         "not_measured": _("not measured"),
     }
     return known.get(str(code), _("not shown"))
+
+
+def hidden_cell(code: str | None) -> str:
+    """The same for a cell of a table, where many stand beside each other."""
+    return _("too few") if code in ("small", "SMALL_GROUP") else hidden_short(code)
 
 
 def why_text(code: str | None) -> str:
