@@ -68,7 +68,8 @@ def _said(
     indicator: Indicator, rows: Sequence[Row], names: Mapping[str, str], language: str
 ) -> str:
     found = []
-    for row in sorted(rows, key=lambda each: names.get(each.site, each.site)):
+    # Not by name: beside letters that order would tell whose they are.
+    for row in sorted(rows, key=lambda each: (-(each.outside or 0), -(each.value or 0.0))):
         site = names.get(row.site, row.site)
         if row.signal:
             found.append(_TWICE[language].format(site=site, days=_so_many(row, language)))

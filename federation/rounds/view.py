@@ -36,14 +36,13 @@ def for_hospitals(snapshot: Snapshot, own: Collection[str]) -> Json:
             said[hospital["site"]] = hospital["letter"]
             words.append((hospital["name"], hospital["letter"]))
             hospital["name"] = None
-            # A public reason of one hospital could say who it is, where only one has it.
             hospital["site"] = hospital["letter"]
+    # Every list goes by letter: the order of short names would tell whose letter is whose.
     made["hospitals"].sort(key=lambda each: (not each["own"], each["letter"]))
-    made["indicators"] = [_lettered(each, said, words) for each in made["indicators"]]
-    for each in made["indicators"]:
-        each["rows"].sort(key=lambda row: _place(made["hospitals"], row["site"]))
+    order = {each["site"]: place for place, each in enumerate(made["hospitals"])}
+    made["indicators"] = [_lettered(each, said, words, order) for each in made["indicators"]]
     if made["duplicates"] is not None:
-        made["duplicates"] = _renamed(made["duplicates"], said)
+        made["duplicates"] = _renamed(made["duplicates"], said, order)
     return made
 
 
@@ -90,10 +89,16 @@ def _lay(indicator: Mapping[str, Any]) -> Json:
     }
 
 
-def _lettered(indicator: Json, said: Mapping[str, str], words: list[tuple[str, str]]) -> Json:
-    made: Json = _renamed(indicator, said)
+def _lettered(
+    indicator: Json,
+    said: Mapping[str, str],
+    words: list[tuple[str, str]],
+    order: Mapping[str, int],
+) -> Json:
+    made: Json = _renamed(indicator, said, order)
     for asked in made["runs"]:
-        asked["consent"] = {said.get(site, site): seq for site, seq in asked["consent"].items()}
+        # The number of a hospital's consent list stands on other pages beside its name.
+        asked["consent"] = {s: seq for s, seq in asked["consent"].items() if s not in said}
     for language, sentence in made["headline"].items():
         # The longest name first: one may be a part of another.
         for name, letter in sorted(words, key=lambda pair: -len(pair[0])):
@@ -102,18 +107,18 @@ def _lettered(indicator: Json, said: Mapping[str, str], words: list[tuple[str, s
     return made
 
 
-def _renamed(value: Any, said: Mapping[str, str]) -> Any:
-    """The same JSON with each `site` by the word that this reader knows it by."""
+def _renamed(value: Any, said: Mapping[str, str], order: Mapping[str, int]) -> Any:
+    """The same JSON with each `site` by the word that this reader knows it by, and each list of
+    hospitals in the reader's order."""
     if isinstance(value, dict):
         return {
             key: said.get(part, part) if key == _SITE and isinstance(part, str)
-            else _renamed(part, said)
+            else _renamed(part, said, order)
             for key, part in value.items()
         }  # fmt: skip
-    if isinstance(value, list):
-        return [_renamed(each, said) for each in value]
-    return value
-
-
-def _place(hospitals: list[Json], site: str) -> int:
-    return next((at for at, each in enumerate(hospitals) if each["site"] == site), len(hospitals))
+    if not isinstance(value, list):
+        return value
+    made = [_renamed(each, said, order) for each in value]
+    if made and all(isinstance(each, dict) and _SITE in each for each in made):
+        made.sort(key=lambda each: order.get(each[_SITE], len(order)))
+    return made
