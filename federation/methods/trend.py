@@ -173,7 +173,7 @@ class Trend:
     def is_cell(self, ask: Ask, label: str) -> bool:
         """Whether a set is a cell that can be hidden; the others are groups of the model."""
         plan = plan_of(ask)
-        return label == plan.yes or label.startswith(f"{plan.date}=")
+        return label in (plan.yes, plan.no) or label.startswith(f"{plan.date}=")
 
     def start(self, ask: Ask) -> Step:
         """The model first, where there is one. Refused TOO_FINE when the cells are too many."""
@@ -240,15 +240,18 @@ class Trend:
         return Finished({name: np.asarray(values) for name, values in sums.items()}, facts)
 
     def sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
-        """Complete cases, who had the outcome, each quarter and they in it; groups of a model."""
+        """Complete cases, who had the outcome and who had not, each quarter and both in it; and the
+        groups of a model. With those without it a few of them hide the outcome, not the quarter."""
         plan = plan_of(ask)
         complete = plan.complete(rows)
         place, yes = plan.places(rows), plan.outcome.values(rows) == 1
-        found: list[tuple[str, Mask]] = [("analysis", complete), (plan.yes, complete & yes)]
+        found: list[tuple[str, Mask]] = [("analysis", complete)]
+        found += [(plan.yes, complete & yes), (plan.no, complete & ~yes)]
         for i, quarter in enumerate(plan.quarters):
             mine = complete & (place == i)
             found.append((f"{plan.date}={quarter}", mine))
             found.append((f"{plan.date}={quarter},{plan.yes}", mine & yes))
+            found.append((f"{plan.date}={quarter},{plan.no}", mine & ~yes))
         if plan.model.design.size:
             event = (plan.model.response, yes)
             found += model_sets(plan.model.design, rows, complete, event)[2:]
@@ -321,7 +324,7 @@ def _in_model(ask: Ask, plan: Plan, rows: Rows) -> bool:
     """Whether this hospital's patients shape the model; see the module docstring."""
     if not _alone(ask):
         return True
-    if plan.yes in rows.held_back:  # its number of patients with the outcome is hidden
+    if rows.held_back & {plan.yes, plan.no}:  # how many had the outcome is hidden here
         return False
     key = ("trend.in_model", plan.outcome.label, plan.model.design.names)
     if key not in rows.cache:
