@@ -12,14 +12,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from federation.indicators.catalogue import shipped
+from federation.indicators.checking import check_askable
 from federation.indicators.definition import Indicator
 from federation.indicators.fields import bad
 from federation.indicators.models import IndicatorTarget, IndicatorVersion
 from federation.indicators.target import Target
+from federation.query.builtin import builtin_codebook
 from studies.actor import Actor
 from studies.errors import StudiesError
 from studies.events import Fact, announce
@@ -40,12 +42,15 @@ def add_version(
 ) -> Indicator:
     """Add a definition of the group's own, of a built-in codebook; the group becomes its owner.
 
-    Raises QueryError with the wrong field (`version` must be one more than the newest that the
-    group can use), StudiesError `control_sign`, `points_at_somebody`.
+    Raises QueryError with the wrong field or question (`version` must be one more than the newest
+    that the group can use), StudiesError `control_sign`, `points_at_somebody`.
     """
     if isinstance(definition, Mapping):
         definition = {**definition, "owner": group.key}
     made = Indicator.from_dict(definition)
+    book = builtin_codebook(made.codebook)
+    assert book is not None  # noqa: S101  it was read against it
+    check_askable(made, book)
     present = of_group(session, group, made.id)
     due = 1 if present is None else present.version + 1
     if made.version != due:
@@ -114,10 +119,7 @@ def set_target(
 
 def definition(session: Session, group: WorkingGroup, indicator: str) -> Indicator | None:
     """The newest definition that the group can use, its own before the shipped one."""
-    rows = version_rows(session, group, indicator)
-    if not rows:
-        return shipped().get(indicator)
-    return Indicator.from_dict(rows[0].definition)
+    return _newest(version_rows(session, group, indicator), indicator)
 
 
 def of_group(session: Session, group: WorkingGroup, indicator: str) -> Indicator | None:
@@ -131,11 +133,22 @@ def of_group(session: Session, group: WorkingGroup, indicator: str) -> Indicator
 
 def all_of_group(session: Session, group: WorkingGroup) -> dict[str, Indicator]:
     """`of_group` of every indicator that the group can use, by id in order."""
-    own = session.scalars(
-        select(IndicatorVersion.indicator).where(IndicatorVersion.group_id == group.id).distinct()
-    )
-    found = {name: of_group(session, group, name) for name in sorted({*shipped(), *own})}
-    return {name: each for name, each in found.items() if each is not None}
+    versions: dict[str, list[IndicatorVersion]] = {}
+    for version in session.scalars(_versions(group)):
+        versions.setdefault(version.indicator, []).append(version)
+    targets: dict[str, list[IndicatorTarget]] = {}
+    for target in session.scalars(_targets(group)):
+        targets.setdefault(target.indicator, []).append(target)
+    found = {name: _newest(versions.get(name, []), name) for name in {*shipped(), *versions}}
+    return {
+        name: with_targets(each, targets.get(name, []))
+        for name, each in sorted(found.items())
+        if each is not None
+    }
+
+
+def _newest(rows: list[IndicatorVersion], indicator: str) -> Indicator | None:
+    return Indicator.from_dict(rows[0].definition) if rows else shipped().get(indicator)
 
 
 def with_targets(indicator: Indicator, rows: list[IndicatorTarget]) -> Indicator:
@@ -161,21 +174,27 @@ def fits(row: IndicatorTarget, indicator: Indicator) -> bool:
 
 def target_rows(session: Session, group: WorkingGroup, indicator: str) -> list[IndicatorTarget]:
     """What the group set for an indicator, the newest first."""
-    return list(
-        session.scalars(
-            select(IndicatorTarget)
-            .where(IndicatorTarget.group_id == group.id, IndicatorTarget.indicator == indicator)
-            .order_by(IndicatorTarget.number.desc())
-        )
-    )
+    wanted = _targets(group).where(IndicatorTarget.indicator == indicator)
+    return list(session.scalars(wanted))
 
 
 def version_rows(session: Session, group: WorkingGroup, indicator: str) -> list[IndicatorVersion]:
     """The group's own definitions of an indicator, the newest first."""
-    return list(
-        session.scalars(
-            select(IndicatorVersion)
-            .where(IndicatorVersion.group_id == group.id, IndicatorVersion.indicator == indicator)
-            .order_by(IndicatorVersion.version.desc())
-        )
+    wanted = _versions(group).where(IndicatorVersion.indicator == indicator)
+    return list(session.scalars(wanted))
+
+
+def _targets(group: WorkingGroup) -> Select[IndicatorTarget]:
+    return (
+        select(IndicatorTarget)
+        .where(IndicatorTarget.group_id == group.id)
+        .order_by(IndicatorTarget.number.desc())
+    )
+
+
+def _versions(group: WorkingGroup) -> Select[IndicatorVersion]:
+    return (
+        select(IndicatorVersion)
+        .where(IndicatorVersion.group_id == group.id)
+        .order_by(IndicatorVersion.version.desc())
     )
