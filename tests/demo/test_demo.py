@@ -14,7 +14,7 @@ def run_demo(*arguments, cwd):
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=480,
     )
 
 

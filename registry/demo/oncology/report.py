@@ -130,7 +130,7 @@ def compare_access(rows: tuple[Row, ...], second: Second) -> tuple[list[Line], f
 
 def _cells(row: Row) -> list[str]:
     if row.n is None:
-        return ["fewer than ten", "", "", ""]
+        return ["not shown", "", "", ""]
     share = next((each["share"] for each in row.within if each["days"] == 21), None)
     return [
         str(row.n),

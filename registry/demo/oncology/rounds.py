@@ -37,7 +37,7 @@ from studies.network.groups import find_group
 from studies.seeds.oncozon import INSTITUTIONS, ONCOZON
 
 ACCESS: Final = "access_time"
-INDICATORS: Final = (ACCESS, "treatment_interval_surgery", "mdo_before_treatment")
+INDICATORS: Final = (ACCESS, "treatment_interval_surgery")
 STRATA: Final = ("stage_group",)
 _GROUP_KEY: Final = f"{ONCOZON.slug}.{GROUP}"
 _SITES: Final = tuple(sorted(each.slug for each in INSTITUTIONS))
@@ -94,8 +94,8 @@ class Rounds:
             self._agree_on_target(session)
         quarter = self.begin(
             {
-                "nl": "Wachten en overleg, tweede kwartaal 2025",
-                "en": "Waiting and team meetings, second quarter of 2025",
+                "nl": "Wachten, tweede kwartaal 2025",
+                "en": "Waiting, second quarter of 2025",
             },
             INDICATORS,
             QUARTER_OF_TROUBLE,
@@ -113,8 +113,8 @@ class Rounds:
         """The round after this one: approved, asked in a month and told two weeks later."""
         return self.begin(
             {
-                "nl": "Wachten en overleg, vierde kwartaal 2025",
-                "en": "Waiting and team meetings, fourth quarter of 2025",
+                "nl": "Wachten, vierde kwartaal 2025",
+                "en": "Waiting, fourth quarter of 2025",
             },
             INDICATORS,
             NEXT_QUARTER,
