@@ -5,6 +5,7 @@ Nobody can do it earlier: `release` refuses before the moment of the plan, whoev
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,8 @@ from federation.runs import embargo, matching, planned
 from federation.runs.models import Run
 from studies.actor import SYSTEM
 from studies.models import Institution, Study, WorkingGroup
+
+log = logging.getLogger("oncokring.rounds")
 
 
 def due(row: EvaluationRound, now: datetime) -> bool:
@@ -182,13 +185,17 @@ def _found(
             select(Institution.slug, Institution.name).where(Institution.slug.in_(parts))
         )
     }
-    return finding_of(
+    indicator, out = (
         made.indicators[place],
-        answers,
-        out={site: _why_out(site, part, answers) for site, part in parts.items()},
-        period=made.period,
-        names=names,
+        {site: _why_out(site, part, answers) for site, part in parts.items()},
     )
+    try:
+        return finding_of(indicator, answers, out=out, period=made.period, names=names)
+    except (ArithmeticError, ValueError, LookupError, TypeError) as error:
+        # One answer that makes no sense must not keep the others from everybody.
+        log.error("an indicator could not be worked out: %s", type(error).__name__)
+        nothing = finding_of(indicator, {}, out=out, period=made.period, names=names)
+        return replace(nothing, code="FAILED")
 
 
 def _why_out(site: str, part: RoundPart, answers: dict[str, Answer]) -> str:

@@ -51,6 +51,10 @@ REASONS: Mapping[str, Words] = MappingProxyType(
             "en": "This hospital does not record what the indicator needs.",
             "nl": "Dit ziekenhuis legt niet vast wat de indicator nodig heeft.",
         },
+        "FAILED": {
+            "en": "The hub could not work this out. Tell the network office.",
+            "nl": "De hub kon dit niet uitrekenen. Meld het bij het netwerkbureau.",
+        },
         "not_measured": {
             "en": "This indicator does not give this number.",
             "nl": "Deze indicator geeft dit getal niet.",

@@ -37,6 +37,7 @@ from federation.runs.faults import point
 from studies.actor import SYSTEM
 
 log = logging.getLogger("oncokring.rounds")
+_SAID: set[tuple[str, str]] = set()
 Unit = Callable[[], AbstractContextManager[Session]]
 
 
@@ -126,6 +127,16 @@ def _guarded(unit: Unit, act: Callable[[Session], bool]) -> bool:
         # Another worker wrote the same at this moment: it is there.
         return False
     except (RoundError, QueryError) as error:
-        # Nothing was written. The code only: a message could name what nobody may know yet.
-        log.warning("a round or action cannot go on: %s", error.code)
-        return False
+        _say("a round or action cannot go on", error.code)
+    except (ArithmeticError, ValueError, LookupError, TypeError, AttributeError) as error:
+        # An answer that makes no sense must not stop the other rounds, nor the worker.
+        _say("a round or action failed", type(error).__name__)
+    return False
+
+
+def _say(what: str, code: str) -> None:
+    """Once in the life of a worker, not once a second. The code only: a message could name what
+    nobody may know yet. Nothing was written."""
+    if (what, code) not in _SAID:
+        _SAID.add((what, code))
+        log.error("%s: %s", what, code)

@@ -314,3 +314,21 @@ def test_a_hospital_that_leaves_before_the_release_is_out_of_every_number(
         assert str(held_round.CANARY + 2) in str(kept)
         assert str(held_round.CANARY + 3) not in str([kept, found.to_json()])
         assert "hospital_out" in {event.kind for event in reading.events(session, row)}
+
+
+def test_an_answer_that_makes_no_sense_keeps_nothing_from_anybody(
+    factory: SessionFactory, held: str
+) -> None:
+    drive_rounds(factory, NOW + SECOND)
+    with unit_of_work(factory, SYSTEM) as session:
+        held_round.answer(session, reading.get(session, held), NOW)
+        with looking_under(session):
+            run = session.scalars(select(Run).where(Run.kind == "standardise")).one()
+            own = {site: {**part, "n": "many"} for site, part in run.outcome["by_site"].items()}
+            run.outcome = {**run.outcome, "by_site": own}
+    drive_rounds(factory, NOW + 2 * SECOND)
+    assert drive_rounds(factory, MOMENT)
+    with factory() as session:
+        [found] = reading.snapshot(session, reading.get(session, held)).indicators
+        assert (found.status, found.code) == ("not_answered", "FAILED")
+        assert [row.n for row in found.rows] == [None] * 4
