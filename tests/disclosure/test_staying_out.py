@@ -134,3 +134,43 @@ def test_the_same_outcome_and_the_same_levels_may_be_asked_of_again(ask: Any) ->
         found = ask({"kind": "standardise", "outcome": outcome, "formula": formula}, {})
         assert found["observed"] is not None, (outcome, formula)
         assert found["expected"] is not None
+
+
+def test_no_pooled_answer_less_the_others_tells_what_it_kept_back(
+    build: Any, five: dict[str, list[dict[str, str]]]
+) -> None:
+    """Three patients of h0 lie between two questions. In whatever order they are asked, pooled and
+    by hospital, never both of its numbers follow."""
+    net = build(near_at_h0(five, 50), policy=WITH_FORM, study={"by_site": "hub"})
+
+    def told(answer: Any, pooled: int | None) -> int | None:
+        """The number of h0: its own, or the pooled one less the others' (where they stand)."""
+        own = answer.envelope.get("by_site")
+        if own is None:
+            return None
+        if own["h0"].get("n") is not None:
+            return int(own["h0"]["n"])
+        others = [own[slug]["n"] for slug in ("h1", "h2", "h3", "h4")]
+        return None if pooled is None else pooled - sum(others)
+
+    second = net.ask(TOTAL, cohort=WITHOUT).envelope["result"]["n"]
+    first_own = net.ask(TOTAL, output="by_site")
+    second_own = net.ask(TOTAL, output="by_site", cohort=WITHOUT)
+    after = net.ask(TOTAL)
+    first = after.envelope["result"]["n"] if after.status == "complete" else None
+    assert told(second_own, second) == 117
+    assert told(first_own, first) is None
+    assert (after.status, after.code) == ("refused", "SMALL_GROUP")
+
+
+def test_few_with_the_outcome_do_not_follow_from_the_pooled_number(
+    build: Any, five: dict[str, list[dict[str, str]]]
+) -> None:
+    """Seven of h0 died: pooled less the other four. Where the pooled number is known nobody answers
+    alone, since staying out would not hide it; and the other way round."""
+    asked = {"kind": "standardise", "outcome": "death"}
+    for first, then in (("pooled", "by_site"), ("by_site", "pooled")):
+        net = build(near_at_h0(five, 7), policy=WITH_FORM, study={"by_site": "hub"})
+        assert net.ask(asked, output=first).status == "complete"
+        answer = net.ask(asked, output=then)
+        assert (answer.status, answer.code) == ("refused", "SMALL_GROUP")
