@@ -82,6 +82,16 @@ OWN_IS_ABSENT = {
     "/c/study/<slug>/participants/<number>/<deed>": "nobody is in the test study",
     "/group/<network>/<group>/meeting/<uuid:meeting>": "nobody planned a meeting",
     "/board/<site>/document/<uuid:document>": "nobody put a document there",
+    **dict.fromkeys(
+        (
+            "/mijn/vragenlijst/<instrument>/<timepoint>",
+            "/mijn/vragenlijst/<instrument>/<timepoint>/<int:n>",
+            "/mijn/vragenlijst/<instrument>/<timepoint>/nakijken",
+            "/mijn/vragenlijst/<instrument>/<timepoint>/verstuurd",
+            "/mijn/vragenlijst/<instrument>/<timepoint>/weg",
+        ),
+        "no hospital asks a patient of the test network anything: test_patient_prom.py",
+    ),
     "/rounds/new": "an empty form names no working group",
     "/r/query/new": "an empty form names no study",
     "/r/query/new/json": "an empty form names no study",
