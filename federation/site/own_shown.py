@@ -10,9 +10,12 @@ from typing import Final
 from federation.disclosure.auditor import NamedSet
 from federation.disclosure.looking import COHORT
 from federation.methods.base import Ask, Method
+from federation.methods.design import design_of
 from federation.methods.labels import cell_labels, term_labels
+from federation.methods.model_groups import levels_only
 from federation.methods.own import OWN, has_pooled_part
 from federation.methods.registry import KINDS
+from federation.query.formula import parse_formula
 
 _BEHIND: Final = " of patients"  # the patients of a set of rows (selection.count_sets)
 _OF_MODELS: Final = frozenset(
@@ -28,8 +31,16 @@ shows who was counted and who had the outcome; of the groups of the model, no nu
 
 def model_groups(method: Method, ask: Ask) -> frozenset[str]:
     """The labels of sets that only the pooled model is about. A kind that measures a hospital by
-    it shows no number of them; what all hospitals' groups together tell is judged in the look."""
-    if not has_pooled_part(method):
+    it shows no number of them; what all hospitals' groups together tell is judged in the look.
+
+    None for a model of levels only: from its expected numbers the others' level counts can be
+    solved, and a pooled table less those is this hospital's own (ADR 0038).
+    """
+    text = ask.params.get("formula")
+    if not has_pooled_part(method) or text is None:
+        return frozenset()
+    formula = parse_formula(text, ask.codebook, two_sided=False)
+    if levels_only(design_of(formula, ask.codebook)):
         return frozenset()
     groups = frozenset(label for label in term_labels(method, ask) if not _is_outcome(label))
     return groups - cell_labels(method, ask)

@@ -174,3 +174,20 @@ def test_few_with_the_outcome_do_not_follow_from_the_pooled_number(
         assert net.ask(asked, output=first).status == "complete"
         answer = net.ask(asked, output=then)
         assert (answer.status, answer.code) == ("refused", "SMALL_GROUP")
+
+
+def test_expected_numbers_of_levels_are_not_given_beside_a_pooled_table(
+    build: Any, five: dict[str, list[dict[str, str]]]
+) -> None:
+    """Three women at h0: the pooled number of women, less those of the other four, which their
+    expected numbers let one solve where the model holds levels only."""
+    for slug, rows in five.items():
+        for number, row in enumerate(rows):
+            row["HDR_SEX"] = "VROUW" if number < (3 if slug == "h0" else 40) else "MAN"
+    net = build(five, policy=WITH_FORM, study={"by_site": "hub"})
+    assert net.ask({"kind": "count", "by": ["sex"]}).status == "complete"
+    asked = {"kind": "standardise", "outcome": "death"}
+    levels = net.ask({**asked, "formula": "C(sex)"}, output="by_site")
+    assert levels.status == "refused"
+    # with age in the model nothing can be solved, and the levels are no reason to refuse
+    assert net.ask({**asked, "formula": "age + C(sex)"}, output="by_site").status == "complete"
