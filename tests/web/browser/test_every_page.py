@@ -50,6 +50,7 @@ SIGNED_IN = (
     ("coordinator", f"/c/study/{STUDY}/results"),
     ("coordinator", "/indicators/access_time?group=oncozon.breast"),
     ("board", "/report/oncozon/{year}"),
+    ("board", "/rounds"),
     ("auditor", "/audit"),
     ("auditor", "/audit?verify=1"),
 )
