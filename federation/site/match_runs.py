@@ -88,7 +88,8 @@ class MatchRuns:
     def erasing(self, run: MatchRun) -> Iterator[None]:
         """Around the transaction of a step: where it erases the secret, so does the disk."""
         last = run.step == DOUBLE
-        self._database.execute(f"PRAGMA secure_delete = {'ON' if last else 'OFF'}")
+        if last:
+            self._database.execute("PRAGMA secure_delete = ON")
         try:
             yield
         finally:
