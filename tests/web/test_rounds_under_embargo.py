@@ -113,7 +113,7 @@ def told(text: str, runs: list[str]) -> list[str]:
 
 #: Who goes where more than one may: the first of these; everybody where rounds and questions are.
 FIRST = ("coordinator", "committee", "administrator", "auditor", "researcher", "chair", "board")
-CLOSE = ("/rounds", "/r/", "/d/", "/audit", "/api/v1/rounds", "/api/v1/queries", "/group", "/board")
+CLOSE = ("/rounds", "/r/", "/d/", "/audit", "/api/v1/rounds", "/api/v1/queries")
 
 
 def goers(roles: frozenset[str], place: str) -> frozenset[str]:

@@ -169,6 +169,7 @@ def test_a_group_discusses_asks_for_the_cause_acts_and_measures_again(
         assert {each.site: each.letter for each in measured.hospitals} == letters
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_series_goes_on_by_itself_until_its_approval_ends(
     factory: SessionFactory, released: str
 ) -> None:

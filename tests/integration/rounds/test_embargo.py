@@ -35,6 +35,8 @@ SITES = sorted(each.slug for each in ONCOZON.institutions)[:4]
 SOMEBODY = Actor("user", "r9", frozenset({"researcher"}), "Roos")
 MOMENT = NOW + timedelta(hours=2)
 SECOND = timedelta(seconds=1)
+#: What the database has no part in is tried on one of the two.
+ON_ONE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
@@ -157,6 +159,7 @@ def test_nobody_sees_asks_or_is_told_before_the_moment_and_then_all_at_once(
         )
 
 
+@ON_ONE
 def test_a_question_of_before_is_not_told_during_the_embargo(
     factory: SessionFactory, held: str
 ) -> None:
@@ -244,6 +247,7 @@ def test_who_plans_does_not_approve_and_two_at_once_approve_once(
         assert session.scalar(select(func.count()).select_from(RoundPart)) == 8
 
 
+@ON_ONE
 def test_cancelling_removes_unseen_and_frees_the_question(
     factory: SessionFactory, held: str
 ) -> None:
@@ -262,6 +266,7 @@ def test_cancelling_removes_unseen_and_frees_the_question(
     assert not drive_rounds(factory, MOMENT)
 
 
+@ON_ONE
 def test_a_change_of_a_run_is_only_accounted_for_later_under_embargo(
     factory: SessionFactory, held: str
 ) -> None:
@@ -316,6 +321,7 @@ def test_a_hospital_that_leaves_before_the_release_is_out_of_every_number(
         assert "hospital_out" in {event.kind for event in reading.events(session, row)}
 
 
+@ON_ONE
 def test_an_answer_that_makes_no_sense_keeps_nothing_from_anybody(
     factory: SessionFactory, held: str
 ) -> None:
