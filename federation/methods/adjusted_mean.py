@@ -62,6 +62,7 @@ class AdjustedMean:
 
     kind = _KIND
     names_terms = True
+    linear = True
     parameters: tuple[Parameter, ...] = (
         VariableParam(
             name="outcome",

@@ -33,11 +33,11 @@ def model_groups(method: Method, ask: Ask) -> frozenset[str]:
     """The labels of sets that only the pooled model is about. A kind that measures a hospital by
     it shows no number of them; what all hospitals' groups together tell is judged in the look.
 
-    None for a model of levels only: from its expected numbers the others' level counts can be
-    solved, and a pooled table less those is this hospital's own (ADR 0038).
+    None for a model of levels only, and for a linear one: from its expected numbers the others'
+    level counts can be solved, and a pooled table less those is this hospital's own (ADR 0038).
     """
     text = ask.params.get("formula")
-    if not has_pooled_part(method) or text is None:
+    if not has_pooled_part(method) or getattr(method, "linear", False) or text is None:
         return frozenset()
     formula = parse_formula(text, ask.codebook, two_sided=False)
     if levels_only(design_of(formula, ask.codebook)):

@@ -189,5 +189,7 @@ def test_expected_numbers_of_levels_are_not_given_beside_a_pooled_table(
     asked = {"kind": "standardise", "outcome": "death"}
     levels = net.ask({**asked, "formula": "C(sex)"}, output="by_site")
     assert levels.status == "refused"
+    line = {"kind": "adjusted_mean", "outcome": "ca125", "formula": "age + C(sex)"}
+    assert net.ask(line, output="by_site").status == "refused"
     # with age in the model nothing can be solved, and the levels are no reason to refuse
     assert net.ask({**asked, "formula": "age + C(sex)"}, output="by_site").status == "complete"
