@@ -51,10 +51,12 @@ def scores() -> str:
     if key is None:
         return _letter_page("scores", {})
     found = own_scores(session, key)
+    charts = chart_of(found or [])
     return render_template(
         "patient/prom_scores.html",
         found=found,
-        charts=chart_of(found or []),
+        charts=charts,
+        unconfirmed=any(c.threshold and not c.threshold.confirmed for c in charts),
         hospital=my_hospital(session),
     )
 
