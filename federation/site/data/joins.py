@@ -58,7 +58,8 @@ def group(keys: Texts, above: Places | None = None) -> Groups:
     """The groups of equal keys; with `above`, of equal keys below the same row."""
     ids = keys.ids()
     if above is not None:
-        ids = ids.astype(np.int64) * (above.max(initial=0) + 2) + above + 1
+        whole = np.where(keys.known, ids, 0.0).astype(np.int64)  # only known keys are grouped
+        ids = whole * (above.max(initial=0) + 2) + above + 1
     known = np.flatnonzero(keys.known)
     _, first, inverse = np.unique(ids[known], return_index=True, return_inverse=True)
     order = np.argsort(first, kind="stable")
