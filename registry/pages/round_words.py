@@ -256,6 +256,9 @@ def beside(indicator: Row, places: Places) -> list[str]:
                 last=last,
             )
         )
+    hidden = indicator["network"].get("hidden")
+    if hidden:
+        said.append(_("All hospitals together:") + " " + why_text(hidden))
     every = [*said, *spread_text(indicator.get("spread"))]
     return [text[:1].upper() + text[1:] for text in every]
 
