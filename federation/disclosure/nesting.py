@@ -23,6 +23,13 @@ from typing import Any, Final
 import numpy as np
 
 from federation.disclosure.known import is_known, known_in
+from federation.disclosure.ranges import (
+    Range,
+    finite,
+    range_of,
+    range_of_bar,
+    range_of_quarter,
+)
 from federation.query.canonical import canonical_json, sha256_hex
 from federation.query.codebook import Codebook
 from federation.query.cohort import All, Leaf, Node
@@ -38,40 +45,6 @@ EVENT: Final = "event"
 """The dimension of a table that tells who had the outcome: "no" and "yes"."""
 _OUTCOME: Final = re.compile(rf",?{re.escape(OUTCOME)}(=true)?$")
 _CONDITION: Final = re.compile(r",(?=[a-z][a-z0-9_]*=)")
-
-
-@dataclass(frozen=True)
-class Range:
-    """Values from `low` to `high`; an open end leaves its own value out."""
-
-    low: float = -math.inf
-    low_open: bool = False
-    high: float = math.inf
-    high_open: bool = False
-
-    def within(self, other: Range) -> bool:
-        """Whether every value here is also in `other`."""
-        above = self.low > other.low or (
-            self.low == other.low and (self.low_open or not other.low_open)
-        )
-        below = self.high < other.high or (
-            self.high == other.high and (self.high_open or not other.high_open)
-        )
-        return above and below
-
-    def before(self, other: Range) -> bool:
-        """Whether one of both ends where the other has not begun."""
-        for first, second in ((self, other), (other, self)):
-            touching = first.high == second.low and (first.high_open or second.low_open)
-            if first.high < second.low or touching:
-                return True
-        return False
-
-    def meet(self, other: Range) -> Range:
-        """The values in both."""
-        low, low_open = max((self.low, self.low_open), (other.low, other.low_open))
-        high, high_closed = min((self.high, not self.high_open), (other.high, not other.high_open))
-        return Range(low, low_open, high, not high_closed)
 
 
 @dataclass(frozen=True)
@@ -134,7 +107,7 @@ class ReleasedSet:
             "sites": sorted(self.sites),
             "known": sorted(self.known),
             "ranges": {
-                name: [_finite(r.low), r.low_open, _finite(r.high), r.high_open]
+                name: [finite(r.low), r.low_open, finite(r.high), r.high_open]
                 for name, r in self.ranges.items()
             },
             "levels": {name: sorted(found) for name, found in self.levels.items()},
@@ -317,8 +290,10 @@ class _Set:
         """One cell's label of dimension `name`; a dimension of another kind as it is written."""
         variable = codebook.variables.get(name)
         labels = () if variable is None else variable.group_labels or ()
-        bar = None if variable is None or label in labels else _bar(label)
-        months = _quarter(label) if variable is not None and variable.type == "date" else None
+        bar = None if variable is None or label in labels else range_of_bar(label)
+        months = (
+            range_of_quarter(label) if variable is not None and variable.type == "date" else None
+        )
         if months is not None:
             self._keep_range(name, months)
         elif variable is not None and variable.is_numeric and bar is not None:
@@ -342,7 +317,7 @@ class _Set:
             if variable.type in _LABELLED:
                 self._keep_levels(node.var, _levels_of(variable, node))
                 return
-            found = _range_of(node)
+            found = range_of(node)
             if found is not None:
                 self._keep_range(node.var, found)
                 return
@@ -361,33 +336,6 @@ def _levels_of(variable: Variable, leaf: Leaf) -> frozenset[str]:
     return frozenset(variable.group_labels or ()) - named if leaf.op == "!=" else named
 
 
-def _range_of(leaf: Leaf) -> Range | None:
-    """The range of a comparison with one number or date; None for `!=` and `in`."""
-    if isinstance(leaf.value, tuple):
-        return None
-    value = _number(leaf.value)
-    made = {
-        "=": Range(value, False, value, False),
-        ">=": Range(low=value),
-        ">": Range(low=value, low_open=True),
-        "<=": Range(high=value),
-        "<": Range(high=value, high_open=True),
-    }
-    return made.get(leaf.op)
-
-
-_BAR: Final = re.compile(r"([\[(])(-?[0-9.e+-]+),(-?[0-9.e+-]+)([\])])")
-
-
-def _bar(label: str) -> Range | None:
-    """The range of joined classes or of times, as a codebook writes one: "[40,50)"; else None."""
-    found = _BAR.fullmatch(label)
-    if found is None:
-        return None
-    start, low, high, end = found.groups()
-    return Range(float(low), start == "(", float(high), end == ")")
-
-
 def _parts(named: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Names and labels; a label that says more, as in `2024-Q1,died=true`, is taken apart."""
     found = []
@@ -395,28 +343,3 @@ def _parts(named: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
         parts = [part.partition("=") for part in _CONDITION.split(f"{name}={label}")]
         found += [(name, value) for name, _, value in parts]
     return found
-
-
-_QUARTER: Final = re.compile(r"([0-9]{4})-Q([1-4])")
-
-
-def _quarter(label: str) -> Range | None:
-    """The months of a quarter: "2024-Q1"; else None."""
-    found = _QUARTER.fullmatch(label)
-    if found is None:
-        return None
-    first = int(found[1]) * 12 + 3 * (int(found[2]) - 1)
-    return Range(first, False, first + 2, False)
-
-
-def _number(value: object) -> float:
-    """A number as it is; "2015-03" and "2015" as months and years, in the order of time."""
-    if isinstance(value, str):
-        year, _, month = value.partition("-")
-        return int(year) * 12 + int(month) - 1 if month else int(year)
-    assert isinstance(value, int | float)  # noqa: S101  the cohort parser lets nothing else through
-    return float(value)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from federation.disclosure.nesting import (
-    Range,
     ReleasedSet,
     cell_sets,
     hidden_before,
     released_sets,
     too_close,
 )
+from federation.disclosure.ranges import Range
 from federation.methods.registry import parse
 from federation.query.codebook import Codebook
 

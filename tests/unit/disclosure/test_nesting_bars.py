@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from federation.disclosure.nesting import Range, ReleasedSet, released_sets, too_close
+from federation.disclosure.nesting import ReleasedSet, released_sets, too_close
+from federation.disclosure.ranges import Range
 from federation.methods.base import CountTable
 from federation.methods.registry import parse
 from federation.query.codebook import Codebook
