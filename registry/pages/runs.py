@@ -20,7 +20,7 @@ from federation.runs import service
 from federation.runs.errors import RunError
 from federation.runs.models import Run
 from registry.access import rule
-from registry.own_results import PARTICIPANTS_ONLY, answer_for
+from registry.own_results import IN_A_ROUND, PARTICIPANTS_ONLY, answer_for
 from registry.pages.connections import connections_of
 from registry.pages.consent_origin import consent_origin
 from registry.pages.explaining import sentences, thresholds
@@ -122,6 +122,7 @@ def refusal_words(code: str | None) -> str:
     return {
         "CANCELLED": _("The question was withdrawn before it was answered."),
         PARTICIPANTS_ONLY: _("Only participants of this study see a hospital's own result."),
+        IN_A_ROUND: _("This round shows hospitals by letter. Their results stand on its page."),
         "EXPIRED": _("Nobody decided on this question in time. Submit it again."),
         "UNDER_EMBARGO": _(
             "An evaluation round asks this, and its results are not released yet. Wait for its "

@@ -12,7 +12,7 @@ from federation.query.terms import Terms
 from federation.runs.models import Run
 from registry.accounts import service
 from registry.database import SessionFactory
-from registry.own_results import PARTICIPANTS_ONLY, answer_for
+from registry.own_results import IN_A_ROUND, PARTICIPANTS_ONLY, answer_for
 from registry.transaction import unit_of_work
 from studies.actor import SYSTEM, Actor
 from studies.events import announce
@@ -106,6 +106,11 @@ def test_pooled_and_sealed_answers_are_as_they_were() -> None:
     held = answer_for(actor, run)
     assert held is not None
     assert held["by_site"]["catharina"]["code"] == PARTICIPANTS_ONLY
+    run.round_id = "of a round that did not agree to names"
+    for who in (actor, Actor(kind="user", id="y")):  # who asked it neither
+        lettered = answer_for(who, run)
+        assert lettered is not None
+        assert {part["code"] for part in lettered["by_site"].values()} == {IN_A_ROUND}
     run.outcome = {"status": "refused"}
     assert answer_for(actor, run) == {"status": "refused"}
     run.outcome = None
