@@ -205,7 +205,8 @@ def strata_of(indicator: Row, places: Places, names: Names) -> list[Stratum]:
 def _stratum(
     indicator: Row, variable: str, rows: list[Row], places: Places, names: Names
 ) -> Stratum:
-    levels = list(dict.fromkeys(row["level"] for row in rows))
+    # A hospital that is hidden as a whole has one row, without a level, that says why.
+    levels = list(dict.fromkeys(r["level"] for r in rows if r["level"] is not None))
     sites = list(dict.fromkeys(str(row["site"]) for row in rows))
     by = {(str(row["site"]), row["level"]): row for row in rows}
     heads = (
@@ -215,7 +216,7 @@ def _stratum(
     lines = tuple(
         (
             Cell(places.label(site), site, numeric=False),
-            *(_cell(indicator, by.get((site, level))) for level in levels),
+            *(_cell(indicator, by.get((site, level), by.get((site, None)))) for level in levels),
         )
         for site in sites
     )
@@ -246,6 +247,7 @@ def _same(indicator: Row, row: Row) -> dict[str, Any]:
 def _figure(
     indicator: Row, variable: str, rows: list[Row], places: Places, names: Names
 ) -> Figure | None:
+    rows = [row for row in rows if row["level"] is not None]
     if len(rows) > MOST_STRIPS or measure(indicator) == "mix":
         return None
     made = [
