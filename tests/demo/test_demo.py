@@ -22,7 +22,7 @@ def run_demo(*arguments, cwd):
 def done(tmp_path_factory):
     # Fewer of the invented patients than a visitor gets: enough for the rule on waiting times.
     folder = tmp_path_factory.mktemp("demo")
-    return run_demo("--once", "--json", "--patients", "5000", cwd=folder)
+    return run_demo("--once", "--json", "--patients", "6000", cwd=folder)
 
 
 @pytest.fixture(scope="module")

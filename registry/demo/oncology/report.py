@@ -10,7 +10,7 @@ from federation.rounds.snapshot import Row
 from registry.demo.comparing import Line, compare, largest_difference
 from registry.demo.network import DemoNetwork
 from registry.demo.oncology import pooled
-from registry.demo.oncology.hospitals import QUARTER_OF_TROUBLE, TROUBLE
+from registry.demo.oncology.hospitals import ASKED_MONTHS, TROUBLE
 from registry.demo.oncology.rounds import Finished
 from registry.demo.oncology.second_study import Second
 
@@ -38,7 +38,7 @@ class RoundReport:
 
     @property
     def difference(self) -> float:
-        return largest_difference(self.lines)
+        return largest_difference(self.lines) if self.lines else float("inf")
 
     @property
     def holds(self) -> bool:
@@ -63,7 +63,7 @@ class RoundReport:
             "action": made.action,
             "next": made.following,
             "compared": len(self.lines),
-            "max_abs_diff": self.difference,
+            "max_abs_diff": self.difference if self.lines else None,
             "seconds": round(made.seconds, 2),
             "holds": self.holds,
         }
@@ -101,7 +101,7 @@ class RoundReport:
 def compare_access(rows: tuple[Row, ...], second: Second) -> tuple[list[Line], float]:
     """Every number shown of access time beside the pooled one, and the rule's ratio by hand."""
     table = pooled.tumour_rows(second)
-    days = pooled.access_days(table, *QUARTER_OF_TROUBLE)
+    days = pooled.access_days(table, *ASKED_MONTHS)
     ours, theirs = [], []
     for row in rows:
         own = days[days["site"] == row.site]["days"].dropna()
@@ -124,7 +124,8 @@ def compare_access(rows: tuple[Row, ...], second: Second) -> tuple[list[Line], f
             }
         )
     there = {row.site for row in rows if row.n is not None}
-    lines = compare({"rows": ours}, {"rows": theirs})
+    shown_any = any(row.n is not None for row in rows)
+    lines = compare({"rows": ours}, {"rows": theirs}) if shown_any else []
     return lines, pooled.ratio_of_medians(days, TROUBLE.hospital, sorted(there))
 
 

@@ -1,8 +1,8 @@
 """A finished evaluation round of a working group, by the services and the running sites.
 
-The group measures the quarter in which one hospital's theatre staff were ill, talks about it, looks
-for the cause by groups of patients, agrees on help with an owner and a day, and measures the next
-quarter; the round after it is planned. Everybody's words are invented.
+The group measures two months of the quarter in which one hospital's theatre staff were ill, talks
+about it, looks for the cause by groups of patients, agrees on help with an owner and a day, and
+measures the next two months; a round of more indicators is planned. All words are invented.
 """
 
 import time
@@ -15,6 +15,7 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from federation.indicators import owning
+from federation.indicators.catalogue import shipped
 from federation.rounds import discussing, following, planning, reading
 from federation.rounds.errors import RoundError
 from federation.rounds.models import EvaluationRound, RoundAction
@@ -23,9 +24,9 @@ from federation.rounds.snapshot import IndicatorFinding, Snapshot
 from federation.rounds.states import RELEASED
 from federation.runs.embargo import seeing
 from registry.demo.oncology.hospitals import (
+    ASKED_MONTHS,
+    MONTHS_AFTER,
     NEXT_QUARTER,
-    QUARTER_AFTER,
-    QUARTER_OF_TROUBLE,
     TROUBLE,
 )
 from registry.demo.oncology.study import GROUP, QUALITY
@@ -37,7 +38,10 @@ from studies.network.groups import find_group
 from studies.seeds.oncozon import INSTITUTIONS, ONCOZON
 
 ACCESS: Final = "access_time"
-INDICATORS: Final = (ACCESS, "treatment_interval_surgery")
+#: One indicator over two months: its only question is its main one, so that it does not depend on
+#: what other questions over the same patients were answered first.
+INDICATORS: Final = (ACCESS,)
+NEXT: Final = (ACCESS, "treatment_interval_surgery", "mdo_before_treatment")
 STRATA: Final = ("stage_group",)
 _GROUP_KEY: Final = f"{ONCOZON.slug}.{GROUP}"
 _SITES: Final = tuple(sorted(each.slug for each in INSTITUTIONS))
@@ -91,14 +95,15 @@ class Rounds:
         """Everything from the group's own definitions to the closed action."""
         start = time.monotonic()
         with self._act(self._chair) as session:
+            self._own_version(session)
             self._agree_on_target(session)
         quarter = self.begin(
             {
-                "nl": "Wachten, tweede kwartaal 2025",
-                "en": "Waiting, second quarter of 2025",
+                "nl": "Wachten, mei en juni 2025",
+                "en": "Waiting, May and June 2025",
             },
             INDICATORS,
-            QUARTER_OF_TROUBLE,
+            ASKED_MONTHS,
         )
         self._wait_released(quarter)
         self._discuss(quarter)
@@ -116,7 +121,7 @@ class Rounds:
                 "nl": "Wachten, vierde kwartaal 2025",
                 "en": "Waiting, fourth quarter of 2025",
             },
-            INDICATORS,
+            NEXT,
             NEXT_QUARTER,
             freeze_in=timedelta(days=30),
             release_in=timedelta(days=14),
@@ -184,6 +189,24 @@ class Rounds:
             seeing(session)
             row, now = reading.get(session, round_id), datetime.now(UTC)
             planning.cancel(session, row, version=row.version, actor=self._chair, now=now)
+
+    def _own_version(self, session: Session) -> None:
+        """The group's own access time: the shipped one, of planned patients only."""
+        given = shipped()[ACCESS].to_dict()
+        owning.add_version(
+            session,
+            self._group(session),
+            {
+                **given,
+                "version": given["version"] + 1,
+                "cohort": {"var": "emergency_surgery", "op": "=", "value": False},
+                "exclusions": [],
+                "strata": list(STRATA),
+            },
+            why="Alleen geplande patiënten; wie met spoed komt, wacht niet.",
+            actor=self._chair,
+            now=datetime.now(UTC),
+        )
 
     def _agree_on_target(self, session: Session) -> None:
         """A level that the group agreed on, beside the national norm."""
@@ -268,8 +291,8 @@ class Rounds:
                 cause=CAUSE,
                 owner="Bert Bestuur (verzonnen), VieCuri",
                 due=date(2027, 1, 15),
-                first=QUARTER_AFTER[0],
-                last=QUARTER_AFTER[1],
+                first=MONTHS_AFTER[0],
+                last=MONTHS_AFTER[1],
                 measure_at=now + _SOON,
                 actor=self._chair,
                 now=now,
