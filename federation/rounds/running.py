@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -43,6 +43,11 @@ from studies.reading import open_sites
 MOST_GENERATIONS: Final = 6
 #: Refusals of one hospital that are about what is asked, so that it can answer other indicators.
 OF_THE_QUESTION: Final = frozenset({"NOT_IN_CATALOGUE", "DATA_MISMATCH", "QUERY_NOT_APPROVED"})
+
+
+#: In which order the roles of an indicator are asked: what matters most first, because a hospital
+#: may refuse what is too near to what it answered before.
+_FIRST: Final = ("main", "pooled", "trend", "excluded")
 
 
 @dataclass(frozen=True)
@@ -95,8 +100,7 @@ def drive(session: Session, row: EvaluationRound, now: datetime, batch: Batch = 
     gone = _take_out_who_left(session, row, now)
     room = _room(session, row, batch)
     ended = _ended(session, row)
-    waiting = any(each.state == states.WAITING for each in current(session, row))
-    if gone or ended or (waiting and room > 0):
+    if gone or ended or (_turn(session, row) and room > 0):
         # Reading a plan of many definitions takes longer than all of the above.
         made = plan_of(session, row)
         for question in current(session, row):
@@ -121,10 +125,10 @@ def stirs(session: Session, row: EvaluationRound, now: datetime, batch: Batch = 
     )
     if gone or _ended(session, row):
         return True
-    kinds = {each.state for each in current(session, row)}
-    if states.WAITING in kinds:
+    if _turn(session, row):
         return _room(session, row, batch) > 0
-    return (states.ASKED in kinds) != (row.state == states.RUNNING)
+    kinds = {each.state for each in current(session, row)}
+    return bool(kinds & {states.ASKED, states.WAITING}) != (row.state == states.RUNNING)
 
 
 def parts_of(session: Session, row: EvaluationRound) -> dict[str, RoundPart]:
@@ -143,6 +147,19 @@ def current(session: Session, row: EvaluationRound) -> list[RoundQuestion]:
         .order_by(RoundQuestion.indicator, RoundQuestion.role)
     )
     return list(found)
+
+
+def _turn(session: Session, row: EvaluationRound) -> list[RoundQuestion]:
+    """The waiting questions that may be put now: those of the first role that is not finished, in
+    the order of the plan."""
+    open_ = [e for e in current(session, row) if e.state in (states.WAITING, states.ASKED)]
+    first = min(map(_place, open_), default=0)
+    return [each for each in open_ if each.state == states.WAITING and _place(each) == first]
+
+
+def _place(question: RoundQuestion) -> int:
+    """When the role of a question has its turn; strata come last."""
+    return _FIRST.index(question.role) if question.role in _FIRST else len(_FIRST)
 
 
 def _put(
@@ -273,13 +290,13 @@ def _anew(
 
 
 def _submit(session: Session, row: EvaluationRound, made: Plan, now: datetime, room: int) -> None:
-    """Put as many of the waiting questions as there is room for."""
-    waiting = [each for each in current(session, row) if each.state == states.WAITING]
-    if not waiting:
+    """Put as many of the questions whose turn it is as there is room for."""
+    chosen = _turn(session, row)[: max(room, 0)]
+    if not chosen:
         return
     codebook = Codebook.from_dict(session.get_one(Study, row.study).codebook)
     under = approval_of(row)
-    for question in waiting[: max(room, 0)]:
+    for place, question in enumerate(chosen):
         asked = made.asked(question.indicator, codebook, question.sites)
         query = next(each.query for each in asked if key_of(each) == question.role)
         try:
@@ -289,7 +306,8 @@ def _submit(session: Session, row: EvaluationRound, made: Plan, now: datetime, r
                 study=row.study,
                 place=question.id,
                 under=under,
-                now=now,
+                # The worker takes the oldest first: the order of the plan, the same each time.
+                now=now - (len(chosen) - place) * timedelta(milliseconds=1),
             )
         except (RunError, QueryError) as error:
             question.state, question.why = states.DONE, error.code[:40]

@@ -132,6 +132,10 @@ def own_share(n: int, observed: int | None) -> dict[str, Any]:
     }
 
 
+#: More turns than the questions of these indicators take, each role after the one before.
+TURNS = 3
+
+
 def answer(session: Session, row: EvaluationRound, now: datetime, refused: str = "") -> None:
     """Write an answer to every run of the round that is not finished, as the worker would.
     ``refused``: a hospital that says too few patients."""

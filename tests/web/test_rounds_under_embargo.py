@@ -61,10 +61,11 @@ def held(factory: SessionFactory, clock: Any) -> tuple[str, list[str]]:
         held_round.ready_study(session, sites, now)
         made = held_round.wish(sites, now - SECOND, release_at=now + timedelta(hours=1))
         row_id = held_round.approved(session, made, now).id
-    drive_rounds(factory, now)
-    with unit_of_work(factory, SYSTEM) as session:
-        held_round.answer(session, reading.get(session, row_id), now, refused=sites[0])
-    drive_rounds(factory, now + SECOND)
+    for turn in range(held_round.TURNS):
+        drive_rounds(factory, now + turn * SECOND)
+        with unit_of_work(factory, SYSTEM) as session:
+            held_round.answer(session, reading.get(session, row_id), now, refused=sites[0])
+    drive_rounds(factory, now + held_round.TURNS * SECOND)
     with factory() as session, looking_under(session):
         row = reading.get(session, row_id)
         assert row.state == "ready"

@@ -28,10 +28,11 @@ CHAIR = held_round.PLANNER
 
 
 def answered(factory: SessionFactory, row_id: str, now: datetime) -> None:
-    drive_rounds(factory, now)
-    with unit_of_work(factory, SYSTEM) as session:
-        held_round.answer(session, reading.get(session, row_id), now)
-    drive_rounds(factory, now + SECOND)
+    for turn in range(held_round.TURNS):
+        drive_rounds(factory, now + turn * SECOND)
+        with unit_of_work(factory, SYSTEM) as session:
+            held_round.answer(session, reading.get(session, row_id), now)
+    drive_rounds(factory, now + held_round.TURNS * SECOND)
 
 
 @pytest.fixture
