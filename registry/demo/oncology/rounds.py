@@ -52,8 +52,8 @@ CAUSE: Final = (
     "in alle stadia even lang."
 )
 ACTION: Final = (
-    "Catharina Ziekenhuis en Máxima MC lenen tot de zomer elk een operatieteam uit. VieCuri houdt "
-    "daarmee twee extra spreekuren per week."
+    "Twee andere ziekenhuizen lenen tot de zomer elk een operatieteam uit. Daarmee zijn er twee "
+    "extra spreekuren per week."
 )
 
 
@@ -239,7 +239,7 @@ class Rounds:
                 session,
                 row,
                 indicator=ACCESS,
-                text="VieCuri ziet de langere toegangstijd ook. Wij kijken samen waar die zit.",
+                text="Het ziekenhuis ziet het zelf ook. Wij kijken samen waar het zit.",
                 actor=self._chair,
                 now=now,
             )
@@ -289,7 +289,7 @@ class Rounds:
                 site=TROUBLE.hospital,
                 text=ACTION,
                 cause=CAUSE,
-                owner="Bert Bestuur (verzonnen), VieCuri",
+                owner="Bert Bestuur (verzonnen)",
                 due=date(2027, 1, 15),
                 first=MONTHS_AFTER[0],
                 last=MONTHS_AFTER[1],
