@@ -348,10 +348,7 @@ def test_an_old_sign_in_does_not_approve(
     form_token: Callable[[FlaskClient], str],
     role: str,
 ) -> None:
-    if role == "patient":
-        client = signed_in("mine", fresh=False)
-    else:
-        client = signed_in(role, fresh=False)
+    client = signed_in("mine" if role == "patient" else role, fresh=False)
     token = form_token(client)
     for route, method in cells(app):
         rule = found_rule(app, route, method)

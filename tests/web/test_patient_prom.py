@@ -5,17 +5,16 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 from patients_door import database_bytes
+from questionnaire_reader import LIST, Reader, Token
 from sqlalchemy import select
-from werkzeug.test import TestResponse
 
 from consent import publishing, reporting
 from consent.answered import fingerprint
@@ -43,8 +42,6 @@ from studies.models import SiteNode
 
 from .conftest import SITE, Clock, SignedIn, World
 
-Token = Callable[[FlaskClient], str]
-LIST = "/mijn/vragenlijst/qlq-c30/T0"
 EQ = "/mijn/vragenlijst/eq-5d-5l/T0"
 VAS = 73
 SAID = re.compile(rb"q1[\"'=:]{1,3} ?2|q30[\"'=:]{1,3} ?7")
@@ -133,28 +130,6 @@ def hospital(
     made = Hospital(factory, tmp_path, world, clock)
     with closing(made.database):
         yield made
-
-
-class Reader:
-    """A browser with the patient in it."""
-
-    def __init__(self, client: FlaskClient, token: Token) -> None:
-        self.client, self.token = client, token
-
-    def get(self, path: str) -> TestResponse:
-        return self.client.get(path)
-
-    def post(self, path: str, **sent: str) -> TestResponse:
-        return self.client.post(path, data={"csrf_token": self.token(self.client), **sent})
-
-    def fill_in(self, **answers: str) -> TestResponse:
-        """Every screen of the QLQ-C30; what is not named is skipped."""
-        response = self.post(f"{LIST}/1", **answers)
-        for _screen in range(20):
-            if response.location.endswith("/nakijken"):
-                return self.client.get(response.location)
-            response = self.post(response.location, **answers)
-        raise AssertionError("the questionnaire has no end")
 
 
 @pytest.fixture
