@@ -23,6 +23,7 @@ from federation.query.errors import (
 )
 from federation.query.files import read_at_most
 from federation.query.json_data import load_json
+from federation.query.parsed_once import ParsedOnce
 from federation.query.record_dates import RecordDates, read_dates
 from federation.query.units import PATIENT, Units, above, check_unit, read_units
 from federation.query.variable_reading import bad_codebook, read_text, read_variable
@@ -51,6 +52,7 @@ __all__ = [
 MAX_BYTES: Final = 1_000_000
 MAX_DEPTH: Final = 20
 MAX_VARIABLES: Final = 1000
+MOST_KEPT: Final = 16
 
 _KEYS: Final = ("codebook", "unit", "units", "key", "label", "dates", "variables")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}/[0-9A-Za-z][0-9A-Za-z.-]{0,15}")
@@ -86,7 +88,7 @@ class Codebook:
     @cached_property
     def sha256(self) -> str:
         """Return the SHA-256 of the canonical JSON of `to_dict()`."""
-        return sha256_hex(self.to_dict())
+        return sha256_hex(self.to_dict()) if self._whole is None else self._whole.sha256
 
     @property
     def whole(self) -> Codebook:
@@ -100,11 +102,17 @@ class Codebook:
         """
         whole = self.whole
         name = check_unit(unit, whole.units)
-        if len(whole.units) == 1:
-            return whole
-        seen = above(whole.units, name)
-        variables = {key: v for key, v in whole.variables.items() if v.per in seen}
-        return Codebook(whole.id, name, whole.key, variables, whole.units, whole, whole.dates)
+        return whole if len(whole.units) == 1 else whole._views[name]
+
+    @cached_property
+    def _views(self) -> Mapping[str, Codebook]:
+        """The view of each unit."""
+        made = {}
+        for name in self.units:
+            seen = above(self.units, name)
+            variables = {key: v for key, v in self.variables.items() if v.per in seen}
+            made[name] = Codebook(self.id, name, self.key, variables, self.units, self, self.dates)
+        return MappingProxyType(made)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the whole codebook as JSON that `from_dict` reads back to an equal codebook."""
@@ -123,9 +131,12 @@ class Codebook:
 
     @classmethod
     def from_dict(cls, obj: object) -> Codebook:
-        """Read a codebook from plain data. Raises QueryError BAD_CODEBOOK."""
+        """Read a codebook from plain data. Raises QueryError BAD_CODEBOOK.
+
+        Equal data give the same object as long as it is one of the last MOST_KEPT that were asked.
+        """
         try:
-            return _read(obj)
+            return _parsed(obj)
         except QueryError as error:
             raise QueryError(BAD_CODEBOOK, error.message, error.where) from None
 
@@ -207,3 +218,6 @@ def _read(obj: object) -> Codebook:
             raise bad_codebook(f"This is not one of the codebook's units. {hint}", at(where, "per"))
     dates = read_dates(top.get("dates"), variables, units)
     return Codebook(name, unit, key, variables, units, dates=dates)
+
+
+_parsed: Final = ParsedOnce(_read, MOST_KEPT)

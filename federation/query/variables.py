@@ -17,14 +17,23 @@ SMALL_RANGE: Final = 40
 
 
 class Label(str):
-    """A text in English that may also have a Dutch one. As a string it is the English text."""
+    """A text in English that may also have a Dutch one. As a string it is the English text.
+
+    It cannot be changed: a codebook that is read once is shared by all who ask for it.
+    """
 
     nl: str
 
     def __new__(cls, en: str, nl: str | None = None) -> Label:
         made = super().__new__(cls, en)
-        made.nl = en if nl is None else nl
+        object.__setattr__(made, "nl", en if nl is None else nl)
         return made
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"A label does not change: {name} cannot be set.")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"A label does not change: {name} cannot be removed.")
 
     def text(self, lang: str = "en") -> str:
         """Return the text in "nl" or else English."""
