@@ -352,8 +352,8 @@ def test_an_old_sign_in_does_not_approve(
     token = form_token(client)
     for route, method in cells(app):
         rule = found_rule(app, route, method)
-        if not rule.fresh or role not in rule.roles:
-            continue
+        if not rule.fresh or role not in rule.roles or "round" in route.arguments:
+            continue  # rounds: test_round_pages.py and test_rounds_planned.py
         response = ask(app, client, route, method, arguments(route, world, OWN), token)
         if wants_json(route):
             assert response.status_code == 403

@@ -55,8 +55,15 @@ def plan(sites: list[str], **changes: Any) -> dict[str, Any]:
 def test_a_round_is_planned_changed_and_approved_by_who_did_not_plan_it(
     signed_in: SignedIn, form_token: FormToken, sites: list[str]
 ) -> None:
-    def act(who: str, path: str, body: Any = None, method: str = "post", **headers: str) -> Any:
-        client = signed_in(who)
+    def act(
+        who: str,
+        path: str,
+        body: Any = None,
+        method: str = "post",
+        fresh: bool = True,
+        **headers: str,
+    ) -> Any:
+        client = signed_in(who, fresh=fresh)
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         return client.open(
             f"/api/v1/rounds{path}",
@@ -95,6 +102,8 @@ def test_a_round_is_planned_changed_and_approved_by_who_did_not_plan_it(
     offered = act("chair", f"{here}/offer", If_Match='"v2"')
     assert offered.get_json()["plan_sha256"]
     assert act("chair", f"{here}/approve", If_Match='"v3"').status_code == 403
+    stale = act("committee", f"{here}/approve", fresh=False, If_Match='"v3"')
+    assert (stale.status_code, stale.get_json()["code"]) == (403, "FRESH_SIGN_IN_NEEDED")
     done = act("committee", f"{here}/approve", If_Match='"v3"')
     assert (done.status_code, done.get_json()["state"]) == (200, "approved")
     early = act("board", f"{here}/result", method="get")
