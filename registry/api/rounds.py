@@ -9,6 +9,7 @@ from flask import Response, g, jsonify, request, url_for
 from werkzeug.exceptions import NotFound
 
 from federation.rounds import discussing, planning, reading, view, wishes
+from federation.rounds.errors import RoundError
 from federation.rounds.models import EvaluationRound
 from registry.access import (
     ROUND_MAKERS,
@@ -197,9 +198,15 @@ def list_actions(round: str) -> Response:  # noqa: A002
 @blueprint.also(409)
 @blueprint.gives(201)
 def add_action(form: Mapping[str, Any], round: str) -> tuple[Response, int]:  # noqa: A002
-    """An action with its owner and day; with a period the hub measures again by itself."""
-    made = discussing.add_action(current_session(), _row(round), actor=g.actor, now=g.now, **form)
-    return jsonify(action_shown(made)), 201
+    """An action with its owner and day; with a period the hub measures again by itself.
+
+    `site` is a hospital as the result shows it to you: its letter, unless it is your own or the
+    round agreed to names.
+    """
+    row = _row(round)
+    given = {**form, "site": _site(row, form["site"])}
+    made = discussing.add_action(current_session(), row, actor=g.actor, now=g.now, **given)
+    return jsonify(_lettered(action_shown(made), _letters(row))), 201
 
 
 @blueprint.post("/rounds/<round>/actions/<action>/close")
@@ -214,10 +221,11 @@ def add_action(form: Mapping[str, Any], round: str) -> tuple[Response, int]:  # 
 def close_action(round: str, action: str) -> Response:  # noqa: A002
     """Close an open action without measuring again."""
     session = current_session()
-    found = discussing.get_action(session, _row(round), action)
+    row = _row(round)
+    found = discussing.get_action(session, row, action)
     version = conditions.expected_version()
     discussing.close_action(session, found, version=version, actor=g.actor, now=g.now)
-    return jsonify(action_shown(found))
+    return jsonify(_lettered(action_shown(found), _letters(row)))
 
 
 def own_sites(row: EvaluationRound) -> frozenset[str]:
@@ -247,6 +255,15 @@ def _letters(row: EvaluationRound) -> Mapping[str, str]:
         for each in reading.snapshot(session, row).hospitals
         if each.site not in own
     }
+
+
+def _site(row: EvaluationRound, given: str | None) -> str | None:
+    """The short name of the hospital that the actor calls `given`. By the short name of a hospital
+    that the actor knows by letter, the answer would tell whose letter it is."""
+    letters = _letters(row)
+    if given in letters:
+        raise RoundError("NOT_OF_THIS_ROUND")
+    return next((site for site, letter in letters.items() if letter == given), given)
 
 
 def _lettered(action: dict[str, Any], letters: Mapping[str, str]) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from registry.api.schemas import SLUG
 from registry.api.schemas_studies import MONTH
 
 TEXT = validate.Length(1, 2000)
+#: A hospital in a round: its letter, or its short name where the reader sees that.
+PLACE = validate.Regexp(r"^([A-Z]{1,3}|[a-z0-9][a-z0-9-]{0,62})$")
 
 
 class Round(Schema):
@@ -52,7 +53,7 @@ class Action(Schema):
     text = fields.String(required=True, validate=TEXT)
     owner = fields.String(required=True, validate=validate.Length(1, 200))
     due = fields.Date(required=True)
-    site = fields.String(load_default=None, allow_none=True, validate=SLUG)
+    site = fields.String(load_default=None, allow_none=True, validate=PLACE)
     cause = fields.String(load_default="", validate=validate.Length(max=2000))
     first = fields.String(load_default=None, allow_none=True, validate=MONTH)
     last = fields.String(load_default=None, allow_none=True, validate=MONTH)

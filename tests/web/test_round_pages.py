@@ -224,6 +224,31 @@ def test_an_action_is_agreed_changed_and_closed(
         assert session.scalars(select(RoundAction)).one().state == "closed"
 
 
+def test_by_program_too_a_hospital_is_its_letter_and_a_short_name_gives_none(
+    keep: Callable[..., None],
+    signed_in: SignedIn,
+    form_token: Callable[[FlaskClient], str],
+    factory: SessionFactory,
+) -> None:
+    """Who knows the short names may not learn whose letter is whose, nor the other way round."""
+    keep()
+    chair, here = signed_in("chair"), f"/api/v1{ROUND}/actions"
+    headers = {"X-CSRFToken": form_token(chair)}
+    given = {"indicator": "access_time", "text": "Extra", "owner": "Manager", "due": "2026-06-01"}
+    for site in ("viecuri", "nowhere", "Z"):
+        refused = chair.post(here, json={**given, "site": site}, headers=headers)
+        assert (refused.status_code, refused.get_json()["code"]) == (422, "NOT_OF_THIS_ROUND"), site
+    assert chair.get(here).get_json() == []
+    made = chair.post(here, json={**given, "site": "H"}, headers=headers)
+    assert (made.status_code, made.get_json()["site"]) == (201, "H")
+    with factory() as session:
+        assert session.scalars(select(RoundAction)).one().site == "viecuri"
+    at = f"{here}/{made.get_json()['id']}/close"
+    closed = chair.post(at, headers={**headers, "If-Match": '"v1"'})
+    assert (closed.status_code, closed.get_json()["site"]) == (200, "H")
+    assert [each["site"] for each in chair.get(here).get_json()] == ["H"]
+
+
 @pytest.fixture
 def quality(factory: SessionFactory) -> None:
     """The study of the chair's group with the data that the shipped indicators are about."""
