@@ -1,9 +1,12 @@
 """Waiting times in days: their spread, median and 80th percentile, and the share within norms.
 
-Days and not weeks; a negative time is an error in the data and counts as missing; more days than
-the cap count as the longest, and their number is told. A median is no sum over patients, so
-hospitals send a histogram of whole days. Of all hospitals together it is shown in bars of enough
+Days and not weeks; a negative time is an error in the data and counts as missing; how many wait
+longer than the cap is told. A median is no sum over patients, so hospitals send a histogram of
+whole days, the same whatever the cap. Of all hospitals together it is shown in bars of enough
 patients (rule O6), a quantile as the narrowest run of days that holds enough (O5).
+
+The cap of a question parts the bars and nothing else: were it the last day of a quantile too, the
+highest cap at which that quantile is the cap would be one patient's day.
 
 With output by_site a hospital answers for itself, and says whether its median is at least twice
 that of all others together (waiting_time_rule.py), which it knows from a pooled histogram under
@@ -83,8 +86,8 @@ class WaitingTime:
             low=28,
             high=CAP,
             whole=True,
-            help_en="More days than this count as this many; their number is given.",
-            help_nl="Meer dagen dan dit tellen als zoveel; hun aantal staat erbij.",
+            help_en="The number of those with more days than this is given.",
+            help_nl="Het aantal met meer dagen dan dit staat erbij.",
         ),
     )
     bounded_rounds = 2
@@ -120,7 +123,7 @@ class WaitingTime:
             return Step(f"{_KIND}.own", {"sums": sums})
         if step.name == f"{_KIND}.pool":
             classes = classes_of(ask)
-            last = last_compared(classes.cap)
+            last = last_compared(CAP)
             found = pool_of(pooled["offers"], pooled["reached"], classes.norms, last, ask.terms)
             if found is None:
                 return Step(f"{_KIND}.own", {"patterns": [], "last": last, "pooled": None})
@@ -133,7 +136,7 @@ class WaitingTime:
         sums = {name: np.asarray(values) for name, values in _sums(ask, rows).items()}
         facts: dict[str, Any] = {}
         inside, pooled = True, None
-        last = last_compared(classes_of(ask).cap)
+        last = last_compared(CAP)
         if ask.strict:
             last = int(step.params["last"])
             pattern = _pattern(ask, rows)
@@ -216,7 +219,7 @@ def _alone(ask: Ask) -> bool:
 def _offer(ask: Ask, rows: Rows, pattern: int | None) -> Sums:
     """What pool_of needs to know of this hospital; nothing of one without an answer of its own."""
     norms = classes_of(ask).norms
-    counts = capped(histogram(days_of(rows, ask.params["variable"]), classes_of(ask).cap))
+    counts = capped(histogram(days_of(rows, ask.params["variable"]), CAP))
     half = quantile_day(counts, 5)
     reached = [int(pattern is not None and half is not None and half >= 2 * d) for d in norms]
     return {
@@ -227,9 +230,8 @@ def _offer(ask: Ask, rows: Rows, pattern: int | None) -> Sums:
 
 def _compared(ask: Ask, rows: Rows, last: int) -> Days:
     """Rows per day up to `last`, and of later days; their patients, too, where a row is none."""
-    cap = classes_of(ask).cap
     found = days_of(rows, ask.params["variable"])
-    days = fold(histogram(found, cap), last)
+    days = fold(histogram(found, CAP), last)
     if ask.per_patient or not ask.strict:
         return Days(days)
     place = np.where(np.isnan(found), -1.0, np.minimum(found, last + 1)).astype(np.int64)
@@ -237,12 +239,12 @@ def _compared(ask: Ask, rows: Rows, last: int) -> Days:
 
 
 def _sums(ask: Ask, rows: Rows) -> Sums:
-    """n, missing (1,) and days (cap + 2,). Where a row is not a patient also the patients: patients
-    (1,), patients.days (cap + 1,), those beyond the cap at it, and patients.bars for each bar that
-    can come out."""
+    """n, missing (1,) and days (CAP + 2,). Where a row is not a patient also the patients: patients
+    (1,), patients.days (CAP + 1,), those beyond CAP at it, and patients.bars for each bar that can
+    come out."""
     classes = shown_classes(ask)
     days = days_of(rows, ask.params["variable"])
-    counts = histogram(days, classes.cap)
+    counts = histogram(days, CAP)
     sums: Sums = {
         "n": np.array([counts.sum()]),
         "missing": np.array([rows.n - counts.sum()]),
@@ -251,9 +253,9 @@ def _sums(ask: Ask, rows: Rows) -> Sums:
     if ask.per_patient:
         return sums
     known = ~np.isnan(days)
-    place = np.where(known, np.minimum(days, classes.cap), -1.0).astype(np.int64)
+    place = np.where(known, np.minimum(days, CAP), -1.0).astype(np.int64)
     sums["patients"] = rows.patients_in(np.where(known, 0, -1), 1)
-    sums["patients.days"] = rows.patients_in(place, classes.cap + 1)
+    sums["patients.days"] = rows.patients_in(place, CAP + 1)
     codes = classes.codes(days)
     sums["patients.bars"] = np.concatenate(
         [

@@ -1,8 +1,8 @@
 """A waiting time in whole days: how it is counted, and the classes in which it may be shown.
 
 A day counts as within a norm when it is not after it: 21 days is within three weeks. So classes
-begin the day after a week, or a norm, has ended. Times beyond the cap count as the longest: to
-leave them out would flatter whoever lets people wait.
+begin the day after a week, or a norm, has ended. Times beyond CAP count as the longest: to leave
+them out would flatter whoever lets people wait.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def histogram(days: npt.NDArray[np.float64], cap: int) -> Ints:
 
 
 def capped(counts: Ints) -> Ints:
-    """The same with those beyond the cap counted at it, int64 (cap + 1,)."""
+    """The same with those beyond the last day counted at it, int64 (cap + 1,)."""
     return np.append(counts[:-2], counts[-2:].sum()).astype(np.int64)
 
 

@@ -13,22 +13,28 @@ from federation.methods.base import Ask, CountTable, Finished, Mask, Released, S
 from federation.methods.quantiles import quantile_bins
 from federation.methods.release import Release, seen
 from federation.methods.waiting_time_days import (
+    CAP,
     DayClasses,
     capped,
     classes_of,
     shown_classes,
 )
-from federation.methods.waiting_time_rule import last_compared
+from federation.methods.waiting_time_rule import fold, last_compared
 
 Ints = npt.NDArray[np.int64]
 
 QUANTILES = (("median", 0.5), ("p80", 0.8))
 
 
+def rows_in(classes: DayClasses, sums: Mapping[str, Any], bar: Bar) -> int:
+    """The rows in a run of classes; the days are counted to CAP, whatever the question's cap."""
+    low, high = classes.limits(bar)
+    return int(fold(np.asarray(sums["days"]), classes.cap)[low : high + 1].sum())
+
+
 def size_of(ask: Ask, classes: DayClasses, sums: Mapping[str, Any], bar: Bar) -> int:
     """The rows, or the patients behind them if those are fewer, in a run of classes."""
-    low, high = classes.limits(bar)
-    rows = int(sums["days"][low : high + 1].sum())
+    rows = rows_in(classes, sums, bar)
     if ask.per_patient:
         return rows
     return min(rows, int(sums["patients.bars"][runs(classes.count).index(bar)]))
@@ -77,8 +83,7 @@ def _of_bars(
     ask: Ask, classes: DayClasses, sums: Sums, bars: Sequence[Bar]
 ) -> tuple[Ints, Ints | None]:
     """Rows per bar, and the patients behind them where a row is none."""
-    limits = [classes.limits(bar) for bar in bars]
-    counts = np.array([sums["days"][low : high + 1].sum() for low, high in limits], dtype=np.int64)
+    counts = np.array([rows_in(classes, sums, bar) for bar in bars], dtype=np.int64)
     if ask.per_patient:
         return counts, None
     place = {bar: i for i, bar in enumerate(counted_runs(ask, classes))}
@@ -120,7 +125,7 @@ def release(ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Released
             made.hide(key, "small_cell")
     result["within"] = _within(made, classes, sums, bars, mask if total else np.zeros_like(mask))
     if "rule" in finished.facts:
-        result["rule"] = _rule(ask, made, finished.facts["rule"], result["median"], classes.cap)
+        result["rule"] = _rule(ask, made, finished.facts["rule"], result["median"])
     return made.done(result)
 
 
@@ -167,7 +172,7 @@ def _within(
 
 
 def _rule(
-    ask: Ask, made: Release, verdict: Mapping[str, Any], median: list[int] | None, cap: int
+    ask: Ask, made: Release, verdict: Mapping[str, Any], median: list[int] | None
 ) -> dict[str, Any]:
     others = None
     if verdict["others"] is not None:
@@ -183,8 +188,8 @@ def _rule(
             late = len(verdict["others"]) - 1
             if found[1] < late:
                 others = [int(found[0]), int(found[1])]
-            elif late > last_compared(cap):
-                others = [int(found[0]), cap]
+            elif late > last_compared(CAP):
+                others = [int(found[0]), CAP]
     ratio = None
     if median is not None and others is not None and others[0] > 0:
         ratio = [made.sum(median[0] / others[1]), made.sum(median[1] / others[0])]

@@ -136,6 +136,17 @@ def test_the_rule_over_real_hospitals(network: Any) -> None:
     assert not any("plain" in claims_of(body) for body in net.bodies)
 
 
+def test_another_cap_tells_nothing_new_of_a_quantile(network: Any) -> None:
+    """Review 8b.3, pooled: the highest cap with a quantile at the cap was one patient's day."""
+    net = network(hospitals({slug: around(60, 60, spread=55) for slug in ("h0", "h1", "h2")}))
+    found = [net.ask({**ASKED, "cap": cap}) for cap in (94, 93, 365)]
+    assert [each.status for each in found] == ["complete"] * 3
+    said = [{k: each.envelope["result"][k] for k in ("n", "median", "p80")} for each in found]
+    assert said == [said[0]] * 3
+    low, high = said[0]["p80"]
+    assert low < 93 <= high
+
+
 @pytest.mark.parametrize("analysis", [ASKED, TREND], ids=lambda a: a["kind"])
 def test_own_answers_and_a_pooled_one_are_never_both_given_where_one_hides(
     network: Any, analysis: dict[str, Any]

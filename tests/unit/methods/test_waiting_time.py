@@ -125,6 +125,25 @@ def test_a_long_wait_is_compared_up_to_the_cap() -> None:
         assert each(days, norms=[]).results[0]["rule"]["signal"] is signal
 
 
+def test_no_cap_narrows_a_median() -> None:
+    """Review 8b.3: asked again with other caps, the highest one at which the 80th percentile is
+    the cap was the exact day of a patient. The cap parts the bars and moves nothing else."""
+    days = [float(5 + 7 * i % 146) for i in range(60)]
+    others = [[float(d) for d in range(200, 330, 2)]] * 4
+    asked = [each([days, *others], norms=[21], cap=cap) for cap in (110, 124, 125, 140, 200, 365)]
+    same = ("n", "missing", "median", "p80", "within", "rule")
+    assert all(
+        len({str([r[key] for key in same]) for r in rs}) == 1
+        for rs in zip(*(a.results for a in asked), strict=True)
+    )
+    first, second = asked[0].results[:2]
+    assert first["p80"][1] - first["p80"][0] > 5
+    assert (second["median"][0] > 200, second["rule"]["others"]) == (True, [183, 365])
+    beyond = sum(day > 110 for day in days)
+    assert (first["over_cap"], beyond >= 10) == (beyond, True)  # beyond 110 days they are enough
+    assert first["bins"][-1]["high"] == 110
+
+
 def test_errors_and_very_long_times() -> None:
     days: list[float | None] = [-1.0, None, 0.5, 21.0, 22.0, 365.0, 366.0, 900.0]
     result = each([days] * 3, OPEN).results[0]
