@@ -115,12 +115,15 @@ class OwnReleases:
         return frozenset(hidden)
 
     def _check_beside_own(self, own: Auditor, counted: Counted, t: int) -> None:
+        """Refuse SMALL_GROUP a pooled question about a set that this hospital may have held back:
+        a small one, or one that was hidden only because it tells a small one."""
         among, beside = _judged(Auditor(t, _seed()), counted), _judged(own, counted)
         for place in range(len(counted.named)):
             small = 0 < counted.least(place) < t
             near = beside.flagged[place] and not among.flagged[place]
             told = beside.told[place] and not among.told[place]
-            if (near and not small) or (told and small):
+            held_back = told and not self._sets.has(counted.named[place][1])
+            if (near and not small) or (told and small) or held_back:
                 raise Refused("SMALL_GROUP")
 
     def _up_to_date(self, t: int) -> Auditor:

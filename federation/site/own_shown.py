@@ -59,6 +59,9 @@ class OwnShown:
         had to be, and its complement, not to be hidden."""
         analysis = sets[0][1]
         self._shown.add(analysis)
+        for label, bitmap in sets[1:]:
+            if label == COHORT and not 0 < (bitmap & ~analysis).bit_count() < t:
+                self._shown.add(bitmap)  # the number of missing values stood there
         if step not in _OF_MODELS:
             self._cells |= {bitmap for label, bitmap in sets[1:] if label != COHORT}
             return

@@ -193,3 +193,24 @@ def test_expected_numbers_of_levels_are_not_given_beside_a_pooled_table(
     assert net.ask(line, output="by_site").status == "refused"
     # with age in the model nothing can be solved, and the levels are no reason to refuse
     assert net.ask({**asked, "formula": "age + C(sex)"}, output="by_site").status == "complete"
+
+
+def test_a_cell_hidden_to_protect_another_is_in_no_pooled_answer(
+    build: Any, five: dict[str, list[dict[str, str]]]
+) -> None:
+    """At h0 stage III (3) is hidden and II (26) beside it. The pooled number with II, less those
+    that the others show, would be that of h0, and the rest of its total the three. What all showed
+    may be asked pooled."""
+    for slug, rows in five.items():
+        numbers = (3, 26, 40) if slug == "h0" else (30, 26, 40)
+        stages = [s for s, n in zip(("III", "II", "I"), numbers, strict=True) for _ in range(n)]
+        for row, stage in zip(rows, stages + ["IV"] * len(rows), strict=False):
+            row["HDR_STAGE"] = stage
+    net = build(five, policy=WITH_FORM, study={"by_site": "hub"})
+    own = net.ask(BY_STAGE, output="by_site").envelope["by_site"]
+    assert [cell["n"] is None for cell in own["h0"]["cells"]] == [False, True, True, False]
+    assert all(cell["n"] for cell in own["h1"]["cells"])
+    for stage, code in (("II", "SMALL_GROUP"), ("III", "SMALL_GROUP")):
+        answer = net.ask(TOTAL, cohort={"var": "stage", "op": "=", "value": stage})
+        assert (answer.status, answer.code) == ("refused", code)
+    assert net.ask(TOTAL).status == "complete"
