@@ -17,6 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
     event,
     false,
+    select,
 )
 from sqlalchemy.orm import (
     Mapped,
@@ -101,7 +102,6 @@ class Run(Base):
 
 #: In the info of a session that sees runs under embargo too (federation.runs.embargo.seeing).
 SEEING: Final = "sees_runs_under_embargo"
-_NOT_HELD = with_loader_criteria(Run, Run.embargoed.is_(False))
 
 
 @event.listens_for(Session, "do_orm_execute")
@@ -109,7 +109,7 @@ def _leave_out_runs_under_embargo(state: ORMExecuteState) -> None:
     """Here beside the table, so that nobody can read it without (federation/runs/embargo.py)."""
     # A refresh of a row that a session already has is not a new look.
     if state.is_select and not state.is_column_load and not state.session.info.get(SEEING):
-        state.statement = state.statement.options(_NOT_HELD)
+        state.statement = state.statement.options(*_NOT_HELD)
 
 
 class RunEmbargo(Base):
@@ -190,3 +190,15 @@ class RunReply(Base):
     body: Mapped[bytes] = mapped_column(LargeBinary)
     sha256: Mapped[str] = mapped_column(String(64))
     received_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+#: The table itself: a select of `Run` inside the criterion would get the criterion too.
+_HELD = select(Run.__table__.c.id).where(Run.__table__.c.embargoed)
+#: Also by another name in the same query, and also what belongs to a run, read without it.
+_NOT_HELD = (
+    with_loader_criteria(Run, lambda run: run.embargoed.is_(False), include_aliases=True),
+    *(
+        with_loader_criteria(part, lambda part: part.run_id.not_in(_HELD), include_aliases=True)
+        for part in (RunProgress, RunSite, RunReply)
+    ),
+)

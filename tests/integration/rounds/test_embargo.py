@@ -1,16 +1,19 @@
 """Until the moment nobody sees, asks or is told a thing; then all at once. On both databases."""
 
+import re
 import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import held_round
 import pytest
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
+import federation
 from federation.query.canonical import sha256_hex
 from federation.rounds import planning, reading, view
 from federation.rounds.errors import RoundError
@@ -19,7 +22,7 @@ from federation.rounds.snapshot import Snapshot
 from federation.runs import progress, service
 from federation.runs.embargo import looking_under
 from federation.runs.errors import RunError
-from federation.runs.models import Run, RunProgress
+from federation.runs.models import Run, RunProgress, RunReply, RunSite
 from registry.audit import AuditLine
 from registry.database import SessionFactory
 from registry.transaction import UnannouncedChange, unit_of_work
@@ -320,6 +323,57 @@ def test_a_hospital_that_leaves_before_the_release_is_out_of_every_number(
         assert str(held_round.CANARY + 2) in str(kept)
         assert str(held_round.CANARY + 3) not in str([kept, found.to_json()])
         assert "hospital_out" in {event.kind for event in reading.events(session, row)}
+
+
+@ON_ONE
+def test_nothing_of_a_run_is_read_by_another_name_or_without_it(
+    factory: SessionFactory, held: str
+) -> None:
+    answered(factory, held, NOW + SECOND)
+    parts = (RunProgress, RunSite, RunReply)
+    with unit_of_work(factory, SYSTEM) as session, looking_under(session):
+        ids = list(session.scalars(select(Run.id)))
+        for run_id in ids:
+            given = {"run_id": run_id, "site": SITES[0]}
+            session.add(RunSite(**given, state="answered"))
+            reply = RunReply(**given, context="c", step=0, body=b"70707", sha256="0" * 64)
+            reply.received_at = NOW
+            session.add(reply)
+        session.flush()
+        assert {len(session.scalars(select(part)).all()) for part in parts} == {len(ids)}
+    other, another = aliased(Run), aliased(RunReply)
+    with factory() as session:
+        assert session.scalars(select(other.id)).all() == []
+        assert session.scalars(select(RunReply.body).join(other, other.id == ids[0])).all() == []
+        assert session.scalars(select(another.body)).all() == []
+        for part in parts:
+            assert session.scalars(select(part)).all() == []
+            assert session.scalar(select(func.count()).select_from(part)) == 0
+            assert session.scalars(select(part.run_id).where(part.run_id == ids[0])).all() == []
+        assert session.get(RunProgress, ids[0]) is None
+    drive_rounds(factory, MOMENT)
+    with factory() as session:
+        assert len(session.scalars(select(other.id)).all()) == len(ids)
+        assert {len(session.scalars(select(part)).all()) for part in parts} == {len(ids)}
+
+
+def test_no_program_reads_runs_past_the_rule() -> None:
+    """The rule stands on queries of the classes. The table itself, its text in SQL, a statement
+    given as it is and rows that a change gives back would go past it."""
+    past = re.compile(
+        r"\bRun(Reply|Site|Progress)?\.__table__|\.from_statement\(|"
+        r"update\(\s*Run\b[^#]*?\.returning\(|text\([^)]*\bfrom run(_|\b)",
+        re.IGNORECASE | re.DOTALL,
+    )
+    root = Path(federation.__file__).parents[1]
+    found = {
+        str(file.relative_to(root)): past.findall(file.read_text(encoding="utf-8"))
+        for room in ("federation", "registry", "consent", "studies")
+        for file in (root / room).rglob("*.py")
+    }
+    assert len(found) > 300
+    # The rule itself must name the table, or it would hold for itself.
+    assert {place for place, hits in found.items() if hits} == {"federation/runs/models.py"}
 
 
 @ON_ONE
