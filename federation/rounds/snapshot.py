@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -20,6 +21,8 @@ FORMAT: Final = "oncokring.round/1"
 Json = Mapping[str, Any]
 Words = Mapping[str, str]
 T = TypeVar("T")
+
+_SALT_BYTES: Final = 16
 
 #: Why a number of a hospital or of the network is not shown. Beside these: the public codes of
 #: refusals (federation.query.refusals).
@@ -190,13 +193,19 @@ class About:
 @dataclass(frozen=True)
 class Snapshot:
     """The whole; see the module docstring. `supersedes`: the sha256 of the snapshot of the same
-    round that this one adds a cause analysis to."""
+    round that this one adds a cause analysis to.
+
+    `salt` is chance that no view shows. Everybody sees the hash, and everybody in a hospital the
+    numbers and who takes part: without it, trying each order of the letters would find the hash,
+    and so whose letter is whose.
+    """
 
     round: About
     hospitals: tuple[Hospital, ...]
     indicators: tuple[IndicatorFinding, ...]
     duplicates: Json | None = None
     supersedes: str | None = None
+    salt: str = field(default_factory=lambda: secrets.token_hex(_SALT_BYTES))
 
     def body(self) -> dict[str, Any]:
         """All but the hash, as JSON."""
@@ -228,6 +237,7 @@ class Snapshot:
                 indicators=tuple(_indicator(each) for each in given["indicators"]),
                 duplicates=given.get("duplicates"),
                 supersedes=given.get("supersedes"),
+                salt=given["salt"],
             )
         except (TypeError, KeyError) as error:
             raise SnapshotError("The snapshot lacks a part, or has one too many.") from error

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -56,6 +57,19 @@ def test_another_hospital_is_a_letter_everywhere_and_the_own_one_has_its_name() 
     assert {each["name"] for each in named["hospitals"]} == {h.name for h in made.hospitals}
     # A view never writes in the snapshot.
     assert made == round_snapshot.whole()
+
+
+def test_the_hash_that_everybody_sees_does_not_tell_whose_letter_is_whose() -> None:
+    """Who sees a view and knows the hospitals can rebuild all but the salt, for each order of the
+    letters; the hash is that of none of them."""
+    made = round_snapshot.whole()
+    shown = view.for_hospitals(made, {"mmc"})
+    assert shown["sha256"] == view.for_patients(made)["sha256"] == made.sha256
+    assert made.salt not in json.dumps([shown, view.for_patients(made)])
+    rebuilt = {name: part for name, part in made.body().items() if name != "salt"}
+    assert sha256_hex(rebuilt) != made.sha256
+    drawn = {replace(made, salt=Snapshot(made.round, (), ()).salt).sha256 for _ in range(3)}
+    assert len(drawn) == 3
 
 
 def test_representatives_see_all_together_in_plain_words_and_no_hospital() -> None:
