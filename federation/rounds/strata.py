@@ -7,9 +7,11 @@ from typing import Any
 
 from federation.indicators.definition import Indicator
 from federation.query.codebook import Codebook
+from federation.query.cohort import Leaf
 from federation.rounds.answers import SMALL, Answer, Json, refused
 
 _PREFIX = "stratum:"
+_Holds = tuple[str, frozenset[str]] | None
 
 
 def strata_of(
@@ -17,6 +19,7 @@ def strata_of(
 ) -> tuple[Json, ...]:
     """Per variable its rows: {site, level, n, missing, value, median, observed, hidden}."""
     found: dict[str, list[Json]] = {}
+    holds = _holds(indicator, codebook)
     for role, answer in sorted(answers.items()):
         if not role.startswith(_PREFIX):
             continue
@@ -25,13 +28,11 @@ def strata_of(
         if not answer.own:
             rows.append({"site": None, "level": level or None, "hidden": answer.why or SMALL})
         for site, part in sorted(answer.own.items()):
-            rows.extend(_rows(indicator, site, part, variable, level or None))
+            rows.extend(_rows(holds, site, part, variable, level or None))
     return tuple({"variable": name, "rows": rows} for name, rows in sorted(found.items()))
 
 
-def _rows(
-    indicator: Indicator, site: str, part: Json, variable: str, level: str | None
-) -> list[Json]:
+def _rows(holds: _Holds, site: str, part: Json, variable: str, level: str | None) -> list[Json]:
     why = refused(part)
     if why is not None:
         return [{"site": site, "level": level, "n": None, "value": None, "hidden": why}]
@@ -53,23 +54,36 @@ def _rows(
             _one(site, str(each.get("level")), each.get("n"), value=_last(each))
             for each in part["groups"]
         ]
-    return _of_cells(indicator, site, part, variable)
+    return _of_cells(holds, site, part, variable)
 
 
-def _of_cells(indicator: Indicator, site: str, part: Json, variable: str) -> list[Json]:
+def _holds(indicator: Indicator, codebook: Codebook) -> _Holds:
+    """The variable that a share counts and its groups for which it holds, as a table names them."""
+    leaf = indicator.numerator
+    if not isinstance(leaf, Leaf):
+        return None  # a tree is asked per group and counted at the hospital
+    values = leaf.value if isinstance(leaf.value, tuple) else (leaf.value,)
+    named = {str(each).lower() if isinstance(each, bool) else str(each) for each in values}
+    if leaf.op == "!=":
+        named = set(codebook.variables[leaf.var].group_labels or ()) - named
+    return leaf.var, frozenset(named)
+
+
+def _of_cells(holds: _Holds, site: str, part: Json, variable: str) -> list[Json]:
     """From a table: per level of the stratum all, and of a share those for whom it holds."""
     made: dict[str, dict[str, list[int | None]]] = {}
-    counted = indicator.numerator.variables() if indicator.numerator is not None else ()
     for cell in part.get("cells") or ():
         by = cell["by"]
         into = made.setdefault(str(by[variable]), {"n": [], "yes": []})
         into["n"].append(cell.get("n"))
-        if any(str(by.get(name)) in ("true", "yes") for name in counted):
+        if holds is not None and str(by.get(holds[0])) in holds[1]:
             into["yes"].append(cell.get("n"))
     rows = []
     for level, parts in made.items():
         n = None if None in parts["n"] else sum(each or 0 for each in parts["n"])
-        yes = None if not parts["yes"] or None in parts["yes"] else parts["yes"][0]
+        yes = None
+        if parts["yes"] and None not in parts["yes"]:
+            yes = sum(each or 0 for each in parts["yes"])
         rows.append(_one(site, level, n, observed=yes))
     return rows
 
