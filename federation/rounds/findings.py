@@ -287,34 +287,47 @@ def network_of(measure: str, rows: Sequence[Row]) -> Network:
     shown = [row for row in rows if row.n is not None]
     if not shown:
         return Network(0, hidden=SMALL)
-    n = total(row.n for row in shown)
+    # A total and what is said beside it are of the same hospitals: those that show the number.
+    counted = [row for row in shown if _shows(measure, row)]
+    if measure != "share":
+        counted = counted or shown
+    n = total(row.n for row in counted)
     base: dict[str, Any] = {
-        "hospitals_in": len(shown),
+        "hospitals_in": len(counted),
         "n": n,
-        "missing": total(row.missing for row in shown),
+        "missing": total(row.missing for row in counted),
         # Part of a sum is no sum: not shown where one hospital's is not.
-        "excluded": total(row.excluded for row in shown),
+        "excluded": total(row.excluded for row in counted),
     }
     match measure:
         case "share":
-            counted = [row for row in shown if row.observed is not None]
-            base["hospitals_in"] = len(counted)
-            base["n"] = n = total(row.n for row in counted)
-            base["missing"] = total(row.missing for row in counted)
             observed = total(row.observed for row in counted)
             if observed is None or not n:
                 return Network(**base, hidden=SMALL)
             low, high = share_interval(observed, n) or (None, None)
             return Network(**base, observed=observed, value=observed / n, low=low, high=high)
         case "time":
-            return Network(**base, **days_of_all([row for row in shown if row.bins]))
+            return Network(**base, **days_of_all(counted))
         case "mix" | "volume":
             value = n if measure == "volume" else None
-            return Network(**base, value=value, observed=value, levels=_all_levels(shown))
+            return Network(**base, value=value, observed=value, levels=_all_levels(counted))
         case "mean":
-            return Network(**base, value=_weighted(shown))
+            return Network(**base, value=_weighted(counted))
         case _:
-            return Network(**base, observed=total(row.observed for row in shown))
+            return Network(**base, observed=total(row.observed for row in counted))
+
+
+def _shows(measure: str, row: Row) -> bool:
+    """Whether a row has what the sum of this measure is made of."""
+    match measure:
+        case "share":
+            return row.observed is not None
+        case "time":
+            return bool(row.bins)
+        case "mean":
+            return row.value is not None
+        case _:
+            return True
 
 
 def _curve(indicator: Indicator, rows: Sequence[Row], pooled: Answer | None) -> dict[str, Any]:

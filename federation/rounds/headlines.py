@@ -17,7 +17,8 @@ _INSIDE: Final = {
     "en": "All hospitals are inside expected variation.",
     "nl": "Alle ziekenhuizen liggen binnen de verwachte variatie.",
 }
-_NOTHING: Final = {
+#: Where no number is shown.
+NOTHING: Final = {
     "en": "There are no numbers to show.",
     "nl": "Er zijn geen getallen om te tonen.",
 }
@@ -60,7 +61,7 @@ def headline(indicator: Indicator, rows: Sequence[Row], names: Mapping[str, str]
     """The finding in words; hospitals by name (a view may put letters there)."""
     shown = [row for row in rows if row.hidden is None]
     if not shown:
-        return dict(_NOTHING)
+        return dict(NOTHING)
     return {language: _said(indicator, shown, names, language) for language in _LANGUAGES}
 
 
@@ -96,7 +97,7 @@ def _said(
 def lay_headline(indicator: Indicator, network: Network) -> Words:
     """The number of all hospitals together in plain words, for patients."""
     if network.n is None:
-        return dict(_NOTHING)
+        return dict(NOTHING)
     if indicator.measure == "share" and network.value is not None:
         part = max(round(100 * network.value), 1) if network.observed else 0
         return {language: _LAY_SHARE[language].format(part=part) for language in _LANGUAGES}

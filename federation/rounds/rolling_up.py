@@ -12,7 +12,7 @@ subnetwork or of all but one hospital tells whose letter is whose.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -70,11 +70,17 @@ def roll_up(
     *,
     without: Collection[str] = (),
 ) -> tuple[RolledUp, ...]:
-    """The sums of each part for one indicator of a round; `without`: these hospitals left out."""
+    """The sums of each part for one indicator of a round; `without`: these hospitals left out.
+
+    Where the round did not agree to names, none of fewer than LEAST_HOSPITALS.
+    """
     measure = str(finding.definition["measure"])
     rows = {row.site: row for row in finding.rows}
     asked = {hospital.site for hospital in snapshot.hospitals}
-    return tuple(_of(measure, part, rows, asked, frozenset(without)) for part in parts)
+    found = tuple(_of(measure, part, rows, asked, frozenset(without)) for part in parts)
+    if snapshot.round.names:
+        return found
+    return tuple(replace(each, numbers=each.numbers.for_outsiders()) for each in found)
 
 
 def _of(

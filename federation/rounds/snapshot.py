@@ -23,6 +23,8 @@ Words = Mapping[str, str]
 T = TypeVar("T")
 
 _SALT_BYTES: Final = 16
+#: Of how many hospitals a sum must be before who sees no hospital may see it.
+LEAST_HOSPITALS: Final = 3
 
 #: Why a number of a hospital or of the network is not shown. Beside these: the public codes of
 #: refusals (federation.query.refusals).
@@ -31,6 +33,12 @@ REASONS: Mapping[str, Words] = MappingProxyType(
         "small": {
             "en": "Too few patients to show.",
             "nl": "Te weinig patiënten om te tonen.",
+        },
+        "few_hospitals": {
+            "en": "Not shown: fewer than three hospitals have numbers, so it would be about one"
+            " hospital.",
+            "nl": "Niet getoond: minder dan drie ziekenhuizen hebben getallen, dus dit zou over één"
+            " ziekenhuis gaan.",
         },
         "derivable": {
             "en": "Not shown: with the other numbers one hospital’s hidden number could be worked"
@@ -137,6 +145,12 @@ class Network:
     at: tuple[Json, ...] = ()
     hidden: str | None = None
 
+    def for_outsiders(self) -> Network:
+        """As somebody may see it who sees no hospital: of one or two, it is not of all together."""
+        if self.hospitals_in >= LEAST_HOSPITALS:
+            return self
+        return Network(self.hospitals_in, hidden=self.hidden or "few_hospitals")
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -209,7 +223,7 @@ class Snapshot:
 
     def body(self) -> dict[str, Any]:
         """All but the hash, as JSON."""
-        return {"snapshot": FORMAT, **_plain(self)}
+        return {"snapshot": FORMAT, **json_of(self)}
 
     @property
     def sha256(self) -> str:
@@ -262,15 +276,15 @@ def _read(kind: type[T], given: dict[str, Any]) -> T:
     return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items()})
 
 
-def _plain(value: Any) -> Any:
-    """Dataclasses, tuples and read-only mappings as JSON."""
+def json_of(value: Any) -> Any:
+    """A snapshot or a part of it: dataclasses, tuples and read-only mappings as JSON."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         names = [each.name for each in dataclasses.fields(value)]
-        return {name: _plain(getattr(value, name)) for name in names}
+        return {name: json_of(getattr(value, name)) for name in names}
     if isinstance(value, Mapping):
-        return {str(key): _plain(part) for key, part in value.items()}
+        return {str(key): json_of(part) for key, part in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(each) for each in value]
+        return [json_of(each) for each in value]
     return cast("Any", value)
 
 

@@ -11,7 +11,8 @@ import copy
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from federation.rounds.snapshot import Snapshot
+from federation.rounds.headlines import NOTHING
+from federation.rounds.snapshot import Network, Snapshot, json_of
 
 Json = dict[str, Any]
 #: In which lists of the JSON a hospital is named, and under which key.
@@ -60,25 +61,31 @@ def for_patients(snapshot: Snapshot) -> Json:
         "snapshot": made["snapshot"],
         "round": about,
         "hospitals": [],
-        "indicators": [_lay(each) for each in made["indicators"]],
+        "indicators": [
+            _lay(each, found.network)
+            for each, found in zip(made["indicators"], snapshot.indicators, strict=True)
+        ],
         "duplicates": None,
         "supersedes": made["supersedes"],
         "sha256": made["sha256"],
     }
 
 
-def _lay(indicator: Mapping[str, Any]) -> Json:
+def _lay(indicator: Mapping[str, Any], network: Network) -> Json:
+    shown = network.for_outsiders()
+    headline = dict(indicator["headline_lay"] if shown == network else NOTHING)
     definition = {
         name: indicator["definition"][name]
         for name in _LAY_DEFINITION
         if name in indicator["definition"]
     }
     return {
-        **{name: indicator[name] for name in ("id", "version", "status", "code", "network")},
+        **{name: indicator[name] for name in ("id", "version", "status", "code")},
+        "network": json_of(shown),
         "target": copy.deepcopy(indicator["target"]),
         "definition": definition,
-        "headline": dict(indicator["headline_lay"]),
-        "headline_lay": dict(indicator["headline_lay"]),
+        "headline": headline,
+        "headline_lay": dict(headline),
         "rows": [],
         "spread": None,
         "trend": None,

@@ -55,6 +55,16 @@ def test_a_network_is_the_sum_of_what_is_shown_and_no_hidden_number_is_nought() 
     assert {row.hidden for row in nothing.rows} == {"small", "no_data"}
 
 
+def test_the_days_of_all_are_of_the_hospitals_that_are_counted_beside_them() -> None:
+    """One hospital's days under the number of three would be that hospital's median."""
+    shown = {"n": 50, "missing": 1, "bins": [{"low": 0, "high": 9, "n": 30},
+                                             {"low": 10, "high": 10, "n": 20}]}  # fmt: skip
+    own = {"a": shown, "b": {"n": 200, "missing": 2}, "c": {"n": 300, "missing": 0}}
+    made = found(WAIT, own)
+    assert (made.network.hospitals_in, made.network.n, made.network.missing) == (1, 50, 1)
+    assert made.network.for_outsiders().median is None
+
+
 def test_outside_the_limits_is_a_reason_to_look_closer_on_the_worse_side_only() -> None:
     high = {"a": held_round.own_share(100, 60), "b": held_round.own_share(100, 38)}
     made = found(held_round.SHARE, high)

@@ -20,7 +20,7 @@ REGION = Part("region", "oncozon", "OncoZON", frozenset({*SITES, "viecuri"}))
 
 def shares():
     """The sample's snapshot and its indicator with shares, and the rows that are shown there."""
-    snapshot = sample.whole()
+    snapshot = sample.whole(names=True)
     finding = next(each for each in snapshot.indicators if each.definition["measure"] == "share")
     rows = {row.site: row for row in finding.rows if row.observed is not None}
     return snapshot, finding, rows
@@ -97,6 +97,16 @@ def test_a_round_with_letters_gives_the_region_only():
     for more in ({"hospitals": True}, {"without": ["mmc"]}):
         with pytest.raises(RoundError, match=r"^NO_NAMES:"):
             export(sample.whole(), [REGION], **more)
+
+
+def test_a_sum_of_one_or_two_hospitals_is_for_who_may_see_them_by_name():
+    """With letters, "the region" of two hospitals is for each of the two the other's number."""
+    _, finding, rows = shares()
+    assert len(rows) == 2
+    (row,) = (r for r in export(sample.whole(), [REGION])["rows"] if r["indicator"] == finding.id)
+    assert (row["n"], row["observed"], row["hidden"]) == (None, None, "few_hospitals")
+    waits = export(sample.whole(), [REGION])["rows"][0]
+    assert (waits["n"], waits["hidden"]) == (360, None)
 
 
 def test_each_hospital_where_names_were_agreed():

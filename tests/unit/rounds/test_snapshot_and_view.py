@@ -84,6 +84,13 @@ def test_representatives_see_all_together_in_plain_words_and_no_hospital() -> No
     assert all(each["rows"] == [] and each["runs"] == [] for each in shown["indicators"])
     assert shown["indicators"][0]["network"]["n"] == 360
     assert "lay" in shown["indicators"][0]["definition"]
+    # Of two hospitals: whoever is one of them, or knows who left, knows the other's numbers.
+    deaths = shown["indicators"][1]
+    assert (deaths["network"]["n"], deaths["network"]["observed"]) == (None, None)
+    assert (deaths["network"]["hospitals_in"], deaths["network"]["hidden"]) == (2, "few_hospitals")
+    assert deaths["headline"] == deaths["headline_lay"]
+    assert deaths["headline"]["en"] == "There are no numbers to show."
+    assert view.for_hospitals(made, {"mmc"})["indicators"][1]["network"]["n"] == 620
 
 
 def test_each_reason_has_words_in_both_languages() -> None:
