@@ -7,11 +7,16 @@ model of the whole period; without a formula everybody has the pooled share. Exp
 added up (VLAD), says how many patients fewer than expected had the outcome so far.
 
 With output by_site a hospital answers for itself, by the model of all; one that has too few
-patients with or without the outcome, or in a level of a formula of levels, stays out of the model,
-for the reasons that standardise.py gives. A CUSUM needs the order of patients in time, to the day.
-That order stays in the hospital: only the highest value of each quarter leaves, and whether it lies
-above the limit, and those only where the quarter's outcome may be shown. Pooled there is no such
-order, and no CUSUM.
+patients with or without the outcome, or in a level of the formula, stays out of the model, for the
+reasons that standardise.py gives. With a formula so does one that cannot show the outcome of every
+quarter: a term may follow the time (a year, a guideline), and the model's numbers then add up to
+the observed ones over those quarters, so that others' numbers would leave what this one hides. How
+many hospitals are left is counted first, under masks: too few make no model (O13). Pooled, a hidden
+quarter hides every expected number with a formula, for the same reason.
+
+A CUSUM needs the order of patients in time, to the day. That order stays in the hospital: only the
+highest value of each quarter leaves, and whether it lies above the limit, and those only where the
+quarter's outcome may be shown. Pooled there is no such order, and no CUSUM.
 """
 
 from __future__ import annotations
@@ -33,7 +38,7 @@ from federation.methods.base import (
 )
 from federation.methods.glm import BINOMIAL, null_predictor
 from federation.methods.glm_fit import ROUNDS, GlmFit, counts_of
-from federation.methods.model_groups import fewest, levels_only
+from federation.methods.model_groups import fewest
 from federation.methods.model_sets import model_sets
 from federation.methods.sentences import behind, counted, left_out
 from federation.methods.trend_plan import (
@@ -46,7 +51,7 @@ from federation.methods.trend_plan import (
     quarters_between,
 )
 from federation.methods.trend_release import release, tables_of
-from federation.methods.trend_sums import crude_sums, cusum_peaks, quarter_sums
+from federation.methods.trend_sums import crude_sums, cusum_peaks, quarter_cells, quarter_sums
 from federation.methods.waiting_time_days import CAP, DaysParam
 from federation.query.codebook import Codebook
 from federation.query.errors import BAD_VALUE, NOT_IN_CATALOGUE, QueryError, at
@@ -138,7 +143,7 @@ class Trend:
             help_nl="Naar hoeveel keer de verwachte odds de CUSUM zoekt.",
         ),
     )
-    bounded_rounds = ROUNDS + 2
+    bounded_rounds = ROUNDS + 3
 
     def check(self, params: Mapping[str, Any], codebook: Codebook, where: str) -> None:
         """QueryError BAD_VALUE for an outcome that is not said once, or is also a term, and for a
@@ -180,7 +185,7 @@ class Trend:
         if 2 * plan_of(ask).size > ask.terms.max_cells:
             raise Refused("TOO_FINE")
         if ask.params["formula"] is not None:
-            return _fit(ask).start()
+            return Step(f"{_KIND}.pool") if _alone(ask) else _fit(ask).start()
         return Step(f"{_KIND}.crude" if _alone(ask) else f"{_KIND}.quarters")
 
     def site(self, ask: Ask, step: Step, rows: Rows) -> Sums:
@@ -190,6 +195,9 @@ class Trend:
         plan = plan_of(ask)
         if _alone(ask) and not _in_model(ask, plan, rows):
             rows = rows.select(np.zeros(rows.n, dtype=bool))
+        if step.name == f"{_KIND}.pool":
+            n = int(np.count_nonzero(plan.complete(rows)))
+            return {"pool": np.array([int(n > 0), n, n * n], dtype=np.int64)}
         if step.name == f"{_KIND}.crude":
             return crude_sums(ask, plan, rows)
         if step.name == f"{_KIND}.quarters":
@@ -204,6 +212,12 @@ class Trend:
             return Finished(made, {"counts": step.params.get("counts")})
         if step.name == f"{_KIND}.quarters":
             return self._after_quarters(ask, step, pooled)
+        if step.name == f"{_KIND}.pool":
+            hospitals, n, squares = (int(value) for value in pooled["pool"])
+            few = hospitals < ask.terms.min_sites
+            if few or n * n < ask.terms.min_effective_sites * squares:
+                return Step(f"{_KIND}.own", {"model": {}})
+            return _fit(ask).start()
         if step.name == f"{_KIND}.crude":
             return self._after_model(ask, _crude_model(counts_of(pooled)))
         after = _fit(ask).combine(step, pooled)
@@ -288,6 +302,14 @@ class Trend:
                 if dutch
                 else f"In each round sums for {p} coefficients, over all patients together."
             )
+        if own and ask.strict and ask.params["formula"] is not None:
+            said.append(
+                "Hoeveel ziekenhuizen elk kwartaal kunnen tonen, met hoeveel patiënten, opgeteld "
+                "over de ziekenhuizen."
+                if dutch
+                else "How many hospitals can show every quarter, with how many patients, added "
+                "over the hospitals."
+            )
         if own:
             said.append(
                 "Per ziekenhuis per kwartaal het waargenomen en het verwachte aantal."
@@ -326,19 +348,28 @@ def _in_model(ask: Ask, plan: Plan, rows: Rows) -> bool:
         return True
     if rows.held_back & {plan.yes, plan.no}:  # how many had the outcome is hidden here
         return False
-    key = ("trend.in_model", plan.outcome.label, plan.model.design.names)
+    key = ("trend.in_model", ask.query.question_sha256)
     if key not in rows.cache:
         counts = counts_of(crude_sums(ask, plan, rows))
-        rows.cache[key] = _few(counts) >= ask.terms.t_cell and _mix_may_be_told(ask, plan, rows)
+        rows.cache[key] = (
+            _few(counts) >= ask.terms.t_cell
+            and _mix_may_be_told(ask, plan, rows)
+            and (ask.params["formula"] is None or _shows_each_quarter(ask, plan, rows))
+        )
     return bool(rows.cache[key])
+
+
+def _shows_each_quarter(ask: Ask, plan: Plan, rows: Rows) -> bool:
+    """Whether nothing of this hospital's quarters will be hidden; see the module docstring."""
+    if any(METHOD.is_cell(ask, label) for label in rows.held_back):
+        return False
+    return int(quarter_cells(ask, plan, rows).min()) >= ask.terms.t_cell
 
 
 def _mix_may_be_told(ask: Ask, plan: Plan, rows: Rows) -> bool:
     """Whether an expected number can be shown here at all; see standardise.py and ADR 0038."""
-    if not levels_only(plan.model.design):
-        return True
     least = fewest(plan.model.design, rows.select(plan.complete(rows)))
-    return int(least or 0) >= ask.terms.t_cell
+    return least is None or least >= ask.terms.t_cell
 
 
 def _few(counts: Mapping[str, Any]) -> int:

@@ -6,7 +6,11 @@ hidden quarter hides another. The difference that adds up over the quarters tell
 made of. So it stands before the first hidden quarter and from the last one on, where it tells no
 more than the total does.
 
-With a formula of levels only the expected number of a quarter can be solved for how many have a
+A formula may hold a term that follows the time. What the model expects over its quarters adds up to
+what was observed there in all of whom it was made. So nobody with a hidden quarter is among them
+(trend.py); and of all hospitals together no expected number stands beside a hidden quarter.
+
+With a formula that has levels the expected number of a quarter can be solved for how many have a
 level (ADR 0038). So it stands only where every level has enough patients in that quarter, and where
 the total less the other quarters does not tell it either; and so does the difference.
 """
@@ -75,9 +79,15 @@ def release(ask: Ask, plan: Plan, finished: Finished, shown: Mapping[str, Mask])
     counts = facts["counts"]
     total = bool(np.all(seen(shown, "total")))
     quarters, outcome, with_outcome = told_of(plan, shown)
-    if ask.strict and facts.get("in_model") and not with_outcome:
+    adjusted = ask.strict and ask.params["formula"] is not None
+    hides = not (outcome.all() if adjusted else with_outcome)
+    if ask.strict and facts.get("in_model") and hides:
         raise Refused("SMALL_GROUP")  # its expected number would tell; see standardise.py
     expected = sums.get("expected")
+    if adjusted and "in_model" not in facts and hides:
+        expected = None
+    if adjusted and expected is None:
+        made.hide("expected", "small_cell")
     mix = sums.get("mix")
     told = quarters if mix is None else _mix_told(ask, mix, quarters, sums["quarters"])
     stands = _vlad_stands(ask, outcome & told) & with_outcome & bool(told.any())

@@ -13,7 +13,7 @@ from federation.methods.base import Ask, Rows, Sums
 from federation.methods.glm import BINOMIAL, mean_of
 from federation.methods.glm_rows import scaled
 from federation.methods.grouping import counts_by, sums_by
-from federation.methods.model_groups import group_codes, group_labels, levels_only
+from federation.methods.model_groups import group_codes, group_labels
 from federation.methods.model_rules import person_sums
 from federation.methods.trend_plan import Plan
 from federation.methods.waiting_time_days import CAP, days_of
@@ -38,7 +38,7 @@ def quarter_sums(ask: Ask, plan: Plan, rows: Rows, model: Mapping[str, Any] | No
     """`crude_sums`, and per quarter: quarters, yes (Q,), expected where there is a `model`, and
     days (Q, CAP + 1) of the waiting time. Where a row is not a patient also the patients:
     patients.quarters (Q,), patients.cells (Q, 2) without and with the outcome, patients.days. With
-    a formula of levels only, under protection: mix (Q, levels), the patients of each level."""
+    a formula with groups, under protection: mix (Q, groups), the patients of each."""
     kept = rows.select(plan.complete(rows))
     place, yes = plan.places(kept), plan.outcome.values(kept) > 0
     sums = crude_sums(ask, plan, rows)
@@ -46,7 +46,7 @@ def quarter_sums(ask: Ask, plan: Plan, rows: Rows, model: Mapping[str, Any] | No
     sums["yes"] = counts_by(place[yes], plan.size)
     if model is not None and "null" in model:
         sums["expected"] = sums_by(place, risks(plan, rows, model), plan.size)
-    if ask.strict and levels_only(plan.model.design):
+    if ask.strict and group_labels(plan.model.design):
         sums["mix"] = _mix(plan, kept, place)
     if not ask.per_patient:
         sums["patients.quarters"] = kept.patients_in(place, plan.size)
@@ -58,6 +58,17 @@ def quarter_sums(ask: Ask, plan: Plan, rows: Rows, model: Mapping[str, Any] | No
         if not ask.per_patient:
             sums["patients.days"] = kept.patients_in(cell, plan.size * (CAP + 1)).reshape(shape)
     return sums
+
+
+def quarter_cells(ask: Ask, plan: Plan, rows: Rows) -> Ints:
+    """Per quarter those without and with the outcome: rows, or patients where those are fewer;
+    int64 (Q, 2)."""
+    kept = rows.select(plan.complete(rows))
+    cell = 2 * plan.places(kept) + (plan.outcome.values(kept) > 0)
+    counts = counts_by(cell, 2 * plan.size)
+    if not ask.per_patient:
+        counts = np.minimum(counts, kept.patients_in(cell, 2 * plan.size))
+    return counts.reshape(plan.size, 2)
 
 
 def _mix(plan: Plan, kept: Rows, place: Ints) -> Ints:

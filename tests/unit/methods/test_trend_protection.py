@@ -11,8 +11,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from own_answers import ask_each
 
-from federation.methods.base import Column, Rows
-from federation.methods.registry import parse
+from federation.disclosure.gate import decide
+from federation.methods.base import Ask, Column, Finished, Rows, Step
+from federation.methods.registry import KINDS, parse
 from federation.query.codebook import Codebook
 from federation.query.errors import QueryError
 from federation.query.terms import Terms
@@ -26,6 +27,7 @@ BOOK = Codebook.from_dict(
             "bad": {"type": "boolean"},
             "sex": {"type": "category", "levels": ["m", "f"]},
             "age": {"type": "integer", "min": 18, "max": 110},
+            "since": {"type": "integer", "min": 2020, "max": 2030},
             "wait": {"type": "duration", "unit": "days", "min": 0, "max": 500, "cuts": [14, 21]},
         },
     }
@@ -54,7 +56,10 @@ def rows_of(cells: list[tuple[int, int]], women: list[tuple[int, int]] | None = 
         few = (0, 0) if women is None else women[place]
         sex += [1] * few[0] + [0] * (with_it - few[0]) + [1] * few[1] + [0] * (without - few[1])
     variables = BOOK.variables
+    age = np.random.default_rng(len(seen)).integers(40, 90, len(seen))
     columns = {
+        "age": Column(variables["age"], age.astype(np.float64)),
+        "since": Column(variables["since"], np.floor(np.array(seen, dtype=np.float64) / 12)),
         "seen": Column(variables["seen"], np.array(seen, dtype=np.float64)),
         "bad": Column(variables["bad"], np.array(bad, dtype=np.int16)),
         "sex": Column(variables["sex"], np.array(sex, dtype=np.int16)),
@@ -108,6 +113,61 @@ def test_the_difference_stands_again_after_two_hidden_quarters() -> None:
     own = ask_each(over(5), [rows_of(alone), *OTHERS], BOOK, STRICT).results[0]["quarters"]
     assert [q["observed"] for q in own[:5]] == [15, None, 20, None, 15]
     assert [q["vlad"] is None for q in own[:5]] == [False, True, True, False, False]
+
+
+def test_a_term_that_follows_the_time_tells_no_hidden_year() -> None:
+    """Review 8b.4. With the year in the formula the model's numbers add up to the observed ones of
+    each year: less the others', all shown, that was the hidden year of one hospital. And so it is
+    with that hospital's own expected numbers left out, by the others' probability of that year."""
+    asked = {**ASKED, "formula": "age + since"}
+    early = [(15, 20)] * 4
+    secrets = ([(2, 33), (1, 34), (3, 32), (1, 34)], [(1, 34), (1, 34), (2, 33), (1, 34)])
+    found = [ask_each(asked, [rows_of([*early, *late]), *OTHERS], BOOK, STRICT) for late in secrets]
+    own, other = found[0].results[0]["quarters"], found[0].results[1]["quarters"]
+    assert [q["observed"] for q in own[4:]] == [None] * 4
+    assert all(q["observed"] is not None and q["expected"] is not None for q in other)
+    # Nothing of it is in anybody's number: other outcomes in the hidden year, the same answers.
+    assert found[0].results[1:] == found[1].results[1:]
+    expected = [[q["expected"] for q in each.results[0]["quarters"]] for each in found]
+    assert expected[0] == expected[1]
+    # The others alone make the model, and add up to what they show.
+    shown = [q for r in found[0].results[1:] for q in r["quarters"][4:]]
+    assert sum(q["expected"] - q["observed"] for q in shown) == pytest.approx(0, abs=1e-3)
+    # Too few hospitals with all their quarters make no model; the numbers shown stay.
+    two = ask_each(asked, [rows_of([*early, *secrets[0]]), *OTHERS[:2]], BOOK, STRICT)
+    assert set(two.steps) == {"trend.pool"}
+    assert [q["expected"] for q in two.results[1]["quarters"]] == [None] * 8
+    assert two.results[1]["quarters"][0]["observed"] == 20
+    assert two.own[1] is not None
+    assert {"where": "expected", "why": "small_cell"} in two.own[1].hidden
+
+
+def test_of_all_together_no_expected_number_stands_beside_a_hidden_quarter() -> None:
+    """The same sum over one set of patients: all hospitals as one."""
+    asked = {**ASKED, "formula": "age + since"}
+    few = [
+        rows_of([*[(15, 20)] * 4, *late]) for late in ([(1, 34)] * 4, [(0, 35)] * 4, [(1, 34)] * 4)
+    ]
+    result = ask_pooled(asked, few)
+    assert [q["observed"] for q in result["quarters"]][4:6] == [None, None]
+    assert all(q["expected"] is None and q["vlad"] is None for q in result["quarters"])
+    plain = ask_pooled(ASKED, few)  # without a formula everybody has the pooled share
+    assert all(q["expected"] is not None for q in plain["quarters"])
+    shown = ask_pooled(asked, OTHERS)
+    assert all(q["expected"] is not None for q in shown["quarters"])
+
+
+def ask_pooled(analysis: dict[str, Any], sites: list[Rows]) -> dict[str, Any]:
+    """The pooled answer of `sites` under protection."""
+    query = parse({"version": 1, "codebook": BOOK.id, "analysis": analysis}, BOOK)
+    ask, method = Ask(query, BOOK, STRICT), KINDS["trend"]
+    after: Step | Finished = method.start(ask)
+    while isinstance(after, Step):
+        replies = [method.site(ask, after, rows) for rows in sites]
+        pooled = {name: sum(reply[name] for reply in replies) for name in replies[0]}
+        after = method.combine(ask, after, pooled)  # type: ignore[arg-type]
+    shown = decide(method.tables(ask, after), STRICT, frozenset(), BOOK)
+    return dict(method.result(ask, after, shown).result)
 
 
 def test_an_expected_number_does_not_tell_how_many_women_there_were() -> None:
