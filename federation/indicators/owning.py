@@ -21,6 +21,7 @@ from federation.indicators.definition import Indicator
 from federation.indicators.fields import bad
 from federation.indicators.models import IndicatorTarget, IndicatorVersion
 from federation.indicators.target import Target
+from federation.indicators.wording import check_words
 from federation.query.builtin import builtin_codebook
 from studies.actor import Actor
 from studies.errors import StudiesError
@@ -50,6 +51,7 @@ def add_version(
     made = Indicator.from_dict(definition)
     book = builtin_codebook(made.codebook)
     assert book is not None  # noqa: S101  it was read against it
+    check_words(made, now)
     check_askable(made, book)
     present = of_group(session, group, made.id)
     due = 1 if present is None else present.version + 1

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from federation.indicators.asking import Period
 from federation.indicators.definition import Indicator
 from federation.indicators.owning import of_group
+from federation.indicators.wording import check_words
 from federation.methods.registry import parse
 from federation.query.codebook import Codebook
 from federation.query.errors import QueryError
@@ -26,9 +27,9 @@ from federation.rounds.coverage import Covers, coverage
 from federation.rounds.errors import RoundError
 from federation.rounds.events import happened
 from federation.rounds.models import EvaluationRound, RoundPart, RoundQuestion
-from federation.rounds.plan import MONTHS, MOST_REPEATS, Plan, Wish, month_end
+from federation.rounds.plan import MONTHS, MOST_REPEATS, Plan, Wish, key_of, month_end
 from federation.runs import embargo, planned
-from federation.runs.models import Run, RunEmbargo
+from federation.runs.models import Run
 from federation.runs.service import DECIDERS
 from federation.runs.states import FINAL
 from studies.actor import Actor
@@ -208,7 +209,8 @@ def read_wish(session: Session, wish: Wish, now: datetime) -> tuple[Plan, Workin
     title = {language: one_line(wish.title[language], MOST_TITLE, now) for language in ("nl", "en")}
     purpose = lines(wish.purpose or title["en"], MOST_PURPOSE, now)
     indicators = tuple(
-        _indicator(session, group, each, codebook, at) for at, each in enumerate(wish.indicators)
+        _indicator(session, group, each, codebook, at, now)
+        for at, each in enumerate(wish.indicators)
     )
     if not indicators:
         raise RoundError("NO_INDICATORS")
@@ -280,30 +282,34 @@ def hold_questions(
 ) -> None:
     """Keep back every question that the plan's indicators can become, so that nobody else is told.
 
-    Raises RoundError SAME_UNDER_EMBARGO when another round that is not released holds one of them,
-    BEING_ASKED when somebody is being answered one now. `beside`: then go on, because nobody is
-    there to try again; what is being asked ends with UNDER_EMBARGO, unless it is told before.
+    Raises RoundError SAME_UNDER_EMBARGO (with `until`) when another round that is not released
+    holds one of them or what it tells, BEING_ASKED when somebody is being answered one now.
+    `beside`: then go on, because nobody is there to try again; what is being asked ends with
+    UNDER_EMBARGO, unless it is told before.
     """
     codebook = Codebook.from_dict(session.get_one(Study, row.study).codebook)
-    queries = [
-        parse(question.query, codebook)
-        for place in range(len(made.indicators))
-        for question in made.every(place, codebook, made.sites)
-    ]
-    hearts = {embargo.heart_of(query) for query in queries}
-    other = select(RunEmbargo.id).where(
-        RunEmbargo.heart.in_(hearts), RunEmbargo.lifted_at.is_(None), RunEmbargo.round_id != row.id
-    )
-    if session.scalar(other.limit(1)) is not None:
-        raise RoundError("SAME_UNDER_EMBARGO")
-    asked = select(Run.id).where(
+    queries, asked = [], []
+    for place in range(len(made.indicators)):
+        # What only a cause analysis asks tells no more than the whole does, until it is asked.
+        now_asked = {key_of(each) for each in made.asked(place, codebook, made.sites)}
+        for question in made.every(place, codebook, made.sites):
+            query = parse(question.query, codebook)
+            queries.append(query)
+            if key_of(question) in now_asked:
+                asked.append(embargo.asked_by(session, query, codebook))
+    if others := embargo.holding(session, queries, asked, of=row.id):
+        until = session.scalar(
+            select(func.max(EvaluationRound.release_at)).where(EvaluationRound.id.in_(others))
+        )
+        raise RoundError("SAME_UNDER_EMBARGO", until=until)
+    being_asked = select(Run.id).where(
         Run.question_sha256.in_({query.question_sha256 for query in queries}),
         Run.state.not_in(FINAL),
         Run.embargoed.is_(False),
     )
-    if not beside and session.scalar(asked.limit(1)) is not None:
+    if not beside and session.scalar(being_asked.limit(1)) is not None:
         raise RoundError("BEING_ASKED")
-    embargo.keep_back(session, row.id, queries, now)
+    embargo.keep_back(session, row.id, queries, asked, now)
 
 
 def draw_letters(
@@ -331,6 +337,7 @@ def _indicator(
     given: str | Mapping[str, Any],
     codebook: Codebook,
     place: int,
+    now: datetime,
 ) -> Indicator:
     if isinstance(given, str):
         found = of_group(session, group, given)
@@ -338,9 +345,11 @@ def _indicator(
             raise RoundError("UNKNOWN_INDICATOR", given[:63])
         return found
     try:
-        return Indicator.from_dict(given, codebook)
+        made = Indicator.from_dict(given, codebook)
     except QueryError as error:
         raise QueryError(error.code, error.message, f"indicators[{place}].{error.where}") from error
+    check_words(made, now)
+    return made
 
 
 def next_number(session: Session, group_id: str) -> int:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from federation.indicators import owning
 from federation.indicators.catalogue import shipped
 from federation.indicators.models import IndicatorTarget, IndicatorVersion
+from federation.indicators.wording import check_words
 from federation.query.errors import QueryError
 from registry.database import SessionFactory
 from studies.actor import SYSTEM, Actor
@@ -74,6 +75,24 @@ def test_a_group_owns_what_it_agreed_and_nothing_of_it_is_lost(factory: SessionF
             agree(source="patient 12345678")
         with pytest.raises(StudiesError, match="not_found"):
             owning.set_target(session, group, "nothing", LEVEL, actor=CHAIR, now=NOW)
+
+        for indicator in shipped().values():
+            check_words(indicator, NOW)
+        somebody = "Mrs Jansen, 111222333"
+        label = {"en": "Her", "nl": somebody}
+        target = {**LEVEL, "within": 28, "set_by": "us", "confirmed": True}
+        for told in (
+            {"text": label},
+            {"lay": {"en": "born 01-02-1950", "nl": "Zij"}},
+            {"source": somebody},
+            {"exclusions": [{"text": label, "when": {"var": "dead", "op": "=", "value": True}}]},
+            {"targets": [{**target, "source": somebody}]},
+            {"targets": [{**target, "set_by": somebody}]},
+            {"id": "jansen_111222333"},
+        ):
+            given = {**shipped()["access_time"].to_dict(), "version": 4, **told}
+            with pytest.raises(StudiesError, match="points_at_somebody"):
+                owning.add_version(session, group, given, why="", actor=CHAIR, now=NOW)
 
         mine = {**shipped()["access_time"].to_dict(), "version": 2, "norms": [28], "targets": []}
         made = owning.add_version(session, group, mine, why="four weeks only", actor=CHAIR, now=NOW)
