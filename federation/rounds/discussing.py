@@ -20,6 +20,7 @@ from federation.rounds.events import happened, move
 from federation.rounds.following import remeasure
 from federation.rounds.models import EvaluationRound, RoundAction, RoundEvent, RoundNote
 from federation.rounds.plan import month_end
+from federation.rounds.planning import FURTHEST
 from federation.rounds.reading import snapshot
 from federation.rounds.snapshot import IndicatorFinding
 from studies.actor import SYSTEM, Actor
@@ -307,6 +308,8 @@ def _read(
     now: datetime,
 ) -> dict[str, Any]:
     check_day(due)
+    if due > (now + FURTHEST).date():
+        raise RoundError("BAD_ACTION")
     wanted = [part is not None for part in (first, last, measure_at)]
     if any(wanted):
         if not all(wanted) or first is None or last is None or measure_at is None:
@@ -315,7 +318,9 @@ def _read(
             Period(first, last)
         except QueryError as error:
             raise RoundError("BAD_ACTION", error.message) from error
-        if local_day(measure_at) < local_day(month_end(last)) or measure_at <= now:
+        if not now < measure_at <= now + FURTHEST:  # first: the ends of the calendar have no day
+            raise RoundError("BAD_ACTION")
+        if local_day(measure_at) < local_day(month_end(last)):
             raise RoundError("BAD_ACTION")
     return {
         "text": lines(text, MOST_TEXT, now),

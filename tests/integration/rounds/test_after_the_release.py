@@ -1,7 +1,7 @@
 """What a group does with a round: notes, cause by groups, actions, measuring again, the next."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import held_round
@@ -47,6 +47,9 @@ def released(factory: SessionFactory) -> str:
         asked = held_round.wish(SITES, NOW, repeats=repeats)
         row_id = held_round.approved(session, asked, NOW).id
     with factory() as session:
+        told = {**held_round.SHARE, "source": "Mrs Jansen, 111222333"}
+        with pytest.raises(StudiesError, match="points_at_somebody"):
+            planning.read_wish(session, replace(asked, indicators=[told]), NOW)
         row = reading.get(session, row_id)
         with pytest.raises(RoundError, match="NOT_RELEASED"):
             discussing.say(session, row, text="Too early", actor=CHAIR, now=NOW)
@@ -100,6 +103,10 @@ def test_a_group_discusses_asks_for_the_cause_acts_and_measures_again(
             {"first": None},
             {"last": "2026-11"},
             {"measure_at": datetime(2027, 5, 30, tzinfo=UTC)},
+            {"measure_at": datetime.max.replace(tzinfo=UTC)},
+            {"measure_at": datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))},
+            {"measure_at": datetime(2060, 1, 1, tzinfo=UTC)},
+            {"due": date(2060, 1, 1)},
         ):
             with pytest.raises(RoundError, match="BAD_ACTION"):
                 add(session, row, **wrong)
