@@ -11,7 +11,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from federation.rounds.answers import Json, total
+from federation.methods.waiting_time_days import CAP
+from federation.rounds.answers import Json, Pair, total
 from federation.rounds.snapshot import Row
 
 #: A last bin without an upper end is "181 days and more".
@@ -27,7 +28,7 @@ def days_of_all(rows: Sequence[Row]) -> dict[str, Any]:
         for each in row.bins
         if each.get("n") is not None
     ]
-    median, p80 = quantile(bins, 0.5), quantile(bins, 0.8)
+    median, p80 = close_enough(quantile(bins, 0.5)), close_enough(quantile(bins, 0.8))
     within = _within(rows)
     if median is None:
         return {"within": within}
@@ -40,6 +41,13 @@ def days_of_all(rows: Sequence[Row]) -> dict[str, Any]:
         "p80": p80,
         "within": within,
     }
+
+
+def close_enough(found: Pair | None) -> Pair | None:
+    """An interval of days; None for one that holds every day that is counted, and says nothing."""
+    if found is None or (not found[0] and (found[1] is None or found[1] >= CAP)):
+        return None
+    return found
 
 
 def quantile(

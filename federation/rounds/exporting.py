@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from federation.query.canonical import sha256_hex
@@ -125,8 +126,10 @@ def _rows(
         names = {hospital.site: hospital.name for hospital in snapshot.hospitals}
         for row in finding.rows:
             own = Part("subnetwork", row.site, names[row.site], frozenset({row.site}))
-            shown = row.hidden is None and row.site not in without
+            shown = row.n is not None and row.site not in without
             numbers = network_of(measure, [row] if shown else [])
+            if shown and row.hidden is not None:
+                numbers = replace(numbers, hidden=row.hidden)
             inside = (row.site,) if shown else ()
             outside = {} if shown else {row.site: row.hidden or "left_out"}
             made.append(_row(finding, "hospital", RolledUp(own, numbers, inside, outside)))

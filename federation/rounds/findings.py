@@ -19,7 +19,7 @@ from federation.indicators.asking import Period
 from federation.indicators.definition import Indicator
 from federation.methods.funnel import may_rank, rank_reason, rank_word, share_interval, spread_of
 from federation.rounds.answers import SMALL, Answer, Json, full_pair, middle, pair, refused, total
-from federation.rounds.days import days_of_all
+from federation.rounds.days import close_enough, days_of_all
 from federation.rounds.differences import OF_ALL, difference_of, network_of_all
 from federation.rounds.headlines import headline, lay_headline
 from federation.rounds.snapshot import IndicatorFinding, Network, Row
@@ -143,12 +143,8 @@ def _row(indicator: Indicator, site: str, part: Json) -> Row:
         "mean": _mean,
     }[indicator.measure](indicator, part)
     n, missing = part.get("n"), part.get("missing")
-    hidden = None
-    if n is None or (indicator.measure != "mix" and made.get("value") is None and n is None):
-        hidden = SMALL
-    elif indicator.measure == "share" and made.get("observed") is None:
-        hidden = SMALL
-    return Row(site, n=n, missing=missing, hidden=hidden, **made)
+    whole = n is not None and (indicator.measure == "mix" or made["value"] is not None)
+    return Row(site, n=n, missing=missing, hidden=None if whole else SMALL, **made)
 
 
 def _share(_indicator: Indicator, part: Json) -> dict[str, Any]:
@@ -180,13 +176,13 @@ def _share(_indicator: Indicator, part: Json) -> dict[str, Any]:
 
 
 def _time(_indicator: Indicator, part: Json) -> dict[str, Any]:
-    median, rule = pair(part.get("median")), part.get("rule")
+    median, rule = close_enough(pair(part.get("median"))), part.get("rule")
     return {
         "value": middle(median),
         "low": None if median is None else median[0],
         "high": None if median is None else median[1],
         "median": median,
-        "p80": pair(part.get("p80")),
+        "p80": close_enough(pair(part.get("p80"))),
         "within": tuple(part.get("within") or ()),
         "bins": tuple(part.get("bins") or ()),
         "rule": None if rule is None else copy.deepcopy(dict(rule)),
@@ -249,11 +245,11 @@ def _attention(
     made = []
     for row in rows:
         found: bool | None = None
-        if row.hidden is None and indicator.measure == "time":
+        if indicator.measure == "time":
             norm = (target or {}).get("within")
             if norm is not None and row.p80 is not None and row.p80[0] is not None:
                 found = row.p80[0] > norm
-        elif row.hidden is None and row.outside is not None:
+        elif row.outside is not None:
             found = row.outside >= FUNNEL and _worse(indicator, row)
         made.append(replace(row, attention=found))
     return made
@@ -307,12 +303,14 @@ def network_of(measure: str, rows: Sequence[Row]) -> Network:
             low, high = share_interval(observed, n) or (None, None)
             return Network(**base, observed=observed, value=observed / n, low=low, high=high)
         case "time":
-            return Network(**base, **days_of_all(counted))
+            days = days_of_all(counted)
+            return Network(**base, **days, hidden=None if days.get("median") else SMALL)
         case "mix" | "volume":
             value = n if measure == "volume" else None
             return Network(**base, value=value, observed=value, levels=_all_levels(counted))
         case "mean":
-            return Network(**base, value=_weighted(counted))
+            mean = _weighted(counted)
+            return Network(**base, value=mean, hidden=SMALL if mean is None else None)
         case _:
             return Network(**base, observed=total(row.observed for row in counted))
 
@@ -332,14 +330,22 @@ def _shows(measure: str, row: Row) -> bool:
 
 def _curve(indicator: Indicator, rows: Sequence[Row], pooled: Answer | None) -> dict[str, Any]:
     """The survival of all together, which cannot be made of hospitals' own: from the pooled answer,
-    unless exactly one of its hospitals is hidden, which it would tell beside the others."""
+    unless on some day exactly one of its hospitals is hidden, which it would tell beside the
+    others."""
     if pooled is None or not pooled.pooled:
         return {}
-    hidden = [row for row in rows if row.site in pooled.sites and row.n is None]
-    if len(hidden) == 1:
-        return {"hidden": "derivable"}
     made = _survival(indicator, pooled.pooled)
+    inside = [row for row in rows if row.site in pooled.sites]
+    for at in made["at"]:
+        if sum(not _shows_day(row, at["days"]) for row in inside) == 1:
+            return {"hidden": "derivable"}
     return {name: made[name] for name in ("at", "value", "low", "high")}
+
+
+def _shows_day(row: Row, days: float) -> bool:
+    """Whether a hospital's own survival on a day is shown, with how many it is of."""
+    share = next((each["share"] for each in row.at if each["days"] == days), None)
+    return None not in (row.n, row.observed, share)
 
 
 def _weighted(rows: Sequence[Row]) -> float | None:

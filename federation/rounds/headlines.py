@@ -59,7 +59,8 @@ _LAY_COUNT: Final = {"en": "{n} people were counted.", "nl": "Er zijn {n} mensen
 
 def headline(indicator: Indicator, rows: Sequence[Row], names: Mapping[str, str]) -> Words:
     """The finding in words; hospitals by name (a view may put letters there)."""
-    shown = [row for row in rows if row.hidden is None]
+    # A verdict stands where the median itself is hidden: the hospital made it.
+    shown = [row for row in rows if row.n is not None]
     if not shown:
         return dict(NOTHING)
     return {language: _said(indicator, shown, names, language) for language in _LANGUAGES}

@@ -108,6 +108,70 @@ def test_the_rule_of_the_seeds_is_the_hospitals_own_word(days: int, signal: bool
     assert made.network.median[0] <= 14 <= (made.network.median[1] or 0)
 
 
+def test_what_is_missing_beside_a_number_of_patients_says_why() -> None:
+    """A median that may be any day says nothing; the rule's own word stands without it."""
+    anywhere = [{"low": 0, "high": 365, "n": 40}]
+    rule = {"signal": True, "ratio": None, "why": None}
+    waits = {"n": 40, "missing": 0, "bins": anywhere, "median": [0, 365], "p80": [0, None],
+             "within": [], "rule": rule}  # fmt: skip
+    made = found(WAIT, {"a": waits, "b": {**waits, "rule": None}})
+    row = made.rows[0]
+    assert (row.n, row.median, row.p80, row.value, row.hidden) == (40, None, None, None, "small")
+    assert row.signal is True
+    assert "Aldenhof: the median is at least twice" in made.headline["en"]
+    network = made.network
+    assert (network.n, network.median, network.value, network.hidden) == (80, None, None, "small")
+    assert "365" not in made.headline_lay["en"]
+
+
+SURVIVAL = {
+    **{name: part for name, part in WAIT.items() if name not in ("norms", "targets")},
+    "id": "survival",
+    "measure": "survival",
+    "time": "rfs_days",
+    "event": "relapse",
+    "at": [365, 1095],
+}
+
+
+@pytest.mark.parametrize(
+    ("hides", "told"),
+    [
+        ({}, True),
+        ({"c": "all"}, False),
+        ({"c": 1095}, False),
+        ({"c": "events"}, False),
+        ({"b": "all", "c": "all"}, True),
+        ({"b": 365, "c": 1095}, False),
+    ],
+)
+def test_the_survival_of_all_tells_no_hidden_hospital(hides: dict[str, Any], told: bool) -> None:
+    """Less the others' it would be exact without censoring, and near it with."""
+
+    def part(site: str) -> dict[str, Any]:
+        hide = hides.get(site)
+        at = [{"t": day, "s": None if day == hide else 0.8} for day in (365, 1095)]
+        if hide == "all":
+            return {"n": 40, "missing": 0, "groups": [{"events": None, "at": []}]}
+        return {"n": 40, "missing": 0,
+                "groups": [{"events": None if hide == "events" else 12, "at": at}]}  # fmt: skip
+
+    answers = {
+        "main": Answer(tuple("abc"), (), None, {"by_site": {s: part(s) for s in "abc"}}, None),
+        "pooled": Answer(tuple("abc"), (), None, {"result": part("")}, None),
+    }
+    indicator = Indicator.from_dict(SURVIVAL, BOOK)
+    made = finding_of(indicator, answers, out=dict.fromkeys("abc", "no_data"), period=PERIOD,
+                      names=NAMES)  # fmt: skip
+    assert (made.network.value, made.network.hidden) == (
+        (0.8, None) if told else (None, "derivable")
+    )
+    assert bool(made.network.at) is told
+    for row in made.rows:
+        assert row.n == 40
+        assert (row.hidden is None) is (row.value is not None)
+
+
 def test_a_quantile_of_merged_bins_holds_the_true_day() -> None:
     whole = [(float(day), float(day), 1) for day in range(1, 101)]
     assert quantile(whole, 0.5) == (50.0, 50.0)
