@@ -141,7 +141,7 @@ def test_who_can_answer_is_shown_to_who_works_on_it(
         rows = dict(re.findall(r'<th scope="row">([^<]+)</th>(.*?)</tr>', shown, re.S))
         cells = {name: re.findall(r"<td>([^<]*)</td>", rest) for name, rest in rows.items()}
         assert cells["Catharina Ziekenhuis"][1:] == ["ja", "–"]
-        assert cells["Elkerliek Ziekenhuis"][1:] == ["nee", "Met spoed geopereerd"]
+        assert cells["Elkerliek Ziekenhuis"][1:] == ["nee", "Eerste operatie was met spoed"]
         assert cells["Zuyderland"][1:] == ["niet gemeld", "–"]
     assert "Catharina" not in page(signed_in("observer"), ADDRESS)
 

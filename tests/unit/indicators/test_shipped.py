@@ -16,6 +16,7 @@ from federation.query.builtin import builtin_codebook
 from federation.query.codebook import load_codebook
 from federation.query.cohort import parse_cohort
 from federation.query.errors import QueryError
+from federation.site.data import answerable
 
 BOOK = builtin_codebook("oncomin/1")
 assert BOOK is not None
@@ -127,6 +128,30 @@ def test_the_questions_of_a_time_and_of_a_share() -> None:
     assert [each.query["cohort"]["all"][-1]["value"] for each in both] == [False, True]
     rescue = next(e for e in asked(shipped()["failure_to_rescue"]) if "stratum" in e.role)
     assert rescue.query["analysis"]["by"] == ["emergency_surgery", "died_within_30_days"]
+
+
+def test_what_follows_from_the_outcome_is_not_allowed_for() -> None:
+    every = shipped()
+    # Pathological stage follows from the nodes that were examined and from what was removed.
+    for name in ("r0_resection", "twelve_nodes"):
+        assert every[name].case_mix == "age"
+        assert not {"stage", "stage_group", "pn"} & set(needs(every[name]))
+    # A margin that cannot be assessed is missing, not "no".
+    for name in ("r0_resection", "textbook_outcome_colon", "textbook_oncologic_outcome"):
+        named = needs(every[name])
+        assert ("margin_free" in named, "margin" in named) == (True, False)
+    # The clock starts at the operation that makes the cohort.
+    free = every["recurrence_free_survival"]
+    assert (free.date, free.time) == ("surgery_month", "recurrence_free_after_surgery_days")
+
+
+def test_dates_of_meetings_alone_are_not_enough_for_a_share() -> None:
+    filled = {name for name in BOOK.variables if name != "discussed_first"}
+    for items, missing in (({"mdo_date", "treatment_start"}, ("mdo_held",)), (set(), None)):
+        found = {e.name: e.missing for e in answerable.indicators(BOOK, filled, items)}
+        expected = missing or ("mdo_date", "mdo_held", "treatment_start")
+        assert found.pop("mdo_before_treatment") == expected
+        assert not any(found.values())
 
 
 def test_a_definition_is_checked_as_far_as_the_kinds_that_answer_it() -> None:
