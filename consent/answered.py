@@ -10,6 +10,7 @@ import hmac
 import json
 import os
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -33,6 +34,11 @@ _TEXTS: Final = (
 )
 _CODE: Final = re.compile(r"[a-z][a-z0-9_]{0,20}")
 _NONCE: Final = 12
+OWN_BLOCK: Final = 4096
+"""Bytes; what is sealed for the patient alone fills whole blocks, in practice exactly one: forty
+questionnaires with all their scores take 2,600 bytes. A length would tell the hub, which keeps
+them, how much was answered, and something of how."""
+_MOST_OPENED: Final = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -107,10 +113,12 @@ def _answers(value: object) -> dict[str, int]:
 def seal_own(key: bytes, letter: str, purpose: str, bound: str, value: Mapping[str, Any]) -> bytes:
     """`value` (JSON) readable only with the secret of the letter, for one purpose and one place.
 
-    key: the letter's proof key. AES-256-GCM, a fresh nonce each time.
+    key: the letter's proof key. AES-256-GCM, a fresh nonce each time. Made small and filled up to
+    whole blocks, so that the length says nothing of the value.
     """
     nonce = os.urandom(_NONCE)
-    plain = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    small = zlib.compress(json.dumps(value, sort_keys=True, separators=(",", ":")).encode(), 9)
+    plain = small + bytes(-len(small) % OWN_BLOCK)
     return nonce + AESGCM(_derived(key, letter, purpose)).encrypt(nonce, plain, bound.encode())
 
 
@@ -120,8 +128,9 @@ def open_own(
     """What `seal_own` was given; None for anything changed, moved, foreign or unreadable."""
     try:
         cipher = AESGCM(_derived(key, letter, purpose))
-        value = json.loads(cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], bound.encode()))
-    except (InvalidTag, ValueError):
+        small = cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], bound.encode())
+        value = json.loads(zlib.decompressobj().decompress(small, _MOST_OPENED))
+    except (InvalidTag, ValueError, zlib.error):
         return None
     return value if isinstance(value, dict) else None
 

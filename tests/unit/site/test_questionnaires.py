@@ -15,8 +15,16 @@ import numpy as np
 import pytest
 from asking_hospital import BEST, NOW, TODAY, Hub, ask, done, run
 
-from consent.answered import MAX_STATEMENT, Answered, open_own, read_answered, seal_own
+from consent.answered import (
+    MAX_STATEMENT,
+    OWN_BLOCK,
+    Answered,
+    open_own,
+    read_answered,
+    seal_own,
+)
 from consent.encoding import to_ms, unb64
+from consent.reporting import MAX_OWN, MOST_ASKED
 from consent.snapshot import NO_END, NO_START, Snapshot, Windows
 from federation.prom.instruments import INSTRUMENTS
 from federation.protocol.keys import BoxKey
@@ -128,6 +136,7 @@ def test_from_asking_to_a_row_that_counts(hospital: SiteDirectory, tmp_path: Pat
     chart = hub.messages()[-1]["content"]
     again = open_own(new_key, new_code, OWN_SCORES, name, unb64(chart["sealed"], 9_000))
     assert again == opened
+    lengths = {len(m["content"]["sealed"]) for m in hub.messages() if m["kind"] == "prom_own"}
     count = len(hub.messages())
     hub.give()
     assert len(hub.messages()) == count  # nothing new, nothing said
@@ -139,6 +148,7 @@ def test_from_asking_to_a_row_that_counts(hospital: SiteDirectory, tmp_path: Pat
     own = hub.messages()[-2]["content"]
     empty = open_own(new_key, new_code, OWN_SCORES, name, unb64(own["sealed"], 9_000))
     assert empty == {"scores": []}
+    assert lengths == {len(own["sealed"])}  # the hub does not see how much was answered
     assert table(hospital).columns["prom_completed"].tolist() == [0]
     assert audit.first_break(hub.database) is None
     # No answer, score or local number leaves, but sealed.
@@ -326,9 +336,15 @@ def test_a_statement_has_one_spelling() -> None:
         replace(said, language="n" * 4_000).to_bytes(b"k" * 32)
     with pytest.raises(ValueError, match="one line"):
         replace(said, language="n\nl").mac(b"k" * 32)
-    assert (
-        open_own(b"k" * 32, "ABC123", "p", "b", seal_own(b"k" * 32, "ABC123", "p", "b", {})) == {}
-    )
+    place = (b"k" * 32, "ABC123", "p", "b")
+    row = {f"scale_{n}": f"{3.7 * n:.1f}" for n in range(17)}
+    many = [[str(TODAY - timedelta(n)), "QLQ-C30", f"{n}m", row] for n in range(MOST_ASKED)]
+    vas: list[Any] = [{"given": {"vas": n}} for n in (5, 85, 100)]
+    values = [{}, {"given": {}}, *vas, {"given": BEST}, {"scores": []}, {"scores": many}]
+    sealed = [seal_own(*place, each) for each in values]
+    assert [open_own(*place, each) for each in sealed] == values
+    [length] = {len(each) for each in sealed}  # it tells nothing
+    assert OWN_BLOCK < length < MAX_OWN
     items = [item.code for each in INSTRUMENTS.values() for item in each.items]
     assert list(OWN_COLUMNS[8:]) == items
 
