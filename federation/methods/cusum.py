@@ -34,6 +34,19 @@ def sums(steps: Floats) -> Floats:
     return np.asarray(total - np.minimum(np.minimum.accumulate(total), 0.0))
 
 
+def patients_behind(path: Floats, people: Ints | None = None) -> Ints:
+    """Of how many patients C is made at each point, int64 (n,): those since it was last nought, and
+    none where it is. `people` (n,): whose each row is, where a patient may have several."""
+    starts = np.maximum.accumulate(np.where(path > 0, -1, np.arange(path.size)))
+    if people is None:
+        return np.asarray(np.arange(path.size) - starts, dtype=np.int64)
+    found, run = np.zeros(path.size, dtype=np.int64), set[int]()
+    for place, (value, person) in enumerate(zip(path, people, strict=True)):
+        run = run | {int(person)} if value > 0 else set()
+        found[place] = len(run)
+    return found
+
+
 def highest(path: Floats, period: Ints, periods: int) -> Floats:
     """The highest C within each period, (periods,); nan where nobody was. `period` (n,) of each
     patient, from 0."""

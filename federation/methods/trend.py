@@ -137,10 +137,10 @@ class Trend:
             name="cusum_ratio",
             required=False,
             default=2,
-            low=1.1,
-            high=10,
-            help_en="How many times the expected odds the CUSUM looks for.",
-            help_nl="Naar hoeveel keer de verwachte odds de CUSUM zoekt.",
+            low=2,
+            high=2,
+            help_en="How many times the expected odds the CUSUM looks for: always 2.",
+            help_nl="Naar hoeveel keer de verwachte odds de CUSUM zoekt: altijd 2.",
         ),
     )
     bounded_rounds = ROUNDS + 3
@@ -250,7 +250,7 @@ class Trend:
         facts: dict[str, Any] = {"counts": counts_of(sums)}
         facts["in_model"] = "null" in model and _in_model(ask, plan, rows)
         if ask.params["cusum_h"] is not None and "null" in model:
-            facts["cusum"] = cusum_peaks(plan, rows, model, float(ask.params["cusum_ratio"]))
+            facts["cusum"] = cusum_peaks(ask, plan, rows, model)
         return Finished({name: np.asarray(values) for name, values in sums.items()}, facts)
 
     def sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:

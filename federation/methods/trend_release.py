@@ -167,12 +167,12 @@ def _median(ask: Ask, sums: Mapping[str, Any], place: int) -> list[int] | None:
 
 
 def _cusum(ask: Ask, facts: Mapping[str, Any], place: int) -> dict[str, Any] | None:
-    """The quarter's highest value, to one decimal under protection, and whether it signals."""
+    """The quarter's highest value, to one decimal under protection, and whether that signals: the
+    value behind it would be found by asking with one limit after another."""
     peaks = facts.get("cusum")
-    if peaks is None or peaks[place] is None:
+    if peaks is None:
         return None
-    highest = float(peaks[place])
-    return {
-        "max": round(highest, 1) if ask.strict else highest,
-        "signal": highest > float(ask.params["cusum_h"]),
-    }
+    if peaks[place] is None:  # of few patients only, or of none
+        return {"max": None, "signal": False} if ask.strict else None
+    highest = round(float(peaks[place]), 1) if ask.strict else float(peaks[place])
+    return {"max": highest, "signal": highest > float(ask.params["cusum_h"])}

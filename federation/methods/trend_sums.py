@@ -97,11 +97,11 @@ def risks(plan: Plan, rows: Rows, model: Mapping[str, Any]) -> Floats:
     return mean_of(BINOMIAL, eta)
 
 
-def cusum_peaks(
-    plan: Plan, rows: Rows, model: Mapping[str, Any], ratio: float
-) -> list[float | None]:
+def cusum_peaks(ask: Ask, plan: Plan, rows: Rows, model: Mapping[str, Any]) -> list[float | None]:
     """The highest CUSUM within each quarter, None without patients; see cusum.py.
 
+    Under protection the highest that is made of t_cell patients or more, None where none is: of
+    three in a row its value says what became of each. For that its ratio is a fixed number as well.
     In order of the date to the day where this hospital has it, else of the month; of one day or
     month in the order of the data.
     """
@@ -111,6 +111,11 @@ def cusum_peaks(
         when = kept.column(plan.date).values
     order = np.argsort(when, kind="stable")
     outcome = (plan.outcome.values(kept) > 0).astype(np.float64)
-    steps = cusum.weights(outcome[order], risks(plan, rows, model)[order], ratio)
-    found = cusum.highest(cusum.sums(steps), plan.places(kept)[order], plan.size)
+    ratio = float(ask.params["cusum_ratio"])
+    path = cusum.sums(cusum.weights(outcome[order], risks(plan, rows, model)[order], ratio))
+    if ask.strict:
+        people = None if ask.per_patient else np.asarray(kept.people)[order]
+        behind = cusum.patients_behind(path, people)
+        path = np.where(behind < ask.terms.t_cell, -np.inf, path)
+    found = cusum.highest(path, plan.places(kept)[order], plan.size)
     return [None if np.isnan(value) else float(value) for value in found]

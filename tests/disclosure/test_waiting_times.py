@@ -233,7 +233,8 @@ def test_a_trend_hides_what_its_year_would_tell(network: Any) -> None:
         else:
             assert 10 <= quarter["observed"] <= quarter["n"] - 10
             assert set(quarter["cusum"]) == {"max", "signal"}
-            assert quarter["cusum"]["max"] == round(quarter["cusum"]["max"], 1)
+            peak = quarter["cusum"]["max"]  # null where it is made of fewer than ten patients
+            assert peak is None or peak == round(peak, 1)
     # A difference that is shown before all hidden quarters are in it would tell one of them.
     hidden = [i for i, each in enumerate(observed) if each is None]
     for place in range(hidden[0], hidden[-1]):

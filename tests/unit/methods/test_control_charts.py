@@ -89,6 +89,14 @@ def test_a_cusum_equals_the_loop(patients: list[tuple[bool, float]]) -> None:
     assert cusum.sums(cusum.weights(y, p, 2.0)) == pytest.approx(path, abs=1e-9)
 
 
+def test_of_how_many_patients_a_cusum_is_made() -> None:
+    path = np.array([0.0, 0.5, 0.3, 0.0, 0.2, 0.4, 0.6])
+    assert cusum.patients_behind(path).tolist() == [0, 1, 2, 0, 1, 2, 3]
+    people = np.array([7, 7, 7, 7, 1, 2, 1])  # rows of one patient count once
+    assert cusum.patients_behind(path, people).tolist() == [0, 1, 1, 0, 1, 2, 2]
+    assert cusum.patients_behind(np.zeros(0)).tolist() == []
+
+
 def test_the_highest_of_each_period() -> None:
     found = cusum.highest(np.array([1.0, 3.0, 2.0, 0.5]), np.array([0, 0, 2, 2]), 4)
     assert found.tolist()[:3] == [3.0, pytest.approx(float("nan"), nan_ok=True), 2.0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from typing import Any
 
@@ -213,6 +214,30 @@ def test_a_hidden_hospital_moves_nothing_in_the_others() -> None:
     assert first.results[0]["quarters"][0]["expected"] is not None
 
 
+def test_a_cusum_says_nothing_of_a_few_patients() -> None:
+    """Review 8b.6. The value of a run of three patients, found to six digits by one limit after
+    another, told what became of each."""
+    mine = rows_of([(15, 45), (12, 48)])
+    # Three with the outcome, then one of five: no run is of ten patients in the first quarter.
+    bad = [1, 1, 1, *[0] * 9, *([1, *[0] * 3] * 12)]
+    later = [1] * 12 + [0] * 48
+    in_time = np.empty(mine.n, dtype=np.int16)
+    in_time[np.argsort(mine.columns["seen"].values, kind="stable")] = [*bad, *later]
+    columns = {**mine.columns, "bad": Column(BOOK.variables["bad"], in_time)}
+    sites = [dataclasses.replace(mine, columns=columns, cache={}), *OTHERS]
+    found = {}
+    for limit in (0.5, 1.1, 1.2, 1.24, 1.3, 4.5, 6.2, 6.24, 6.3):
+        own = ask_each({**over(2), "cusum_h": limit}, sites, BOOK, STRICT).results[0]["quarters"]
+        found[limit] = [each["cusum"] for each in own[:2]]
+        # Whether it signals follows from the number that stands there: no limit finds another.
+        assert all(c["signal"] == ((c["max"] or 0) > limit) for c in found[limit]), limit
+    assert len({str([c["max"] for c in each]) for each in found.values()}) == 1
+    opened = ask_each({**over(2), "cusum_h": 4.5}, sites, BOOK, Terms.open_data()).results[0]
+    assert opened["quarters"][0]["cusum"]["max"] > 1  # three in a row
+    assert (found[4.5][0]["max"] or 0) < opened["quarters"][0]["cusum"]["max"] - 0.1
+    assert found[4.5][1]["max"] == pytest.approx(opened["quarters"][1]["cusum"]["max"], abs=0.06)
+
+
 @pytest.mark.parametrize(
     ("change", "code", "where"),
     [
@@ -233,6 +258,7 @@ def test_a_hidden_hospital_moves_nothing_in_the_others() -> None:
         ),
         ({"formula": "bad + age"}, "BAD_VALUE", "analysis.formula"),
         ({"cusum_h": 0}, "BAD_VALUE", "analysis.cusum_h"),
+        ({"cusum_h": 4.5, "cusum_ratio": 10}, "BAD_VALUE", "analysis.cusum_ratio"),
     ],
 )
 def test_bad_parameters(change: dict[str, Any], code: str, where: str) -> None:
