@@ -11,14 +11,15 @@ Computers 35 (1986), 677-691; here with as many branches as a variable has piece
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from federation.query.canonical import canonical_json
 from federation.query.codebook import Codebook
-from federation.query.cohort import All, Leaf, Node, Not
+from federation.query.cohort import All, Leaf, Node, Not, canonical
 from federation.query.variables import Variable
 
 MOST: Final = 20_000
@@ -38,22 +39,100 @@ class _Choice:
 
 def meaning(cohort: Node, codebook: Codebook) -> Any:
     """The meaning of a checked cohort as JSON: true, false, or a decision about one variable."""
+    choices = _choices(cohort, codebook)
+    if _combinations(choices) > MOST:
+        return cohort.to_dict()
+    return _decide(cohort, choices, {}, ())
+
+
+def meaning_whatever(cohort: Node, codebook: Codebook, whatever: Collection[str]) -> Any:
+    """The meaning of a cohort whatever some of its variables are: whom it holds for with one of
+    their values or another. Nor does it count that a variable is known, where that is all a part
+    of the cohort asks (`age >= 0`): that leaves nearly everybody in."""
+    kept = []
+    for part in _independent(cohort):
+        choices = _choices(part, codebook)
+        if not set(part.variables()) <= set(whatever) and not _all_known(part, choices):
+            kept.append(part)
+    left = canonical(All(tuple(kept)))
+    choices = _choices(left, codebook)
+    if _combinations(choices) > MOST:
+        return left.to_dict()
+    free = [choice for choice in choices if choice.variable.name in whatever]
+    return _decide(left, [each for each in choices if each not in free], {}, free)
+
+
+def reach(cohort: Node, codebook: Codebook, name: str) -> list[tuple[float, float]] | None:
+    """The values of a number or date with which a patient may be in the cohort, as ranges with
+    their ends in them; dates as months (year x 12 + month - 1) or years. None: any value."""
+    for part in _independent(cohort):
+        if name not in part.variables():
+            continue
+        choices = _choices(part, codebook)
+        if _combinations(choices) > MOST:
+            return None
+        [own] = [choice for choice in choices if choice.variable.name == name]
+        others = [choice for choice in choices if choice is not own]
+        found = [
+            piece
+            for group in own.groups
+            if _holds_somehow(part, {name: group[0]}, others)
+            for piece in group
+            if isinstance(piece, tuple)
+        ]
+        return [_closed(own.variable, piece)[:2] for piece in sorted(found)]
+    return None
+
+
+def _all_known(part: Node, choices: Sequence[_Choice]) -> bool:
+    """Whether the part holds for every patient of whom its variables are known."""
+    if _combinations(choices) > MOST:
+        return False
+    known = [[group for group in choice.groups if set(group) != {None}] for choice in choices]
+    names = [choice.variable.name for choice in choices]
+    return all(
+        _holds(part, dict(zip(names, (_known(group) for group in groups), strict=True)))
+        for groups in itertools.product(*known)
+    )
+
+
+def _known(group: Sequence[Piece]) -> Piece:
+    return next(piece for piece in group if piece is not None)
+
+
+def _combinations(choices: Sequence[_Choice]) -> int:
+    return math.prod(len(choice.groups) for choice in choices)
+
+
+def _independent(cohort: Node) -> list[Node]:
+    """The parts that must all hold, each about variables that no other part is about."""
+    parts: list[tuple[set[str], list[Node]]] = []
+    for item in cohort.items if isinstance(cohort, All) else (cohort,):
+        names, items = set(item.variables()), [item]
+        for part in [each for each in parts if each[0] & names]:
+            parts.remove(part)
+            names |= part[0]
+            items = [*part[1], *items]
+        parts.append((names, items))
+    return [items[0] if len(items) == 1 else All(tuple(items)) for _, items in parts]
+
+
+def _choices(cohort: Node, codebook: Codebook) -> list[_Choice]:
     leaves: dict[str, list[Leaf]] = {}
     for leaf in cohort.leaves():
         leaves.setdefault(leaf.var, []).append(leaf)
-    choices = [_choice(codebook.variables[name], leaves[name]) for name in sorted(leaves)]
-    if math.prod(len(choice.groups) for choice in choices) > MOST:
-        return cohort.to_dict()
-    return _decide(cohort, choices, {})
+    return [_choice(codebook.variables[name], leaves[name]) for name in sorted(leaves)]
 
 
-def _decide(cohort: Node, choices: Sequence[_Choice], taken: Mapping[str, Piece]) -> Any:
+def _decide(
+    cohort: Node, choices: Sequence[_Choice], taken: Mapping[str, Piece], free: Sequence[_Choice]
+) -> Any:
     if not choices:
-        return _holds(cohort, taken)
+        return _holds_somehow(cohort, taken, free)
     choice = choices[0]
     branches: dict[bytes, tuple[Any, list[Piece]]] = {}
     for group in choice.groups:
-        after = _decide(cohort, choices[1:], {**taken, choice.variable.name: group[0]})
+        after = _decide(cohort, choices[1:], {**taken, choice.variable.name: group[0]}, free)
         branches.setdefault(canonical_json(after), (after, []))[1].extend(group)
     if len(branches) == 1:
         return next(iter(branches.values()))[0]
@@ -64,6 +143,15 @@ def _decide(cohort: Node, choices: Sequence[_Choice], taken: Mapping[str, Piece]
             for _, (after, pieces) in sorted(branches.items())
         ],
     }
+
+
+def _holds_somehow(node: Node, taken: Mapping[str, Piece], free: Sequence[_Choice]) -> bool:
+    """Whether the cohort holds for a patient with these values, and any of the free variables."""
+    names = [choice.variable.name for choice in free]
+    for pieces in itertools.product(*(choice.groups for choice in free)):
+        if _holds(node, {**taken, **dict(zip(names, (p[0] for p in pieces), strict=True))}):
+            return True
+    return False
 
 
 def _holds(node: Node, taken: Mapping[str, Piece]) -> bool:

@@ -6,7 +6,7 @@ measurement that it planned, which says what was before and what is after.
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Final
 
 from sqlalchemy import select, update
@@ -17,7 +17,7 @@ from federation.query.errors import QueryError
 from federation.rounds import states
 from federation.rounds.errors import RoundError
 from federation.rounds.events import happened, move
-from federation.rounds.following import remeasure
+from federation.rounds.following import AGAIN, UNTIL_RELEASED, again_at, remeasure
 from federation.rounds.models import EvaluationRound, RoundAction, RoundEvent, RoundNote
 from federation.rounds.plan import month_end
 from federation.rounds.planning import FURTHEST
@@ -28,8 +28,7 @@ from studies.days import local_day
 from studies.free_text import check_day, lines, one_line
 
 MOST_TEXT: Final = 2000
-#: When a measurement that cannot be asked is tried again, and how many times.
-AGAIN: Final = timedelta(days=1)
+#: How many times a measurement that cannot be asked is tried again.
 MOST_TIMES: Final = 60
 #: What of a row is kept as before and after.
 _KEPT: Final = ("n", "missing", "observed", "expected", "value", "low", "high", "median", "p80",
@@ -259,17 +258,26 @@ def _asks_the_same(
     return None
 
 
-def put_off(session: Session, action: RoundAction, code: str, now: datetime) -> None:
+def put_off(
+    session: Session, action: RoundAction, error: RoundError | QueryError, now: datetime
+) -> None:
     """It could not be measured now: tried again in a day, MOST_TIMES; then the action stays open
-    for people to close. Its history says why."""
+    for people to close. Where it would tell a round before its moment, it waits for that moment,
+    however often. Its history says why."""
     row = _round(session, action)
     waited = select(RoundEvent.facts).where(
         RoundEvent.round_id == row.id, RoundEvent.kind == "action_waits"
     )
-    times = sum(facts.get("action") == action.id for facts in session.scalars(waited))
-    action.measure_at = now + AGAIN if times + 1 < MOST_TIMES else None
+    times = sum(
+        facts.get("action") == action.id and facts.get("code") != UNTIL_RELEASED
+        for facts in session.scalars(waited)
+    )
+    if error.code == UNTIL_RELEASED:
+        action.measure_at = again_at(error, now)
+    else:
+        action.measure_at = now + AGAIN if times + 1 < MOST_TIMES else None
     session.flush()
-    _told(session, row, "action_waits", action, SYSTEM, now, code=code)
+    _told(session, row, "action_waits", action, SYSTEM, now, code=error.code)
 
 
 def after_measuring(session: Session, measured: EvaluationRound, now: datetime) -> None:

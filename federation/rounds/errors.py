@@ -1,6 +1,7 @@
 """What an act on an evaluation round can be refused for, each with a stable code and a sentence."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 
 CODES: Mapping[str, str] = MappingProxyType(
@@ -32,8 +33,9 @@ CODES: Mapping[str, str] = MappingProxyType(
         "ROUND_CHANGED": "Somebody changed this in the meantime. Look at it again, then repeat it.",
         "NOT_RELEASED": "The results of this round are not released yet. Everybody sees them at the"
         " same moment.",
-        "SAME_UNDER_EMBARGO": "Another round that is not released asks the same. Wait for its"
-        " release, or choose another period.",
+        "SAME_UNDER_EMBARGO": "Another round that is not released asks the same of the same"
+        " patients in months that overlap. Wait for its release, or choose months that do not"
+        " overlap.",
         "BEING_ASKED": "Somebody else is asking one of these questions now. Wait until it is"
         " answered, then approve.",
         "NOT_OF_THIS_ROUND": "This indicator or hospital is not in the results of this round.",
@@ -55,7 +57,8 @@ CODES: Mapping[str, str] = MappingProxyType(
 class RoundError(Exception):
     """An act on a round that cannot be done; nothing was changed. ``code`` is one of CODES."""
 
-    def __init__(self, code: str, detail: str = "") -> None:
+    def __init__(self, code: str, detail: str = "", until: datetime | None = None) -> None:
         self.code = code
+        self.until = until
         self.message = f"{CODES[code]} ({detail})" if detail else CODES[code]
         super().__init__(f"{code}: {self.message}")

@@ -9,21 +9,36 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from federation.indicators.asking import Period
+from federation.query.errors import QueryError
 from federation.rounds import states
 from federation.rounds.errors import RoundError
 from federation.rounds.events import happened
-from federation.rounds.models import EvaluationRound, RoundPart
-from federation.rounds.plan import Plan
+from federation.rounds.models import EvaluationRound, RoundEvent, RoundPart
+from federation.rounds.plan import Plan, iso, moment
 from federation.rounds.planning import draw_letters, hold_questions, next_number, plan_of
 from federation.rounds.running import parts_of
 from studies.actor import SYSTEM, Actor
 from studies.reading import open_sites
+
+#: When what cannot be asked now is tried again.
+AGAIN: Final = timedelta(days=1)
+#: It would tell another round before its moment: it waits for that moment, and does not fail.
+UNTIL_RELEASED: Final = "SAME_UNDER_EMBARGO"
+#: What the history of a round says of its series.
+WAITS, ENDED = "series_waits", "series_ended"
+
+
+def again_at(error: RoundError | QueryError, now: datetime) -> datetime:
+    """When to try again: in a day, or at the release that is in the way where that is later."""
+    until = error.until if isinstance(error, RoundError) else None
+    return now + AGAIN if until is None else max(now + AGAIN, until)
 
 
 def next_of_series(session: Session, row: EvaluationRound, now: datetime) -> EvaluationRound | None:
@@ -31,12 +46,46 @@ def next_of_series(session: Session, row: EvaluationRound, now: datetime) -> Eva
     if row.kind != "round":
         return None
     later = plan_of(session, row).later()
+    if later is None or _has_next(session, row):
+        return None
+    return _begin(session, row, later, "round", SYSTEM, now, previous=row.id)
+
+
+def go_on(session: Session, row: EvaluationRound, now: datetime) -> None:
+    """Begin the next of a series. When it would tell a round that is not released, the series
+    waits, as long as its approval stands; when it cannot be asked, it says so and ends."""
+    try:
+        with session.begin_nested():
+            next_of_series(session, row, now)
+    except (RoundError, QueryError) as error:
+        again, repeats = again_at(error, now), plan_of(session, row).repeats
+        if error.code == UNTIL_RELEASED and repeats is not None and again <= repeats.until:
+            facts = {"code": error.code, "again": iso(again)}
+            happened(session, row, WAITS, SYSTEM, now, **facts)
+        else:
+            happened(session, row, ENDED, SYSTEM, now, code=error.code)
+
+
+def waiting_series(session: Session, now: datetime) -> list[str]:
+    """The rounds whose next one waits, and is to be tried again by now."""
+    found: dict[str, RoundEvent] = {}
+    wanted = select(RoundEvent).where(RoundEvent.kind.in_((WAITS, ENDED)))
+    for event in session.scalars(wanted.order_by(RoundEvent.number)):
+        found[event.round_id] = event
+    return [
+        round_id
+        for round_id, event in sorted(found.items())
+        if event.kind == WAITS
+        and moment(event.facts["again"]) <= now
+        and not _has_next(session, session.get_one(EvaluationRound, round_id))
+    ]
+
+
+def _has_next(session: Session, row: EvaluationRound) -> bool:
     there = select(EvaluationRound.id).where(
         EvaluationRound.previous == row.id, EvaluationRound.kind == "round"
     )
-    if later is None or session.scalar(there.limit(1)) is not None:
-        return None
-    return _begin(session, row, later, "round", SYSTEM, now, previous=row.id)
+    return session.scalar(there.limit(1)) is not None
 
 
 def ask_cause(

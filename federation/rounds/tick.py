@@ -27,14 +27,12 @@ from federation.rounds.discussing import (
     put_off,
 )
 from federation.rounds.errors import RoundError
-from federation.rounds.events import happened
-from federation.rounds.following import next_of_series
+from federation.rounds.following import go_on, waiting_series
 from federation.rounds.models import EvaluationRound, RoundAction
 from federation.rounds.releasing import due, release
 from federation.rounds.running import BATCH, Batch, drive, start, stirs
 from federation.runs.embargo import seeing
 from federation.runs.faults import point
-from studies.actor import SYSTEM
 
 log = logging.getLogger("oncokring.rounds")
 _SAID: set[tuple[str, str]] = set()
@@ -47,8 +45,11 @@ def tick(look: Unit, unit: Unit, now: datetime, batch: Batch = BATCH) -> bool:
     moved = False
     for round_id in _waiting(look, now, batch):
         moved |= _guarded(unit, partial(advance, round_id=round_id, now=now, batch=batch))
-    for action_id in _measurements(look, now):
+    measured, series = _left_to_do(look, now)
+    for action_id in measured:
         moved |= _guarded(unit, partial(_measure, action_id=action_id, now=now))
+    for round_id in series:
+        moved |= _guarded(unit, partial(_go_on, round_id=round_id, now=now))
     return moved
 
 
@@ -69,17 +70,17 @@ def advance(session: Session, round_id: str, now: datetime, batch: Batch = BATCH
         release(session, row, now)
         point("R2")
         after_measuring(session, row, now)
-        _follow(session, row, now)
+        go_on(session, row, now)
     return row.state != before
 
 
-def _follow(session: Session, row: EvaluationRound, now: datetime) -> None:
-    """The next of a series; when it cannot be asked, the series says so and ends."""
-    try:
-        with session.begin_nested():
-            next_of_series(session, row, now)
-    except (RoundError, QueryError) as error:
-        happened(session, row, "series_ended", SYSTEM, now, code=error.code)
+def _go_on(session: Session, round_id: str, now: datetime) -> bool:
+    seeing(session)
+    row = session.get(EvaluationRound, round_id, with_for_update={"skip_locked": True})
+    if row is None or row.id not in waiting_series(session, now):
+        return False
+    go_on(session, row, now)
+    return True
 
 
 def _measure(session: Session, action_id: str, now: datetime) -> bool:
@@ -91,9 +92,9 @@ def _measure(session: Session, action_id: str, now: datetime) -> bool:
         with session.begin_nested():
             begin_measuring(session, action, now)
     except (RoundError, QueryError) as error:
-        # A hospital that left, somebody who asks the same now: tried again for a while; its
-        # history says why it waits.
-        put_off(session, action, error.code, now)
+        # A hospital that left, somebody who asks the same now, a round that is not released: tried
+        # again for a while; its history says why it waits.
+        put_off(session, action, error, now)
     return True
 
 
@@ -114,9 +115,10 @@ def _waiting(look: Unit, now: datetime, batch: Batch) -> list[str]:
         ]
 
 
-def _measurements(look: Unit, now: datetime) -> list[str]:
+def _left_to_do(look: Unit, now: datetime) -> tuple[list[str], list[str]]:
+    """What is to be measured again, and the rounds whose next one waited until now."""
     with look() as session:
-        return [action.id for action in due_actions(session, now)]
+        return [action.id for action in due_actions(session, now)], waiting_series(session, now)
 
 
 def _guarded(unit: Unit, act: Callable[[Session], bool]) -> bool:

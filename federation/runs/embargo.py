@@ -5,14 +5,16 @@ for `Run` through a session leaves it out (federation/runs/models.py), in pages,
 commands, mail and search alike. Who must see it (the worker, the release) says so with `seeing`. So
 a reader that somebody adds tomorrow sees nothing before it is time.
 
-Nor can anybody else ask the same and be told early: while a round is not released, a question with
-the same heart (`heart_of`: what is counted, of whom; not by whom, of which hospitals, in which
-study or under which title) is refused with UNDER_EMBARGO.
+Nor can anybody else ask the same and be told early. While a round is not released a question is
+refused with UNDER_EMBARGO when it has the same heart (`heart_of`: what is counted, of whom; not by
+whom, of which hospitals, in which study or under which title), and when it tells the same numbers
+by another heart (federation/runs/same_numbers.py: another norm, kind, formula or quarter of the
+same measure, of the same rows and hospitals, in months that overlap).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -20,11 +22,15 @@ from typing import Any, Final
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from federation.methods.registry import parse
 from federation.query.canonical import sha256_hex
+from federation.query.codebook import Codebook
 from federation.query.model import Query
 from federation.runs.models import SEEING, Run, RunEmbargo
-from federation.runs.states import CANCELLED
+from federation.runs.same_numbers import Asked, Held
+from federation.runs.states import CANCELLED, COMPLETE
 from studies.events import account_later
+from studies.reading import open_sites
 
 #: What does not change which patients and which numbers an answer is about.
 _BESIDE: Final = ("version", "study", "title", "purpose", "sites", "output")
@@ -59,42 +65,97 @@ def heart_of(query: Query) -> str:
     return sha256_hex({**asked, "cohort": meant})
 
 
-def under_embargo(session: Session, query: Query) -> bool:
-    """Whether a round that is not released asks this."""
-    wanted = select(RunEmbargo.id).where(
-        RunEmbargo.heart == heart_of(query), RunEmbargo.lifted_at.is_(None)
+def asked_by(
+    session: Session, query: Query, codebook: Codebook, sites: Collection[str] = ()
+) -> Asked:
+    """The question with the hospitals that it goes to: ``sites``, or those that it names, or those
+    that are open in its study."""
+    given = query.sites if query.sites != "all" else open_sites(session, query.study)
+    return Asked(query, codebook, frozenset(sites or given))
+
+
+def under_embargo(
+    session: Session, query: Query, codebook: Codebook, sites: Collection[str] = ()
+) -> bool:
+    """Whether a round that is not released asks this, or is told something of by it."""
+    return bool(holding(session, [query], [asked_by(session, query, codebook, sites)]))
+
+
+def holding(
+    session: Session, queries: Iterable[Query], asked: Iterable[Asked], of: str = ""
+) -> set[str]:
+    """The rounds, not released and other than ``of``, that hold one of these queries by its heart,
+    or what one of these questions tells."""
+    standing = select(RunEmbargo.round_id).where(
+        RunEmbargo.lifted_at.is_(None), RunEmbargo.round_id != of
     )
-    return session.scalar(wanted.limit(1)) is not None
+    hearts = {heart_of(query) for query in queries}
+    found = set(session.scalars(standing.where(RunEmbargo.heart.in_(hearts))))
+    held = standing.add_columns(RunEmbargo.about).where(RunEmbargo.about.is_not(None))
+    questions = list(asked)
+    for round_id, about in session.execute(held):
+        if round_id not in found:
+            kept = Held.from_dict(about)
+            if any(question.tells(kept) for question in questions):
+                found.add(round_id)
+    return found
 
 
-def keep_back(session: Session, round_id: str, queries: Iterable[Query], now: datetime) -> None:
-    """From now on nobody is told what these questions give, until `lift`. What is there stays."""
+def keep_back(
+    session: Session,
+    round_id: str,
+    queries: Iterable[Query],
+    asked: Iterable[Asked],
+    now: datetime,
+) -> None:
+    """From now on nobody is told what these questions give, until `lift`; of those in ``asked``
+    neither by another heart. What is there stays, and what was told of earlier months is told."""
     known = set(session.scalars(select(RunEmbargo.heart).where(RunEmbargo.round_id == round_id)))
+    told = [
+        Held.from_dict(about)
+        for about in session.scalars(
+            select(RunEmbargo.about).where(
+                RunEmbargo.lifted_at.is_not(None), RunEmbargo.about.is_not(None)
+            )
+        )
+    ]
+    about = {heart_of(each.query): each.held().without_told(told).to_dict() for each in asked}
     for heart in sorted({heart_of(query) for query in queries} - known):
-        session.add(RunEmbargo(round_id=round_id, heart=heart, since=now))
+        row = RunEmbargo(round_id=round_id, heart=heart, since=now, about=about.get(heart))
+        session.add(row)
     session.flush()
 
 
 def free(session: Session, round_id: str, now: datetime) -> None:
-    """What the round asks may be asked by others again. Its runs stay where nobody sees them."""
-    session.execute(
-        update(RunEmbargo)
-        .where(RunEmbargo.round_id == round_id, RunEmbargo.lifted_at.is_(None))
-        .values(lifted_at=now)
-        .execution_options(synchronize_session=False)
-    )
+    """What the round asks may be asked by others again; nobody was told it. Its runs stay where
+    nobody sees them."""
+    for row in _standing(session, round_id):
+        row.lifted_at, row.about = now, None
+    session.flush()
 
 
 def lift(session: Session, round_id: str, now: datetime) -> None:
     """The round is released: its hearts are free, its runs are there for readers. Those that were
     given up on the way hold nothing and stay unseen."""
-    free(session, round_id, now)
+    with looking_under(session):
+        runs = session.scalars(select(Run).where(Run.round_id == round_id, Run.state == COMPLETE))
+        told = {heart_of(parse(run.query, Codebook.from_dict(run.codebook))) for run in runs}
+    for row in _standing(session, round_id):
+        row.lifted_at = now
+        # Kept of what was told only, so that a later round knows what is new (Held.without_told).
+        row.about = row.about if row.heart in told else None
+    session.flush()
     session.execute(
         update(Run)
         .where(Run.round_id == round_id, Run.embargoed.is_(True), Run.state != CANCELLED)
         .values(embargoed=False)
         .execution_options(synchronize_session=False)
     )
+
+
+def _standing(session: Session, round_id: str) -> list[RunEmbargo]:
+    rows = select(RunEmbargo).where(RunEmbargo.round_id == round_id, RunEmbargo.lifted_at.is_(None))
+    return list(session.scalars(rows))
 
 
 def silently(session: Session, run: Run) -> bool:

@@ -34,8 +34,9 @@ OWN_SENTENCES: Mapping[str, str] = MappingProxyType(
         "EXPIRED": "The question was not approved in time, so nobody was asked. Submit it again.",
         "FAILED": "The hub could not work out an answer. Nothing was released; tell the network"
         " office the number of this question.",
-        "UNDER_EMBARGO": "An evaluation round asks this, and its results are not released yet. Wait"
-        " for its release, then read them there.",
+        "UNDER_EMBARGO": "An evaluation round that is not released yet asks this, or asks the same"
+        " of the same patients in months that overlap. Wait for its release, or ask about other"
+        " months, other patients or something else.",
     }
 )
 

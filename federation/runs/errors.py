@@ -13,8 +13,9 @@ CODES: Mapping[str, str] = MappingProxyType(
         "NO_FORM": "A hospital's board has not signed for results of its own. Ask for pooled"
         " output.",
         "TOO_MANY_RUNS": "Too many questions are waiting. Wait until some are answered.",
-        "UNDER_EMBARGO": "An evaluation round asks this, and its results are not released yet. Wait"
-        " for its release, then read them there.",
+        "UNDER_EMBARGO": "An evaluation round that is not released yet asks this, or asks the same"
+        " of the same patients in months that overlap. Wait for its release, or ask about other"
+        " months, other patients or something else.",
         "RUN_NOT_FOUND": "There is no question with this number.",
         "NOT_ALLOWED": "This account may not do that. Ask a member of the data-access committee.",
         "OWN_QUERY": "Nobody approves a question of their own. Ask another committee member.",

@@ -114,7 +114,9 @@ def _leave_out_runs_under_embargo(state: ORMExecuteState) -> None:
 
 class RunEmbargo(Base):
     """What a round asks, by its heart (federation.runs.embargo): nobody else is told it before the
-    round is released. `lifted_at`: when it was released or cancelled."""
+    round is released. `about`: whose numbers, which and of when, so that they are not told by
+    another heart either (federation.runs.same_numbers). `lifted_at`: when it was released or
+    cancelled; `about` stays where it was told."""
 
     __tablename__ = "run_embargo"
     __table_args__ = (UniqueConstraint("round_id", "heart", name="uq_run_embargo_once"),)
@@ -122,6 +124,7 @@ class RunEmbargo(Base):
     id: Mapped[str] = mapped_column(String(36), primary_key=True, default=new_id)
     round_id: Mapped[str] = mapped_column(String(36))
     heart: Mapped[str] = mapped_column(String(64), index=True)
+    about: Mapped[dict[str, Any] | None] = mapped_column(Json)
     since: Mapped[datetime] = mapped_column(UtcTime)
     lifted_at: Mapped[datetime | None] = mapped_column(UtcTime)
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from federation.disclosure.nesting import ReleasedSet
 from federation.protocol.keys import PublicIdentity, SigningKey
+from federation.query.codebook import Codebook
 from federation.query.terms import Terms
 from federation.runs import embargo, envelope
 from federation.runs.driver import Outcome, RunPlan
@@ -307,7 +308,10 @@ def refuse_for_embargo(session: Session, run: Run, now: datetime) -> bool:
     It was submitted before the round was approved, or at the same moment: what it would tell is
     what nobody may know yet.
     """
-    if run.embargoed or not embargo.under_embargo(session, query_of(run)):
+    if run.embargoed:
+        return False
+    codebook = Codebook.from_dict(run.codebook)
+    if not embargo.under_embargo(session, query_of(run), codebook, run.roster or ()):
         return False
     code = "UNDER_EMBARGO"
     sites = envelope.site_report(len(run.roster or {}), 0)

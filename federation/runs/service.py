@@ -68,7 +68,7 @@ def submit(
     OUTPUT_NOT_ALLOWED, NO_FORM, TOO_MANY_RUNS, UNDER_EMBARGO) or QueryError.
     """
     found, parsed = check(session, query, study)
-    if embargo.under_embargo(session, parsed):
+    if embargo.under_embargo(session, parsed, Codebook.from_dict(found.codebook)):
         raise RunError("UNDER_EMBARGO")
     waiting = session.scalar(
         select(Run).where(
@@ -181,7 +181,7 @@ def approve(session: Session, run: Run, by: Actor, now: datetime) -> None:
     Raises RunError NOT_ALLOWED, OWN_QUERY, UNDER_EMBARGO or WRONG_STATE.
     """
     _check_decider(run, by)
-    if embargo.under_embargo(session, query_of(run)):
+    if embargo.under_embargo(session, query_of(run), Codebook.from_dict(run.codebook)):
         raise RunError("UNDER_EMBARGO")
     move(session, run, APPROVED, decided_by=by.id, decided_by_name=by.name, decided_at=now)
     session.add(RunProgress(run_id=run.id))

@@ -125,8 +125,9 @@ def refusal_words(code: str | None) -> str:
         IN_A_ROUND: _("This round shows hospitals by letter. Their results stand on its page."),
         "EXPIRED": _("Nobody decided on this question in time. Submit it again."),
         "UNDER_EMBARGO": _(
-            "An evaluation round asks this, and its results are not released yet. Wait for its "
-            "release, then read them there."
+            "An evaluation round that is not released yet asks this, or asks the same of the same "
+            "patients in months that overlap. Wait for its release, or ask about other months, "
+            "other patients or something else."
         ),
     }.get(code, _("The hub could not work out an answer. Nothing was released."))
 
