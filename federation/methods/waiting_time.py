@@ -127,7 +127,14 @@ class WaitingTime:
             found = pool_of(pooled["offers"], pooled["reached"], classes.norms, last, ask.terms)
             if found is None:
                 return Step(f"{_KIND}.own", {"patterns": [], "last": last, "pooled": None})
-            return Step(f"{_KIND}.days", {"patterns": list(found.patterns), "last": found.last})
+            offered = int(pooled["offers"][list(found.patterns), 1].sum())
+            return Step(
+                f"{_KIND}.days",
+                {"patterns": list(found.patterns), "last": found.last, "offered": offered},
+            )
+        days = np.asarray(pooled["days"])
+        if days.min() < 0 or int(days.sum()) != step.params["offered"]:
+            raise Refused("PROTOCOL")  # a hospital added other days than it offered; see the rule
         sums = {name: values.tolist() for name, values in pooled.items()}
         return Step(f"{_KIND}.own", {**step.params, "pooled": sums})
 

@@ -4,6 +4,14 @@ A hospital stands out when half of its patients wait at least twice as many days
 patients of all other hospitals: 28 against 14 does, 27 against 14 does not, a tie counts. Medians
 cannot be averaged, so the others' comes from their added days. It is decided inside the hospital,
 to the day; the ratio that leaves is an interval, like every quantile (rule O5).
+
+Known limit. A verdict says on which side of twice the others' median a hospital's own lies. Who
+asks about cohorts that keep this hospital's patients and change those of others learns that again
+each time. The others' median is known as an interval [a, b] of enough patients, so a verdict says
+that the own one is at least 2a, or less than 2b: no finer than two days, and than twice that
+interval where the others are few. What can be found so is the day that half of the patients waited,
+to about two days; not who did. A hospital in the sum may add days that it does not have, but no
+more than it offered before (waiting_time.py), and no more than all others together (O13).
 """
 
 from __future__ import annotations

@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from own_answers import Asked, ask_each
 
-from federation.methods.base import Column, Rows
-from federation.methods.registry import parse
+from federation.methods.base import Ask, Column, Rows, Step
+from federation.methods.registry import KINDS, parse
 from federation.methods.waiting_time_days import quantile_day
 from federation.methods.waiting_time_pool import in_pool, offer, pattern_of, pool_of
 from federation.query.codebook import Codebook
 from federation.query.errors import QueryError
+from federation.query.refusals import Refused
 from federation.query.terms import Terms
 
 BOOK = Codebook.from_dict(
@@ -300,6 +301,34 @@ def test_a_norm_held_back_by_the_auditor_is_hidden_in_the_sum_too() -> None:
     found = ask_each(ASKED, sites, BOOK, STRICT, hide)
     assert [w["n"] for w in found.results[0]["within"]] == [60, None]
     assert found.steps["waiting_time.days"]["days"].size - 2 == 27
+
+
+def test_a_hospital_cannot_add_more_days_than_it_offered() -> None:
+    """Review 8b.7: a million patients on one day make that day the others' median, and the rule's
+    verdict then tells the exact median of whoever is measured by it."""
+    query = parse({"version": 1, "codebook": BOOK.id, "analysis": ASKED, "output": "by_site"}, BOOK)
+    ask, method = Ask(query, BOOK, STRICT), KINDS["waiting_time"]
+    sites = [rows_of(around(median, 61)) for median in (28, 14, 14, 14)]
+
+    def added(step: Step) -> dict[str, Any]:
+        replies = [method.site(ask, step, each) for each in sites]
+        return {name: sum(reply[name] for reply in replies) for name in replies[0]}
+
+    step = method.combine(ask, method.start(ask), added(method.start(ask)))
+    assert isinstance(step, Step)
+    pooled = added(step)
+    after = method.combine(ask, step, pooled)
+    assert isinstance(after, Step)
+    assert after.name == "waiting_time.own"
+    for place, more in ((5, 10**6), (5, -1)):
+        days = pooled["days"].copy()
+        days[place] += more
+        with pytest.raises(Refused, match="PROTOCOL"):
+            method.combine(ask, step, {**pooled, "days": days})
+    shifted = pooled["days"].copy()
+    shifted[[14, 5]] += [40, -40]  # as many, and nobody has so few
+    with pytest.raises(Refused, match="PROTOCOL"):
+        method.combine(ask, step, {**pooled, "days": shifted})
 
 
 def test_patients_with_two_tumours() -> None:
