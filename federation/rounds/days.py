@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from federation.methods.waiting_time_days import CAP
 from federation.rounds.answers import Json, Pair, total
 from federation.rounds.snapshot import Row
 
+_P = TypeVar("_P", bound=Pair)
 #: A last bin without an upper end is "181 days and more".
 _OPEN = math.inf
 
@@ -43,7 +44,7 @@ def days_of_all(rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def close_enough(found: Pair | None) -> Pair | None:
+def close_enough(found: _P | None) -> _P | None:
     """An interval of days; None for one that holds every day that is counted, and says nothing."""
     if found is None or (not found[0] and (found[1] is None or found[1] >= CAP)):
         return None

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -19,15 +19,13 @@ from federation.indicators.asking import Period
 from federation.indicators.definition import Indicator
 from federation.methods.funnel import may_rank, rank_reason, rank_word, share_interval, spread_of
 from federation.rounds.answers import SMALL, Answer, Json, full_pair, middle, pair, refused, total
+from federation.rounds.attention import judged
 from federation.rounds.days import close_enough, days_of_all
 from federation.rounds.differences import OF_ALL, difference_of, network_of_all
 from federation.rounds.headlines import headline, lay_headline
 from federation.rounds.snapshot import IndicatorFinding, Network, Row
 from federation.rounds.states import LEFT
 from federation.rounds.trends import trend_of
-
-#: What stands beside a row by measure: "attention" needs one of these.
-FUNNEL: Final = 95
 
 
 def finding_of(
@@ -64,7 +62,7 @@ def finding_of(
             headline=headline(indicator, (), names),
             headline_lay=lay_headline(indicator, Network(0, hidden=SMALL)),
         )
-    rows = _attention(
+    rows = judged(
         indicator,
         [
             _row(indicator, site, main.own[site])
@@ -87,7 +85,7 @@ def finding_of(
         rows=tuple(rows),
         spread=_spread(indicator.measure, rows) if indicator.measure in ("share", "mean") else None,
         trend=None if trend is None or not trend.own else trend_of(trend.own),
-        headline=headline(indicator, rows, names),
+        headline=headline(indicator, rows, names, norm=(shown_target or {}).get("within")),
         headline_lay=lay_headline(indicator, network),
         hidden=tuple({"site": row.site, "why": row.hidden} for row in rows if row.hidden),
         warnings=tuple(dict.fromkeys([*main.warnings, *(trend.warnings if trend else ())])),
@@ -235,36 +233,6 @@ def _mean(_indicator: Indicator, part: Json) -> dict[str, Any]:
         "variance": None if se is None else se * se,
         "outside": part.get("outside"),
     }
-
-
-def _attention(
-    indicator: Indicator, rows: Sequence[Row], target: Mapping[str, Any] | None
-) -> list[Row]:
-    """A row asks for attention when its 80th percentile is past the norm, or it lies outside the
-    95% limits on the side that is worse (domain.md 3.1)."""
-    made = []
-    for row in rows:
-        found: bool | None = None
-        if indicator.measure == "time":
-            norm = (target or {}).get("within")
-            if norm is not None and row.p80 is not None and row.p80[0] is not None:
-                found = row.p80[0] > norm
-        elif row.outside is not None:
-            found = row.outside >= FUNNEL and _worse(indicator, row)
-        made.append(replace(row, attention=found))
-    return made
-
-
-def _worse(indicator: Indicator, row: Row) -> bool:
-    """Whether a row lies on the side that nobody wants; where neither is worse, both."""
-    if indicator.better == "neither":
-        return True
-    ratio = row.ratio
-    if ratio is None and row.value is not None and row.expected is not None:
-        ratio = 2.0 if row.value > row.expected else 0.0
-    if ratio is None:
-        return False
-    return ratio > 1.0 if indicator.better == "lower" else ratio < 1.0
 
 
 def _with_excluded(rows: Sequence[Row], excluded: Answer | None) -> list[Row]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from federation.indicators.definition import Indicator
+from federation.rounds.attention import above, below, past, side, within_of
 from federation.rounds.snapshot import Network, Row, Words
 
+#: Outside the 99.8% limits.
+OUTER: Final = 998
 _LANGUAGES: Final = ("en", "nl")
 LOOK: Final = {
     "en": "A reason to look closer, not a verdict.",
@@ -16,6 +19,39 @@ LOOK: Final = {
 _INSIDE: Final = {
     "en": "All hospitals are inside expected variation.",
     "nl": "Alle ziekenhuizen liggen binnen de verwachte variatie.",
+}
+_SOME_INSIDE: Final = {
+    "en": "The hospitals that are shown ({k} of {n}) are inside expected variation.",
+    "nl": "De getoonde ziekenhuizen ({k} van {n}) liggen binnen de verwachte variatie.",
+}
+_SHOWN: Final = {
+    "en": "{k} of {n} hospitals are shown.",
+    "nl": "{k} van de {n} ziekenhuizen zijn getoond.",
+}
+_NOT_TWICE: Final = {
+    "en": "At no hospital is the median at least twice that of all others together.",
+    "nl": "Bij geen ziekenhuis is de mediaan minstens twee keer die van alle anderen samen.",
+}
+_SOME_NOT_TWICE: Final = {
+    "en": "At none of the hospitals that were compared ({k} of {n}) is the median at least twice"
+    " that of all others together.",
+    "nl": "Bij geen van de vergeleken ziekenhuizen ({k} van {n}) is de mediaan minstens twee keer"
+    " die van alle anderen samen.",
+}
+_NOWHERE_FEWER: Final = {
+    "en": "Nowhere fewer within {days} days than chance explains.",
+    "nl": "Nergens minder binnen {days} dagen dan toeval verklaart.",
+}
+_WITHIN_BY_CHANCE: Final = {
+    "en": "Share within {days} days outside the 95% limits: {k} of {n} hospitals; by chance alone"
+    " 1 in 20.",
+    "nl": "Deel binnen {days} dagen buiten de 95%-grenzen: {k} van {n} ziekenhuizen; door toeval"
+    " alleen 1 op de 20.",
+}
+_BY_CHANCE: Final = {
+    "en": "Outside the 95% limits: {k} of {n} hospitals; by chance alone 1 in 20 lies there.",
+    "nl": "Buiten de 95%-grenzen: {k} van {n} ziekenhuizen; door toeval alleen ligt daar 1 op de"
+    " 20.",
 }
 #: Where no number is shown.
 NOTHING: Final = {
@@ -31,12 +67,27 @@ _LATE: Final = {
     "en": "{site}: one in five waits longer than the norm.",
     "nl": "{site}: één op de vijf wacht langer dan de norm.",
 }
+_FEW_WITHIN: Final = {
+    "en": "{site}: fewer within {days} days than chance explains (outside the 99.8% limits).",
+    "nl": "{site}: minder binnen {days} dagen dan toeval verklaart (buiten de 99,8%-grenzen).",
+}
 _OUTSIDE: Final = {
-    95: {"en": "{site} lies outside the 95% limits.", "nl": "{site} ligt buiten de 95%-grenzen."},
-    998: {
-        "en": "{site} lies outside the 99.8% limits.",
-        "nl": "{site} ligt buiten de 99,8%-grenzen.",
+    None: {
+        "en": "{site} lies outside the 99.8% limits{side}.",
+        "nl": "{site} ligt buiten de 99,8%-grenzen{side}.",
     },
+    True: {
+        "en": "{site} lies above the 99.8% limits{side}.",
+        "nl": "{site} ligt boven de 99,8%-grenzen{side}.",
+    },
+    False: {
+        "en": "{site} lies below the 99.8% limits{side}.",
+        "nl": "{site} ligt onder de 99,8%-grenzen{side}.",
+    },
+}
+_SIDES: Final = {
+    "worse": {"en": ": worse than expected", "nl": ": slechter dan verwacht"},
+    "better": {"en": ": better than expected", "nl": ": beter dan verwacht"},
 }
 _COUNTED: Final = {
     "en": "{n} counted in {hospitals} hospitals.",
@@ -54,35 +105,67 @@ _LAY_TIME: Final = {
     "en": "Half of the people waited {days} days or less.",
     "nl": "De helft van de mensen wachtte {days} dagen of korter.",
 }
+_LAY_FEWER: Final = {
+    "en": "This happened in fewer than {part} of every 100 people.",
+    "nl": "Dit gebeurde bij minder dan {part} van elke 100 mensen.",
+}
+_LAY_MORE: Final = {
+    "en": "This happened in more than {part} of every 100 people.",
+    "nl": "Dit gebeurde bij meer dan {part} van elke 100 mensen.",
+}
+_LAY_LONG: Final = {
+    "en": "Half of the people waited {days} days or more.",
+    "nl": "De helft van de mensen wachtte {days} dagen of langer.",
+}
 _LAY_COUNT: Final = {"en": "{n} people were counted.", "nl": "Er zijn {n} mensen geteld."}
 
 
-def headline(indicator: Indicator, rows: Sequence[Row], names: Mapping[str, str]) -> Words:
-    """The finding in words; hospitals by name (a view may put letters there)."""
+def headline(
+    indicator: Indicator,
+    rows: Sequence[Row],
+    names: Mapping[str, str],
+    *,
+    norm: float | None = None,
+) -> Words:
+    """The finding in words; hospitals by name (a view may put letters there). ``norm``: the days
+    that the target speaks of."""
     # A verdict stands where the median itself is hidden: the hospital made it.
     shown = [row for row in rows if row.n is not None]
     if not shown:
         return dict(NOTHING)
-    return {language: _said(indicator, shown, names, language) for language in _LANGUAGES}
+    return {
+        language: _said(indicator, shown, names, norm, len(rows), language)
+        for language in _LANGUAGES
+    }
 
 
 def _said(
-    indicator: Indicator, rows: Sequence[Row], names: Mapping[str, str], language: str
+    indicator: Indicator,
+    rows: Sequence[Row],
+    names: Mapping[str, str],
+    norm: float | None,
+    asked: int,
+    language: str,
 ) -> str:
-    found = []
-    # Not by name: beside letters that order would tell whose they are.
-    for row in sorted(rows, key=lambda each: (-(each.outside or 0), -(each.value or 0.0))):
-        site = names.get(row.site, row.site)
-        if row.signal:
-            found.append(_TWICE[language].format(site=site, days=_so_many(row, language)))
-        elif row.outside:
-            found.append(_OUTSIDE[row.outside][language].format(site=site))
-        elif row.attention:
-            found.append(_LATE[language].format(site=site))
+    # By the 99.8% limits: of ten hospitals and twenty indicators ten lie outside 95% by chance.
+    limits = [each for each in (_place(row, norm) for row in rows) if each is not None]
+    rules = sum(row.signal is not None for row in rows)
+    most = max(len(limits), rules)
+    given = {"k": len(limits), "n": asked, "days": _number(norm or 0, language)}
+    found = _named(indicator, rows, names, norm, language)
+    if any(limits):
+        words = _BY_CHANCE if indicator.measure != "time" else _WITHIN_BY_CHANCE
+        counts = {"k": sum(each > 0 for each in limits), "n": len(limits)}
+        found.append(words[language].format(**{**given, **counts}))
     if found:
+        if 0 < most < asked:
+            found.append(_SHOWN[language].format(k=most, n=asked))
         return " ".join([*found, LOOK[language]])
-    if any(row.outside is not None or row.signal is not None for row in rows):
-        return _INSIDE[language]
+    if rules or (limits and indicator.measure == "time"):
+        return _nothing_stands_out(rules, limits, given, language)
+    if limits:
+        words = _INSIDE if len(limits) == asked else _SOME_INSIDE
+        return words[language].format(**given)
     values = [row.value for row in rows if row.value is not None]
     if indicator.measure in ("survival", "mean") and values:
         return _AMONG[language].format(
@@ -95,19 +178,78 @@ def _said(
     return _COUNTED[language].format(n=n, hospitals=len(rows))
 
 
+def _nothing_stands_out(
+    rules: int, limits: Sequence[int], given: Mapping[str, Any], language: str
+) -> str:
+    """Of a waiting time: what was looked at, at how many hospitals, and no more than that."""
+    asked, said = given["n"], []
+    if rules:
+        words = _NOT_TWICE if rules == asked else _SOME_NOT_TWICE
+        said.append(words[language].format(k=rules, n=asked))
+    if limits:
+        said.append(_NOWHERE_FEWER[language].format(**given))
+        if len(limits) < asked and not rules:
+            said.append(_SHOWN[language].format(**given))
+    return " ".join(said)
+
+
+def _named(
+    indicator: Indicator,
+    rows: Sequence[Row],
+    names: Mapping[str, str],
+    norm: float | None,
+    language: str,
+) -> list[str]:
+    """What stands out at a hospital, with the side that it is on."""
+    found = []
+    # Not by name: beside letters that order would tell whose they are.
+    for row in sorted(rows, key=lambda each: (-(each.outside or 0), -(each.value or 0.0))):
+        site = names.get(row.site, row.site)
+        if row.signal:
+            found.append(_TWICE[language].format(site=site, days=_so_many(row, language)))
+        elif row.outside == OUTER:
+            words = "" if indicator.better == "neither" else _SIDES[side(indicator, row)][language]
+            found.append(_OUTSIDE[above(row)][language].format(site=site, side=words))
+        elif norm is not None and past(row, norm):
+            found.append(_LATE[language].format(site=site))
+        elif norm is not None and below(row, norm) == OUTER:
+            days = _number(norm, language)
+            found.append(_FEW_WITHIN[language].format(site=site, days=days))
+    return found
+
+
+def _place(row: Row, norm: float | None) -> int | None:
+    """Outside which limits a row lies; of a waiting time, its share within the norm."""
+    found = within_of(row, norm)
+    return row.outside if found is None else found.get("outside")
+
+
 def lay_headline(indicator: Indicator, network: Network) -> Words:
     """The number of all hospitals together in plain words, for patients."""
     if network.n is None:
         return dict(NOTHING)
+    words: Mapping[str, str] = _LAY_COUNT
+    given: dict[str, Any] = {"n": network.n}
     if indicator.measure == "share" and network.value is not None:
-        part = max(round(100 * network.value), 1) if network.observed else 0
-        return {language: _LAY_SHARE[language].format(part=part) for language in _LANGUAGES}
+        words, given = _lay_share(network.value, network.observed or 0, network.n)
     if indicator.measure == "time" and network.median is not None:
+        low, high = network.median
+        # The last day of the interval: by then half of the people were certainly seen.
+        words = _LAY_TIME if high is not None else _LAY_LONG
         return {
-            language: _LAY_TIME[language].format(days=_days(network.median, language))
+            language: words[language].format(days=_number(high or low or 0, language))
             for language in _LANGUAGES
         }
-    return {language: _LAY_COUNT[language].format(n=network.n) for language in _LANGUAGES}
+    return {language: words[language].format(**given) for language in _LANGUAGES}
+
+
+def _lay_share(value: float, observed: int, n: int) -> tuple[Mapping[str, str], dict[str, Any]]:
+    part = round(100 * value)
+    if part == 0 and observed > 0:
+        return _LAY_FEWER, {"part": "1"}
+    if part == 100 and observed < n:
+        return _LAY_MORE, {"part": "99"}
+    return _LAY_SHARE, {"part": str(part)}
 
 
 def _name(indicator: Indicator, language: str) -> str:

@@ -12,7 +12,8 @@ from federation.query.codebook import Codebook
 from federation.rounds.answers import Answer
 from federation.rounds.days import quantile
 from federation.rounds.findings import finding_of
-from federation.rounds.snapshot import IndicatorFinding
+from federation.rounds.headlines import lay_headline
+from federation.rounds.snapshot import IndicatorFinding, Network
 from federation.rounds.without import without
 from studies.seeds.loading import shipped_codebook
 
@@ -74,8 +75,77 @@ def test_outside_the_limits_is_a_reason_to_look_closer_on_the_worse_side_only() 
     assert [row.attention for row in made.rows] == [True, False, None]
     better = found({**held_round.SHARE, "better": "higher"}, high)
     assert [row.attention for row in better.rows] == [False, False, None]
+    # On which side, or a hospital that does well reads as one that does not.
+    assert "Aldenhof lies above the 99.8% limits: worse than expected." in made.headline["en"]
+    assert "Aldenhof ligt boven de 99,8%-grenzen: beter dan verwacht." in better.headline["nl"]
+    assert "2 of 3 hospitals are shown." in made.headline["en"]
     inside = found(held_round.SHARE, {"a": held_round.own_share(100, 40)})
-    assert inside.headline["en"] == "All hospitals are inside expected variation."
+    assert inside.headline["en"] == (
+        "The hospitals that are shown (1 of 3) are inside expected variation."
+    )
+    whole = found(held_round.SHARE, {site: held_round.own_share(100, 40) for site in NAMES})
+    assert whole.headline["nl"] == "Alle ziekenhuizen liggen binnen de verwachte variatie."
+
+
+def test_nobody_is_named_for_what_chance_gives_and_limits_widen_where_hospitals_differ() -> None:
+    """With ten hospitals and twenty indicators ten are outside 95% by chance."""
+    own = {site: {**held_round.own_share(100, 40 + 9 * place), "outside": 95 * (place > 0)}
+           for place, site in enumerate("abc")}  # fmt: skip
+    made = found(held_round.SHARE, own)
+    assert made.headline["en"].startswith("Outside the 95% limits: 2 of 3 hospitals; by chance")
+    assert not any(name in made.headline["en"] for name in NAMES.values())
+    assert [row.attention for row in made.rows] == [False, True, True]
+    own["a"] = {**held_round.own_share(100, 60), "limits95_widened": [0.4, 1.6],
+                "limits998_widened": [0.2, 1.8]}  # fmt: skip
+    assert own["a"]["outside"] == 998
+    wide = found(held_round.SHARE, {"a": own["a"]})
+    assert (wide.rows[0].outside, wide.rows[0].attention) == (0, False)
+
+
+def test_a_hospital_that_sees_few_in_time_asks_for_attention() -> None:
+    """82% within the norm where nine others have 97%: under the 99.8% limits of a funnel."""
+
+    def one(seen: int, signal: bool | None = False) -> dict[str, Any]:
+        return {"n": 500, "missing": 0, "bins": [{"low": 0, "high": 365, "n": 500}],
+                "median": [200, 200], "p80": [300, 300],
+                "within": [{"days": 365, "n": seen, "share": seen / 500}],
+                "rule": {"signal": signal, "ratio": None, "why": None}}  # fmt: skip
+
+    made = found(WAIT, {"a": one(410), "b": one(485), "c": one(485)})
+    assert [row.attention for row in made.rows] == [True, False, False]
+    assert "Aldenhof: fewer within 365 days than chance explains" in made.headline["en"]
+    assert made.rows[0].within[0]["outside"] == 998
+    same = found(WAIT, {site: one(485) for site in NAMES})
+    assert [row.attention for row in same.rows] == [False] * 3
+    assert same.headline["en"] == (
+        "At no hospital is the median at least twice that of all others together. Nowhere fewer"
+        " within 365 days than chance explains."
+    )
+    alone = found(WAIT, {"a": one(485), "b": one(485, None)})
+    assert "At none of the hospitals that were compared (1 of 3)" in alone.headline["en"]
+
+
+@pytest.mark.parametrize(
+    ("value", "observed", "said"),
+    [(0.0, 0, "in 0 of"), (0.002, 1, "in fewer than 1 of"), (0.04, 20, "in 4 of"),
+     (0.998, 499, "in more than 99 of"), (1.0, 500, "in 100 of")],
+)  # fmt: skip
+def test_in_plain_words_few_is_not_nobody_and_most_is_not_everybody(
+    value: float, observed: int, said: str
+) -> None:
+    network = Network(3, n=500, observed=observed, value=value)
+    assert said in lay_headline(Indicator.from_dict(held_round.SHARE, BOOK), network)["en"]
+
+
+@pytest.mark.parametrize(
+    ("median", "said"),
+    [((8.0, 21.0), "21 days or less"), ((14.0, 14.0), "14 days or less"),
+     ((181.0, None), "181 days or more")],
+)  # fmt: skip
+def test_in_plain_words_a_wait_is_one_number(median: Any, said: str) -> None:
+    network = Network(3, n=500, median=median)
+    words = lay_headline(Indicator.from_dict(WAIT, BOOK), network)["en"]
+    assert words == f"Half of the people waited {said}."
 
 
 @pytest.mark.parametrize(("days", "signal"), [(28, True), (27, False)])
@@ -99,7 +169,8 @@ def test_the_rule_of_the_seeds_is_the_hospitals_own_word(days: int, signal: bool
 
     made = found(WAIT, {"a": waits(days, signal), "b": waits(14, False), "c": waits(14, False)})
     assert [row.signal for row in made.rows] == [signal, False, False]
-    assert ("twice" in made.headline["en"]) is signal
+    assert ("Aldenhof: the median is at least twice" in made.headline["en"]) is signal
+    assert ("At no hospital is the median at least twice" in made.headline["en"]) is not signal
     assert [row.attention for row in made.rows] == [False] * 3  # all within the norm
     assert made.target is not None
     assert made.network.within[0]["n"] == 60
