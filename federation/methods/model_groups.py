@@ -51,10 +51,10 @@ def group_codes(design: Design, rows: Rows) -> dict[str, Ints]:
     return rows.cache[place]  # type: ignore[no-any-return]
 
 
-def levels_only(design: Design) -> bool:
-    """Whether everything in the model is a level: sums of its fitted values are then sums of level
-    counts, which a few answers let one solve (ADR 0038)."""
-    return design.size > 0 and set(design.variables) <= {*design.factors, *design.saturated}
+def has_groups(design: Design) -> bool:
+    """Whether the model speaks of levels. Its expected numbers then follow from level counts, and
+    can be solved for them where everything else in it moves nothing (ADR 0038)."""
+    return bool(design.factors or design.saturated)
 
 
 def fewest(design: Design, rows: Rows) -> int | None:

@@ -10,8 +10,9 @@ A logistic model with an intercept makes the expected numbers of its hospitals a
 observed ones. So beside the other hospitals' answers the expected number of a hospital whose
 observed number is hidden would give that number away. Under protection and with output by_site
 such a hospital therefore stays out of the model, and is only measured by it. Where the model has
-levels only, the expected number is a sum of level counts, which a few hospitals' answers let one
-solve: a hospital with a level of few patients then shows no expected number either (ADR 0038).
+levels, the expected number follows from level counts, which a few hospitals' answers let one solve
+when the rest of the formula moves little: a hospital with a level of few patients then shows no
+expected number either (ADR 0038).
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from federation.methods.glm import BINOMIAL, mean_of, null_predictor
 from federation.methods.glm_fit import ROUNDS, GlmFit, counts_of
 from federation.methods.glm_release import count_tables
 from federation.methods.glm_rows import GlmPlan, scaled
-from federation.methods.model_groups import fewest, levels_only
+from federation.methods.model_groups import fewest, has_groups
 from federation.methods.model_rules import person_sums
 from federation.methods.model_sets import model_sets
 from federation.methods.outcome import Outcome, outcome_of
@@ -247,7 +248,7 @@ def _in_model(ask: Ask, rows: Rows) -> bool:
 def _mix_may_be_told(ask: Ask, rows: Rows) -> bool:
     """Whether the expected number here says too little of how many patients have a level."""
     design = plan_of(ask).design
-    if not ask.strict or ask.query.output != "by_site" or not levels_only(design):
+    if not ask.strict or ask.query.output != "by_site" or not has_groups(design):
         return True
     key = ("standardise.mix", ask.query.question_sha256)
     if key not in rows.cache:

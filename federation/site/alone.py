@@ -22,7 +22,7 @@ from federation.methods.own import OWN, has_pooled_part, own_finished
 from federation.methods.registry import KINDS
 from federation.methods.release import without_missing
 from federation.query.refusals import Refused
-from federation.site.own_shown import OwnShown, model_groups
+from federation.site.own_shown import OwnShown, few_in_a_level, groups_of
 from federation.site.selection import Counted, judged
 
 _OWN_STEPS: Final = (OWN, *(f"{k}.{OWN}" for k, m in KINDS.items() if has_pooled_part(m)))
@@ -80,7 +80,9 @@ class OwnReleases:
         by_site would tell more than `rank_share` allows of this hospital's patients.
 
         The labels of cells that its own answers tell and may have hidden: what they tell together
-        with a small group may be what the gate hid beside it."""
+        with a small group may be what the gate hid beside it. All cells where one of them is small
+        and another is told by a pooled answer: hidden beside the small one, it would hide nothing.
+        """
         t = ask.terms.diff.t_diff
         own = self._up_to_date(t)
         if ask.query.output != "by_site":
@@ -94,24 +96,33 @@ class OwnReleases:
         can_hide, terms = cell_labels(method, ask) | {COHORT}, term_labels(method, ask)
         among = _judged(Auditor(t, _seed()), counted)
         told_alone = _judged(own, counted).told
-        of_model, hidden = model_groups(method, ask), set()
+        groups = groups_of(method, ask)
+        untold = few_in_a_level(groups, counted, ask.terms.t_cell)
+        hidden: set[str] = set()
+        least, known = t, False  # of the cells
         for place, (label, _) in enumerate(counted.named):
-            if label in of_model:
-                continue
             small = 0 < counted.least(place) < t
-            if judgement.flagged[place] and not small and label not in can_hide:
+            no_reason = label in can_hide or (
+                # What the groups of one answer tell of each other no number here says.
+                label in groups and (untold or among.flagged[place])
+            )
+            if judgement.flagged[place] and not small and not no_reason:
                 raise Refused(
                     "MODEL_TOO_RICH" if label in terms else "SMALL_GROUP", terms.get(label, ())
                 )
             told = judgement.told[place] and not among.told[place] and not told_alone[place]
             if small and told:
                 raise Refused("SMALL_GROUP")
+            if label in can_hide and label != COHORT:
+                least, known = min(least, counted.least(place)), known or told
             if told_alone[place] and not among.told[place]:
                 if self._sets.has(counted.named[place][1]):
                     continue
                 if label not in can_hide:
                     raise Refused("SMALL_GROUP")
                 hidden.add(label)
+        if known and least < t:
+            hidden |= can_hide
         return frozenset(hidden)
 
     def _check_beside_own(self, own: Auditor, counted: Counted, t: int) -> None:

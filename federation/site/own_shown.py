@@ -4,18 +4,17 @@ that its gate may have hidden. The ledger keeps the sets of an answer, not what 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 from federation.disclosure.auditor import NamedSet
 from federation.disclosure.looking import COHORT
 from federation.methods.base import Ask, Method
-from federation.methods.design import design_of
-from federation.methods.labels import cell_labels, term_labels
-from federation.methods.model_groups import levels_only
+from federation.methods.labels import term_labels
 from federation.methods.own import OWN, has_pooled_part
 from federation.methods.registry import KINDS
-from federation.query.formula import parse_formula
+from federation.site.selection import Counted
 
 _BEHIND: Final = " of patients"  # the patients of a set of rows (selection.count_sets)
 _OF_MODELS: Final = frozenset(
@@ -27,23 +26,8 @@ _OF_MODELS: Final = frozenset(
 )
 """The last steps of kinds that measure a hospital by a model and have no cells. Such an answer
 shows who was counted and who had the outcome; of the groups of the model, no number (ADR 0038)."""
-
-
-def model_groups(method: Method, ask: Ask) -> frozenset[str]:
-    """The labels of sets that only the pooled model is about. A kind that measures a hospital by
-    it shows no number of them; what all hospitals' groups together tell is judged in the look.
-
-    None for a model of levels only, and for a linear one: from its expected numbers the others'
-    level counts can be solved, and a pooled table less those is this hospital's own (ADR 0038).
-    """
-    text = ask.params.get("formula")
-    if not has_pooled_part(method) or getattr(method, "linear", False) or text is None:
-        return frozenset()
-    formula = parse_formula(text, ask.codebook, two_sided=False)
-    if levels_only(design_of(formula, ask.codebook)):
-        return frozenset()
-    groups = frozenset(label for label in term_labels(method, ask) if not _is_outcome(label))
-    return groups - cell_labels(method, ask)
+_TREND: Final = f"trend.{OWN}"  # has both
+_QUARTER: Final = re.compile(r"=\d{4}-Q\d(,|$)")
 
 
 class OwnShown:
@@ -63,7 +47,13 @@ class OwnShown:
             if label == COHORT and not 0 < (bitmap & ~analysis).bit_count() < t:
                 self._shown.add(bitmap)  # the number of missing values stood there
         if step not in _OF_MODELS:
-            self._cells |= {bitmap for label, bitmap in sets[1:] if label != COHORT}
+            groups = _groups_of_trend(sets) if step == _TREND else frozenset()
+            self._groups |= {bitmap for label, bitmap in sets if label in groups}
+            self._cells |= {
+                bitmap
+                for label, bitmap in sets[1:]
+                if label != COHORT and label.removesuffix(_BEHIND) not in groups
+            }
             return
         people = dict(sets)
         for label, bitmap in sets[1:]:
@@ -82,6 +72,33 @@ class OwnShown:
         was shown; or it was a group of a model, of which no answer shows a number, and never a
         cell."""
         return bitmap in self._shown or (bitmap in self._groups and bitmap not in self._cells)
+
+
+def groups_of(method: Method, ask: Ask) -> frozenset[str]:
+    """The groups of a model by which hospitals are measured: labels of sets of which an answer by
+    hospital shows no number, and, where this one has few patients in one of them, nothing that
+    depends on them (model_groups.fewest)."""
+    if not has_pooled_part(method):
+        return frozenset()
+    return frozenset(label for label in term_labels(method, ask) if not _is_outcome(label))
+
+
+def few_in_a_level(groups: frozenset[str], counted: Counted, t: int) -> bool:
+    """Whether one of the levels holds fewer than `t` here. Pairs and levels with the outcome have a
+    comma in their label."""
+    return any(
+        counted.least(place) < t
+        for place, (label, _) in enumerate(counted.named)
+        if label in groups and "=" in label and "," not in label
+    )
+
+
+def _groups_of_trend(sets: Sequence[NamedSet]) -> frozenset[str]:
+    """The labels of the groups of a trend's model: it has cells as well, before them, and its
+    quarters are the last of those."""
+    labels = [label for label, _ in sets if label != COHORT and not label.endswith(_BEHIND)]
+    last = max((i for i, label in enumerate(labels) if _QUARTER.search(label)), default=len(labels))
+    return frozenset(labels[last + 1 :])
 
 
 def _is_outcome(label: str) -> bool:

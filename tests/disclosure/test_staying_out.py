@@ -79,10 +79,10 @@ def test_an_answer_between_look_and_sums_asks_for_a_new_look(
 
 @pytest.fixture
 def ask(build: Any) -> Any:
-    """Five hospitals, four women with stage IV in each: III is hidden beside it."""
-    counts = {"VROUW": (60, 50, 45, 4), "MAN": (60, 50, 50, 26)}
+    """Five hospitals, four women with stage IV in h0: III is hidden beside it."""
     rows = {}
     for n in range(5):
+        counts = {"VROUW": (60, 50, 45, 14 if n else 4), "MAN": (60, 50, 50, 26)}
         kinds = [
             (sex, stage)
             for sex, numbers in counts.items()
@@ -121,9 +121,12 @@ def test_a_group_of_a_model_opens_no_cell_that_was_hidden(ask: Any, first: str) 
     model = {"kind": "standardise", "outcome": "death", "formula": "age + C(stage)"}
     for analysis in (BY_STAGE, model) if first == "cells" else (model, BY_STAGE):
         found = ask(analysis, WOMEN)
-        assert found["n"] == 159
         if analysis is BY_STAGE:
+            assert found["n"] == 159
             assert _cells(found) == [60, 50, None, None]
+        else:  # measured by the others' model only, or out altogether where a table hid the level
+            assert found.get("n") == (159 if first == "model" else None)
+            assert found.get("expected") is None
     assert ask(TOTAL, {"all": [WOMEN, THIRD]}).get("n") is None
 
 
@@ -191,16 +194,40 @@ def test_expected_numbers_of_levels_are_not_given_beside_a_pooled_table(
     assert levels.status == "refused"
     line = {"kind": "adjusted_mean", "outcome": "ca125", "formula": "age + C(sex)"}
     assert net.ask(line, output="by_site").status == "refused"
-    # with age in the model nothing can be solved, and the levels are no reason to refuse
-    assert net.ask({**asked, "formula": "age + C(sex)"}, output="by_site").status == "complete"
+    # nor with a measure beside them: the asker takes one that moves nothing
+    assert net.ask({**asked, "formula": "age + C(sex)"}, output="by_site").status == "refused"
+
+
+def test_a_level_that_was_hidden_follows_from_no_model_with_a_measure_in_it(
+    build: Any, five: dict[str, list[dict[str, str]]]
+) -> None:
+    """Three women at h0 and a marker that has nothing to do with anything: from the others' counts
+    and expected numbers the chances of women and men follow, and from h0's its women."""
+    women = {"h0": 3, "h1": 80, "h2": 60, "h3": 40, "h4": 20}
+    for slug, rows in five.items():
+        for number, row in enumerate(rows):
+            row["HDR_SEX"] = "VROUW" if number < women[slug] else "MAN"
+            row["HDR_DEATH"] = "ja" if number % 3 < (2 if number < women[slug] else 1) else "nee"
+            row["HDR_CA125"] = str(20 + number * 37 % 50)
+    asked = {"kind": "standardise", "outcome": "death", "formula": "ca125 + C(sex)"}
+    net = build(five, policy=WITH_FORM, study={"by_site": "hub"})
+    own = net.ask(asked, output="by_site").envelope["by_site"]
+    assert own["h0"]["observed"] is not None
+    assert (own["h0"]["expected"], own["h0"]["limits95"]) == (None, [None, None])
+    assert all(own[slug]["expected"] for slug in ("h1", "h2", "h3", "h4"))
+    # in the order in which a table hid it first
+    net = build(five, policy=WITH_FORM, study={"by_site": "hub"})
+    net.ask({"kind": "count", "by": ["sex"]}, output="by_site")
+    after = net.ask(asked, output="by_site").envelope.get("by_site", {"h0": {}})["h0"]
+    assert after.get("expected") is None
 
 
 def test_a_cell_hidden_to_protect_another_is_in_no_pooled_answer(
     build: Any, five: dict[str, list[dict[str, str]]]
 ) -> None:
     """At h0 stage III (3) is hidden and II (26) beside it. The pooled number with II, less those
-    that the others show, would be that of h0, and the rest of its total the three. What all showed
-    may be asked pooled."""
+    that the others show, would be that of h0, and the rest of its total the three. Where the pooled
+    number is known already h0 hides all its cells."""
     for slug, rows in five.items():
         numbers = (3, 26, 40) if slug == "h0" else (30, 26, 40)
         stages = [s for s, n in zip(("III", "II", "I"), numbers, strict=True) for _ in range(n)]
@@ -214,3 +241,10 @@ def test_a_cell_hidden_to_protect_another_is_in_no_pooled_answer(
         answer = net.ask(TOTAL, cohort={"var": "stage", "op": "=", "value": stage})
         assert (answer.status, answer.code) == ("refused", code)
     assert net.ask(TOTAL).status == "complete"
+
+    net = build(five, policy=WITH_FORM, study={"by_site": "hub"})
+    second = {"var": "stage", "op": "=", "value": "II"}
+    assert net.ask(TOTAL, cohort=second).envelope["result"]["n"] == 130
+    own = net.ask(BY_STAGE, output="by_site").envelope["by_site"]
+    assert own["h0"]["n"] == len(five["h0"])
+    assert {cell["n"] for cell in own["h0"]["cells"]} == {None}
