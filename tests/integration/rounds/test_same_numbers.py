@@ -1,0 +1,201 @@
+"""Nobody is told the numbers of a round by another question; who would tell them, waits."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import held_round
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from federation.rounds import discussing, planning, reading
+from federation.rounds.errors import RoundError
+from federation.rounds.following import ask_cause
+from federation.rounds.models import EvaluationRound
+from federation.rounds.plan import Repeats
+from federation.runs import progress, service
+from federation.runs.errors import RunError
+from federation.runs.models import RunProgress
+from registry.database import SessionFactory
+from registry.transaction import unit_of_work
+from registry.worker import drive_rounds
+from studies import service as studies
+from studies.actor import SYSTEM, Actor
+from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
+
+NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+SITES = sorted(each.slug for each in ONCOZON.institutions)[:4]
+SOMEBODY = Actor("user", "r9", frozenset({"researcher"}), "Roos")
+MOMENT = NOW + timedelta(hours=2)
+SECOND = timedelta(seconds=1)
+#: The database has no part in it: tried on one of the two.
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+def loaded(factory: SessionFactory) -> SessionFactory:
+    study = replace(HORMONE_THERAPY, sites=dict.fromkeys(SITES, "open"))
+    with unit_of_work(factory, SYSTEM) as session:
+        session.info["clock"] = lambda: NOW
+        studies.load_network(session, replace(ONCOZON, studies=(study,)), SYSTEM, now=NOW)
+        held_round.ready_study(session, SITES, NOW)
+    return factory
+
+
+def approved(factory: SessionFactory, at: datetime = NOW, **changes: Any) -> str:
+    with unit_of_work(factory, SYSTEM) as session:
+        session.info["clock"] = lambda: at
+        return held_round.approved(session, held_round.wish(SITES, at, **changes), at).id
+
+
+def answered(factory: SessionFactory, round_id: str, now: datetime) -> None:
+    for turn in range(held_round.TURNS):
+        drive_rounds(factory, now + turn * SECOND)
+        with unit_of_work(factory, SYSTEM) as session:
+            held_round.answer(session, reading.get(session, round_id), now)
+    drive_rounds(factory, now + held_round.TURNS * SECOND)
+
+
+def asks(first: str, last: str, **analysis: Any) -> dict[str, Any]:
+    """A question of a researcher, about all together."""
+    window = {"var": "diagnosed", "op": "between", "value": [first, last]}
+    given = analysis or {"kind": "count", "by": ["relapse"]}
+    return {"version": 1, "codebook": "gbsg/1", "cohort": window, "analysis": given}
+
+
+def submitted(session: Session, query: dict[str, Any]) -> Any:
+    return service.submit(session, query=query, study=held_round.STUDY, by=SOMEBODY, now=NOW)
+
+
+def test_a_researcher_is_not_told_by_other_parameters(loaded: SessionFactory) -> None:
+    before = asks("2024-03", "2024-03")
+    with unit_of_work(loaded, SYSTEM) as session:
+        early = submitted(session, before).id
+    approved(loaded)
+    with unit_of_work(loaded, SYSTEM) as session:
+        for query in (
+            before,
+            asks("2023-01", "2024-01"),
+            asks("2024-01", "2024-12", kind="count", by=["grade", "relapse"]),
+            asks("2024-12", "2026-01", kind="standardise", outcome="relapse", formula="age"),
+        ):
+            with pytest.raises(RunError, match="UNDER_EMBARGO") as refused:
+                submitted(session, query)
+            assert "other months, other patients or something else" in refused.value.message
+        for query in (
+            asks("2023-01", "2023-12"),
+            asks("2025-01", "2026-01"),
+            asks("2024-01", "2024-12", kind="count", by=["grade"]),
+        ):
+            submitted(session, query)
+        run = service.get_run(session, early)
+        with pytest.raises(RunError, match="UNDER_EMBARGO"):
+            service.approve(session, run, held_round.COMMITTEE, NOW)
+        run.state = "approved"
+        session.add(RunProgress(run_id=run.id))
+        session.flush()
+        assert progress.refuse_for_embargo(session, run, NOW)
+        # Nor may another round tell it, unless its months are others.
+        for months in (("2024-12", "2025-02"), ("2023-01", "2024-01")):
+            wish = held_round.wish(SITES, NOW, first=months[0], last=months[1])
+            with pytest.raises(RoundError) as other, session.begin_nested():
+                held_round.approved(session, wish, NOW)
+            assert (other.value.code, other.value.until) == ("SAME_UNDER_EMBARGO", MOMENT)
+        held_round.approved(
+            session, held_round.wish(SITES, NOW, first="2025-01", last="2025-12"), NOW
+        )
+
+
+def test_what_would_tell_a_round_waits_for_its_release(loaded: SessionFactory) -> None:
+    """The next of a series and a measurement of an action: neither fails, neither is told early."""
+    until = NOW + timedelta(days=400)
+    series = approved(loaded, repeats=Repeats("year", 1, until))
+    # Another round, over months of the series' next year, that is told a month after this one.
+    month = NOW + timedelta(days=30)
+    other = approved(loaded, first="2025-06", last="2025-08", freeze_at=NOW, release_at=month)
+    answered(loaded, series, NOW + SECOND)
+    answered(loaded, other, NOW + SECOND)
+    drive_rounds(loaded, MOMENT)
+    with unit_of_work(loaded, SYSTEM) as session:
+        row = reading.get(session, series)
+        assert row.state == "released"
+        assert next_ones(session, series) == []
+        waits = [each for each in reading.events(session, row) if each.kind == "series_waits"]
+        assert [each.facts["code"] for each in waits] == ["SAME_UNDER_EMBARGO"]
+        action = discussing.add_action(
+            session,
+            row,
+            indicator="relapse",
+            text="Ask within a week",
+            owner="Oncology nurse",
+            due=date(2027, 3, 1),
+            first="2025-08",
+            last="2025-09",
+            measure_at=MOMENT + SECOND,
+            actor=held_round.PLANNER,
+            now=MOMENT,
+        )
+        measured = action.id
+    assert drive_rounds(loaded, MOMENT + SECOND)
+    for early in (MOMENT + 2 * SECOND, MOMENT + timedelta(days=20)):
+        assert not drive_rounds(loaded, early)
+    with loaded() as session:
+        action = discussing.get_action(session, reading.get(session, series), measured)
+        assert (action.state, action.measure_at) == ("open", month)
+        assert next_ones(session, series) == []
+    # The measurement first, the year after it: that would tell the measurement too early.
+    assert drive_rounds(loaded, month)
+    with loaded() as session:
+        action = discussing.get_action(session, reading.get(session, series), measured)
+        assert action.state == "measuring"
+        again = str(action.remeasured_in)
+    answered(loaded, again, month + SECOND)
+    assert drive_rounds(loaded, month + timedelta(days=2))
+    with loaded() as session:
+        row = reading.get(session, series)
+        assert discussing.get_action(session, row, measured).state == "closed"
+        [later] = next_ones(session, series)
+        assert later.plan["period"] == {"first": "2025-01", "last": "2025-12"}
+        kinds = [each.kind for each in reading.events(session, row)]
+        assert (kinds.count("series_waits"), kinds.count("series_ended")) == (2, 0)
+        assert kinds.count("action_waits") == 1
+
+
+def next_ones(session: Session, of: str) -> list[EvaluationRound]:
+    wanted = select(EvaluationRound).where(
+        EvaluationRound.previous == of, EvaluationRound.kind == "round"
+    )
+    return list(session.scalars(wanted))
+
+
+def test_a_rolling_series_keeps_back_what_is_new_only(loaded: SessionFactory) -> None:
+    """Each quarter a year that overlaps the one before: causes and ordinary work go on."""
+    until = NOW + timedelta(days=400)
+    first = approved(loaded, repeats=Repeats("quarter", 2, until))
+    answered(loaded, first, NOW + SECOND)
+    drive_rounds(loaded, MOMENT)
+    with unit_of_work(loaded, SYSTEM) as session:
+        [later] = next_ones(session, first)
+        assert later.plan["period"] == {"first": "2024-04", "last": "2025-03"}
+        submitted(session, asks("2024-06", "2024-12"))
+        with pytest.raises(RunError, match="UNDER_EMBARGO"):
+            submitted(session, asks("2024-06", "2025-01"))
+        cause = ask_cause(
+            session,
+            reading.get(session, first),
+            indicator="relapse",
+            variables=["hormone"],
+            release_at=MOMENT + timedelta(hours=1),
+            actor=held_round.PLANNER,
+            now=MOMENT,
+        )
+        by_groups = asks("2024-06", "2024-12", kind="count", by=["hormone", "relapse"])
+        with pytest.raises(RunError, match="UNDER_EMBARGO"):
+            submitted(session, by_groups)
+        # Cancelled, nothing of it was told: all of it is free, and held whole by another.
+        assert cause.state == "approved"
+        planning.cancel(
+            session, later, version=later.version, actor=held_round.COMMITTEE, now=MOMENT
+        )
+        submitted(session, asks("2024-06", "2025-01"))
