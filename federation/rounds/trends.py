@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from federation.methods.control_charts import Point, p_chart
@@ -11,7 +11,8 @@ from federation.rounds.answers import Json, refused
 
 
 def trend_of(own: Mapping[str, Json]) -> Json:
-    """Rows per hospital with their quarters, and the findings of the rules (domain.md 3.3)."""
+    """Rows per hospital with their quarters, and the findings of the rules (domain.md 3.3): `side`
+    1 above the middle or rising, -1 below it or falling. A hidden quarter ends a run."""
     rows: list[dict[str, Any]] = []
     rules: list[dict[str, Any]] = []
     for site, part in sorted(own.items()):
@@ -21,16 +22,9 @@ def trend_of(own: Mapping[str, Json]) -> Json:
             continue
         quarters = [copy.deepcopy(dict(each)) for each in part.get("quarters") or ()]
         rows.append({"site": site, "quarters": quarters, "hidden": None})
-        shown = _shown(quarters)
-        if not shown:
-            continue
-        chart = p_chart([Point(each["quarter"], each["n"], each["observed"]) for each in shown])
+        points = [Point(q["quarter"], q.get("n"), q.get("observed")) for q in quarters]
         rules.extend(
-            {"site": site, "rule": found.rule, "quarter": shown[found.place]["quarter"]}
-            for found in chart.findings
+            {"site": site, "rule": found.rule, "side": found.side, "quarter": found.label}
+            for found in p_chart(points).findings
         )
     return {"rows": rows, "rules": rules}
-
-
-def _shown(quarters: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [each for each in quarters if each.get("n") and each.get("observed") is not None]

@@ -80,7 +80,7 @@ def trend_of(indicator: Row, places: Places) -> Course | None:
             "%(name)s, %(quarter)s: %(rule)s.",
             name=places.name(str(found["site"])),
             quarter=quarter_words(str(found["quarter"])),
-            rule=rule_words(str(found["rule"])),
+            rule=rule_words(str(found["rule"]), found.get("side")),
         )
         for found in trend.get("rules") or ()
     ]
@@ -165,8 +165,16 @@ def quarter_words(quarter: str) -> str:
     return _("quarter %(n)s of %(year)s", n=n, year=year)
 
 
-def rule_words(rule: str) -> str:
-    """What a rule of the run chart saw."""
+def rule_words(rule: str, side: int | None = None) -> str:
+    """What a rule of the run chart saw; `side` 1 above the middle, -1 below it, None unknown."""
+    sided = {
+        ("outside", 1): _("above the limits of chance"),
+        ("outside", -1): _("below the limits of chance"),
+        ("one_side", 1): _("eight quarters in a row above the middle"),
+        ("one_side", -1): _("eight quarters in a row below the middle"),
+    }
+    if side is not None and (rule, side) in sided:
+        return sided[rule, side]
     return {
         "outside": _("outside the limits of chance"),
         "point_outside": _("outside the limits of chance"),
