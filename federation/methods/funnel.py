@@ -25,6 +25,9 @@ LEVEL95: Final = 0.95
 LEVEL998: Final = 0.998
 WINSORISED: Final = 0.10
 """Share of hospitals pulled in at each end before the spread is judged."""
+RARE: Final = 0.05
+"""Up to this share of all patients an event is rare: Poisson overstates the spread of a number of
+events by 2.6% at most."""
 MODERATE: Final = 0.50
 HIGH: Final = 0.75
 """Below this rankability hospitals may not be ranked: most of the order would be chance."""
@@ -67,6 +70,22 @@ def _binomial_quantile(n: int, share: float, q: float) -> float:
     below, here = float(stats.binom.cdf(r - 1.0, n, share)), float(stats.binom.cdf(r, n, share))
     over = (here - q) / (here - below)
     return float(min(max((r - over) / n, 0.0), 1.0))
+
+
+def ratio_limits(n: int, expected: float, level: float, *, rare: bool) -> Limits | None:
+    """Limits of observed / expected of n patients who were expected to have `expected` events.
+
+    `rare` (a share of all patients of at most RARE): Poisson, as for standardised ratios
+    everywhere. Else binomial with the share expected / n: Poisson would let a hospital have more
+    events than patients, and call far too few of them chance. A sum of Bernoullis with different
+    chances spreads no wider than the binomial (W. Hoeffding, Annals of Mathematical Statistics 27
+    (1956) 713-721). None where nothing, or everything, is expected.
+    """
+    if rare or not expected > 0:
+        return poisson_limits(expected, level)
+    share = expected / n
+    found = binomial_limits(n, share, level)
+    return None if found is None else (found[0] / share, found[1] / share)
 
 
 def binomial_range(n: int, share: float, level: float) -> tuple[int, int]:

@@ -12,14 +12,14 @@ from federation.methods.base import Ask, Finished, Mask, Released
 from federation.methods.funnel import (
     LEVEL95,
     LEVEL998,
+    RARE,
     WINSORISED,
     Limits,
     Spread,
-    binomial_limits,
     may_rank,
     outside,
-    poisson_limits,
     rank_word,
+    ratio_limits,
     share_interval,
     widened_limits,
 )
@@ -38,7 +38,7 @@ def release_pooled(
     release = Release(ask)
     facts = finished.facts
     result = _counts(release, facts["counts"], shown)
-    result["limits"] = _limits_name(ask)
+    result["limits"] = _limits_name(ask, facts)
     result["terms"] = _terms(release, plan, finished)
     newton = facts.get("newton")
     result["loglik"] = None if newton is None else release.loglik(newton["loglik"])
@@ -86,8 +86,17 @@ def _counts(
     return made
 
 
-def _limits_name(ask: Ask) -> str:
-    return "binomial" if ask.params["formula"] is None else "poisson"
+def _limits_name(ask: Ask, facts: Mapping[str, Any]) -> str:
+    """How the limits of all hospitals are made: by Poisson where a model gives the expected number
+    of a rare outcome. Without a pooled share, as where too few had it, there are no limits."""
+    if ask.params["formula"] is None or ("null" in facts and _share(facts) > RARE):
+        return "binomial"
+    return "poisson"
+
+
+def _share(facts: Mapping[str, Any]) -> float:
+    """The share of all patients in the model who had the outcome."""
+    return 1.0 / (1.0 + float(np.exp(-facts["null"])))
 
 
 def _terms(release: Release, plan: GlmPlan, finished: Finished) -> list[dict[str, Any]]:
@@ -120,7 +129,7 @@ def release_own(ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Rele
         raise Refused("SMALL_GROUP")  # its expected number would tell; see standardise.py
     limits = {level: _limits(ask, facts, expected, level) for level in (LEVEL95, LEVEL998)}
     result["expected"] = release.sum(expected)
-    result["limits"] = _limits_name(ask)
+    result["limits"] = _limits_name(ask, facts)
     ratio = z = None
     if expected and observed is not None:
         ratio = observed / expected
@@ -174,11 +183,8 @@ def _limits(
     """Limits of observed / expected."""
     if not expected:
         return None
-    if ask.params["formula"] is not None:
-        return poisson_limits(expected, level)
-    share = 1.0 / (1.0 + float(np.exp(-facts["null"])))
-    found = binomial_limits(facts["counts"]["n"], share, level)
-    return None if found is None else (found[0] / share, found[1] / share)
+    rare = _limits_name(ask, facts) == "poisson"
+    return ratio_limits(facts["counts"]["n"], expected, level, rare=rare)
 
 
 def _pair(release: Release, limits: Limits | None) -> list[float | None]:

@@ -15,10 +15,10 @@ from typing import Final
 from federation.methods.funnel import (
     LEVEL95,
     LEVEL998,
+    RARE,
     Limits,
-    binomial_limits,
     outside,
-    poisson_limits,
+    ratio_limits,
     share_interval,
 )
 from federation.rounds.snapshot import IndicatorFinding, Row, Snapshot
@@ -109,13 +109,10 @@ def _counts(row: Row) -> tuple[int | None, int | None]:
 
 
 def _limits(n: int, expected: float | None, level: float, *, case_mix: bool) -> Limits | None:
-    """As a single round has them: Poisson with case mix, else binomial about the expected share."""
+    """As a single round has them: Poisson with case mix where few have it, else binomial."""
     if not expected:
         return None
-    if case_mix:
-        return poisson_limits(expected, level)
-    found = binomial_limits(n, expected / n, level)
-    return None if found is None else (found[0] * n / expected, found[1] * n / expected)
+    return ratio_limits(n, expected, level, rare=case_mix and expected / n <= RARE)
 
 
 def _finding(snapshot: Snapshot, indicator: str) -> IndicatorFinding | None:

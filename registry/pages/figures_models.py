@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from federation.methods.funnel import LEVEL95, LEVEL998, binomial_limits, poisson_limits
+from federation.methods.funnel import LEVEL95, LEVEL998, ratio_limits
 from registry.pages.figure import Figure, both
 from registry.pages.finding import finding
 from registry.pages.naming import Names
@@ -136,7 +136,7 @@ def standardise(envelope: Envelope, query: Mapping[str, Any], names: Names) -> F
     marks = [
         Mark(name, float(p["expected"]), float(p["ratio"]), int(p["outside"])) for name, p in own
     ]
-    limits = _limits(own[0][1], max(mark.expected for mark in marks) * 1.08)
+    limits = _limits([p for _, p in own], max(mark.expected for mark in marks) * 1.08)
     words = FunnelWords(
         title=query["title"],
         description=finding(envelope, query, names),
@@ -204,27 +204,23 @@ def adjusted_mean(envelope: Envelope, query: Mapping[str, Any], names: Names) ->
     return Figure(heading, caption, both(draw))
 
 
-def _limits(part: Mapping[str, Any], longest: float) -> list[Limit]:
+def _limits(parts: Sequence[Mapping[str, Any]], longest: float) -> list[Limit]:
     """The limits from one expected patient on, closer together where they bend.
 
-    `part` is one hospital's answer: without a model its expected share is everybody's.
+    `parts` are the hospitals' answers; the limits stand at their common share, which without a
+    model is that of each.
     """
-    share = part["expected"] / part["n"] if part.get("limits") == "binomial" else None
+    share = sum(p["expected"] for p in parts) / sum(p["n"] for p in parts)
+    rare = parts[0].get("limits") != "binomial"
     found = []
     start = min(1.0, longest / 4)
     for expected in np.geomspace(start, longest, LIMIT_POINTS).tolist():
-        pairs = [_pair(expected, share, level) for level in (LEVEL95, LEVEL998)]
+        n = max(round(expected / share), 1)
+        size = expected if rare else n * share
+        pairs = [ratio_limits(n, size, level, rare=rare) for level in (LEVEL95, LEVEL998)]
         if pairs[0] is not None and pairs[1] is not None:
             found.append(Limit(expected, pairs[0], pairs[1]))
     return found
-
-
-def _pair(expected: float, share: float | None, level: float) -> tuple[float, float] | None:
-    if share is None:
-        return poisson_limits(expected, level)
-    n = max(round(expected / share), 1)
-    pair = binomial_limits(n, share, level)
-    return None if pair is None else (pair[0] / share, pair[1] / share)
 
 
 def _expected_model(envelope: Envelope, query: Mapping[str, Any], names: Names) -> Figure | None:

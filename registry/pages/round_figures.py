@@ -13,8 +13,10 @@ import numpy as np
 from federation.methods.funnel import (
     LEVEL95,
     LEVEL998,
+    RARE,
     binomial_limits,
     poisson_limits,
+    ratio_limits,
     share_interval,
 )
 from registry.pages.figure import Figure, both
@@ -110,7 +112,7 @@ def _share(indicator: Row, rows: Rows, places: Places, _names: Names) -> Figure:
         raise ValueError("no released ratio to draw")
     longest = max(mark.expected for mark in marks) * 1.08
     centre = 1.0 if adjusted else _share_of_all(indicator)
-    limits = _limits(None if adjusted else centre, longest)
+    limits = _limits(_share_of_all(indicator), longest, adjusted=adjusted)
     target = None if adjusted else target_level(indicator)
     words = FunnelWords(
         title=title(indicator),
@@ -165,16 +167,23 @@ def _share_of_all(indicator: Row) -> float:
     return float(np.median(shares))
 
 
-def _limits(share: float | None, longest: float) -> list[Limit]:
-    """Exact limits: Poisson for ratios, binomial around a share."""
+def _limits(share: float, longest: float, *, adjusted: bool) -> list[Limit]:
+    """Limits around a share by number of patients, or of a ratio by expected number (`adjusted`):
+    Poisson where few have it."""
+    rare = adjusted and share <= RARE
     found = []
-    first = min(1.0 if share is None else 8.0, longest / 4)
+    first = min(1.0 if adjusted else 8.0, longest / 4)
     for size in np.geomspace(first, longest, LIMIT_POINTS).tolist():
-        if share is None:
+        if rare:
             pairs = [poisson_limits(size, level) for level in (LEVEL95, LEVEL998)]
         else:
-            n = max(round(size), 1)
-            pairs = [binomial_limits(n, share, level) for level in (LEVEL95, LEVEL998)]
+            n = max(round(size / share if adjusted else size), 1)
+            pairs = [
+                ratio_limits(n, n * share, level, rare=False)
+                if adjusted
+                else binomial_limits(n, share, level)
+                for level in (LEVEL95, LEVEL998)
+            ]
         if pairs[0] is not None and pairs[1] is not None:
             found.append(Limit(size, pairs[0], pairs[1]))
     return found

@@ -29,6 +29,7 @@ from federation.methods.funnel import (
     rank_reason,
     rank_word,
     rankability,
+    ratio_limits,
     share_interval,
     spread_of,
     spread_of_sums,
@@ -49,6 +50,45 @@ def test_poisson_limits_as_printed(level: float) -> None:
     found = [poisson_limits(e, level) for e in EXPECTED]
     for pair, low, high in zip(found, *PRINTED[level], strict=True):
         assert pair == pytest.approx((low, high), abs=5e-7)
+
+
+@pytest.mark.parametrize(
+    ("n", "share", "observed", "z", "where"),
+    [
+        (100, 0.95, 80, -6.9, 998),
+        (200, 0.95, 175, -4.9, 998),
+        (200, 0.85, 150, -4.0, 998),
+        (200, 0.7, 120, -3.1, 95),
+    ],
+)
+def test_of_an_outcome_that_most_have_far_fewer_is_not_chance(
+    n: int, share: float, observed: int, z: float, where: int
+) -> None:
+    """The exact chance of so few is below 1 in 500 (at one side 1 in 1,000 lies outside 99.8%); by
+    Poisson all four were inside, and a hospital could have had more events than patients."""
+    expected = n * share
+    inner, outer = (ratio_limits(n, expected, level, rare=False) for level in (LEVEL95, LEVEL998))
+    assert inner is not None
+    assert outer is not None
+    assert (observed - expected) / math.sqrt(expected * (1 - share)) == pytest.approx(z, abs=0.05)
+    assert stats.binom.cdf(observed, n, share) < 0.002
+    assert outside(observed / expected, inner, outer) == where
+    by_poisson = [poisson_limits(expected, level) for level in (LEVEL95, LEVEL998)]
+    assert outside(observed / expected, *by_poisson) == 0
+    assert outer[1] <= n / expected
+    # As without a model; what chance leaves in is in, but for the edge, which is interpolated.
+    plain = binomial_limits(n, share, LEVEL95)
+    assert plain == pytest.approx((inner[0] * share, inner[1] * share))
+    low, high = binomial_range(n, share, LEVEL95)
+    assert outside((low + 1) / expected, inner, outer) == 0
+    assert outside((high - 1) / expected, inner, outer) == 0
+
+
+def test_ratio_limits_of_a_rare_outcome_are_the_printed_ones() -> None:
+    for e, low, high in zip(EXPECTED, *PRINTED[LEVEL95], strict=True):
+        assert ratio_limits(900, e, LEVEL95, rare=True) == pytest.approx((low, high), abs=5e-7)
+    assert ratio_limits(900, 0.0, LEVEL95, rare=False) is None
+    assert ratio_limits(9, 9.0, LEVEL95, rare=False) is None
 
 
 def test_poisson_limits_are_chi_squared_quantiles() -> None:

@@ -105,22 +105,25 @@ def test_hospitals_that_differ_no_more_than_chance_are_not_shrunk(
     assert own["variance"] == pytest.approx(150 * 0.3 * 0.7)
 
 
+@pytest.mark.parametrize("formula", ["h", "h + age"])
 @pytest.mark.parametrize("few", [0, 3, 9, 10])
 def test_expected_numbers_do_not_tell_how_many_have_a_level(
-    few: int, ask: Any, answer: Any, rows: Any
+    few: int, formula: str, ask: Any, answer: Any, rows: Any
 ) -> None:
-    """With levels only two hospitals' answers and level counts give the probabilities, and a third
-    one's expected number its level counts. So it is hidden where one of them is small, and the
-    others do not add up to it; with age in the model there is nothing to solve."""
+    """Two hospitals' answers and level counts give the probabilities, and a third one's expected
+    number its level counts; so they do where a measure in the model moves nothing, as age does not
+    here. So it is hidden where a level is small, and the others do not add up to it."""
 
     def site(seed: int, yes: int) -> Rows:
         return _site(rows, seed, h=["yes"] * yes + ["no"] * (150 - yes))
 
     sites = [site(seed, 40 + 10 * seed) for seed in range(4)]
-    *others, own = _answers(
-        ask("standardise", outcome="flag", formula="h"), answer, [*sites, site(5, few)]
-    )
+    asked = ask("standardise", outcome="flag", formula=formula)
+    *others, own = _answers(asked, answer, [*sites, site(5, few)])
     if few == 10:  # enough: the attack itself, which finds what `count` shows as well
+        assert own["expected"] is not None
+        if formula != "h":
+            return
         two = np.array([[150.0 - 40 - 10 * i, 40.0 + 10 * i] for i in (0, 3)])
         no, yes = np.linalg.solve(two, [others[0]["expected"], others[3]["expected"]])
         assert (own["expected"] - 150 * no) / (yes - no) == pytest.approx(10, abs=0.05)
@@ -130,7 +133,29 @@ def test_expected_numbers_do_not_tell_how_many_have_a_level(
         assert own[name] is None
     assert own["limits95"] == own["limits998_widened"] == [None, None]
     assert own["share"] == pytest.approx(own["observed"] / 150, rel=1e-5)
-    alone = _answers(ask("standardise", outcome="flag", formula="h"), answer, sites)
-    assert others == alone
-    mixed = ask("standardise", outcome="flag", formula="h + age")
-    assert _answers(mixed, answer, [*sites, site(5, max(few, 1))])[-1]["expected"] is not None
+    assert others == _answers(asked, answer, sites)
+
+
+@pytest.mark.parametrize("formula", ["age", None])
+def test_limits_follow_from_how_many_have_the_outcome(
+    formula: str | None, ask: Any, answer: Any, rows: Any
+) -> None:
+    """85% of all, and 70% at one hospital: five times the spread of chance, and outside. Of a rare
+    outcome with a model they are Poisson's."""
+
+    def sites(*positive: int, n: int) -> list[Rows]:
+        rng = np.random.default_rng(3)
+        return [
+            rows(flag=[True] * k + [False] * (n - k), age=rng.integers(30, 90, n)) for k in positive
+        ]
+
+    question = ask("standardise", outcome="flag", formula=formula)
+    *_, own = _answers(question, answer, sites(130, 131, 129, 130, 130, 131, 105, n=150))
+    assert own["limits"] == "binomial"
+    assert own["z"] < -4
+    assert own["outside"] == 998
+    assert own["limits998"][1] <= 150 / own["expected"]
+    *_, few = _answers(question, answer, sites(15, 20, 15, n=500))
+    assert few["limits"] == ("binomial" if formula is None else "poisson")
+    chi = stats.chi2.ppf(0.025, 2 * few["expected"]) / 2 / few["expected"]
+    assert (abs(few["limits95"][0] - chi) < 1e-4) == (formula is not None)

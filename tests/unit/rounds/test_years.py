@@ -32,14 +32,14 @@ def rounds(*numbers: tuple[int | None, int | None, float | None], **changes: Any
 
 
 def test_years_are_added_back_until_there_are_enough() -> None:
-    found = together(rounds((22, 2, 1.5), (31, 3, 2.5), (40, 9, 4.0)), "mortality_30", "annabel")
+    found = together(rounds((22, 2, 1.0), (31, 3, 1.5), (40, 9, 4.0)), "mortality_30", "annabel")
     assert found is not None
     assert (found.first, found.last, found.rounds) == ("2023-01", "2024-12", 2)
-    assert (found.n, found.observed, found.expected, found.enough) == (53, 5, 4.0, True)
+    assert (found.n, found.observed, found.expected, found.enough) == (53, 5, 2.5, True)
     exact = stats.binomtest(5, 53).proportion_ci(method="exact")
     assert (found.low, found.high) == pytest.approx((exact.low, exact.high))
-    assert found.ratio == 1.25
-    chi = (stats.chi2.ppf(0.025, 8) / 8, stats.chi2.ppf(0.975, 10) / 8)
+    assert found.ratio == 2.0
+    chi = (stats.chi2.ppf(0.025, 5) / 5, stats.chi2.ppf(0.975, 7) / 5)
     assert found.limits95 == pytest.approx(chi)
     assert found.outside == 0
     assert "5 van 53" in words(found, "nl")
