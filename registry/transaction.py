@@ -165,6 +165,8 @@ COVERED_LATER: Mapping[str, str] = {
     "consent_ack": "the same word on a list that says nothing new; held with that list",
     "consent_witness": "the same head, seen with a list that says nothing new; held with that list",
     "run": "a run of a round under embargo; the release holds it by the hash of what it gave",
+    "private_match": "a match that a round under embargo asks; the release says how it ended, and"
+    " holds what it gave by the hash of the snapshot",
     "evaluation_round": "a round whose last answer is in; nobody may know when, before the release",
 }
 _CHANGED = "oncokring_changed"

@@ -28,7 +28,7 @@ from federation.rounds.errors import RoundError
 from federation.rounds.events import happened
 from federation.rounds.models import EvaluationRound, RoundPart, RoundQuestion
 from federation.rounds.plan import MONTHS, MOST_REPEATS, Plan, Wish, key_of, month_end
-from federation.runs import embargo, planned
+from federation.runs import embargo, matching, planned
 from federation.runs.models import Run
 from federation.runs.service import DECIDERS
 from federation.runs.states import FINAL
@@ -174,6 +174,7 @@ def cancel(
                 planned.tell(session, run)
             question.state = states.DROPPED
     embargo.free(session, row.id, now)
+    matching.tell(session, row.id)
     happened(session, row, "cancelled", actor, now)
     return row
 

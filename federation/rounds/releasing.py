@@ -59,6 +59,7 @@ def release(session: Session, row: EvaluationRound, now: datetime) -> Snapshot:
     for run in session.scalars(select(Run).where(Run.round_id == row.id).order_by(Run.id)):
         session.refresh(run)
         planned.tell(session, run)
+    matching.tell(session, row.id)
     gone = [part for part in parts_of(session, row).values() if part.state != states.IN]
     for part in gone:
         happened(

@@ -92,6 +92,7 @@ def _ask_what_is_shared(
             approved_by=row.decided_by,
             actor=SYSTEM,
             now=now,
+            round_id=row.id,
         )
 
 

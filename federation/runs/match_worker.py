@@ -25,7 +25,7 @@ from federation.runs.faults import point
 from federation.runs.in_hand import Timing
 from federation.runs.match_driver import MatchDriver, MatchPlan
 from federation.runs.match_models import OPEN, WAITING, MatchLease, MatchReply, PrivateMatch
-from federation.runs.matching import MOST_RESTARTS, finish
+from federation.runs.matching import MOST_RESTARTS, finish, silently
 from federation.runs.plans import roster_for
 from federation.runs.snapshots import Snapshots
 from studies.actor import SYSTEM
@@ -193,13 +193,14 @@ class Matches:
         }
         row.context, row.deadline = new_id(), now + self._timing.deadline
         row.plan, row.state = plan, OPEN
-        announce(
-            session,
-            actor=SYSTEM,
-            action="match.opened",
-            about=f"match:{row.id}",
-            facts={"study": row.study, "run": row.context},
-        )
+        if not silently(session, row):
+            announce(
+                session,
+                actor=SYSTEM,
+                action="match.opened",
+                about=f"match:{row.id}",
+                facts={"study": row.study, "run": row.context},
+            )
 
     def _load(self, match_id: str, now: datetime) -> None:
         """Take a match into memory from what is stored."""
@@ -266,13 +267,14 @@ class Matches:
     def _again(self, session: Session, row: PrivateMatch) -> None:
         row.state, row.context, row.plan, row.deadline = WAITING, None, None, None
         row.restarts += 1
-        announce(
-            session,
-            actor=SYSTEM,
-            action="match.restarted",
-            about=f"match:{row.id}",
-            facts={"study": row.study},
-        )
+        if not silently(session, row):
+            announce(
+                session,
+                actor=SYSTEM,
+                action="match.restarted",
+                about=f"match:{row.id}",
+                facts={"study": row.study},
+            )
 
 
 def _plan(row: PrivateMatch, kept: Mapping[str, Any]) -> MatchPlan:

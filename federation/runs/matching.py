@@ -18,8 +18,9 @@ from federation.query.terms import Terms
 from federation.runs.counted_once import Found, counted_once
 from federation.runs.errors import RunError
 from federation.runs.match_models import DONE, OPEN, REFUSED, WAITING, MatchLease, PrivateMatch
+from federation.runs.models import RunEmbargo
 from studies.actor import SYSTEM, Actor
-from studies.events import announce
+from studies.events import account_later, announce
 from studies.models import Study
 from studies.reading import open_sites
 
@@ -34,11 +35,13 @@ def ask(
     approved_by: str,
     actor: Actor,
     now: datetime,
+    round_id: str | None = None,
 ) -> str:
     """Ask how many patients of a study these hospitals share; the id of the match.
 
     One that is under way, or whose answer still stands, is not asked again. approved_by: who on
-    the committee approved the plan in which this stands. Raises RunError STUDY_NOT_FOUND, NO_SITES.
+    the committee approved the plan in which this stands. round_id: the round that asks; how the
+    match ends is told at its release (`tell`). Raises RunError STUDY_NOT_FOUND, NO_SITES.
     """
     if session.get(Study, study) is None:
         raise RunError("STUDY_NOT_FOUND")
@@ -51,6 +54,7 @@ def ask(
             row.state in (WAITING, OPEN)
             or (row.state == DONE and row.finished_at is not None and row.finished_at > stands)
         ):
+            _keep_back(session, row, round_id, now)
             return row.id
     row = PrivateMatch(
         study=study, sites=wanted, approved_by=approved_by, asked_at=now, state=WAITING
@@ -58,6 +62,7 @@ def ask(
     session.add(row)
     session.flush()
     session.add(MatchLease(match_id=row.id))
+    _keep_back(session, row, round_id, now)
     session.flush()
     announce(
         session,
@@ -67,6 +72,51 @@ def ask(
         facts={"study": study, "sites": len(wanted)},
     )
     return row.id
+
+
+def _keep_back(session: Session, row: PrivateMatch, round_id: str | None, now: datetime) -> None:
+    """Nobody is told how a match goes before this round is released, as of its runs (ADR 0037)."""
+    if round_id is not None and row.state in (WAITING, OPEN):
+        session.add(RunEmbargo(round_id=round_id, heart=_heart(row.id), since=now))
+
+
+def _heart(match_id: str) -> str:
+    return f"match:{match_id}"
+
+
+def silently(session: Session, row: PrivateMatch) -> bool:
+    """Whether a round under embargo waits for this match: then what happens to it is told later."""
+    standing = select(RunEmbargo.id).where(
+        RunEmbargo.heart == _heart(row.id), RunEmbargo.lifted_at.is_(None)
+    )
+    held = session.scalar(standing.limit(1)) is not None
+    if held:
+        account_later(session, "private_match")
+    return held
+
+
+def tell(session: Session, round_id: str) -> None:
+    """Write the audit line of the match that a round kept back; for its release or its end without
+    one, after the embargo is lifted. One under way is told of when it ends."""
+    kept = select(RunEmbargo.heart).where(
+        RunEmbargo.round_id == round_id, RunEmbargo.heart.startswith(_heart(""))
+    )
+    for heart in session.scalars(kept):
+        match_id = heart.removeprefix(_heart(""))
+        # One that ends now waits for this, or this for it: one of the two writes the line.
+        row = session.get(PrivateMatch, match_id, with_for_update=True, populate_existing=True)
+        if row is not None and row.state in (DONE, REFUSED) and not silently(session, row):
+            _say_finished(session, row)
+
+
+def _say_finished(session: Session, row: PrivateMatch) -> None:
+    announce(
+        session,
+        actor=SYSTEM,
+        action="match.finished",
+        about=f"match:{row.id}",
+        facts={"study": row.study, "code": row.code},
+    )
 
 
 def found(session: Session, match_id: str) -> Found:
@@ -101,21 +151,17 @@ def duplicates(
 def finish(
     session: Session, row: PrivateMatch, now: datetime, *, pairs: int | None, code: str | None
 ) -> None:
-    """Keep how a match ended: with the sum over all pairs, or with the code of a refusal."""
+    """Keep how a match ended: with the sum over all pairs, or with the code of a refusal. Told at
+    once, or at the release of the round that asked it."""
     if pairs is not None and row.plan is not None:
         terms = Terms.from_dict(row.plan["terms"])
         shown = _shown(session, row, pairs, terms, now)
         row.count, row.hidden, row.as_of = shown
     row.finished_at, row.code = now, code
     row.state = REFUSED if pairs is None else DONE
-    announce(
-        session,
-        actor=SYSTEM,
-        action="match.finished",
-        about=f"match:{row.id}",
-        facts={"study": row.study, "code": code},
-    )
-    session.flush()
+    session.flush()  # holds the row before looking whether it is told now, see `tell`
+    if not silently(session, row):
+        _say_finished(session, row)
 
 
 def _shown(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sharing_hospitals import MATCH, person, policy
 
-from federation.runs import matching
+from federation.runs import embargo, matching
 from federation.runs.counted_once import Found, counted_once
 from federation.runs.errors import RunError
 from studies.actor import Actor
@@ -44,7 +44,7 @@ def _name_patients(path: Path, people: range) -> None:
         out.writerows(rows)
 
 
-def asked(bench: Any, now: datetime | None = None) -> str:
+def asked(bench: Any, now: datetime | None = None, round_id: str | None = None) -> str:
     with bench.hub.factory() as session:
         found = matching.ask(
             session,
@@ -53,9 +53,17 @@ def asked(bench: Any, now: datetime | None = None) -> str:
             approved_by="c1",
             actor=COMMITTEE,
             now=now or datetime.now(UTC),
+            round_id=round_id,
         )
         session.commit()
         return found
+
+
+def lines(bench: Any, match_id: str) -> list[str]:
+    found = bench.rows(
+        f"SELECT action FROM audit_line WHERE about = 'match:{match_id}' ORDER BY seq"
+    )
+    return [action for (action,) in found]
 
 
 def found(bench: Any, match_id: str) -> Found:
@@ -83,10 +91,7 @@ def test_a_match_is_asked_once_carried_by_the_worker_and_kept_as_one_number(shar
     today = datetime.now(UTC).date().isoformat()
     assert done(sharing, match_id) == Found("done", SHARED, None, today)
     assert sharing.rows("SELECT count(*) FROM private_match_reply") == [(0,)]
-    actions = sharing.rows(
-        f"SELECT action FROM audit_line WHERE about = 'match:{match_id}' ORDER BY seq"
-    )
-    assert [each for (each,) in actions] == ["match.asked", "match.opened", "match.finished"]
+    assert lines(sharing, match_id) == ["match.asked", "match.opened", "match.finished"]
     (facts,) = sharing.rows("SELECT facts FROM audit_line WHERE action = 'match.finished'")
     assert str(SHARED) not in facts[0].replace("hormone-therapy", "")
     # what stands is not asked again
@@ -102,6 +107,18 @@ def test_a_hospital_that_does_not_take_part_is_told_at_once(sharing: Any) -> Non
     assert refused == Found("refused", code="NO_MATCH")
     said = counted_once(hospitals=3, roles=["any"], match=refused, linked=None, threshold=10)
     assert (said["state"], said["count"]) == ("unknown", None)
+    # Of one that a round asks nothing is told before every round that waits for it is released.
+    match_id = asked(sharing, round_id="first")
+    assert asked(sharing, round_id="second") == match_id
+    assert done(sharing, match_id).code == "NO_MATCH"
+    for round_id, told in (("first", []), ("second", ["match.finished"])):
+        assert lines(sharing, match_id) == ["match.asked"]
+        with sharing.hub.factory() as session:
+            embargo.free(session, round_id, datetime.now(UTC))
+            matching.tell(session, round_id)
+            announce(session, actor=COMMITTEE, action="match.test", about="match:lease")
+            session.commit()
+        assert lines(sharing, match_id) == ["match.asked", *told]
 
 
 def test_a_hospital_that_falls_silent_ends_it_and_nothing_stays(sharing: Any) -> None:

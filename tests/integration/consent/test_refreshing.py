@@ -137,7 +137,7 @@ def test_a_word_that_comes_late_has_a_line_and_changes_no_hash(hub: Hub) -> None
 def test_only_what_repeats_may_wait_for_its_line(hub: Hub) -> None:
     lists = {"consent_snapshot", "consent_ack", "consent_witness"}
     # tests/integration/rounds/test_embargo.py shows that the release holds the other two.
-    assert COVERED_LATER.keys() == {*lists, "run", "evaluation_round"}
+    assert COVERED_LATER.keys() == {*lists, "run", "evaluation_round", "private_match"}
     go_round(hub, START)
     hub.session.execute(update(Ack).values(code="changed"))
     with pytest.raises(UnannouncedChange, match="consent_ack"):

@@ -6,12 +6,16 @@ from typing import Any
 
 import held_round
 import pytest
+from sqlalchemy import select
 
 from federation.rounds import discussing, planning, reading
 from federation.rounds.errors import RoundError
 from federation.rounds.following import ask_cause
 from federation.rounds.models import EvaluationRound
 from federation.rounds.plan import Repeats
+from federation.runs import matching
+from federation.runs.match_models import PrivateMatch
+from registry.audit import AuditLine
 from registry.database import SessionFactory
 from registry.transaction import unit_of_work
 from registry.worker import drive_rounds
@@ -56,8 +60,20 @@ def released(factory: SessionFactory) -> str:
         with pytest.raises(RoundError, match="NOT_RELEASED"):
             add(session, row)
     answered(factory, row_id, NOW + SECOND)
+    with unit_of_work(factory, SYSTEM) as session:
+        match = session.scalars(select(PrivateMatch)).one()
+        about = f"match:{match.id}"
+        matching.finish(session, match, NOW, pairs=None, code="NO_MATCH")
+    assert lines(factory, about) == ["match.asked"]  # that it ended is told at the release
     assert drive_rounds(factory, MOMENT)
+    assert lines(factory, about) == ["match.asked", "match.finished"]
     return row_id
+
+
+def lines(factory: SessionFactory, about: str) -> list[str]:
+    with factory() as session:
+        found = select(AuditLine.action).where(AuditLine.about == about)
+        return list(session.scalars(found.order_by(AuditLine.seq)))
 
 
 def add(session: Any, row: EvaluationRound, **changes: Any) -> Any:
