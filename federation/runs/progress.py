@@ -343,8 +343,11 @@ def hold_back(run: Run, outcome: Outcome) -> None:
 
 
 def finish_replayed(session: Session, run: Run, earlier: Run, now: datetime) -> None:
-    """open -> complete with the stored answer of ``earlier``, said to be so."""
+    """open -> complete with the stored answer of ``earlier``, said to be so. What a round agreed
+    on letters goes with its answer (registry/own_results.py)."""
     assert earlier.outcome is not None  # noqa: S101 CHECK final_has_outcome
+    if run.round_id is None:
+        run.round_id = earlier.round_id
     outcome = envelope.replayed(earlier.outcome, run.id)
     _end(session, run, COMPLETE, None, outcome, now)
 

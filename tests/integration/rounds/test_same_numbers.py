@@ -16,8 +16,9 @@ from federation.rounds.models import EvaluationRound
 from federation.rounds.plan import Repeats
 from federation.runs import progress, service
 from federation.runs.errors import RunError
-from federation.runs.models import RunProgress
+from federation.runs.models import Run, RunProgress
 from registry.database import SessionFactory
+from registry.own_results import answer_for
 from registry.transaction import unit_of_work
 from registry.worker import drive_rounds
 from studies import service as studies
@@ -199,3 +200,36 @@ def test_a_rolling_series_keeps_back_what_is_new_only(loaded: SessionFactory) ->
             session, later, version=later.version, actor=held_round.COMMITTEE, now=MOMENT
         )
         submitted(session, asks("2024-06", "2025-01"))
+
+
+def test_letters_go_with_the_answer_to_who_asks_the_same_later(loaded: SessionFactory) -> None:
+    """The hospitals point at their earlier answer, and the hub gives it: without the numbers of
+    hospitals, which stand beside their names there."""
+    round_id = approved(loaded)
+    answered(loaded, round_id, NOW + SECOND)
+    drive_rounds(loaded, MOMENT)
+    participant = Actor("user", "r9", frozenset({f"researcher@study:{held_round.STUDY}"}), "Roos")
+    with unit_of_work(loaded, SYSTEM) as session:
+        wanted = select(Run).where(Run.round_id == round_id, Run.kind == "standardise")
+        earlier = session.scalars(wanted).one()
+        assert held_round.CANARY + 1 in [part["n"] for part in earlier.outcome["by_site"].values()]
+        for agreed in (False, True):
+            query = {**earlier.query, "title": f"Mine {agreed}"}
+            run = service.submit(
+                session, query=query, study=held_round.STUDY, by=participant, now=MOMENT
+            )
+            service.approve(session, run, held_round.COMMITTEE, MOMENT)
+            of_round = reading.get(session, round_id)
+            of_round.plan = {**of_round.plan, "names": agreed}
+            run.delivery = earlier.delivery
+            run.context, run.roster = f"context {agreed}", dict.fromkeys(SITES)
+            run.opened_at = run.deadline = MOMENT
+            run.state = "open"
+            session.flush()
+            progress.finish_replayed(session, run, earlier, MOMENT)
+            given = answer_for(participant, run)
+            assert given is not None
+            assert (str(held_round.CANARY + 1) in str(given)) is agreed
+            codes = {part.get("code") for part in given["by_site"].values()}
+            assert codes == ({None} if agreed else {"IN_A_ROUND"})
+        session.rollback()
