@@ -88,6 +88,15 @@ def ratio_limits(n: int, expected: float, level: float, *, rare: bool) -> Limits
     return None if found is None else (found[0] / share, found[1] / share)
 
 
+def ratio_limits_at(expected: float, share: float, level: float, *, rare: bool) -> Limits | None:
+    """`ratio_limits` of the whole number of patients of whom `share` comes nearest to `expected`:
+    for the lines of a picture."""
+    if rare:
+        return poisson_limits(expected, level)
+    n = max(round(expected / share), 1)
+    return ratio_limits(n, n * share, level, rare=False)
+
+
 def binomial_range(n: int, share: float, level: float) -> tuple[int, int]:
     """The numbers of n patients between which chance alone leaves at least `level`, both included.
     "With 100 patients and 3% the 95% range is 0 to 7" stands beside every funnel."""

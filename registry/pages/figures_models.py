@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from federation.methods.funnel import LEVEL95, LEVEL998, ratio_limits
+from federation.methods.funnel import LEVEL95, LEVEL998, ratio_limits_at
 from registry.pages.figure import Figure, both
 from registry.pages.finding import finding
 from registry.pages.naming import Names
@@ -215,11 +215,11 @@ def _limits(parts: Sequence[Mapping[str, Any]], longest: float) -> list[Limit]:
     found = []
     start = min(1.0, longest / 4)
     for expected in np.geomspace(start, longest, LIMIT_POINTS).tolist():
-        n = max(round(expected / share), 1)
-        size = expected if rare else n * share
-        pairs = [ratio_limits(n, size, level, rare=rare) for level in (LEVEL95, LEVEL998)]
-        if pairs[0] is not None and pairs[1] is not None:
-            found.append(Limit(expected, pairs[0], pairs[1]))
+        inner, outer = (
+            ratio_limits_at(expected, share, level, rare=rare) for level in (LEVEL95, LEVEL998)
+        )
+        if inner and outer:
+            found.append(Limit(expected, inner, outer))
     return found
 
 

@@ -14,9 +14,9 @@ from federation.methods.funnel import (
     LEVEL95,
     LEVEL998,
     RARE,
+    Limits,
     binomial_limits,
-    poisson_limits,
-    ratio_limits,
+    ratio_limits_at,
     share_interval,
 )
 from registry.pages.figure import Figure, both
@@ -168,24 +168,19 @@ def _share_of_all(indicator: Row) -> float:
 
 
 def _limits(share: float, longest: float, *, adjusted: bool) -> list[Limit]:
-    """Limits around a share by number of patients, or of a ratio by expected number (`adjusted`):
-    Poisson where few have it."""
-    rare = adjusted and share <= RARE
+    """Around a share by number of patients, or of a ratio by expected number (`adjusted`)."""
+
+    def at(size: float, level: float) -> Limits | None:
+        if adjusted:
+            return ratio_limits_at(size, share, level, rare=share <= RARE)
+        return binomial_limits(max(round(size), 1), share, level)
+
     found = []
-    first = min(1.0 if adjusted else 8.0, longest / 4)
+    first = min(1 if adjusted else 8, longest / 4)
     for size in np.geomspace(first, longest, LIMIT_POINTS).tolist():
-        if rare:
-            pairs = [poisson_limits(size, level) for level in (LEVEL95, LEVEL998)]
-        else:
-            n = max(round(size / share if adjusted else size), 1)
-            pairs = [
-                ratio_limits(n, n * share, level, rare=False)
-                if adjusted
-                else binomial_limits(n, share, level)
-                for level in (LEVEL95, LEVEL998)
-            ]
-        if pairs[0] is not None and pairs[1] is not None:
-            found.append(Limit(size, pairs[0], pairs[1]))
+        inner, outer = at(size, LEVEL95), at(size, LEVEL998)
+        if inner and outer:
+            found.append(Limit(size, inner, outer))
     return found
 
 
