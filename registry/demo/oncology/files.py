@@ -85,6 +85,9 @@ class Shape:
                 made[item] = {"column": local.name, "format": self.day}
             else:
                 made[item] = local.name
+        if unit == "tumour":
+            # Every meeting's date is in these files: a tumour without one was not discussed.
+            made["mdo_complete"] = {"value": "yes"}
         return made
 
 

@@ -10,7 +10,7 @@ from federation.rounds.snapshot import Row
 from registry.demo.comparing import Line, compare, largest_difference
 from registry.demo.network import DemoNetwork
 from registry.demo.oncology import pooled
-from registry.demo.oncology.hospitals import ASKED_MONTHS, TROUBLE
+from registry.demo.oncology.hospitals import QUARTER_OF_TROUBLE, TROUBLE
 from registry.demo.oncology.rounds import Finished
 from registry.demo.oncology.second_study import Second
 
@@ -101,7 +101,7 @@ class RoundReport:
 def compare_access(rows: tuple[Row, ...], second: Second) -> tuple[list[Line], float]:
     """Every number shown of access time beside the pooled one, and the rule's ratio by hand."""
     table = pooled.tumour_rows(second)
-    days = pooled.access_days(table, *ASKED_MONTHS)
+    days = pooled.access_days(table, *QUARTER_OF_TROUBLE)
     ours, theirs = [], []
     for row in rows:
         own = days[days["site"] == row.site]["days"].dropna()

@@ -1,8 +1,9 @@
 """A finished evaluation round of a working group, by the services and the running sites.
 
-The group measures two months of the quarter in which one hospital's theatre staff were ill, talks
-about it, looks for the cause by groups of patients, agrees on help with an owner and a day, and
-measures the next two months; a round of more indicators is planned. All words are invented.
+The group measures the quarter in which one hospital's theatre staff were ill, talks about it, looks
+for the cause by groups of patients, agrees on help with an owner and a day, and measures the next
+quarter; a round of more indicators is planned. The hospitals did not agree to names, so that no
+word of the group says whose letter is whose. All words are invented.
 """
 
 import time
@@ -24,9 +25,9 @@ from federation.rounds.snapshot import IndicatorFinding, Snapshot
 from federation.rounds.states import RELEASED
 from federation.runs.embargo import seeing
 from registry.demo.oncology.hospitals import (
-    ASKED_MONTHS,
-    MONTHS_AFTER,
     NEXT_QUARTER,
+    QUARTER_AFTER,
+    QUARTER_OF_TROUBLE,
     TROUBLE,
 )
 from registry.demo.oncology.study import GROUP, QUALITY
@@ -38,9 +39,9 @@ from studies.network.groups import find_group
 from studies.seeds.oncozon import INSTITUTIONS, ONCOZON
 
 ACCESS: Final = "access_time"
-#: One indicator over two months: its only question is its main one, so that it does not depend on
-#: what other questions over the same patients were answered first.
-INDICATORS: Final = (ACCESS,)
+#: Each with all that an indicator asks. What its main question told may have its trend and who was
+#: taken out refused (ADR 0013); the main questions go first, so that they are what is answered.
+INDICATORS: Final = (ACCESS, "treatment_interval_surgery")
 NEXT: Final = (ACCESS, "treatment_interval_surgery", "mdo_before_treatment")
 STRATA: Final = ("stage_group",)
 _GROUP_KEY: Final = f"{ONCOZON.slug}.{GROUP}"
@@ -99,11 +100,11 @@ class Rounds:
             self._agree_on_target(session)
         quarter = self.begin(
             {
-                "nl": "Wachten, mei en juni 2025",
-                "en": "Waiting, May and June 2025",
+                "nl": "Wachten, tweede kwartaal 2025",
+                "en": "Waiting, second quarter of 2025",
             },
             INDICATORS,
-            ASKED_MONTHS,
+            QUARTER_OF_TROUBLE,
         )
         self._wait_released(quarter)
         self._discuss(quarter)
@@ -199,11 +200,9 @@ class Rounds:
             {
                 **given,
                 "version": given["version"] + 1,
-                "cohort": {"var": "emergency_surgery", "op": "=", "value": False},
-                "exclusions": [],
                 "strata": list(STRATA),
             },
-            why="Alleen geplande patiënten; wie met spoed komt, wacht niet.",
+            why="Wij zoeken een oorzaak eerst per stadium.",
             actor=self._chair,
             now=datetime.now(UTC),
         )
@@ -289,10 +288,10 @@ class Rounds:
                 site=TROUBLE.hospital,
                 text=ACTION,
                 cause=CAUSE,
-                owner="Bert Bestuur (verzonnen)",
+                owner="De kwaliteitsmedewerker van het ziekenhuis",
                 due=date(2027, 1, 15),
-                first=MONTHS_AFTER[0],
-                last=MONTHS_AFTER[1],
+                first=QUARTER_AFTER[0],
+                last=QUARTER_AFTER[1],
                 measure_at=now + _SOON,
                 actor=self._chair,
                 now=now,
