@@ -26,7 +26,7 @@ from federation.rounds import states
 from federation.rounds.coverage import Covers, coverage
 from federation.rounds.errors import RoundError
 from federation.rounds.events import happened
-from federation.rounds.models import EvaluationRound, RoundPart, RoundQuestion
+from federation.rounds.models import EvaluationRound, RoundEvent, RoundPart, RoundQuestion
 from federation.rounds.plan import MONTHS, MOST_REPEATS, Plan, Wish, key_of, month_end
 from federation.runs import embargo, matching, planned
 from federation.runs.models import Run
@@ -78,10 +78,13 @@ def change(
     actor: Actor,
     now: datetime,
 ) -> EvaluationRound:
-    """Another plan for a draft. Raises as ``plan``, ROUND_CHANGED, ROUND_MOVED_ON."""
+    """Another plan for a draft, in the same study. Raises as ``plan``, ROUND_CHANGED,
+    ROUND_MOVED_ON."""
     made, group = read_wish(session, wish, now)
     if group.id != row.group_id:
         raise RoundError("GROUP_NOT_FOUND")
+    if made.study != row.study:
+        raise RoundError("BAD_ROUND", "study")
     if row.state != states.DRAFT:
         raise RoundError("ROUND_MOVED_ON")
     _step(
@@ -122,7 +125,7 @@ def approve(
     OWN_ROUND, ROUND_CHANGED, ROUND_MOVED_ON, SAME_UNDER_EMBARGO, BEING_ASKED, or what would stop
     the round now.
     """
-    check_decider(row, actor)
+    check_decider(session, row, actor)
     made = plan_of(session, row)
     if row.plan_sha256 is not None and made.sha256 != row.plan_sha256:
         raise RoundError("ROUND_CHANGED")
@@ -147,7 +150,7 @@ def refuse(
     session: Session, row: EvaluationRound, *, version: int, why: str, actor: Actor, now: datetime
 ) -> EvaluationRound:
     """The committee says no; it is a draft again, with the reason. Raises as ``approve``."""
-    check_decider(row, actor)
+    check_decider(session, row, actor)
     said = lines(why, MOST_PURPOSE, now)
     _step(session, row, version, states.OFFERED, states.DRAFT, plan_sha256=None, why=said)
     happened(session, row, "refused", actor, now)
@@ -179,12 +182,17 @@ def cancel(
     return row
 
 
-def check_decider(row: EvaluationRound, actor: Actor) -> None:
+def check_decider(session: Session, row: EvaluationRound, actor: Actor) -> None:
     """RoundError NOT_ALLOWED_HERE or OWN_ROUND unless the actor is of the study's committee and
-    did not plan the round."""
+    had no hand in the plan: neither planned nor changed nor offered it."""
     if actor.kind != "user" or not actor.roles & DECIDERS:
         raise RoundError("NOT_ALLOWED_HERE")
-    if actor.id == row.planned_by:
+    written = select(RoundEvent.id).where(
+        RoundEvent.round_id == row.id,
+        RoundEvent.by == actor.id,
+        RoundEvent.kind.in_(("planned", "changed", "offered")),
+    )
+    if actor.id == row.planned_by or session.scalar(written.limit(1)) is not None:
         raise RoundError("OWN_ROUND")
 
 

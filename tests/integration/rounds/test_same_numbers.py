@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import held_round
 import pytest
-from sqlalchemy import select
+from sqlalchemy import inspect, select
 from sqlalchemy.orm import Session
 
 from federation.rounds import discussing, planning, reading
@@ -23,6 +24,8 @@ from registry.transaction import unit_of_work
 from registry.worker import drive_rounds
 from studies import service as studies
 from studies.actor import SYSTEM, Actor
+from studies.events import account_later
+from studies.models import Participation, Study
 from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -232,4 +235,34 @@ def test_letters_go_with_the_answer_to_who_asks_the_same_later(loaded: SessionFa
             assert (str(held_round.CANARY + 1) in str(given)) is agreed
             codes = {part.get("code") for part in given["by_site"].values()}
             assert codes == ({None} if agreed else {"IN_A_ROUND"})
+        session.rollback()
+
+
+def test_nobody_approves_a_plan_that_they_had_a_hand_in(loaded: SessionFactory) -> None:
+    """Not after somebody else saved it once more either; nor does a draft move to other data."""
+    both = Actor("user", "both", frozenset({*held_round.PLANNER.roles, "committee"}), "Bo")
+    wish = held_round.wish(SITES, NOW)
+    with unit_of_work(loaded, SYSTEM) as session:
+        session.info["clock"] = lambda: NOW
+        row = planning.plan(session, wish, actor=both, now=NOW)
+        other = {"version": row.version, "actor": held_round.PLANNER, "now": NOW}
+        there = session.get_one(Study, held_round.STUDY)
+        beside = {c.key: getattr(there, c.key) for c in inspect(Study).column_attrs}
+        session.add(Study(**{**beside, "slug": "elsewhere"}))
+        account_later(session, "study")
+        session.flush()
+        session.add_all(
+            Participation(study="elsewhere", institution=site, state="open", since=NOW)
+            for site in SITES
+        )
+        session.flush()
+        with pytest.raises(RoundError, match="BAD_ROUND"):
+            planning.change(session, row, replace(wish, study="elsewhere"), **other)
+        planning.change(session, row, wish, **other)
+        planning.offer(session, row, version=row.version, actor=held_round.PLANNER, now=NOW)
+        assert row.planned_by == held_round.PLANNER.id
+        for act in (planning.approve, partial(planning.refuse, why="No")):
+            with pytest.raises(RoundError, match="OWN_ROUND"):
+                act(session, row, version=row.version, actor=both, now=NOW)
+        planning.approve(session, row, version=row.version, actor=held_round.COMMITTEE, now=NOW)
         session.rollback()
