@@ -27,12 +27,12 @@ def finding(envelope: Mapping[str, Any], query: Mapping[str, Any], names: Names)
         return ""
     own = envelope.get("by_site") or {}
     if own and not result:
-        return _per_hospital(own)
+        return _per_hospital(own, query["analysis"].get("cusum_h"))
     say = SENTENCES.get(str(envelope.get("analysis")), _other)
     return say(result, query["analysis"], names)
 
 
-def _per_hospital(own: Mapping[str, Mapping[str, Any]]) -> str:
+def _per_hospital(own: Mapping[str, Mapping[str, Any]], cusum_h: float | None) -> str:
     """How many hospitals answered for themselves, when nothing was added up."""
     answered = [part for part in own.values() if "code" not in part]
     words = _(
@@ -49,7 +49,7 @@ def _per_hospital(own: Mapping[str, Mapping[str, Any]]) -> str:
             placed=number(len(placed)),
             chance=number(len(placed) / 20, 1),
         )
-    return " ".join([words, *per_hospital(answered)])
+    return " ".join([words, *per_hospital(answered, cusum_h)])
 
 
 def _count(result: Mapping[str, Any], analysis: Mapping[str, Any], names: Names) -> str:

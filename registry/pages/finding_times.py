@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from federation.methods.control_charts import Chart, Finding, Point, p_chart
+from federation.methods.cusum import chance_of_signal
 from registry.pages.naming import Names
 from registry.pages.phrases import patients
 from registry.translate import number, percent
@@ -44,8 +45,9 @@ def days(pair: Sequence[int | None] | None) -> str:
     return _("%(low)s to %(high)s", low=number(pair[0]), high=number(pair[1]))
 
 
-def per_hospital(parts: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What the rules say of the hospitals that answered for themselves."""
+def per_hospital(parts: Sequence[Mapping[str, Any]], cusum_h: float | None = None) -> list[str]:
+    """What the rules say of the hospitals that answered for themselves; `cusum_h` is the limit of
+    the question's CUSUM."""
     said = []
     signals = [(part.get("rule") or {}).get("signal") for part in parts]
     judged = [signal for signal in signals if signal is not None]
@@ -67,7 +69,35 @@ def per_hospital(parts: Sequence[Mapping[str, Any]]) -> list[str]:
                 shown=number(len(charts)),
             )
         )
+    chances = [] if cusum_h is None else [_chance(part, cusum_h) for part in parts]
+    watched = [(part, each) for part, each in zip(parts, chances, strict=False) if each is not None]
+    if watched:
+        said.append(
+            _(
+                "The CUSUM gives a signal in %(signals)s of %(watched)s; chance alone gives one in "
+                "about %(chance)s.",
+                signals=number(sum(_signals(part) for part, _each in watched)),
+                watched=number(len(watched)),
+                chance=number(sum(each for _part, each in watched), 1),
+            )
+        )
     return said
+
+
+def _signals(part: Mapping[str, Any]) -> bool:
+    return any((quarter.get("cusum") or {}).get("signal") for quarter in part["quarters"])
+
+
+def _chance(part: Mapping[str, Any], limit: float) -> float | None:
+    """How likely a hospital's CUSUM signals while nothing changes: each of its patients with their
+    mean expected share. None where it has no CUSUM, or a number for it is hidden."""
+    quarters = part.get("quarters") or []
+    expected = [quarter.get("expected") for quarter in quarters]
+    n = part.get("n")
+    if not n or None in expected or not any(quarter.get("cusum") for quarter in quarters):
+        return None
+    risk = sum(expected) / n
+    return chance_of_signal(int(n), risk, limit) if 0 < risk < 1 else None
 
 
 def trend(result: Mapping[str, Any], _analysis: Mapping[str, Any], _names: Names) -> str:
