@@ -32,7 +32,7 @@ from federation.rounds.planning import plan_of
 from federation.runs import matching, planned
 from federation.runs.envelope import NOT_ABOUT_PATIENTS
 from federation.runs.errors import RunError
-from federation.runs.models import Run
+from federation.runs.models import Run, RunReply
 from federation.runs.states import FINAL, INSUFFICIENT, PARTIAL, REFUSED
 from federation.runs.states import RELEASED as ANSWERED
 from studies.actor import SYSTEM
@@ -185,12 +185,27 @@ def _put(
 def _take_out_who_left(session: Session, row: EvaluationRound, now: datetime) -> set[str]:
     """The hospitals that stopped taking part since the last look."""
     taking_part = set(open_sites(session, row.study, now))
-    gone = set()
-    for part in parts_of(session, row).values():
-        if part.state != states.LEFT and part.site not in taking_part:
-            part.state, part.why, part.at = states.LEFT, "STUDY_NOT_OPEN", now
-            gone.add(part.site)
-    return gone
+    gone = [
+        part
+        for part in parts_of(session, row).values()
+        if part.state != states.LEFT and part.site not in taking_part
+    ]
+    heard = _heard(session, row) if gone else set()
+    for part in gone:
+        # It may have read at home how it compares: whoever sees the round is told.
+        why = states.LEFT_AFTER_ANSWER if part.site in heard else "STUDY_NOT_OPEN"
+        part.state, part.why, part.at = states.LEFT, why, now
+    return {part.site for part in gone}
+
+
+def _heard(session: Session, row: EvaluationRound) -> set[str]:
+    """The hospitals that sent an answer to a question of this round."""
+    runs = [each.run_id for each in current(session, row) if each.run_id is not None]
+    found = set(session.scalars(select(RunReply.site).where(RunReply.run_id.in_(runs))))
+    for run in session.scalars(select(Run).where(Run.id.in_(runs))):
+        own = (run.outcome or {}).get("by_site") or {}
+        found |= {site for site, part in own.items() if part.get("code") is None}
+    return found
 
 
 def _room(session: Session, row: EvaluationRound, batch: Batch) -> int:

@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, TypeVar, cast
 
 from federation.query.canonical import sha256_hex
 from federation.query.refusals import REFUSALS
+from federation.rounds.states import LEFT_AFTER_ANSWER
 
 FORMAT: Final = "oncokring.round/1"
 Json = Mapping[str, Any]
@@ -50,6 +51,10 @@ REASONS: Mapping[str, Words] = MappingProxyType(
             "en": "This hospital stopped taking part.",
             "nl": "Dit ziekenhuis doet niet meer mee.",
         },
+        LEFT_AFTER_ANSWER: {
+            "en": "This hospital stopped taking part after it had sent answers for this round.",
+            "nl": "Dit ziekenhuis stopte nadat het voor deze ronde antwoorden had gestuurd.",
+        },
         "silent": {
             "en": "This hospital did not answer in time.",
             "nl": "Dit ziekenhuis antwoordde niet op tijd.",
@@ -80,7 +85,8 @@ class SnapshotError(ValueError):
 
 @dataclass(frozen=True)
 class Hospital:
-    """A hospital of the round. `letter` is drawn at random for this round."""
+    """A hospital of the round. `letter` is drawn at random for this round. `why` it is not in: a
+    public code; LEFT_AFTER_ANSWER of one that left and could know by then how it compares."""
 
     site: str
     name: str

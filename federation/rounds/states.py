@@ -47,6 +47,8 @@ LEFT: Final = "left"
 SILENT: Final = "silent"
 REFUSED: Final = "refused"
 NO_DATA: Final = "no_data"
+#: Why of a hospital that left: it had answered, so it could know by then how it compares.
+LEFT_AFTER_ANSWER: Final = "left_after_answer"
 PARTS: tuple[str, ...] = (IN, LEFT, SILENT, REFUSED, NO_DATA)
 
 WAITING: Final = "waiting"
