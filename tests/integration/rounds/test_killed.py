@@ -68,7 +68,7 @@ def test_a_round_goes_on_where_a_killed_worker_left_it(
     drive_rounds(factory, NOW)
     put = runs_of(factory)
     assert list(put.values()) == ["approved"]  # the others have their turn when it is answered
-    with factory() as session:
+    with factory() as session, looking_under(session):
         assert len(session.scalars(select(RunProgress.run_id)).all()) == 1
 
     for turn in range(held_round.TURNS):
