@@ -1,8 +1,10 @@
 """A released round for national bodies: regions and subnetworks, with what each number means.
 
 One row per indicator and part of the region, and per hospital where the round agreed to names. Each
-row says its definition with version and fingerprint, its period, who is in, and why a number is
-missing; the whole names the snapshot it was made from, so that it can be checked.
+row says its definition with version and fingerprint, its period, how many hospitals are in, and why
+a number is missing; who they are only in a round with names, because in a round with letters "this
+hospital was silent" tells whose letter is whose. The whole names the snapshot that it was made
+from, so that it can be checked.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ COLUMNS: Final = (
     "level",
     "part",
     "part_name",
+    "counted",
+    "not_counted",
     "hospitals_in",
     "hospitals_out",
     *_NUMBERS,
@@ -120,7 +124,8 @@ def _rows(
         rolled = roll_up(snapshot, finding, parts, without=without)
     else:
         rolled = tuple(_nothing(part, finding) for part in parts)
-    made = [_row(finding, each.part.kind, each) for each in rolled]
+    named = snapshot.round.names
+    made = [_row(finding, each.part.kind, each, named=named) for each in rolled]
     if hospitals:
         measure = str(finding.definition["measure"])
         names = {hospital.site: hospital.name for hospital in snapshot.hospitals}
@@ -132,7 +137,8 @@ def _rows(
                 numbers = replace(numbers, hidden=row.hidden)
             inside = (row.site,) if shown else ()
             outside = {} if shown else {row.site: row.hidden or "left_out"}
-            made.append(_row(finding, "hospital", RolledUp(own, numbers, inside, outside)))
+            rolled_up = RolledUp(own, numbers, inside, outside)
+            made.append(_row(finding, "hospital", rolled_up, named=True))
     return made
 
 
@@ -141,7 +147,7 @@ def _nothing(part: Part, finding: IndicatorFinding) -> RolledUp:
     return RolledUp(part, Network(0, hidden=why), (), dict.fromkeys(sorted(part.sites), why))
 
 
-def _row(finding: IndicatorFinding, level: str, found: RolledUp) -> dict[str, Any]:
+def _row(finding: IndicatorFinding, level: str, found: RolledUp, *, named: bool) -> dict[str, Any]:
     numbers = found.numbers
     return {
         "indicator": finding.id,
@@ -150,8 +156,10 @@ def _row(finding: IndicatorFinding, level: str, found: RolledUp) -> dict[str, An
         "level": level,
         "part": found.part.slug,
         "part_name": found.part.name,
-        "hospitals_in": list(found.inside),
-        "hospitals_out": dict(found.outside),
+        "counted": len(found.inside),
+        "not_counted": len(found.outside),
+        "hospitals_in": list(found.inside) if named else [],
+        "hospitals_out": dict(found.outside) if named else {},
         **{each: getattr(numbers, each) for each in _NUMBERS},
         "median": None if numbers.median is None else list(numbers.median),
         "p80": None if numbers.p80 is None else list(numbers.p80),

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from dataclasses import replace
 
 import pytest
@@ -94,6 +95,10 @@ def test_a_round_with_letters_gives_the_region_only():
     """The sum of two known hospitals, or of all but one, would tell whose letter is whose."""
     made = export(sample.whole(), [EAST, WEST, REGION])
     assert {row["level"] for row in made["rows"]} == {"region"}
+    # "This one was silent" beside a letter that was: no hospital is named, only counted.
+    text = json.dumps(made["rows"]) + as_csv(made, "en")
+    assert not [site for site in (*SITES, "viecuri") if site in text]
+    assert [(row["counted"], row["not_counted"]) for row in made["rows"]] == [(3, 2), (2, 3)]
     for more in ({"hospitals": True}, {"without": ["mmc"]}):
         with pytest.raises(RoundError, match=r"^NO_NAMES:"):
             export(sample.whole(), [REGION], **more)
