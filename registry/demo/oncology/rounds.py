@@ -49,12 +49,12 @@ _SITES: Final = tuple(sorted(each.slug for each in INSTITUTIONS))
 _SOON: Final = timedelta(seconds=3)
 _PATIENCE: Final = 120.0
 CAUSE: Final = (
-    "In het voorjaar waren meerdere medewerkers van de operatiekamer ziek. Spreekuren vielen uit, "
-    "in alle stadia even lang."
+    "In het voorjaar waren meerdere medewerkers van de operatiekamer ziek. Spreekuren vielen uit. "
+    "In elk stadium dat te zien is, wachtten mensen langer dan elders."
 )
 ACTION: Final = (
-    "Twee andere ziekenhuizen lenen tot de zomer elk een operatieteam uit. Daarmee zijn er twee "
-    "extra spreekuren per week."
+    "Twee andere ziekenhuizen lenen elk een operatieteam uit. "
+    "Daarmee zijn er twee extra spreekuren per week."
 )
 
 
