@@ -19,9 +19,10 @@ from federation.rounds import planning, reading, view
 from federation.rounds.errors import RoundError
 from federation.rounds.models import RoundPart, RoundQuestion
 from federation.rounds.snapshot import Snapshot
-from federation.runs import progress, service
+from federation.runs import matching, progress, service
 from federation.runs.embargo import looking_under
 from federation.runs.errors import RunError
+from federation.runs.match_models import PrivateMatch
 from federation.runs.models import Run, RunProgress, RunReply, RunSite
 from registry.audit import AuditLine
 from registry.database import SessionFactory
@@ -258,9 +259,12 @@ def test_cancelling_removes_unseen_and_frees_the_question(
     answered(factory, held, NOW + SECOND)
     with unit_of_work(factory, SYSTEM) as session:
         row = reading.get(session, held)
+        match = session.scalars(select(PrivateMatch)).one()
+        matching.finish(session, match, NOW, pairs=None, code="NO_MATCH")
         planning.cancel(session, row, version=row.version, actor=held_round.COMMITTEE, now=NOW)
     with factory() as session:
         assert service.list_runs(session) == []
+        [_] = session.scalars(select(AuditLine).where(AuditLine.action == "match.finished"))
         with looking_under(session):
             runs = session.scalars(select(Run)).all()
             assert {run.state for run in runs} == {"cancelled"}
