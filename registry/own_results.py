@@ -3,17 +3,20 @@
 Somebody who coordinates or decides for the whole network sees the question and what is pooled, and
 not what a benchmark's hospitals agreed to show each other (disclosure.md, rule O14).
 
-The runs of a round with letters hold hospitals by name: nobody reads them there, participants
-neither. What may be seen of them is the round.
+The runs of a round with letters hold hospitals by name: nobody reads their numbers there, nor who
+of them refused, kept silent or counted by which list; participants neither. What may be seen of
+them is the round.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sqlalchemy.orm import object_session
 
 from federation.rounds.models import EvaluationRound
+from federation.runs import service
 from federation.runs.models import Run
 from studies.actor import Actor
 
@@ -35,20 +38,51 @@ def answer_for(actor: Actor, run: Run) -> dict[str, Any] | None:
     Of a benchmark (`run.delivery` "hub"), who does not take part gets each hospital's name and
     PARTICIPANTS_ONLY in place of its numbers; of a round with letters, everybody IN_A_ROUND.
     """
-    if run.outcome is None or run.delivery != "hub":
-        return run.outcome
-    if _with_letters(run):
+    if run.outcome is None:
+        return None
+    own = run.outcome.get("by_site") or {}
+    if with_letters(run):
         code, message = IN_A_ROUND, ROUND_SENTENCE
-    elif takes_part(actor, run):
+        answer, own = _nameless(run.outcome), dict.fromkeys(_agreed(run) or own) if own else {}
+    elif run.delivery != "hub" or takes_part(actor, run):
         return run.outcome
     else:
-        code, message = PARTICIPANTS_ONLY, SENTENCE
+        code, message, answer = PARTICIPANTS_ONLY, SENTENCE, run.outcome
     held = {"status": "withheld", "code": code, "message": message}
-    own = run.outcome.get("by_site", {})
-    return {**run.outcome, **({"by_site": dict.fromkeys(own, held)} if own else {})}
+    return {**answer, **({"by_site": dict.fromkeys(own, held)} if own else {})}
 
 
-def _with_letters(run: Run) -> bool:
+def progress_for(run: Run) -> dict[str, Any]:
+    """Where a run stands (federation.runs.service.progress); of a round with letters without what
+    each hospital did."""
+    session = object_session(run)
+    assert session is not None  # noqa: S101  a stored run has one
+    found = service.progress(session, run)
+    return {**found, "sites": []} if with_letters(run) else found
+
+
+def _nameless(outcome: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer without who refused, kept silent or counted by which list: the round says so by
+    letter, and one of them in both places would be the letter of a hospital."""
+    found = dict(outcome)
+    if "sites" in found:
+        found["sites"] = {**found["sites"], "refused": [], "silent": []}
+    if "provenance" in found:
+        bare = {"snapshots": {}, "consent": {}, "signatures": []}
+        found["provenance"] = {**found["provenance"], **bare}
+    if "hidden" in found:
+        found["hidden"] = [each for each in found["hidden"] if "site" not in each]
+    return found
+
+
+def _agreed(run: Run) -> list[str]:
+    """The hospitals of the round's plan: all of them, whoever of them answered."""
+    session = object_session(run)
+    asked = None if session is None else session.get(EvaluationRound, run.round_id)
+    return [] if asked is None else sorted(asked.plan["sites"])
+
+
+def with_letters(run: Run) -> bool:
     """Whether the run was asked by a round that did not agree to names."""
     session = object_session(run)
     if run.round_id is None or session is None:

@@ -18,7 +18,7 @@ from federation.runs.states import FINAL
 from registry.access import may_see_query, reaches, rule
 from registry.api import schemas
 from registry.api.part import Part
-from registry.own_results import answer_for
+from registry.own_results import answer_for, progress_for
 from registry.pages.states import has_result
 from registry.transaction import current_session
 from studies.events import announce
@@ -89,7 +89,7 @@ def get_query(query_id: str) -> Run:
 def get_status(query_id: str) -> BaseResponse:
     """Where the question stands, per hospital; answers If-None-Match with 304."""
     session = current_session()
-    response = jsonify(service.progress(session, service.get_run(session, query_id)))
+    response = jsonify(progress_for(service.get_run(session, query_id)))
     response.add_etag()
     return response.make_conditional(request)
 
@@ -111,7 +111,7 @@ def get_result(query_id: str) -> tuple[Response, int]:
             about=f"run:{run.id}",
             facts={"study": run.study, "form": "api"},
         )
-    answer = answer_for(g.actor, run) or service.progress(session, run)
+    answer = answer_for(g.actor, run) or progress_for(run)
     return jsonify(answer), 200 if run.state in FINAL else 202
 
 

@@ -20,7 +20,7 @@ from federation.runs import service
 from federation.runs.errors import RunError
 from federation.runs.models import Run
 from registry.access import rule
-from registry.own_results import IN_A_ROUND, PARTICIPANTS_ONLY, answer_for
+from registry.own_results import IN_A_ROUND, PARTICIPANTS_ONLY, answer_for, progress_for
 from registry.pages.connections import connections_of
 from registry.pages.consent_origin import consent_origin
 from registry.pages.explaining import sentences, thresholds
@@ -87,7 +87,7 @@ def parts_of(run: Run) -> list[Part]:
     The step is the question's, the same for all: how far one hospital came before it said no
     would say something about its patients.
     """
-    progress = service.progress(current_session(), run)
+    progress = progress_for(run)
     slugs = [site["site"] for site in progress["sites"]]
     links = connections_of(current_session(), slugs, g.now)
     found = []

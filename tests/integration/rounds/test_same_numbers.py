@@ -17,9 +17,9 @@ from federation.rounds.models import EvaluationRound
 from federation.rounds.plan import Repeats
 from federation.runs import progress, service
 from federation.runs.errors import RunError
-from federation.runs.models import Run, RunProgress
+from federation.runs.models import Run, RunProgress, RunSite
 from registry.database import SessionFactory
-from registry.own_results import answer_for
+from registry.own_results import answer_for, progress_for
 from registry.transaction import unit_of_work
 from registry.worker import drive_rounds
 from studies import service as studies
@@ -216,6 +216,19 @@ def test_letters_go_with_the_answer_to_who_asks_the_same_later(loaded: SessionFa
         wanted = select(Run).where(Run.round_id == round_id, Run.kind == "standardise")
         earlier = session.scalars(wanted).one()
         assert held_round.CANARY + 1 in [part["n"] for part in earlier.outcome["by_site"].values()]
+        # Who said no and by which list the others counted would be letters, too.
+        said = {"asked": 4, "answered": 2, "refused": [SITES[0]], "silent": [SITES[3]]}
+        counted = {"snapshots": {SITES[1]: 70}, "signatures": [{"site": SITES[1]}], "consent": {}}
+        came = {site: earlier.outcome["by_site"][site] for site in SITES[1:3]}
+        earlier.outcome = {
+            **earlier.outcome,
+            "sites": said,
+            "by_site": came,
+            "provenance": {**earlier.outcome["provenance"], **counted},
+        }
+        session.add(RunSite(run_id=earlier.id, site=SITES[3], state="silent"))
+        session.flush()
+        assert progress_for(earlier)["sites"] == []
         for agreed in (False, True):
             query = {**earlier.query, "title": f"Mine {agreed}"}
             run = service.submit(
@@ -235,6 +248,13 @@ def test_letters_go_with_the_answer_to_who_asks_the_same_later(loaded: SessionFa
             assert (str(held_round.CANARY + 1) in str(given)) is agreed
             codes = {part.get("code") for part in given["by_site"].values()}
             assert codes == ({None} if agreed else {"IN_A_ROUND"})
+            assert given["sites"] == (said if agreed else {**said, "refused": [], "silent": []})
+            assert (given["provenance"]["snapshots"] == counted["snapshots"]) is agreed
+            # All of the plan, in place of those that answered.
+            assert sorted(given["by_site"]) == (SITES[1:3] if agreed else SITES)
+            if not agreed:
+                assert not [site for site in SITES if site in str({**given, "by_site": None})]
+        assert [each["site"] for each in progress_for(earlier)["sites"]] == [SITES[3]]
         session.rollback()
 
 
