@@ -238,6 +238,10 @@ def test_by_program_too_a_hospital_is_its_letter_and_a_short_name_gives_none(
     for site in ("viecuri", "nowhere", "Z"):
         refused = chair.post(here, json={**given, "site": site}, headers=headers)
         assert (refused.status_code, refused.get_json()["code"]) == (422, "NOT_OF_THIS_ROUND"), site
+    for moment in ("9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00"):  # no day here
+        again = {"first": "2026-01", "last": "2026-03", "measure_at": moment}
+        refused = chair.post(here, json={**given, "site": "H", **again}, headers=headers)
+        assert (refused.status_code, refused.get_json()["code"]) == (422, "BAD_ACTION"), moment
     assert chair.get(here).get_json() == []
     made = chair.post(here, json={**given, "site": "H"}, headers=headers)
     assert (made.status_code, made.get_json()["site"]) == (201, "H")
