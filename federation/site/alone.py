@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from federation.disclosure import gate
@@ -29,6 +29,16 @@ _OWN_STEPS: Final = (OWN, *(f"{k}.{OWN}" for k, m in KINDS.items() if has_pooled
 """The names of steps in which a hospital answered alone; a run keeps the name of its last."""
 
 
+@dataclass
+class _Open:
+    """What everybody may know of this hospital: pooled answers, and what it showed alone."""
+
+    t: int
+    auditor: Auditor
+    entries: set[int] = field(default_factory=set)
+    shown: set[int] = field(default_factory=set)
+
+
 class OwnReleases:
     """What this hospital answered alone, and what that means for everything after it.
 
@@ -42,6 +52,7 @@ class OwnReleases:
         self._t = -1
         self._seen: set[int] = set()  # entries of the ledger
         self._sets = OwnShown()
+        self._open: _Open | None = None
 
     def hides(
         self,
@@ -87,7 +98,7 @@ class OwnReleases:
         own = self._up_to_date(t)
         if ask.query.output != "by_site":
             if own.rank:
-                self._check_beside_own(own, counted, t)
+                self._check_beside_own(own, judgement, counted, t)
             return frozenset()
         if judgement.complement_flagged:
             raise Refused("SMALL_GROUP")
@@ -125,17 +136,42 @@ class OwnReleases:
             hidden |= can_hide
         return frozenset(hidden)
 
-    def _check_beside_own(self, own: Auditor, counted: Counted, t: int) -> None:
+    def _check_beside_own(
+        self, own: Auditor, judgement: Judgement, counted: Counted, t: int
+    ) -> None:
         """Refuse SMALL_GROUP a pooled question about a set that this hospital may have held back:
-        a small one, or one that was hidden only because it tells a small one."""
+        a small one, or one that was hidden only because it tells a small one. Also where pooled
+        answers and own ones tell it together, and what was shown does not."""
         among, beside = _judged(Auditor(t, _seed()), counted), _judged(own, counted)
+        known = self._known(counted, t) if any(judgement.told) else None
         for place in range(len(counted.named)):
             small = 0 < counted.least(place) < t
             near = beside.flagged[place] and not among.flagged[place]
             told = beside.told[place] and not among.told[place]
             held_back = told and not self._sets.has(counted.named[place][1])
-            if (near and not small) or (told and small) or held_back:
+            together = (
+                judgement.told[place]
+                and not (beside.told[place] or among.told[place])
+                and known is not None
+                and (known.flagged[place] or known.bound[place] > 0)
+            )
+            if (near and not small) or (told and small) or held_back or together:
                 raise Refused("SMALL_GROUP")
+
+    def _known(self, counted: Counted, t: int) -> Judgement:
+        """Of the sets, what pooled answers and the numbers shown by own ones say: nothing new of a
+        set that follows from them (bound 0)."""
+        if self._open is None or self._open.t != t:
+            self._open = _Open(t, Auditor(t, _seed()))
+        known = self._open
+        entries = self._database.execute("SELECT entry FROM ledger_entry ORDER BY entry").fetchall()
+        fresh = [entry for (entry,) in entries if entry not in known.entries | self._seen]
+        known.auditor.load(self._sets_of(entry) for entry in fresh)
+        known.entries.update(fresh)
+        shown = self._sets.shown - known.shown
+        known.auditor.load([("shown", bitmap)] for bitmap in shown)
+        known.shown |= shown
+        return _judged(known.auditor, counted)
 
     def _up_to_date(self, t: int) -> Auditor:
         """An auditor that knows only what this hospital answered alone."""

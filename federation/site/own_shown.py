@@ -67,6 +67,11 @@ class OwnShown:
             ):
                 self._shown |= {bitmap, analysis & ~bitmap}
 
+    @property
+    def shown(self) -> frozenset[int]:
+        """The sets whose number stood in an answer."""
+        return frozenset(self._shown)
+
     def has(self, bitmap: int) -> bool:
         """Whether a set that own answers tell gives nothing away that one of them hid: its number
         was shown; or it was a group of a model, of which no answer shows a number, and never a

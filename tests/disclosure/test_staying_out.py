@@ -241,9 +241,15 @@ def test_a_cell_hidden_to_protect_another_is_in_no_pooled_answer(
         answer = net.ask(TOTAL, cohort={"var": "stage", "op": "=", "value": stage})
         assert (answer.status, answer.code) == ("refused", code)
     assert net.ask(TOTAL).status == "complete"
+    # nor is it the difference of two pooled answers
+    others = {"all": [{"not": WOMEN}, {"var": "stage", "op": "in", "value": ["I", "IV"]}]}
+    assert net.ask(TOTAL, cohort=others).status == "complete"
+    assert net.ask(TOTAL, cohort={"all": [{"not": WOMEN}, {"not": THIRD}]}).status == "complete"
+    second = {"var": "stage", "op": "=", "value": "II"}
+    answer = net.ask(TOTAL, cohort={"any": [second, others]})
+    assert (answer.status, answer.code) == ("refused", "SMALL_GROUP")
 
     net = build(five, policy=WITH_FORM, study={"by_site": "hub"})
-    second = {"var": "stage", "op": "=", "value": "II"}
     assert net.ask(TOTAL, cohort=second).envelope["result"]["n"] == 130
     own = net.ask(BY_STAGE, output="by_site").envelope["by_site"]
     assert own["h0"]["n"] == len(five["h0"])
