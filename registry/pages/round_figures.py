@@ -175,13 +175,9 @@ def _limits(share: float, longest: float, *, adjusted: bool) -> list[Limit]:
             return ratio_limits_at(size, share, level, rare=share <= RARE)
         return binomial_limits(max(round(size), 1), share, level)
 
-    found = []
-    first = min(1 if adjusted else 8, longest / 4)
-    for size in np.geomspace(first, longest, LIMIT_POINTS).tolist():
-        inner, outer = at(size, LEVEL95), at(size, LEVEL998)
-        if inner and outer:
-            found.append(Limit(size, inner, outer))
-    return found
+    sizes = np.geomspace(min(1 if adjusted else 8, longest / 4), longest, LIMIT_POINTS).tolist()
+    pairs = ((size, at(size, LEVEL95), at(size, LEVEL998)) for size in sizes)
+    return [Limit(size, inner, outer) for size, inner, outer in pairs if inner and outer]
 
 
 def _strips(
