@@ -10,6 +10,7 @@ import pytest
 from hospitals import patients
 
 from federation.disclosure.policy import Policy
+from federation.site.own_shown import OwnShown
 
 WITH_FORM = replace(Policy.strict(), institution_disclosure="RvB-2026-17", site_level_output=True)
 TOTAL = {"kind": "count"}
@@ -128,6 +129,20 @@ def test_a_group_of_a_model_opens_no_cell_that_was_hidden(ask: Any, first: str) 
             assert found.get("n") == (159 if first == "model" else None)
             assert found.get("expected") is None
     assert ask(TOTAL, {"all": [WOMEN, THIRD]}).get("n") is None
+
+
+def test_groups_of_a_trend_are_groups_and_its_quarters_cells() -> None:
+    """So a second trend, or a model, may allow for the same levels."""
+    group, quarter, own = 0b0111 << 20, 0b1011 << 20, OwnShown()
+    sets = [("analysis", 1 << 30), ("event=yes", 1), ("event=no", 2), ("seen=2024-Q1", quarter),
+            ("seen=2024-Q1,event=no", 3), ("sex=f", group), ("sex=f,event", 5), ("cohort", 1 << 30),
+            ("seen=2024-Q1 of patients", 7), ("sex=f of patients", 9)]  # fmt: skip
+    own.take("trend.own", sets, 10)
+    assert own.has(group)
+    assert own.has(5)
+    assert not any(map(own.has, (1, 2, 3, 7, quarter)))
+    own.take("count.own", [("analysis", 1 << 30), ("sex=f", group)], 10)
+    assert not own.has(group)
 
 
 def test_the_same_outcome_and_the_same_levels_may_be_asked_of_again(ask: Any) -> None:
