@@ -272,7 +272,7 @@ def network_of(measure: str, rows: Sequence[Row]) -> Network:
             return Network(**base, observed=observed, value=observed / n, low=low, high=high)
         case "time":
             days = days_of_all(counted)
-            return Network(**base, **days, hidden=None if days.get("median") else SMALL)
+            return Network(**base, **days, hidden=None if days.get("median") else "not_close")
         case "mix" | "volume":
             value = n if measure == "volume" else None
             return Network(**base, value=value, observed=value, levels=_all_levels(counted))

@@ -26,6 +26,7 @@ T = TypeVar("T")
 _SALT_BYTES: Final = 16
 #: Of how many hospitals a sum must be before who sees no hospital may see it.
 LEAST_HOSPITALS: Final = 3
+FEW_HOSPITALS: Final = "few_hospitals"
 
 #: Why a number of a hospital or of the network is not shown. Beside these: the public codes of
 #: refusals (federation.query.refusals).
@@ -35,11 +36,15 @@ REASONS: Mapping[str, Words] = MappingProxyType(
             "en": "Too few patients to show.",
             "nl": "Te weinig patiënten om te tonen.",
         },
-        "few_hospitals": {
+        FEW_HOSPITALS: {
             "en": "Not shown: fewer than three hospitals have numbers, so it would be about one"
             " hospital.",
             "nl": "Niet getoond: minder dan drie ziekenhuizen hebben getallen, dus dit zou over één"
             " ziekenhuis gaan.",
+        },
+        "not_close": {
+            "en": "The numbers that may be shown do not tell this closely enough.",
+            "nl": "De getallen die getoond mogen worden, zeggen dit niet precies genoeg.",
         },
         "derivable": {
             "en": "Not shown: with the other numbers one hospital’s hidden number could be worked"
@@ -153,9 +158,9 @@ class Network:
 
     def for_outsiders(self) -> Network:
         """As somebody may see it who sees no hospital: of one or two, it is not of all together."""
-        if self.hospitals_in >= LEAST_HOSPITALS:
+        if self.hospitals_in >= LEAST_HOSPITALS or self.n is None:
             return self
-        return Network(self.hospitals_in, hidden=self.hidden or "few_hospitals")
+        return Network(self.hospitals_in, hidden=FEW_HOSPITALS)
 
 
 @dataclass(frozen=True)

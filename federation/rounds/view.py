@@ -11,8 +11,7 @@ import copy
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from federation.rounds.headlines import NOTHING
-from federation.rounds.snapshot import Network, Snapshot, json_of
+from federation.rounds.snapshot import FEW_HOSPITALS, REASONS, Network, Snapshot, json_of
 
 Json = dict[str, Any]
 #: In which lists of the JSON a hospital is named, and under which key.
@@ -73,7 +72,7 @@ def for_patients(snapshot: Snapshot) -> Json:
 
 def _lay(indicator: Mapping[str, Any], network: Network) -> Json:
     shown = network.for_outsiders()
-    headline = dict(indicator["headline_lay"] if shown == network else NOTHING)
+    headline = dict(indicator["headline_lay"] if shown == network else REASONS[FEW_HOSPITALS])
     definition = {
         name: indicator["definition"][name]
         for name in _LAY_DEFINITION

@@ -256,6 +256,13 @@ def beside(indicator: Row, places: Places) -> list[str]:
                 last=last,
             )
         )
+    if any(as_pair(row.get("widened95")) for row in rows):
+        said.append(
+            _(
+                "Hospitals differ more than chance alone gives, so each is held against wider "
+                "limits than the lines in the picture."
+            )
+        )
     hidden = indicator["network"].get("hidden")
     if hidden:
         said.append(_("All hospitals together:") + " " + why_text(hidden))

@@ -13,7 +13,7 @@ from typing import Any
 
 from scipy import stats
 
-from federation.methods.funnel import binomial_limits
+from federation.methods.funnel import binomial_limits, widened_limits
 from federation.query.canonical import sha256_hex
 from federation.rounds.models import EvaluationRound, RoundPart, RoundSnapshot
 from federation.rounds.snapshot import Snapshot
@@ -181,10 +181,13 @@ def severe_complications(*, case_mix: bool = False) -> Json:
         if not case_mix:
             inner, outer = _binomial(n, share, 0.95), _binomial(n, share, 0.998)
         low, high = _exact(observed, n)
+        wide = [[*widened_limits(1 / expected, 0.02, level)] for level in (0.95, 0.998)]
         return row(
             site, n=n, missing=2, observed=observed, expected=expected, value=observed / n,
             ratio=observed / expected, variance=expected, low=low, high=high, limits95=inner,
-            limits998=outer, outside=_outside(observed / expected, inner, outer),
+            limits998=outer, widened95=wide[0] if case_mix else None,
+            widened998=wide[1] if case_mix else None,
+            outside=_outside(observed / expected, *(wide if case_mix else (inner, outer))),
             shrunken={"value": 0.8 * observed / expected + 0.2, "low": 0.7, "high": 1.4},
             years_combined=[2023, 2025] if n < 100 else None,
         )  # fmt: skip

@@ -96,6 +96,9 @@ def test_a_hospital_sees_itself_by_name_and_the_others_by_letter(
     assert "verborgen: te weinig pati" in one
     assert "niet nagekeken in de bron" in one
     assert "binnen de verwachte" in board.get(f"{ROUND}/severe_complications").text
+    wider = "gelden voor elk ruimere grenzen"
+    assert wider in board.get(f"{ROUND}/mortality_ratio").text
+    assert wider not in board.get(f"{ROUND}/severe_complications").text
     apart = main(board.get(f"{ROUND}/prehabilitation").text)
     assert "Verschil, op 100 pati" in apart
     assert "−12,6" in apart
