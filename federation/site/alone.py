@@ -161,8 +161,8 @@ class OwnReleases:
     def _known(self, counted: Counted, t: int) -> Judgement:
         """Of the sets, what pooled answers and the numbers shown by own ones say: nothing new of a
         set that follows from them (bound 0)."""
-        if self._open is None or self._open.t != t:
-            self._open = _Open(t, Auditor(t, _seed()))
+        if self._open is None or self._open.t != t or self._open.entries & self._seen:
+            self._open = _Open(t, Auditor(t, _seed()))  # one that was on its way is an own one now
         known = self._open
         entries = self._database.execute("SELECT entry FROM ledger_entry ORDER BY entry").fetchall()
         fresh = [entry for (entry,) in entries if entry not in known.entries | self._seen]
