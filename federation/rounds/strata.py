@@ -17,7 +17,7 @@ _Holds = tuple[str, frozenset[str]] | None
 def strata_of(
     indicator: Indicator, answers: Mapping[str, Answer], codebook: Codebook
 ) -> tuple[Json, ...]:
-    """Per variable its rows: {site, level, n, missing, value, median, observed, hidden}."""
+    """Per variable its rows: {site, level, n, observed, value, hidden}, of a mix with `levels`."""
     found: dict[str, list[Json]] = {}
     holds = _holds(indicator, codebook)
     for role, answer in sorted(answers.items()):
@@ -70,22 +70,40 @@ def _holds(indicator: Indicator, codebook: Codebook) -> _Holds:
 
 
 def _of_cells(holds: _Holds, site: str, part: Json, variable: str) -> list[Json]:
-    """From a table: per level of the stratum all, and of a share those for whom it holds."""
+    """From a table: per level of the stratum all; of a share those for whom it holds, of a mix the
+    parts."""
     made: dict[str, dict[str, list[int | None]]] = {}
+    parts_of: dict[str, dict[str, int | None]] = {}
     for cell in part.get("cells") or ():
         by = cell["by"]
         into = made.setdefault(str(by[variable]), {"n": [], "yes": []})
         into["n"].append(cell.get("n"))
         if holds is not None and str(by.get(holds[0])) in holds[1]:
             into["yes"].append(cell.get("n"))
+        for name, value in by.items():
+            if name != variable:
+                parts_of.setdefault(str(by[variable]), {})[str(value)] = cell.get("n")
     rows = []
     for level, parts in made.items():
-        n = None if None in parts["n"] else sum(each or 0 for each in parts["n"])
-        yes = None
-        if parts["yes"] and None not in parts["yes"]:
-            yes = sum(each or 0 for each in parts["yes"])
-        rows.append(_one(site, level, n, observed=yes))
+        n = _total(parts["n"])
+        if holds is None:  # a mix or a volume: what is shown is how many
+            levels = [
+                {"level": kind, "n": part, "share": part / n if n and part is not None else None}
+                for kind, part in parts_of.get(level, {}).items()
+            ]
+            row = _one(site, level, n, observed=n, value=n)
+            rows.append(
+                {**row, "observed": None, "value": None, "levels": levels} if levels else row
+            )
+        else:
+            rows.append(_one(site, level, n, observed=_total(parts["yes"])))
     return rows
+
+
+def _total(parts: list[int | None]) -> int | None:
+    """The sum; None when there is nothing to add up, or one of them is hidden."""
+    shown = [each for each in parts if each is not None]
+    return sum(shown) if parts and len(shown) == len(parts) else None
 
 
 def _one(

@@ -224,7 +224,10 @@ def _stratum(
     lines = tuple(
         (
             Cell(places.label(site), site, numeric=False),
-            *(_cell(indicator, by.get((site, level), by.get((site, None)))) for level in levels),
+            *(
+                _cell(indicator, by.get((site, level), by.get((site, None))), names)
+                for level in levels
+            ),
         )
         for site in sites
     )
@@ -233,15 +236,23 @@ def _stratum(
     return Stratum(heading, table, _figure(indicator, variable, rows, places, names))
 
 
-def _cell(indicator: Row, row: Row | None) -> Cell:
+def _cell(indicator: Row, row: Row | None, names: Names) -> Cell:
     if row is None:
         return Cell(_("not shown"), "hidden", hidden=True)
     known = _same(indicator, row)
     if not is_shown(indicator, known):
         return Cell(hidden_cell(row.get("hidden")), row.get("hidden"), hidden=True)
-    text = value_text(indicator, known)
-    n = row.get("n")
+    text = (
+        value_text(indicator, known) if measure(indicator) != "mix" else _mix(indicator, row, names)
+    )
+    n = None if measure(indicator) == "volume" else row.get("n")
     return Cell(f"{text} ({number(n)})" if n is not None else text, text)
+
+
+def _mix(indicator: Row, row: Row, names: Names) -> str:
+    variable = str(indicator["definition"].get("variable"))
+    shown = [each for each in row["levels"] if each["share"] is not None]
+    return ", ".join(f"{names(variable, each['level'])} {percent(each['share'])}" for each in shown)
 
 
 def _same(indicator: Row, row: Row) -> dict[str, Any]:

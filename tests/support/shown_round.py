@@ -235,6 +235,7 @@ def treatment_mix() -> Json:
          "The share of surgery runs from 36% to 52%."),
         {"variable": "first_treatment_kind", "better": "neither"},
         network=_network(levels=levels), rows=_rows(one),
+        strata=[{"variable": "stage_group", "rows": [{**one(0, "viecuri", 250), "level": "II"}]}],
     )  # fmt: skip
 
 

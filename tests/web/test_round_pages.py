@@ -99,6 +99,8 @@ def test_a_hospital_sees_itself_by_name_and_the_others_by_letter(
     wider = "gelden voor elk ruimere grenzen"
     assert wider in board.get(f"{ROUND}/mortality_ratio").text
     assert wider not in board.get(f"{ROUND}/severe_complications").text
+    mix = main(board.get(f"{ROUND}/treatment_mix").text)
+    assert re.search(r"52,0 ?%, [^<]+20,0 ?%, [^<]+ \(250\)", mix)  # of one group of patients
     apart = main(board.get(f"{ROUND}/prehabilitation").text)
     assert "Verschil, op 100 pati" in apart
     assert "−12,6" in apart

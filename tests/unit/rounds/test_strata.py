@@ -56,3 +56,27 @@ def test_a_hidden_cell_among_those_that_add_up_hides_the_share() -> None:
     levels = {**MARGIN, "R2": None}
     row = one_row({"var": "margin", "op": "!=", "value": "R0"}, levels)
     assert (row["observed"], row["value"], row["hidden"]) == (None, None, "small")
+
+
+def test_a_mix_gives_its_parts_and_a_volume_its_number_and_neither_is_called_small() -> None:
+    assert CODEBOOK is not None
+    for name, kinds in (
+        ("treatment_mix_treatment", {"surgery": 30, "none": 10}),
+        ("volume_colon", {}),
+    ):
+        indicator = shipped()[name]
+        counted: Mapping[str, int] = kinds or {"": 40}
+        cells = [
+            {
+                "by": {"stage_group": "II", **({str(indicator.variable): kind} if kind else {})},
+                "n": n,
+            }
+            for kind, n in counted.items()
+        ]
+        answer = Answer(("a",), (), None, {"by_site": {"a": {"n": 40, "cells": cells}}}, None)
+        [found] = strata_of(indicator, {"stratum:stage_group": answer}, CODEBOOK)
+        [row] = found["rows"]
+        assert (row["n"], row["value"], row["hidden"]) == (40, None if kinds else 40, None)
+        assert [(each["level"], each["n"], each["share"]) for each in row.get("levels", ())] == [
+            (kind, n, n / 40) for kind, n in kinds.items()
+        ]
