@@ -68,7 +68,7 @@ def _nameless(outcome: Mapping[str, Any]) -> dict[str, Any]:
     if "sites" in found:
         found["sites"] = {**found["sites"], "refused": [], "silent": []}
     if "provenance" in found:
-        bare = {"snapshots": {}, "consent": {}, "signatures": []}
+        bare: dict[str, Any] = {"snapshots": {}, "consent": {}, "signatures": []}
         found["provenance"] = {**found["provenance"], **bare}
     if "hidden" in found:
         found["hidden"] = [each for each in found["hidden"] if "site" not in each]
