@@ -100,6 +100,8 @@ def test_four_hospitals_one_leaves_and_one_has_fewer_than_ten(made: Any) -> None
         found = reading.snapshot(session, hub.round_of(session))
         states = {each.site: each.state for each in found.hospitals}
         assert states == {**dict.fromkeys(sites, "in"), leaves: "left"}
+        why = {each.site: each.why for each in found.hospitals}
+        assert why == {**dict.fromkeys(sites), leaves: "left_after_answer"}
         mix, of_older, of_all = found.indicators
         assert of_all.status == "refused"
         assert of_all.code in ("ROSTER", "SMALL_GROUP")
