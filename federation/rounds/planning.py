@@ -30,6 +30,7 @@ from federation.rounds.models import EvaluationRound, RoundEvent, RoundPart, Rou
 from federation.rounds.plan import MONTHS, MOST_REPEATS, Plan, Wish, key_of, month_end
 from federation.runs import embargo, matching, planned
 from federation.runs.models import Run
+from federation.runs.same_numbers import Asked
 from federation.runs.service import DECIDERS
 from federation.runs.states import FINAL
 from studies.actor import Actor
@@ -299,13 +300,15 @@ def hold_questions(
     codebook = Codebook.from_dict(session.get_one(Study, row.study).codebook)
     queries, asked = [], []
     for place in range(len(made.indicators)):
-        # What only a cause analysis asks tells no more than the whole does, until it is asked.
+        # What only a cause analysis asks tells no more than the whole does, until it is asked; and
+        # many indicators leave out the same patients, whose number is no finding.
         now_asked = {key_of(each) for each in made.asked(place, codebook, made.sites)}
+        now_asked.discard("excluded")
         for question in made.every(place, codebook, made.sites):
             query = parse(question.query, codebook)
             queries.append(query)
             if key_of(question) in now_asked:
-                asked.append(embargo.asked_by(session, query, codebook))
+                asked.append(Asked(query, codebook, frozenset(made.sites), planned=True))
     if others := embargo.holding(session, queries, asked, of=row.id):
         until = session.scalar(
             select(func.max(EvaluationRound.release_at)).where(EvaluationRound.id.in_(others))

@@ -88,11 +88,13 @@ class Held:
 
 @dataclass(frozen=True)
 class Asked:
-    """A question, for looking at what it tells. `sites`: the hospitals that it goes to."""
+    """A question, for looking at what it tells. `sites`: the hospitals that it goes to. `planned`:
+    a round asks it."""
 
     query: Query
     codebook: Codebook
     sites: frozenset[str]
+    planned: bool = False
 
     def tells(self, held: Held) -> bool:
         """Whether its answer tells what is held, or a part of it."""
@@ -101,10 +103,13 @@ class Asked:
             return False
         if not held.tells <= {*self.measured, *query.cohort.variables()}:
             return False
-        # Every answer tells the number of rows somewhere. Where that is all that is held, counts
-        # and numbers of single hospitals give it away; a model of all together hardly does.
-        if not held.tells and query.kind != "count" and query.output != "by_site":
-            return False
+        if not held.tells or not held.tells <= self.measured:
+            # Only its number of rows tells what is held. A count is asked for that number, and an
+            # answer per hospital gives it beside any other measure; a definition that a committee
+            # approved is asked for what it measures.
+            per_hospital = query.output == "by_site" and not self.planned
+            if query.kind != "count" and not per_hospital:
+                return False
         if not self.sites & held.sites or not _overlap(self.months, held.months):
             return False
         return self.rows(held.tells) == held.rows

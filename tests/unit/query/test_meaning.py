@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 import random
 
 import numpy as np
@@ -95,6 +97,31 @@ def test_two_wordings_of_one_cohort(one, other):
 )
 def test_two_cohorts(one, other):
     assert means(one) != means(other)
+
+
+@pytest.mark.parametrize(
+    ("cohort", "whatever", "months"),
+    [
+        ({"all": [AGE, leaf("seen", "=", "2020-02")]}, AGE, [(24241, 24241)]),
+        ({"all": [AGE, leaf("fu", ">=", 0), leaf("seen", ">", "2020-01")]}, AGE,
+         [(24241, math.inf)]),
+        ({"any": [{"all": [AGE, leaf("seen", "=", "2020-02")]},
+                  {"all": [AGE, leaf("seen", "=", "2020-05")]}]}, AGE,
+         [(24241, 24241), (24244, 24244)]),
+        ({"any": [{"all": [AGE, leaf("seen", "=", "2020-02")]}, F]}, {"any": [AGE, F]}, None),
+        ({"all": [leaf("seen", "=", "2020-02"), leaf("seen", "=", "2020-03")]}, {}, []),
+        (AGE, AGE, None),
+    ],
+)  # fmt: skip
+def test_a_cohort_whatever_its_months_are(cohort, whatever, months):
+    node = parse_cohort(cohort, BOOK)
+    assert module.meaning_whatever(node, BOOK, {"seen"}) == means(whatever)
+    found = module.reach(node, BOOK, "seen")
+    if months is None and found is not None:  # every month, and any beside
+        assert (found[0][0], found[-1][1]) == (-math.inf, math.inf)
+        assert all(one[1] + 1 >= other[0] for one, other in itertools.pairwise(found))
+    else:
+        assert found == months
 
 
 def test_the_same_question_has_one_hash_in_every_study():

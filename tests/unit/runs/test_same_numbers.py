@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -143,6 +144,21 @@ def test_other_hospitals_units_and_formulas() -> None:
     assert asked(changed(of("mortality_30"), **model)).tells(died)
     model["formula"] = "died_within_90_days ~ age"
     assert not asked(changed(of("mortality_30"), **model)).tells(died)
+
+
+def test_what_a_round_may_ask_beside_another() -> None:
+    """Measures of their own, of the same patients or of some of them: an answer's number of rows
+    is no finding of it. Only who counts, counts."""
+    for name, beside in (
+        ("overall_survival", "new_tumours"),
+        ("failure_to_rescue", "severe_complications"),
+        ("treatment_interval_other", "treatment_mix_treatment"),
+    ):
+        person = asked(of(name))
+        assert person.tells(held(of(beside))), name
+        assert not replace(person, planned=True).tells(held(of(beside))), name
+    mix = replace(asked(of("treatment_mix_diagnosis")), planned=True)
+    assert mix.tells(held(of("new_tumours")))
 
 
 def test_a_volume_is_told_by_counts_and_by_answers_per_hospital() -> None:
