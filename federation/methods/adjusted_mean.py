@@ -95,6 +95,10 @@ class AdjustedMean:
                 at(where, "formula"),
             )
 
+    def in_model(self, ask: Ask, rows: Rows) -> bool:
+        """Whether this hospital's patients shape the model; see the module docstring."""
+        return in_model(ask, plan_of(ask), rows)
+
     def start(self, ask: Ask) -> Step:
         """Counts first."""
         return Step(f"{_KIND}.crude") if ask.params["formula"] is None else _fit(ask).start()

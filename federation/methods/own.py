@@ -27,6 +27,21 @@ class OwnPart(Protocol):
     def own_part(self, ask: Ask, step: Step, rows: Rows) -> Finished: ...
 
 
+@runtime_checkable
+class Chooses(Protocol):
+    """A kind that leaves some hospitals out of its pooled part, though they answer alone."""
+
+    def in_model(self, ask: Ask, rows: Rows) -> bool:
+        """Whether this hospital's patients are behind the masked sums of this question."""
+        ...
+
+
+def weighs(method: Method, ask: Ask, rows: Rows) -> bool:
+    """Whether this hospital counts among those whose masked sums are added: sums of one or two are
+    not pooled, whoever else answers (rule O13)."""
+    return not isinstance(method, Chooses) or method.in_model(ask, rows)
+
+
 def is_own(step: Step) -> bool:
     """Whether each hospital answers this step alone, as the last of the run."""
     return step.name == OWN or step.name.endswith(f".{OWN}")

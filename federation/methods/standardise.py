@@ -103,6 +103,10 @@ class Standardise:
                         at(where, "formula"),
                     )
 
+    def in_model(self, ask: Ask, rows: Rows) -> bool:
+        """Whether this hospital's patients shape the model; see the module docstring."""
+        return _in_model(ask, rows)
+
     def start(self, ask: Ask) -> Step:
         """Counts first."""
         return Step(f"{_KIND}.crude") if ask.params["formula"] is None else _fit(ask).start()

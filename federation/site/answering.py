@@ -10,7 +10,7 @@ import numpy as np
 from federation.disclosure.looking import COHORT, LOOK, Votes, doubts
 from federation.methods.base import Rows, Step, Sums
 from federation.methods.labels import set_labels
-from federation.methods.own import is_own
+from federation.methods.own import is_own, weighs
 from federation.query.refusals import Refused
 from federation.site.alone import hidden_alone, own_answer
 from federation.site.checks import Question
@@ -65,7 +65,7 @@ class Answering:
             asked,
             ask,
             sums,
-            prepared.counted,
+            _weighing(question, prepared),
             plain=step.labelled or (ask.query.output == "by_site" and not ask.strict),
             counted_by=counted_by,
             now=now,
@@ -81,6 +81,17 @@ class Answering:
         if ask.strict:
             hide = hidden_alone(method, ask, votes)
         return own_answer(method, ask, step, prepared.selection.rows, hide)
+
+
+def _weighing(question: Question, prepared: Prepared) -> Counted:
+    """Whom this hospital adds to the sums of all, from the look on: so each hospital knows, before
+    a sum leaves it, how many others stand behind it."""
+    counted, ask = prepared.counted, question.ask
+    if not (ask.strict and counted.contributes):
+        return counted
+    if weighs(question.method, ask, prepared.selection.rows):
+        return counted
+    return replace(counted, contributes=False)
 
 
 def _sums(question: Question, step: Step, prepared: Prepared, votes: Votes) -> Sums:

@@ -269,3 +269,15 @@ def test_a_cell_hidden_to_protect_another_is_in_no_pooled_answer(
     own = net.ask(BY_STAGE, output="by_site").envelope["by_site"]
     assert own["h0"]["n"] == len(five["h0"])
     assert {cell["n"] for cell in own["h0"]["cells"]} == {None}
+
+
+def test_sums_of_two_hospitals_are_not_pooled_whoever_else_answers(
+    build: Any, five: dict[str, list[dict[str, str]]]
+) -> None:
+    """Three hospitals are too small to shape the model: the masked sums would be of the others."""
+    for slug in ("h0", "h1", "h2"):
+        for number, row in enumerate(five[slug]):
+            row["HDR_DEATH"] = "ja" if number < 4 else "nee"
+    net = build(five, policy=WITH_FORM, study={"by_site": "hub"})
+    asked = {"kind": "standardise", "outcome": "death", "formula": "age"}
+    assert net.ask(asked, output="by_site").code == "INSTITUTION_HIDDEN"
