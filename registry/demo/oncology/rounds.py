@@ -47,7 +47,7 @@ STRATA: Final = ("stage_group",)
 _GROUP_KEY: Final = f"{ONCOZON.slug}.{GROUP}"
 _SITES: Final = tuple(sorted(each.slug for each in INSTITUTIONS))
 _SOON: Final = timedelta(seconds=3)
-_PATIENCE: Final = 120.0
+_PATIENCE: Final = 300.0
 CAUSE: Final = (
     "In het voorjaar waren meerdere medewerkers van de operatiekamer ziek. Spreekuren vielen uit. "
     "In elk stadium dat te zien is, wachtten mensen langer dan elders."
