@@ -53,9 +53,10 @@ _FIRST: Final = ("main", "pooled", "trend", "excluded")
 @dataclass(frozen=True)
 class Batch:
     """How many runs of rounds may be under way at once, well below federation.runs.service.LIMITS:
-    people's own questions must not wait behind a night of rounds."""
+    people's own questions must not wait behind a night of rounds. Of one round one after the other:
+    a hospital hides more beside a question about the same patients that it has not finished."""
 
-    per_round: int = 10
+    per_round: int = 1
     in_all: int = 40
 
 
