@@ -69,8 +69,14 @@ COPY federation/disclosure federation/disclosure
 COPY federation/protocol federation/protocol
 COPY federation/carriage federation/carriage
 COPY federation/prom federation/prom
+COPY federation/indicators/__init__.py federation/indicators/catalogue.py \
+    federation/indicators/definition.py federation/indicators/fields.py \
+    federation/indicators/measures.py federation/indicators/reading.py \
+    federation/indicators/target.py federation/indicators/
+COPY federation/indicators/shipped federation/indicators/shipped
 COPY federation/site federation/site
-COPY consent/__init__.py consent/bands.py consent/catalogue.py consent/catalogue.yaml \
+COPY consent/__init__.py consent/answered.py consent/bands.py consent/catalogue.py \
+    consent/catalogue.yaml \
     consent/collecting.py consent/columns.py consent/encoding.py consent/errors.py \
     consent/evidence.py consent/finding.py consent/items.py consent/log.py \
     consent/parties.py consent/passkeys.py consent/periods.py consent/proof.py consent/rule.py \

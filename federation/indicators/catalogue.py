@@ -19,7 +19,7 @@ from federation.query.yaml_data import YamlError, load_yaml
 MAX_BYTES: Final = 50_000
 MAX_DEPTH: Final = 20
 
-_FOLDER: Final = resources.files("federation") / "indicators"
+_FOLDER: Final = resources.files("federation") / "indicators" / "shipped"
 
 
 @cache

@@ -5,17 +5,13 @@ Only for what cannot change after it was read, because every reader gets the sam
 
 from __future__ import annotations
 
-import marshal
 from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import sha256
 from threading import Lock
-from typing import Any, Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
-
-#: marshal's oldest form: neither who else holds a text nor whether Python keeps it once is in it.
-_SAME_BYTES_FOR_EQUAL_DATA: Final = 0
 
 
 class ParsedOnce(Generic[T]):
@@ -33,11 +29,11 @@ class ParsedOnce(Generic[T]):
 
     def __call__(self, obj: object) -> T:
         """Return what ``read`` makes of `obj`, or made of its equal. Raises what ``read`` does."""
-        plain: Any = obj
         try:
-            # Only its digest is kept: the data of a codebook may be a megabyte.
-            key = sha256(marshal.dumps(plain, _SAME_BYTES_FOR_EQUAL_DATA)).digest()
-        except ValueError:  # something that is no plain data, or too deep: for `read` to refuse
+            # As Python writes it, which tells 1 from "1". Only the digest is kept: the data of a
+            # codebook may be a megabyte.
+            key = sha256(repr(obj).encode("utf-8", "surrogatepass")).digest()
+        except (RecursionError, ValueError):  # too deep, or too long a number: `read` refuses it
             return self._read(obj)
         with self._lock:
             found = self._kept.get(key)
