@@ -40,7 +40,7 @@ log = logging.getLogger("oncokring.worker")
 WAIT_S = 0.2
 MAX_FAILURES = 20
 LONGEST_PAUSE_S = 30.0
-ROUNDS_EVERY = timedelta(seconds=1)
+ROUNDS_EVERY = timedelta(milliseconds=300)
 TIDY_EVERY = timedelta(minutes=10)
 BEAT_EVERY = timedelta(seconds=30)
 CHECK_LOG_EVERY = timedelta(hours=24)
