@@ -10,10 +10,8 @@ from federation.query.codebook import Codebook
 from federation.runs.coverage import coverage_of, keep_coverage
 from registry.audit import AuditLine
 from registry.database import SessionFactory
-from studies import service as studies
-from studies.actor import SYSTEM
 from studies.models import SiteCoverage, Study
-from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
+from studies.seeds.oncozon import HORMONE_THERAPY
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 LATER = datetime(2026, 12, 22, 9, 30, tzinfo=UTC)
@@ -24,7 +22,6 @@ STUDY = HORMONE_THERAPY.slug
 @pytest.fixture
 def hub(factory: SessionFactory) -> SessionFactory:
     with factory() as session:
-        studies.load_network(session, ONCOZON, SYSTEM, now=NOW)
         session.commit()
     return factory
 

@@ -17,9 +17,8 @@ from federation.runs.errors import ReplyConflict, RunError
 from federation.runs.models import Run, RunReply, RunSite
 from federation.runs.progress import LeaseLost
 from registry.database import SessionFactory
-from studies import service as studies
-from studies.actor import SYSTEM, Actor
-from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
+from studies.actor import Actor
+from studies.seeds.oncozon import HORMONE_THERAPY
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 LEASE = timedelta(minutes=1)
@@ -38,7 +37,6 @@ QUERY: dict[str, Any] = {
 def approved(factory: SessionFactory) -> str:
     """The id of an approved run."""
     with factory() as session:
-        studies.load_network(session, ONCOZON, SYSTEM, now=NOW)
         run = service.submit(
             session, query=QUERY, study=HORMONE_THERAPY.slug, by=RESEARCHER, now=NOW
         )

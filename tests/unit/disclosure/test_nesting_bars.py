@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from federation.disclosure.nesting import ReleasedSet, released_sets, too_close
-from federation.disclosure.ranges import Range
+from federation.disclosure.ranges import Range, range_of_quarter
 from federation.methods.base import CountTable
 from federation.methods.registry import parse
 from federation.query.codebook import Codebook
@@ -69,3 +69,9 @@ def test_a_bar_and_the_class_in_it(few: int) -> None:
     bar, one = sets("age", ("[45,55)", 40 + few)), sets("age", ("[50,55)", 40))
     assert bool(too_close(bar, one, 10)) == bool(too_close(one, bar, 10)) == (0 < few < 10)
     assert not too_close(bar, sets("age", ("[60,65)", 40)), 10)
+
+
+def test_the_months_of_a_quarter() -> None:
+    assert range_of_quarter("2024-Q2") == Range(2024 * 12 + 3, False, 2024 * 12 + 5, False)
+    for other in ("2024-Q5", "2024", "[40,50)", "Q2"):
+        assert range_of_quarter(other) is None
