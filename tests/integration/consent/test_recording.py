@@ -252,8 +252,8 @@ def test_many_at_once_get_their_numbers_in_turn(factory: SessionFactory) -> None
 def test_seven_hundred_patients_within_five_seconds(hub: Hub) -> None:
     subjects = [hub.subject(each.slug) for each in ONCOZON.institutions for _ in range(70)]
     # Time on the processor: what another program does at the same time is not our cost, and what
-    # measuring coverage costs is not either.
-    limit = 5 if sys.gettrace() is None else 15
+    # measuring coverage costs is not either (SlipCover leaves code of its own in each branch).
+    limit = 15.0 if sys.gettrace() is not None else 7.5 if "slipcover" in sys.modules else 5.0
     gc.collect()
     gc.freeze()  # what thousands of tests before left in memory is not our cost to look through
     begin = time.process_time()
