@@ -7,6 +7,7 @@ permits of what is `active`: then it must find exactly what the rule permits now
 - whatever ended (withdrawn, expired, overtaken, text ended, doubt) is `inactive`, and beside it
   stands an `active` deny: the act that withdrew, and always the computed result;
 - a yes of the wrong person is `entered-in-error`;
+- a yes that has to be said again, or of somebody who wants nothing new used, permits nothing;
 - an act that only says no is `active` while nothing of its study is permitted, else `inactive`: a
   deny beside a permit would be two resources that contradict each other.
 
@@ -56,6 +57,7 @@ class _View:
         self.now = now
         self.party = party
         self.permits = cache(lambda study, item: patient.permits(study, item, now))
+        self.limits = cache(lambda study, item: patient.data_until(study, item, now))
         # What lies in the future is not said yet.
         self.spoken = [one for one in patient.spoken if one.moment <= now]
         self.place = {id(one): number for number, one in enumerate(self.spoken)}
@@ -155,7 +157,12 @@ class _View:
             since=one.choice.effective_at,
             until=one.choice.until if one.choice.kind == "grant" else None,
             ended=ended,
+            data_until=self._data_until(one.study, one.item, state),
         )
+
+    def _data_until(self, study: str, item: str, state: State) -> datetime | None:
+        limit = self.limits(study, item) if state in ("due", "no_new_data") else None
+        return None if limit is None else limit[1]
 
     def _state(self, one: Spoken) -> State:
         if one.marked("invalidated"):
@@ -169,7 +176,8 @@ class _View:
             return "withdrawn" if later.kind in ("withdrawn", "objected") else "superseded"
         if one.choice.until is not None and one.choice.until <= self.now:
             return "expired"
-        return "suspended"
+        limit = self.limits(one.study, one.item)
+        return "suspended" if limit is None else limit[0]
 
     def _next_word(self, one: Spoken) -> Spoken | None:
         """The first thing said later about the same, by the same person or as a denial."""
@@ -220,7 +228,13 @@ class _View:
         # A parent that was closed, or another person's yes that is awaited.
         shown = self._state(last)
         shown = "suspended" if shown == "granted" else shown
-        return ItemNow(study, item, shown, False, last.choice.effective_at)
+        return ItemNow(
+            study,
+            item,
+            shown,
+            since=last.choice.effective_at,
+            data_until=self._data_until(study, item, shown),
+        )
 
     def _only_new_data(self, study: str, said: Sequence[Spoken]) -> bool:
         asked = self.patient.asked.get(study)

@@ -142,6 +142,8 @@ def _state(item: ItemNow) -> Json:
     ]
     if item.since is not None:
         parts.append({"url": "since", "valueDateTime": instant(item.since)})
+    if item.data_until is not None:
+        parts.append({"url": "dataUntil", "valueDateTime": instant(item.data_until)})
     return {"url": EXTENSION_STATE, "extension": parts}
 
 

@@ -11,6 +11,7 @@ from consent.rule import (
     ANY,
     OLDER_DATA,
     Choice,
+    Decision,
     Scope,
     decide,
     nothing_new_since,
@@ -30,7 +31,13 @@ State = Literal[
     "suspended",
     "superseded",
     "invalidated",
+    "due",
+    "no_new_data",
 ]
+"""`due`: a yes that has to be said again for new data. `no_new_data`: the patient wants nothing new
+used. Both permit nothing in an export, where a reader may not look at dates; hospitals go on
+counting what is of before `data_until`."""
+
 WRONG_PERSON: Final = "wrong_person"
 
 
@@ -86,7 +93,7 @@ class Asked:
 @dataclass(frozen=True)
 class ItemNow:
     """One item of one study in a Consent. `permits`: a yes that counts now. `ended`: when a yes
-    stopped."""
+    stopped. `data_until`: hospitals count only data of before, and go on doing so."""
 
     study: str
     item: str
@@ -95,6 +102,7 @@ class ItemNow:
     since: datetime | None = None
     until: datetime | None = None
     ended: datetime | None = None
+    data_until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -159,16 +167,37 @@ class Patient:
             return False
         return all(self._permits_alone(study, code, now) for code in with_parents([item]))
 
+    def data_until(self, study: str, item: str, now: datetime) -> tuple[State, datetime] | None:
+        """Why a yes that stands permits nothing in an export, and the end of the time of which
+        hospitals go on counting data; None for a yes that does permit, or does not stand."""
+        if item not in ITEMS or study == ANY:
+            return None
+        found = [self._decided(study, code, now) for code in with_parents([item])]
+        if not all(each.permit for each in found):
+            return None
+        nothing_new = self._nothing_new(study, now)
+        renewed = [renewed_until(each, self.renewal) for each in found]
+        due = [each for each in renewed if each is not None and each <= now]
+        ends = [*due, *([] if nothing_new is None else [nothing_new])]
+        if not ends:
+            return None
+        return "no_new_data" if nothing_new is not None else "due", min(ends)
+
     def _wants_nothing_new(self, study: str, now: datetime) -> bool:
+        return self._nothing_new(study, now) is not None
+
+    def _nothing_new(self, study: str, now: datetime) -> datetime | None:
         said = [one.choice for one in self.spoken]
-        request = self.request(study, OLDER_DATA)
-        return nothing_new_since(request, said, now, needs=self.needs) is not None
+        return nothing_new_since(self.request(study, OLDER_DATA), said, now, needs=self.needs)
 
     def _permits_alone(self, study: str, item: str, now: datetime) -> bool:
-        choices = [one.choice for one in self.spoken]
-        found = decide(self.request(study, item), choices, now, needs=self.needs)
+        found = self._decided(study, item, now)
         renewed = renewed_until(found, self.renewal)
         return found.permit and (renewed is None or now < renewed)
+
+    def _decided(self, study: str, item: str, now: datetime) -> Decision:
+        choices = [one.choice for one in self.spoken]
+        return decide(self.request(study, item), choices, now, needs=self.needs)
 
     def request(self, study: str, item: str) -> Scope:
         """The fully valued question of the rule."""

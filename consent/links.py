@@ -29,6 +29,7 @@ from studies.models import Participation
 
 CODE_LENGTH: Final = 10
 GOOD_FOR: Final = timedelta(minutes=15)
+ASKED_SOON: Final = timedelta(days=92)
 CHANNEL: Final = "link"
 DENIALS: Final = ("refused", "withdrawn", "objected")
 _ANSWER_OF: Final = {"granted": "yes", "suspended": "yes", "refused": "no", "withdrawn": "no"}
@@ -166,17 +167,28 @@ def answers_here(session: Session, subject: Subject, now: datetime) -> dict[str,
 def to_carry(
     session: Session, subject: Subject, other: Subject, now: datetime
 ) -> dict[str, dict[str, str]]:
-    """By study the answers given here that are not yet so at the other hospital, if any.
+    """By study the answers given here that are not yet so at the other hospital, or that were said
+    again here while the other hospital has to ask again, or will within three months.
 
     Only of studies in which that hospital takes part too. To write them down there is a new act
     with the proof of that hospital's own letter.
     """
     here, there = answers_here(session, subject, now), answers_here(session, other, now)
     shared = _studies_of(session, other.site, set(here))
+    asked = _asked_again(session, other, now) - _asked_again(session, subject, now)
     return {
         study: answers
         for study, answers in here.items()
-        if study in shared and answers != there.get(study)
+        if study in shared and (answers != there.get(study) or study in asked)
+    }
+
+
+def _asked_again(session: Session, subject: Subject, now: datetime) -> set[str]:
+    """The studies of which the yes has to be said again, or soon will."""
+    return {
+        found.study.slug
+        for found in choices(session, subject, now, party=SELF)
+        if found.ask_again is not None and found.ask_again <= now + ASKED_SOON
     }
 
 

@@ -261,6 +261,7 @@ class Ack(Base):
     """What a site said about one snapshot; the first word about each number is kept.
 
     `unproven`: of how many patients a yes could not be verified there, as a band; None for nobody.
+    `notice_days`: a yes counts there so many days after its notice was sent; None for at once.
     """
 
     __tablename__ = "consent_ack"
@@ -272,3 +273,4 @@ class Ack(Base):
     applied_at: Mapped[datetime | None] = mapped_column(UtcTime)
     received_at: Mapped[datetime] = mapped_column(UtcTime)
     unproven: Mapped[str | None] = mapped_column(String(20))
+    notice_days: Mapped[int | None]

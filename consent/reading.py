@@ -90,12 +90,15 @@ class Delivery:
 
     `counts_nobody_from`: the end of the last state the hospital is known to have; from then on
     it counts nobody until it gets a newer one. None when it has none: it counts nobody now.
+    `notice_days`: a yes counts there so many days after the hospital told the person of it; None:
+    at once.
     """
 
     site: str
     name: str
     received_at: datetime | None
     counts_nobody_from: datetime | None
+    notice_days: int | None = None
 
 
 def request_for(subject: Subject, study: str, item: str) -> Scope:
@@ -303,5 +306,11 @@ def deliveries(session: Session, subject: Subject, of: Receipt) -> tuple[Deliver
         .join(Ack, (SnapshotRecord.site == Ack.site) & (SnapshotRecord.seq == Ack.seq))
         .where(Ack.site == subject.site, Ack.status == "applied")
     )
+    days = session.scalar(
+        select(Ack.notice_days)
+        .where(Ack.site == subject.site, Ack.status == "applied")
+        .order_by(Ack.seq.desc())
+        .limit(1)
+    )
     hospital = session.get_one(Institution, subject.site)
-    return (Delivery(subject.site, hospital.name, received, last_valid),)
+    return (Delivery(subject.site, hospital.name, received, last_valid, days),)

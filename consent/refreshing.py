@@ -54,7 +54,7 @@ def confirms_nothing_new(session: Session, ack: Ack) -> bool:
         and _is_newest(session, ack.site, ack.seq)
         and says_nothing_new(session, record)
         and (ack.status, ack.code) == (before.status, before.code) == ("applied", None)
-        and ack.unproven == before.unproven
+        and (ack.unproven, ack.notice_days) == (before.unproven, before.notice_days)
     )
 
 
@@ -137,7 +137,11 @@ def _hash(session: Session, rows: Sequence[SnapshotRecord], record: SnapshotReco
     a line of its own and may still become a confirmation, so it is not in."""
     site, numbers = record.site, [row.seq for row in rows]
     acks = {
-        ack.seq: [ack.applied_at and to_ms(ack.applied_at), to_ms(ack.received_at), ack.unproven]
+        ack.seq: [
+            *(ack.applied_at and to_ms(ack.applied_at), to_ms(ack.received_at), ack.unproven),
+            # Only where it was said, so that lines of before still hold.
+            *([] if ack.notice_days is None else [ack.notice_days]),
+        ]
         for ack in session.scalars(
             select(Ack).where(
                 Ack.site == site,

@@ -6,11 +6,10 @@ command announces what it did (studies/events.py).
 
 from consent.acts import Circumstances, Said
 from consent.at_once import Form, record_at_once
+from consent.list_due import Standing, latest_snapshot, required_seq, standings
 from consent.publishing import (
-    latest_snapshot,
     prepare_snapshot,
     publish_snapshots,
-    required_seq,
     snapshot_to_send,
     store_ack,
     store_snapshot,
@@ -38,6 +37,7 @@ __all__ = [
     "ItemState",
     "Said",
     "SignIn",
+    "Standing",
     "StudyChoices",
     "add_subject",
     "choices",
@@ -59,6 +59,7 @@ __all__ = [
     "say",
     "sign_in_with_code",
     "snapshot_to_send",
+    "standings",
     "state_version",
     "store_ack",
     "store_snapshot",

@@ -68,6 +68,8 @@ STATUS_OF_CODE: Mapping[str, int] = {
     "alarm_not_found": 404,
     "letter_not_found": 404,
     "suspension_not_found": 404,
+    "draft_not_found": 404,
+    "route_not_found": 404,
     **dict.fromkeys(
         (
             "unknown_item",
@@ -93,6 +95,7 @@ STATUS_OF_CODE: Mapping[str, int] = {
             "bad_document",
             "bad_period",
             "not_pdf",
+            "asks_no_data",
             "bad_doi",
             "empty_text",
             "control_sign",

@@ -47,6 +47,7 @@ AUDITED: Mapping[str, tuple[str, ...]] = {
             "office",
             "working_group",
             "working_group_member",
+            "working_group_name",
             "professional",
             "agreement",
             "agreement_signature",
@@ -72,7 +73,8 @@ AUDITED: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
         ("committee_decision", "study_event", "study_feasibility", "study_version"), ("study.",)
     ),
-    **dict.fromkeys(("document_body", "study_document"), ("study.", "participation.")),
+    "study_document": ("study.", "participation."),
+    "document_body": ("study.", "participation.", "agreement."),
     "signature": ("study.", "participation.", "agreement."),
     **dict.fromkeys(("study_enrolment", "study_arm"), ("study.",)),
     **dict.fromkeys(("participant", "participant_event", "participant_link"), ("participant.",)),

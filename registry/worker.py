@@ -23,6 +23,7 @@ from federation.engines.embedded import EmbeddedEngine
 from federation.engines.interface import Engine
 from federation.protocol.keys import SigningKey
 from federation.rounds.tick import tick
+from federation.runs import feasibility
 from federation.runs import service as runs
 from federation.runs.worker import Worker
 from registry.accounts.sign_in import sweep
@@ -41,6 +42,7 @@ WAIT_S = 0.2
 MAX_FAILURES = 20
 LONGEST_PAUSE_S = 30.0
 ROUNDS_EVERY = timedelta(milliseconds=300)
+IDEAS_EVERY = timedelta(seconds=2)
 TIDY_EVERY = timedelta(minutes=10)
 BEAT_EVERY = timedelta(seconds=30)
 CHECK_LOG_EVERY = timedelta(hours=24)
@@ -85,15 +87,20 @@ def run(
     listening = ListeningEngine(engine)
     worker = Worker(factory, listening, key)
     wait = stop.wait if pause is None else pause
-    failures = 0
-    tidied = beaten = looked = ticked = datetime.min.replace(tzinfo=clock().tzinfo)
+    failures, ended, moved = 0, 0, False
+    tidied = beaten = looked = ticked = told = datetime.min.replace(tzinfo=clock().tzinfo)
     while not stop.is_set():
         now = clock()
         try:
-            worker.step(now, wait=WAIT_S)
-            if now - ticked >= ROUNDS_EVERY:
-                drive_rounds(factory, now)
-                ticked = now
+            # Whatever happened may have left something that can be done at once.
+            moved = worker.step(now, wait=0.0 if moved else WAIT_S)
+            if worker.ended != ended or now - ticked >= ROUNDS_EVERY:
+                # A round that waited for an answer asks on.
+                moved |= drive_rounds(factory, now)
+                ticked, ended = now, worker.ended
+            if now - told >= IDEAS_EVERY:
+                tell_groups(factory, now)
+                told = now
             if now - tidied >= TIDY_EVERY:
                 tidy(factory, now)
                 tidied = now
@@ -104,7 +111,7 @@ def run(
                 look(factory, listening, name, now)
                 looked = now
         except Exception as error:
-            failures += 1
+            failures, moved = failures + 1, False
             # The type only: a message could repeat what a hospital or a patient sent.
             log.error("%s, failure %d in a row", type(error).__name__, failures)
             if failures >= MAX_FAILURES:
@@ -119,6 +126,16 @@ def run(
 def drive_rounds(factory: SessionFactory, now: datetime) -> bool:
     """Bring evaluation rounds on: put their questions, and release them at their moment."""
     return tick(partial(reading, factory), partial(unit_of_work, factory, SYSTEM), now)
+
+
+def tell_groups(factory: SessionFactory, now: datetime) -> bool:
+    """Release to the working groups what hospitals counted for their ideas; whether there was
+    something."""
+    with reading(factory) as session:
+        if not feasibility.waits(session):
+            return False
+    with unit_of_work(factory, SYSTEM) as session:
+        return bool(feasibility.take_in(session, now))
 
 
 def tidy(factory: SessionFactory, now: datetime) -> None:

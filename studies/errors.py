@@ -63,6 +63,16 @@ CODES: Final[Mapping[str, str]] = {
     "document_outdated": (
         "There is a newer version, or this one does not hold today. Sign the newest one."
     ),
+    "asks_no_data": (
+        "This study asks no data of its patients, so nobody can be counted in it. Choose another."
+    ),
+    "ideas_not_counted": (
+        "The committee of that study does not let its patients be counted for ideas. Ask it, or "
+        "choose a study of the list."
+    ),
+    "not_an_idea": (
+        "Patients are counted for a study that was proposed and has not begun. Propose it first."
+    ),
     "count_missing": "The group has not seen a count of patients yet. Release one first.",
     "bad_tumour": (
         "Tumour types are ICD-10 codes or ranges such as C50 or C18-C20, no two over each other. "
@@ -112,6 +122,9 @@ CODES: Final[Mapping[str, str]] = {
     "points_at_somebody": (
         "A number of eight digits or more, or a date of birth, could point at a patient. Leave it "
         "out; write a phone number in parts."
+    ),
+    "paper_too_late": (
+        "Somebody signed this version without a paper. Add a new version with its paper."
     ),
     "too_long_ago": "The date lies before 1990. Look at the year.",
     "not_the_writer": "Only who wrote this, or an administrator, takes it back. Ask them.",

@@ -8,6 +8,7 @@ can a date of birth.
 import re
 import unicodedata
 from datetime import date, datetime
+from hashlib import sha256
 from typing import Final
 
 from studies.errors import StudiesError
@@ -41,10 +42,21 @@ def lines(text: str, most: int, now: datetime) -> str:
     return _checked(plain, most, now, _BREAKS)
 
 
+def optional_line(text: str, most: int, now: datetime) -> str:
+    """As :func:`one_line`; nothing typed is fine, and comes back as an empty text."""
+    return one_line(text, most, now) if text.split() else ""
+
+
 def check_day(day: date) -> None:
     """Raises StudiesError `too_long_ago` for a day that a typing error put in the past."""
     if day < EARLIEST:
         raise StudiesError("too_long_ago")
+
+
+def sha256_of(*texts: str) -> str:
+    """SHA-256 over texts as they were written, so that the audit log says which they were and holds
+    none of them."""
+    return sha256("\0".join(texts).encode()).hexdigest()
 
 
 def points_at_somebody(text: str, now: datetime) -> bool:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from studies.base import Base, Json, OrderedJson, UtcTime, new_id
-from studies.network.models import Professional
+from studies.network.models import Professional, WorkingGroupName
 from studies.states import INSTITUTION_KINDS, PARTICIPATION_STATES, STUDY_STATES
 
 ID = String(36)
@@ -92,7 +92,8 @@ class WorkingGroup(Base):
     """A tumour working group of a network.
 
     `tumours` are ICD-10 codes and ranges (studies.network.tumours); `expected` the disciplines that
-    it wants at its table (studies.network.words).
+    it wants at its table (studies.network.words). `version` counts the changes of the group, so
+    that two who write at once do not undo each other. `names`: once it was called otherwise.
     """
 
     __tablename__ = "working_group"
@@ -108,18 +109,25 @@ class WorkingGroup(Base):
     since: Mapped[datetime | None] = mapped_column(UtcTime)
     until: Mapped[datetime | None] = mapped_column(UtcTime)
 
+    version: Mapped[int] = mapped_column(default=1, server_default="1")
+
     members: Mapped[list["WorkingGroupMember"]] = relationship(
         order_by="WorkingGroupMember.position", cascade="all, delete-orphan"
     )
+    names: Mapped[list[WorkingGroupName]] = relationship(order_by=WorkingGroupName.number)
 
     @property
     def key(self) -> str:
         """What roles and addresses call it, unique over all networks: `oncozon.breast`."""
         return f"{self.network}.{self.slug}"
 
-    def name(self, language: str) -> str:
-        """The name in Dutch for "nl", in English otherwise."""
-        return self.name_nl if language == "nl" else self.name_en
+    def name(self, language: str, at: datetime | None = None) -> str:
+        """The name in Dutch for "nl", in English otherwise; `at`: the one that it had then."""
+        held: WorkingGroup | WorkingGroupName = self
+        if at is not None and self.names:
+            past = [each for each in self.names if each.since <= at]
+            held = past[-1] if past else self.names[0]
+        return held.name_nl if language == "nl" else held.name_en
 
 
 class WorkingGroupMember(Base):
@@ -151,8 +159,9 @@ class Study(Base):
     `consent`: its retention class (consent.retention). `kind` chooses the road of its hospitals
     (studies/hospitals/pathway.py); `asks_data` says whether queries are part of it; `identifiers`
     are numbers in public registers (studies/identifiers.py); `stages` says for how far a cancer it
-    is, empty for any (studies/register/stages.py); `state` is worked out (studies/study_state.py),
-    and kept here for questions only.
+    is, empty for any (studies/register/stages.py); `counts_ideas` says whether its committee lets
+    patients be counted here for ideas of others (ADR 0046); `state` is worked out
+    (studies/study_state.py), and kept here for questions only.
     """
 
     __tablename__ = "study"
@@ -186,6 +195,7 @@ class Study(Base):
     design: Mapped[str | None] = mapped_column(String(20))
     identifiers: Mapped[dict[str, str]] = mapped_column(Json, default=dict, server_default="{}")
     stages: Mapped[list[str]] = mapped_column(Json, default=list, server_default="[]")
+    counts_ideas: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     group: Mapped[WorkingGroup | None] = relationship()
     participations: Mapped[list["Participation"]] = relationship(

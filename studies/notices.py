@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from studies.actor import Actor
 from studies.errors import StudiesError
 from studies.events import announce
-from studies.free_text import lines, one_line
+from studies.free_text import lines, one_line, sha256_of
 from studies.models import Network
 from studies.models_inbox import Notice, NoticeMark
 
@@ -66,7 +66,10 @@ def write_notice(
         actor=actor,
         action="notice.written",
         about=f"network:{network}",
-        facts={"notice": made.id},
+        facts={
+            "notice": made.id,
+            "texts_sha256": sha256_of(title_nl, title_en, text_nl, text_en),
+        },
     )
     return made
 

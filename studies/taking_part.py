@@ -11,12 +11,14 @@ from sqlalchemy.orm import Session
 from studies.actor import Actor
 from studies.errors import StudiesError
 from studies.events import announce
+from studies.free_text import lines, one_line, optional_line
 from studies.identifiers import check_identifiers
 from studies.models import Network, Study, WorkingGroup
 from studies.register.stages import STAGES
 from studies.states import STUDY_DESIGNS, STUDY_KINDS, STUDY_PHASES, STUDY_STEPS
 from studies.study_state import refresh, write_event
 
+LONGEST_TITLE, LONGEST_TEXT = 200, 2000
 _SLUG = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
 
@@ -50,8 +52,10 @@ def create_study(
 
     Raises StudiesError `bad_name`, `name_taken`, `not_found` (network or group),
     `requirement_set_empty`, `bad_codebook`, `unknown_kind`, `unknown_code` (phase, design, stage),
-    `bad_identifier`. Whether the items of `requires` exist is checked
-    where they are known (consent.items.with_parents); an unknown one counts nobody.
+    `bad_identifier`; `empty_text` (also for what is too long), `control_sign` and
+    `points_at_somebody` for its words, which everybody reads. Whether the items of
+    `requires` exist is checked where they are known (consent.items.with_parents); an unknown one
+    counts nobody.
     """
     if not _SLUG.fullmatch(slug):
         raise StudiesError("bad_name")
@@ -74,15 +78,15 @@ def create_study(
     study = Study(
         slug=slug,
         network=network,
-        title_nl=title_nl,
-        title_en=title_en,
-        question_nl=question_nl,
-        question_en=question_en,
-        purpose_nl=purpose_nl,
-        purpose_en=purpose_en,
+        title_nl=one_line(title_nl, LONGEST_TITLE, now),
+        title_en=one_line(title_en, LONGEST_TITLE, now),
+        question_nl=lines(question_nl, LONGEST_TEXT, now),
+        question_en=lines(question_en, LONGEST_TEXT, now),
+        purpose_nl=lines(purpose_nl, LONGEST_TEXT, now),
+        purpose_en=lines(purpose_en, LONGEST_TEXT, now),
         group_id=None if group is None else _group_id(session, network, group),
         lead=lead,
-        lead_name=lead_name,
+        lead_name=optional_line(lead_name, LONGEST_TITLE, now),
         state="draft",
         codebook=_with_level_lists(codebook),
         codebook_id=codebook_id,
@@ -132,6 +136,41 @@ def describe_study(
         action="study.described",
         about=f"study:{study.slug}",
         facts={"phase": phase, "design": design, **study.identifiers},
+    )
+    return study
+
+
+WORDS = ("title", "question", "purpose")
+
+
+def word_study(
+    session: Session, study: Study, words: Mapping[str, str], *, actor: Actor, now: datetime
+) -> Study:
+    """What an idea is called, wants to know and is for, in both languages: all of it as it now is.
+
+    `words`: `title_nl`, `title_en` and so on. Only before the study runs: afterwards others have
+    read it, and a patient may have agreed to it. Raises StudiesError `step_not_allowed`; as
+    :func:`create_study` for the words.
+    """
+    if study.state != "draft":
+        raise StudiesError("step_not_allowed")
+    for word in WORDS:
+        for tongue in ("nl", "en"):
+            name = f"{word}_{tongue}"
+            given = words.get(name, "")
+            checked = (
+                one_line(given, LONGEST_TITLE, now)
+                if word == "title"
+                else lines(given, LONGEST_TEXT, now)
+            )
+            setattr(study, name, checked)
+    session.flush()
+    announce(
+        session,
+        actor=actor,
+        action="study.worded",
+        about=f"study:{study.slug}",
+        facts={"title_nl": study.title_nl, "title_en": study.title_en},
     )
     return study
 

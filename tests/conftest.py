@@ -32,6 +32,33 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("oncokring")
 
 
+# -- order ---------------------------------------------------------------------------------------
+
+#: Files that take a minute or more begin first, so that the last minutes of the whole suite, on
+#: several processes, are not one process at its longest file. `--no-loadscope-reorder` keeps it.
+LONG = (
+    "tests/integration/consent/test_rule_sql.py",
+    "tests/demo/test_demo.py",
+    "tests/web/browser/test_patient_form.py",
+    "tests/web/browser/test_coordinator.py",
+    "tests/web/test_authorization_matrix.py",
+    "tests/web/browser/test_every_page.py",
+    "tests/docs/test_commands.py",
+    "tests/faults/test_kills.py",
+    "tests/disclosure/test_hostile_files.py",
+    "tests/disclosure/test_hostile_mappings.py",
+    "tests/web/browser/test_desk_page.py",
+    "tests/web/browser/test_results.py",
+    "tests/attacks/test_hostile_hub.py",
+    "tests/attacks/test_timing.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.nodeid.partition("::")[0], len(rank)))
+
+
 # -- skips ---------------------------------------------------------------------------------------
 
 _skipped = pytest.StashKey[list[str]]()

@@ -23,6 +23,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from federation.disclosure.gate import check_contribution
 from federation.disclosure.marks import (
     WORDS,
     Mark,
@@ -32,6 +33,7 @@ from federation.disclosure.marks import (
     sums_of,
 )
 from federation.query.refusals import Refused
+from federation.query.terms import Terms
 
 COHORT: Final = "cohort"
 """The label of the set of everyone in the cohort. An answer gives n and the number of patients with
@@ -44,6 +46,38 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
+class Alone:
+    """What a vote adds where each hospital answers by itself.
+
+    `objects`: this hospital gives no answer, and those of the others would tell what it holds
+    back. `n`: its patients in the sums that are added up all the same, nought for none (the model
+    by which hospitals are measured). `marks`: its part of what the sets of all hospitals, also of
+    those that give no answer, are recognised by.
+    """
+
+    objects: bool
+    n: int
+    marks: tuple[Mark, ...]
+
+    def sums(self) -> Arrays:
+        """As they travel, under masks."""
+        return {
+            "look.objects": np.array([self.objects], np.int64),
+            "look.weighs": np.array([self.n > 0, self.n, self.n * self.n], np.int64),
+            "look.whole": sums_of(self.marks, len(self.marks)),
+        }
+
+    def to_json(self) -> list[Any]:
+        """As Votes.to_json."""
+        return [int(self.objects), self.n, [mark_text(mark) for mark in self.marks]]
+
+    @classmethod
+    def from_json(cls, kept: Sequence[Any]) -> Alone:
+        """What `to_json` wrote."""
+        return cls(bool(kept[0]), kept[1], tuple(mark_of(text) for text in kept[2]))
+
+
+@dataclass(frozen=True)
 class Votes:
     """What one hospital's auditor says; per set of the answer, in order.
 
@@ -53,7 +87,8 @@ class Votes:
     part of what the set is recognised by. The same for the complement, flag and bound: the
     patients of the study who are not in the cohort. `population`: the patients who could have been
     in the cohort. `rank`: independent answers of this hospital so far, these sets included.
-    `entries`: answers in its ledger when it said this. Both stay here.
+    `entries`: answers in its ledger when it said this. Both stay here. `alone`: where each hospital
+    answers by itself, what that adds to a vote; None for a pooled question.
     """
 
     flagged: tuple[bool, ...]
@@ -65,6 +100,7 @@ class Votes:
     population: int = 0
     rank: int = 0
     entries: int = 0
+    alone: Alone | None = None
 
     @classmethod
     def none(cls, sets: int) -> Votes:
@@ -77,13 +113,21 @@ class Votes:
         Before the same history they do: what a combination is looked at by may be chosen at random,
         and either opinion is good.
         """
-        return self.entries == other.entries or (
+        if self.entries == other.entries:
+            return True
+        alike = (
             self.flagged == other.flagged
+            and self.complement_flagged == other.complement_flagged
+            and self.complement_bound == other.complement_bound
+            and self.alone == other.alone
+        )
+        if alike and self.alone is not None and self.alone.n == 0:
+            return True  # nothing of it is added, so that only what it hides by itself counts
+        return (
+            alike
             and self.bound == other.bound
             and self.told == other.told
             and self.marks == other.marks
-            and self.complement_flagged == other.complement_flagged
-            and self.complement_bound == other.complement_bound
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -97,6 +141,7 @@ class Votes:
             "population": self.population,
             "rank": self.rank,
             "entries": self.entries,
+            "alone": None if self.alone is None else self.alone.to_json(),
         }
 
     @classmethod
@@ -112,14 +157,18 @@ class Votes:
             kept["population"],
             kept["rank"],
             kept["entries"],
+            Alone.from_json(kept["alone"]) if kept.get("alone") else None,
         )
 
     def sums(self) -> Arrays:
         """As they travel, under masks: int64 arrays that add up over the hospitals."""
-        return {
-            "look.flagged": np.array(self.flagged, np.int64),
-            "look.bound": np.array(self.bound, np.int64),
-            "look.told": np.array(self.told, np.int64),
+        made = {} if self.alone is None else self.alone.sums()
+        # Of a hospital that adds nothing no set is in a sum, and none of its patients vouch.
+        adds = int(self.alone is None or self.alone.n > 0)
+        return made | {
+            "look.flagged": adds * np.array(self.flagged, np.int64),
+            "look.bound": adds * np.array(self.bound, np.int64),
+            "look.told": adds * np.array(self.told, np.int64),
             "look.marks": sums_of(self.marks, len(self.bound)),
             "look.complement": np.array([self.complement_flagged, self.complement_bound], np.int64),
             "look.population": np.array([self.population], np.int64),
@@ -132,7 +181,8 @@ class Agreement:
     this hospital does not recognise as a combination of earlier answers, though some history tells
     them; they must not be shown either. `told`: all cells that some history tells. `analysis_told`:
     so it does of the analysis set. `population`: pooled. `marks`: of all sets but a cohort of which
-    the number of missing values is held back.
+    the number of missing values is held back. `model`: sums may be added; only where each hospital
+    answers by itself can it do so without. `whole`: there the marks of the sets of all hospitals.
     """
 
     hidden: frozenset[str]
@@ -141,6 +191,8 @@ class Agreement:
     told: frozenset[str] = frozenset()
     marks: Mapping[str, Mark] = field(default_factory=dict)
     analysis_told: bool = False
+    model: bool = True
+    whole: Mapping[str, Mark] = field(default_factory=dict)
 
     def check_rank(self, rank: int, share: float) -> None:
         """Rule H6: a hospital's independent answers may not exceed `share` of all patients.
@@ -184,6 +236,8 @@ def agree(
     t_complement: int,
     recognises: Recognises | None = None,
     terms: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    alone: Terms | None = None,
+    recognises_whole: Recognises | None = None,
 ) -> Agreement:
     """Judge the added votes; `labels` are those of the sets, in order.
 
@@ -197,6 +251,12 @@ def agree(
     hospital may have been told more than the others. Hospitals recognise; the hub (None) takes
     their word for it. As in each hospital's own judgement, the analysis set counts among what is
     told: without its bounds, or when it is not recognised itself, the run ends here.
+
+    `alone`: the thresholds of a question that each hospital answers by itself. Only what is added
+    up beside that (a model) is about more than one of them, and only they vote who are in it. Where
+    it may not be added, or too few are in it, the hospitals answer without it. Refused SMALL_GROUP
+    when one of them objects. A set is recognised there also by the patients of all hospitals
+    together (`recognises_whole`), of whom one may give no answer.
     """
     flagged, bound = pooled.get("look.flagged"), pooled.get("look.bound")
     told, marks = pooled.get("look.told"), pooled.get("look.marks")
@@ -220,14 +280,20 @@ def agree(
     near = [place for place in range(len(labels)) if bound[place] < t]
     unsafe = {labels[place] for place in near if flagged[place] > 0}
     open_to_doubt = {labels[place] for place in near if told[place] > 0} - unsafe
+    model, whole = True, {}
+    if alone is not None:
+        whole = _whole(pooled, labels)
+        model = _enough(pooled, alone) and not unsafe - {*cells, COHORT}
     doubted: set[str] = set()
     if recognises is not None and open_to_doubt:
         asked = [labels[0], *(label for label in labels[1:] if label in open_to_doubt)]
         doubted = open_to_doubt - set(recognises({label: by_label[label] for label in asked}))
+        if doubted and recognises_whole is not None:
+            doubted -= set(recognises_whole({label: whole[label] for label in asked}))
     if by_label[COHORT] == by_label[labels[0]]:
         doubted.discard(COHORT)  # nobody lacks a value
     hideable = {*cells, COHORT}
-    beyond = (unsafe | doubted) - hideable
+    beyond = (unsafe | doubted) - hideable if model else set()
     if beyond and beyond <= set(terms):
         names = [name for label in labels if label in beyond for name in terms[label]]
         raise Refused("MODEL_TOO_RICH", tuple(dict.fromkeys(names)))
@@ -242,4 +308,29 @@ def agree(
         # A number of missing values that is held back must not be told by a later total.
         marks={label: mark for label, mark in by_label.items() if label not in held_back},
         analysis_told=labels[0] in open_to_doubt,
+        model=model,
+        whole={label: mark for label, mark in whole.items() if label not in held_back},
     )
+
+
+def _whole(pooled: Mapping[str, npt.NDArray[Any]], labels: Sequence[str]) -> dict[str, Mark]:
+    """The marks of the sets of all hospitals. Refused PROTOCOL when the votes do not say."""
+    found = pooled.get("look.whole")
+    if found is None or found.shape != (len(labels), WORDS):
+        raise Refused("PROTOCOL")
+    return dict(zip(labels, pooled_marks(found), strict=True))
+
+
+def _enough(pooled: Mapping[str, npt.NDArray[Any]], terms: Terms) -> bool:
+    """Whether sums may be added where each hospital answers alone. Raises Refused SMALL_GROUP when
+    a hospital objects to the answers of the others, and PROTOCOL when the votes do not say."""
+    objects, weighs = pooled.get("look.objects"), pooled.get("look.weighs")
+    if objects is None or weighs is None or (objects.shape, weighs.shape) != ((1,), (3,)):
+        raise Refused("PROTOCOL")
+    if objects[0] > 0:
+        raise Refused("SMALL_GROUP")
+    try:
+        check_contribution(int(weighs[0]), int(weighs[1]), int(weighs[2]), terms)
+    except Refused:
+        return False
+    return True

@@ -30,6 +30,7 @@ from federation.methods.grouping import fine_unit
 from federation.methods.model_groups import check_above, size_sums, totals_of
 from federation.methods.model_rules import person_sums
 from federation.methods.model_sets import model_sets
+from federation.methods.own import why_none
 from federation.methods.sentences import counted, heavy, left_out
 from federation.query.codebook import Codebook
 from federation.query.errors import BAD_VALUE, QueryError, at
@@ -135,6 +136,10 @@ class AdjustedMean:
     def own_part(self, ask: Ask, step: Step, rows: Rows) -> Finished:
         """One hospital's own answer, from the last step of the pooled run and its rows."""
         return Finished({}, own_facts(ask, plan_of(ask), step, rows))
+
+    def without_model(self, ask: Ask, refused: Refused | None) -> Step:
+        """Each hospital's own numbers, beside nothing."""
+        return Step(f"{_KIND}.own", why_none(refused))
 
     def sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
         """Complete cases, each level, each possible pair of 0/1 columns."""

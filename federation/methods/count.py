@@ -22,6 +22,7 @@ from federation.methods.base import (
 )
 from federation.methods.grouping import counts_by
 from federation.methods.groups import Dims, Groups, cell_index, groups_of
+from federation.methods.own import Labels
 from federation.methods.release import Release, number, seen
 from federation.methods.sentences import behind, counted, left_out
 from federation.query.parameters import Parameter, VariablesParam
@@ -138,6 +139,18 @@ class Count:
                 CountTable("cells", dims, pooled["cells"], patients=pooled.get("patients.cells"))
             )
         return made
+
+    def own_tables(self, ask: Ask, rows: Rows) -> Finished:
+        """The counts here."""
+        return Finished(self.site(ask, self.start(ask), rows))
+
+    def shows(self, ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> list[Labels]:
+        """Each cell that is shown."""
+        dims = self._dims(ask)
+        if not dims:
+            return []
+        visible = seen(shown, "cells", tuple(len(labels) for _, labels in dims)).ravel()
+        return [(name,) for name, told in zip(cell_names(dims), visible, strict=True) if told]
 
     def result(self, ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Released:
         """Cells in table order; `test` for two variables, from a table without hidden cells."""

@@ -16,11 +16,12 @@ import numpy.typing as npt
 
 from federation.methods.base import Ask, CountTable, Finished, Mask, Released, Rows, Step, Sums
 from federation.methods.cox_release import release_cox
+from federation.methods.cox_rows import stratum_starts
 from federation.methods.cox_score import (
     RiskSums,
     joined_sums,
+    pack_symmetric,
     profile,
-    stratum_starts,
     unpack_symmetric,
 )
 from federation.methods.cox_site import (
@@ -94,18 +95,14 @@ class Cox:
             return self._after_spread(ask, step, pooled)
         if step.name == "cox.times":
             return self._after_times(ask, step, pooled)
+        if by_site(ask):
+            return self._after_own(ask, step, pooled)
         if step.name in ("cox.concordance", "cox.leverage"):
-            if ask.strict:
-                check_heavy(pooled, ask.terms)
-            return Finished(pooled, dict(step.params))
+            return self._finished(ask, step.params, pooled)
         params = dict(step.params)
         newton = Newton.from_json(params["newton"])
         most = most_rounds(ask)
-        p = len(params["kept"])
-        if ask.strict and "weights" in pooled:
-            total, square = pooled["weights"].tolist()
-            if total**2 < ask.terms.iter.min_ess * square:
-                raise Refused("MODEL_UNSTABLE")
+        _check_weights(ask, pooled)
         if step.name == "cox.risk":
             sums = self._risk_sums(params, pooled)
             first = stratum_starts(np.asarray(params["strata"], dtype=np.int64))
@@ -121,24 +118,37 @@ class Cox:
                 params["hazard"] = found.hazard.tolist()
                 params["means"] = (sums.s1 / sums.s0[:, None]).tolist()
             return Step("cox.information", params)
-        information = unpack_symmetric(pooled["information"], p)
-        if step.name == "cox.score":
-            loglik, score = float(pooled["loglik"][0]), pooled["score"]
-            if newton.worse(loglik):
-                return Step("cox.score", {**params, "newton": newton.halve(most).to_json()})
-        else:
-            loglik, score = params.pop("loglik"), np.asarray(params.pop("score"))
-            information = information - np.asarray(params.pop("outer"))
-        names = tuple(design_for(ask).names[i] for i in params["kept"])
-        least = ask.terms.iter.min_rel_info if ask.strict else 0.0
-        newton = newton.accept(loglik, score, information, names, most, least)
-        params["newton"] = newton.to_json()
+        information = unpack_symmetric(pooled["information"], len(params["kept"]))
+        information = information - np.asarray(params.pop("outer"))
+        loglik, score = params.pop("loglik"), np.asarray(params.pop("score"))
+        newton = _accept(ask, params, newton, loglik, score, information)
         if not newton.done:
-            return Step("cox.score", params) if by_site(ask) else _risk_step(ask, params)
-        params["covariance"] = inverse(information).tolist()
-        if by_site(ask) or not ask.strict:
-            return Step("cox.concordance", params, labelled=not by_site(ask))
-        return Step("cox.leverage", params)
+            return _risk_step(ask, params)
+        if ask.strict:
+            return Step("cox.leverage", params)
+        return Step("cox.concordance", params, labelled=True)
+
+    def _after_own(self, ask: Ask, step: Step, pooled: Sums) -> Step | Finished:
+        """After a round within the hospitals: the next, or the end when it was expected to be the
+        last and was."""
+        params, last = dict(step.params), step.name == "cox.concordance"
+        newton = Newton.from_json(params["newton"])
+        if not newton.done:
+            _check_weights(ask, pooled)
+            loglik = float(pooled["loglik"][0])
+            if newton.worse(loglik):
+                params["newton"] = newton.halve(most_rounds(ask)).to_json()
+                return Step("cox.score", params)
+            information = unpack_symmetric(pooled["information"], len(params["kept"]))
+            newton = _accept(ask, params, newton, loglik, pooled["score"], information)
+        if newton.done and last:
+            return self._finished(ask, params, pooled)
+        return Step("cox.concordance" if newton.done or newton.near else "cox.score", params)
+
+    def _finished(self, ask: Ask, params: Mapping[str, Any], pooled: Sums) -> Finished:
+        if ask.strict:
+            check_heavy(pooled, ask.terms)
+        return Finished(pooled, dict(params))
 
     def _after_counts(self, ask: Ask, pooled: Sums) -> Step | Finished:
         design = design_for(ask)
@@ -166,12 +176,19 @@ class Cox:
             params.update(_cells(stratum, grid[place], pooled["deaths"][stratum, place]))
         return Step("cox.spread", params)
 
-    def _after_spread(self, ask: Ask, step: Step, pooled: Sums) -> Step:
-        n = step.params["counts"]["n"]
-        scale = column_scale(design_for(ask), columns_of(step), pooled["square"], n)
+    def _after_spread(self, ask: Ask, step: Step, pooled: Sums) -> Step | Finished:
+        n, columns = step.params["counts"]["n"], columns_of(step)
+        scale = column_scale(design_for(ask), columns, pooled["square"], n)
         params = {**step.params, "scale": scale.tolist()}
-        if by_site(ask):
-            return Step("cox.score", params)
+        if by_site(ask):  # the first point, in units of the spread
+            share = columns.unit / scale
+            information = unpack_symmetric(pooled["information"], share.size)
+            found: Sums = {
+                **pooled,
+                "score": pooled["score"] * share,
+                "information": pack_symmetric(information * np.outer(share, share)),
+            }
+            return self._after_own(ask, Step("cox.score", params), found)
         if params["times"] is None:
             return Step("cox.times", params, labelled=True)
         return _risk_step(ask, params)
@@ -234,6 +251,30 @@ class Cox:
         if not inside and not ask.strict:
             said.append("Time, outcome and score of each patient, for open data only.")
         return said
+
+
+def _check_weights(ask: Ask, pooled: Sums) -> None:
+    """Refused MODEL_UNSTABLE when the weights of all rows together rest on few (rule O9)."""
+    if ask.strict and "weights" in pooled:
+        total, square = pooled["weights"].tolist()
+        if total**2 < ask.terms.iter.min_ess * square:
+            raise Refused("MODEL_UNSTABLE")
+
+
+def _accept(
+    ask: Ask,
+    params: dict[str, Any],
+    newton: Newton,
+    loglik: float,
+    score: Floats,
+    information: Floats,
+) -> Newton:
+    """The next point, also in `params`, with the covariance at this one."""
+    names = tuple(design_for(ask).names[i] for i in params["kept"])
+    least = ask.terms.iter.min_rel_info if ask.strict else 0.0
+    after = newton.accept(loglik, score, information, names, most_rounds(ask), least)
+    params.update(newton=after.to_json(), covariance=inverse(information).tolist())
+    return after
 
 
 def _risk_step(ask: Ask, params: Mapping[str, Any]) -> Step:

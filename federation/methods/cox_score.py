@@ -19,115 +19,13 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from federation.methods.grouping import counts_by, stable_order, sums_by
+from federation.methods.cox_rows import RiskRows, Turns, turns_of
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 # Rows per block of the weighted cross-product: the block and its weighted copy stay in cache.
 _BLOCK = 4096
-
-
-@dataclass(frozen=True)
-class Block:
-    """Rows in ascending order of cell: z (n, p), cell (n,), which cells are `present` and where
-    each of those `starts`."""
-
-    z: Floats
-    cell: Ints
-    present: Ints
-    starts: Ints
-
-    def sums(self, values: Floats, cells: int) -> Floats:
-        """Sums of `values` (n, ...) by cell, (cells, ...)."""
-        total = np.zeros((cells, *values.shape[1:]))
-        if self.starts.size:
-            total[self.present] = np.add.reduceat(values, self.starts, axis=0)
-        return total
-
-
-def _block(z: Floats, cell: Ints) -> Block:
-    begins = np.ones(cell.size, dtype=bool)
-    begins[1:] = cell[1:] != cell[:-1]
-    starts = np.flatnonzero(begins)
-    return Block(z, cell, cell[starts], starts)
-
-
-@dataclass(frozen=True)
-class RiskRows:
-    """Rows in order of cell, where a cell is one event time of one stratum.
-
-    A row's cell is the last event time of its stratum at or before its own time: it is at risk
-    in that cell and in every earlier one of the stratum. Rows never at risk are left out.
-    `dead` are the places in `all` of the rows with the event; `deaths` is that block, `number`
-    (cells,) how many there are. `first` (cells,) is the first cell of each cell's stratum.
-    `people` (n,) says which rows are of one patient, None when a row is a patient.
-    """
-
-    all: Block
-    dead: Ints
-    deaths: Block
-    number: Ints
-    first: Ints
-    people: Ints | None = None
-
-    @property
-    def z(self) -> Floats:
-        return self.all.z
-
-    @property
-    def cells(self) -> int:
-        return self.first.size
-
-
-def arrange(
-    z: Floats,
-    time: Floats,
-    event: Bools,
-    stratum: Ints,
-    times: Floats,
-    strata: Ints,
-    people: Ints | None = None,
-) -> RiskRows:
-    """Sort rows into the cells (`strata`, `times`), which ascend by stratum and then by time.
-
-    `z` float (n, p); `time`, `event`, `stratum`, `people` (n,); `times`, `strata` (cells,). Every
-    event must lie on a cell.
-    """
-    cell = np.full(time.size, -1, dtype=np.int64)
-    for code in np.unique(strata):
-        low, high = np.searchsorted(strata, (code, code + 1))
-        mine = stratum == code
-        place = np.searchsorted(times[low:high], time[mine], side="right") - 1
-        cell[mine] = np.where(place >= 0, place + low, -1)
-    order = stable_order(cell + 1)
-    order = order[np.count_nonzero(cell < 0) :]
-    dead = np.flatnonzero(event[order])
-    everyone = _block(np.ascontiguousarray(z[order]), cell[order])
-    deaths = _block(everyone.z[dead], everyone.cell[dead])
-    number = counts_by(deaths.cell, times.size)
-    behind = None if people is None else people[order]
-    return RiskRows(everyone, dead, deaths, number, stratum_starts(strata), behind)
-
-
-def stratum_starts(strata: Ints) -> Ints:
-    """For each cell, in ascending order of stratum, the first cell of its stratum."""
-    return np.searchsorted(strata, strata, side="left").astype(np.int64)
-
-
-def own_cells(time: Floats, event: Bools) -> tuple[Floats, Ints]:
-    """The distinct event times of one stratum, ascending, as (times, strata)."""
-    times = np.unique(time[event])
-    return times, np.zeros(times.size, dtype=np.int64)
-
-
-def linear_predictor(z: Floats, beta: Floats) -> Floats:
-    """z @ beta, (n,), added column by column so that equal rows get equal bits (ties count)."""
-    eta = np.zeros(z.shape[0])
-    for j in range(beta.size):
-        eta += z[:, j] * beta[j]
-    return eta
 
 
 @dataclass(frozen=True)
@@ -146,36 +44,60 @@ class RiskSums:
     z_deaths: Floats
 
 
+@dataclass(frozen=True)
+class _Parts:
+    """Sums of w and w z over the segments: (segments,) and (segments, p)."""
+
+    weight: Floats
+    moment: Floats
+
+
+def _parts(rows: RiskRows, weight: Floats) -> _Parts:
+    moment = np.empty((rows.columns.shape[0], rows.starts.size))
+    for j, column in enumerate(rows.columns):
+        moment[j] = rows.of_segments(column * weight)
+    return _Parts(rows.of_segments(weight), moment.T)
+
+
 def risk_sums(rows: RiskRows, weight: Floats) -> RiskSums:
     """This site's sums for weights exp(eta) (n,) in the order of `rows`."""
-    lost = weight[rows.dead]
-    return RiskSums(
-        rows.number,
-        _from_the_end(rows.all.sums(weight, rows.cells), rows.first),
-        _from_the_end(rows.all.sums(rows.z * weight[:, None], rows.cells), rows.first),
-        rows.deaths.sums(lost, rows.cells),
-        rows.deaths.sums(rows.deaths.z * lost[:, None], rows.cells),
-        rows.deaths.z.sum(axis=0),
-    )
+    parts = _parts(rows, weight)
+    lost = np.zeros(rows.cells), np.zeros((rows.cells, rows.columns.shape[0]))
+    _spread(rows, parts, lost, dead=True)
+    every = lost[0].copy(), lost[1].copy()
+    _spread(rows, parts, every, dead=False)
+    s0, s1 = _from_the_end(every[0], rows.first), _from_the_end(every[1], rows.first)
+    return RiskSums(rows.number, s0, s1, *lost, rows.z_deaths)
 
 
 def own_sums(rows: RiskRows, weight: Floats) -> dict[str, Floats | Ints]:
     """What `risk_sums` adds up, for the cells of this site's own rows only.
 
     `cell` (m,) with `weight` (m,) and `moment` (m, p), the sums of w and w z over the rows whose
-    last cell it is; `lost_cell`, `lost` and `lost_moment` over the deaths; `z_deaths` (1, p).
+    last cell it is; `lost_cell`, `lost` and `lost_moment` over the events; `z_deaths` (1, p).
     """
-    lost = weight[rows.dead]
-    every, deaths = rows.all, rows.deaths
+    parts, dead = _parts(rows, weight), rows.dead
+    every = np.zeros(rows.cells), np.zeros((rows.cells, rows.columns.shape[0]))
+    _spread(rows, parts, every, dead=True)
+    _spread(rows, parts, every, dead=False)
+    present = np.unique(rows.cell)
     return {
-        "cell": every.present,
-        "weight": every.sums(weight, rows.cells)[every.present],
-        "moment": every.sums(rows.z * weight[:, None], rows.cells)[every.present],
-        "lost_cell": deaths.present,
-        "lost": deaths.sums(lost, rows.cells)[deaths.present],
-        "lost_moment": deaths.sums(deaths.z * lost[:, None], rows.cells)[deaths.present],
-        "z_deaths": deaths.z.sum(axis=0, keepdims=True),
+        "cell": present,
+        "weight": every[0][present],
+        "moment": every[1][present],
+        "lost_cell": rows.cell[dead],
+        "lost": parts.weight[dead],
+        "lost_moment": parts.moment[dead],
+        "z_deaths": rows.z_deaths[None],
     }
+
+
+def _spread(rows: RiskRows, parts: _Parts, total: tuple[Floats, Floats], *, dead: bool) -> None:
+    """Add to the totals by cell what the segments with the event, or those without, hold."""
+    mine = rows.dead == dead
+    cell = rows.cell[mine]  # each at most once
+    total[0][cell] += parts.weight[mine]
+    total[1][cell] += parts.moment[mine]
 
 
 def joined_sums(joined: Mapping[str, Floats], deaths: Ints, first: Ints) -> RiskSums:
@@ -224,22 +146,32 @@ class Profile:
     outer: Floats
 
 
-def profile(sums: RiskSums, first: Ints, beta: Floats, *, efron: bool) -> Profile:
-    """Log likelihood and score at `beta` (p,) from sums over every site."""
-    cells = sums.deaths.size
-    cell = np.repeat(np.arange(cells), sums.deaths)
-    starts = np.cumsum(sums.deaths) - sums.deaths
-    turn = np.arange(cell.size) - starts[cell]
-    share = turn / sums.deaths[cell] if efron else np.zeros(cell.size)
+def profile(
+    sums: RiskSums, first: Ints, beta: Floats, *, efron: bool, turns: Turns | None = None
+) -> Profile:
+    """Log likelihood and score at `beta` (p,) from sums over every site.
+
+    `turns` are those of the events in `sums`, where they are known already.
+    """
+    if turns is None:
+        turns = turns_of(sums.deaths)
+    cell, share = turns.cell, turns.share if efron else np.zeros(turns.cell.size)
     rest = sums.s0[cell] - share * sums.e0[cell]
     inverse = 1.0 / rest
 
-    once, shared = sums_by(cell, inverse, cells), sums_by(cell, inverse * share, cells)
+    def by_cell(values: Floats) -> Floats:
+        return np.add.reduceat(values, turns.starts) if turns.starts.size else np.zeros(0)
+
+    once, shared = by_cell(inverse), by_cell(inverse * share)
     # Means instead of sums, and denominators as a share of s0: no square can overflow.
     part = sums.s0[cell] * inverse
+    part *= part
     risk_mean, death_mean = sums.s1 / sums.s0[:, None], sums.e1 / sums.s0[:, None]
-    twice, mixed = sums_by(cell, part**2, cells), sums_by(cell, part**2 * share, cells)
-    both = sums_by(cell, part**2 * share**2, cells)
+    twice = by_cell(part)
+    part *= share
+    mixed = by_cell(part)
+    part *= share
+    both = by_cell(part)
     cross = risk_mean.T @ (mixed[:, None] * death_mean)
     outer = (
         risk_mean.T @ (twice[:, None] * risk_mean)
@@ -266,30 +198,42 @@ def _running(values: Floats, first: Ints) -> Floats:
 
 def local_information(rows: RiskRows, weight: Floats, at_risk: Floats, at_death: Floats) -> Floats:
     """This site's part (p, p) of the first term of the information."""
-    v = weight * at_risk[rows.all.cell]
-    v[rows.dead] -= weight[rows.dead] * at_death[rows.deaths.cell]
-    p = rows.z.shape[1]
-    total = np.zeros((p, p))
-    for low in range(0, v.size, _BLOCK):
-        block = rows.z[low : low + _BLOCK]
-        total += block.T @ (block * v[low : low + _BLOCK, None])
+    counted = at_risk[rows.cell]
+    counted[rows.dead] -= at_death[rows.cell[rows.dead]]
+    v = rows.of_rows(counted)
+    v *= weight
+    p = rows.columns.shape[0]
+    total, room = np.zeros((p, p)), np.empty((p, min(_BLOCK, rows.n)))
+    for low in range(0, rows.n, _BLOCK):
+        block = rows.columns[:, low : low + _BLOCK]
+        weighted = room[:, : block.shape[1]]
+        total += np.multiply(block, v[low : low + _BLOCK], out=weighted) @ block.T
     return total
 
 
-def local_sums(rows: RiskRows, beta: Floats, *, efron: bool) -> tuple[float, Floats, Floats]:
-    """Log likelihood, score (p,) and information (p, p) of one site as its own stratum."""
-    p = beta.size
-    if rows.z.shape[0] == 0:
-        return 0.0, np.zeros(p), np.zeros((p, p))
-    eta = rows.z @ beta
+@dataclass(frozen=True)
+class OwnSums:
+    """Log likelihood, score (p,) and information (p, p) of one site as its own stratum, and what
+    they were made of: the weights (n,) as a part of the largest, the risk sums, the profile."""
+
+    loglik: float
+    score: Floats
+    information: Floats
+    weight: Floats
+    sums: RiskSums
+    found: Profile
+
+
+def local_sums(rows: RiskRows, eta: Floats, beta: Floats, *, efron: bool) -> OwnSums:
+    """The sums of one site at `beta` (p,), where its rows have the linear predictors `eta` (n,)."""
     # A constant in eta cancels within a stratum; taking off the largest keeps exp() finite.
-    top = float(eta.max())
+    top = float(eta.max()) if eta.size else 0.0
     weight = np.exp(eta - top)
     sums = risk_sums(rows, weight)
-    found = profile(sums, rows.first, beta, efron=efron)
+    found = profile(sums, rows.first, beta, efron=efron, turns=rows.turns)
     information = local_information(rows, weight, found.at_risk, found.at_death) - found.outer
-    deaths = int(sums.deaths.sum())
-    return found.loglik - deaths * top, found.score, information
+    loglik = found.loglik - int(sums.deaths.sum()) * top
+    return OwnSums(loglik, found.score, information, weight, sums, found)
 
 
 def leverages(
@@ -301,14 +245,20 @@ def leverages(
     `covariance` (p, p), to the risk set's mean (`means`, (cells, p)). All leverages add up to p,
     as in a generalised linear model (Breslow's form of the hazard).
     """
-    if rows.z.shape[0] == 0:
-        return np.zeros(0)
     moved = means @ covariance
     flat = np.column_stack((hazard, hazard[:, None] * moved, hazard * (moved * means).sum(axis=1)))
-    along = _running(flat, rows.first)[rows.all.cell]
-    own = (rows.z @ covariance * rows.z).sum(axis=1)
-    distance = own * along[:, 0] - 2 * (rows.z * along[:, 1:-1]).sum(axis=1) + along[:, -1]
-    return np.asarray(weight * distance)
+    along = _running(flat, rows.first)[rows.cell].T
+    shares = rows.of_rows(along[-1])
+    risen = rows.of_rows(along[0])
+    for column, turned, each in zip(
+        rows.columns, covariance @ rows.columns, along[1:-1], strict=True
+    ):
+        turned *= risen
+        turned -= rows.of_rows(2.0 * each)
+        turned *= column
+        shares += turned
+    shares *= weight
+    return shares
 
 
 def pack_symmetric(matrix: Floats) -> Floats:

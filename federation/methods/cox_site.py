@@ -9,18 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from federation.methods.base import Ask, Mask, Rows, Step, Sums
-from federation.methods.concordance import concordance_counts
+from federation.methods.concordance import concordance_of_exits
+from federation.methods.cox_rows import RiskRows, arrange, linear_predictor, own_cells
 from federation.methods.cox_score import (
-    RiskRows,
-    arrange,
+    OwnSums,
     leverages,
-    linear_predictor,
     local_information,
     local_sums,
-    own_cells,
     own_sums,
     pack_symmetric,
-    profile,
     risk_sums,
 )
 from federation.methods.design import Design, design_of
@@ -104,34 +101,37 @@ class _Basis:
 
 def _basis(ask: Ask, rows: Rows) -> _Basis:
     """Made once for all rounds on the same rows."""
-    key = ("cox", *(ask.params[name] for name in ("time", "event", "formula", "strata")))
+    key = _key(ask)
     if key not in rows.cache:
         design = design_for(ask)
-        kept = rows.select(complete_rows(ask, design, rows))
+        known = complete_rows(ask, design, rows)
+        kept = rows if known.all() else rows.select(known)
         found = outcome(ask, kept)
         rows.cache[key] = _Basis(kept, design.matrix(kept), found, stratum_codes(ask, kept))
     return rows.cache[key]  # type: ignore[no-any-return]
 
 
+def _key(ask: Ask) -> tuple[Any, ...]:
+    return ("cox", *(ask.params[name] for name in ("time", "event", "formula", "strata")))
+
+
 def cox_sums(ask: Ask, step: Step, rows: Rows) -> Sums:
     """The sums of one step: counts, spread, times, score, risk, information, concordance or
     leverage. Raises Refused MODEL_UNSTABLE by rules O8 and O9."""
-    basis = _basis(ask, rows)
     if step.name == "cox.counts":
-        return _counts(ask, basis, rows.n)
+        return _counts(ask, _basis(ask, rows), rows.n)
     if step.name == "cox.spread":
-        return spread_sums(columns_of(step), basis.matrix)
+        return _spread(ask, step, rows)
     if step.name == "cox.times":
-        return _times(basis)
-    ready = _arranged(ask, step, basis, rows)
+        return _times(_basis(ask, rows))
+    if step.labelled and step.name == "cox.concordance":
+        return _scores(step, _basis(ask, rows))
+    ready = _arranged(ask, step, rows)
     beta = np.asarray(step.params["newton"]["beta"])
-    eta = ready.z @ beta
+    if by_site(ask):
+        return _own(ask, step, ready, beta, last=step.name == "cox.concordance")
+    eta = beta @ ready.columns
     _guard(ask, eta)
-    if step.name == "cox.score":
-        return _score(ask, ready, beta, eta)
-    if step.name == "cox.concordance":
-        sums = _concordance(ask, step, basis, beta)
-        return {**sums, **_own_leverage(ask, step, ready, eta)} if ask.strict else sums
     weight = np.exp(eta)
     if step.name == "cox.risk" and step.labelled:
         return own_sums(ready, weight)
@@ -189,23 +189,26 @@ def _times(basis: _Basis) -> Sums:
     }
 
 
-def _scaled(step: Step, basis: _Basis) -> Floats:
-    """Fitted columns of complete rows, (x - centre) / scale, (n, kept)."""
-    chosen = basis.matrix[:, step.params["kept"]]
-    centre, scale = np.asarray(step.params["centre"]), np.asarray(step.params["scale"])
-    return np.asarray((chosen - centre) / scale)
+def _spread(ask: Ask, step: Step, rows: Rows) -> Sums:
+    """Squared deviations in squared units; and in the same units what `_own` says at 0, where no
+    risk set needs the coefficients."""
+    sums = spread_sums(columns_of(step), _basis(ask, rows).matrix)
+    if by_site(ask):
+        ready = _in_units(ask, step, rows)
+        sums.update(_own(ask, step, ready, np.zeros(len(step.params["kept"])), last=False))
+    return sums
 
 
-def _arranged(ask: Ask, step: Step, basis: _Basis, rows: Rows) -> RiskRows:
-    """Scaled columns, sorted once for all rounds."""
+def _in_units(ask: Ask, step: Step, rows: Rows) -> RiskRows:
+    """The fitted columns about their pooled centre in fine units, sorted once for all rounds."""
     fixed: dict[str, Any] = {
-        k: step.params[k] for k in ("kept", "centre", "scale", "times", "strata")
+        k: step.params[k] for k in ("kept", "centre", "unit", "times", "strata")
     }
     fixed["params"] = dict(ask.params)
-    cached = rows.cache.get("cox.arranged")
+    cached = rows.cache.get("cox.units")
     if cached is not None and cached[0] == fixed:
         return cached[1]  # type: ignore[no-any-return]
-    z = _scaled(step, basis)
+    basis, columns = _basis(ask, rows), columns_of(step)
     time, event, stratum = basis.outcome.time, basis.outcome.event, basis.stratum
     if by_site(ask):
         times, strata = own_cells(time, event)
@@ -217,7 +220,26 @@ def _arranged(ask: Ask, step: Step, basis: _Basis, rows: Rows) -> RiskRows:
     people = basis.rows.people
     if people is not None:  # numbers without gaps
         people = np.unique(people, return_inverse=True)[1].astype(np.int64)
-    ready = arrange(z, time, event, stratum, times, strata, people)
+    chosen = basis.matrix[:, columns.kept]
+    ready = arrange(chosen, time, event, stratum, times, strata, people)
+    ready = ready.moved(columns.centre, columns.unit)
+    rows.cache["cox.units"] = (fixed, ready)
+    if by_site(ask):
+        rows.cache.pop(_key(ask))  # its columns are not needed any more
+    return ready
+
+
+def _arranged(ask: Ask, step: Step, rows: Rows) -> RiskRows:
+    """The fitted columns with spread 1 among all patients, sorted once for all rounds."""
+    names = ("kept", "centre", "scale", "times", "strata")
+    fixed: dict[str, Any] = {k: step.params[k] for k in names}
+    fixed["params"] = dict(ask.params)
+    cached = rows.cache.get("cox.arranged")
+    if cached is not None and cached[0] == fixed:
+        return cached[1]  # type: ignore[no-any-return]
+    ready, scale = _in_units(ask, step, rows), np.asarray(step.params["scale"])
+    rows.cache.pop("cox.units")  # scaled in place
+    ready = ready.moved(np.zeros_like(scale), scale / columns_of(step).unit)
     rows.cache["cox.arranged"] = (fixed, ready)
     return ready
 
@@ -227,30 +249,44 @@ def _weights(weight: Floats) -> Floats:
     return np.array([weight.sum(), weight @ weight])
 
 
-def _score(ask: Ask, ready: RiskRows, beta: Floats, eta: Floats) -> Sums:
+def _own(ask: Ask, step: Step, ready: RiskRows, beta: Floats, *, last: bool) -> Sums:
     """Log likelihood, score and information within this hospital.
 
     Under protection also `weights`, each relative to the hospital's mean; and Refused
     MODEL_UNSTABLE when they rest on a few rows while next to nothing is left of the information
     that the hospital had at 0. One of the two alone also happens in honest fits (rule O9).
+    In what is expected to be the `last` round also the pairs behind the concordance, and whether
+    one patient carries too much.
     """
-    loglik, score, information = local_sums(ready, beta, efron=is_efron(ask))
+    eta = beta @ ready.columns
+    _guard(ask, eta)
+    found = local_sums(ready, eta, beta, efron=is_efron(ask))
     sums: Sums = {
-        "loglik": np.array([loglik]),
-        "score": score,
-        "information": pack_symmetric(information),
+        "loglik": np.array([found.loglik]),
+        "score": found.score,
+        "information": pack_symmetric(found.information),
     }
-    if not ask.strict:
-        return sums
-    sums["weights"] = np.zeros(2)
-    if eta.size:
-        weight = np.exp(eta - eta.max())
-        sums["weights"] = _weights(weight / weight.mean())
-        total, square = sums["weights"].tolist()
-        if total**2 < ask.terms.iter.min_ess * square:
-            _, _, start = local_sums(ready, np.zeros_like(beta), efron=is_efron(ask))
-            if np.trace(information) < ask.terms.iter.min_rel_info * np.trace(start):
-                raise Refused("MODEL_UNSTABLE")
+    if ask.strict:
+        sums["weights"] = _weights_within(ask, ready, found)
+    if last:
+        sums["pairs"] = np.array(_pairs(ready, beta))
+        if ask.strict:
+            hazard, risk = found.found.hazard, found.sums
+            means = risk.s1 / risk.s0[:, None]
+            sums.update(_leverage(ask, ready, found.weight, hazard, means, step))
+    return sums
+
+
+def _weights_within(ask: Ask, ready: RiskRows, found: OwnSums) -> Floats:
+    if not ready.n:
+        return np.zeros(2)
+    sums = _weights(found.weight / found.weight.mean())
+    total, square = sums.tolist()
+    if total**2 < ask.terms.iter.min_ess * square:
+        nothing = np.zeros(ready.columns.shape[0])
+        start = local_sums(ready, np.zeros(ready.n), nothing, efron=is_efron(ask)).information
+        if np.trace(found.information) < ask.terms.iter.min_rel_info * np.trace(start):
+            raise Refused("MODEL_UNSTABLE")
     return sums
 
 
@@ -268,15 +304,6 @@ def _guard(ask: Ask, eta: Floats) -> None:
         raise Refused("MODEL_UNSTABLE")
 
 
-def _own_leverage(ask: Ask, step: Step, ready: RiskRows, eta: Floats) -> Sums:
-    """The leverage of this site's patients in its own risk sets."""
-    weight = np.exp(eta - eta.max(initial=-np.inf))
-    sums = risk_sums(ready, weight)
-    beta = np.asarray(step.params["newton"]["beta"])
-    hazard = profile(sums, ready.first, beta, efron=is_efron(ask)).hazard
-    return _leverage(ask, ready, weight, hazard, sums.s1 / sums.s0[:, None], step)
-
-
 def _leverage(
     ask: Ask, ready: RiskRows, weight: Floats, hazard: Floats, means: Floats, step: Step
 ) -> Sums:
@@ -285,15 +312,23 @@ def _leverage(
     return check_leverage(shares, ready.z, ready.people, ask.terms)
 
 
-def _concordance(ask: Ask, step: Step, basis: _Basis, beta: Floats) -> Sums:
-    """Concordant, tied and comparable pairs; or labelled outcomes and scores."""
-    time, event = basis.outcome.time, basis.outcome.event
-    risk = linear_predictor(_scaled(step, basis), beta)
-    if by_site(ask):
-        return {"pairs": np.array(concordance_counts(time, event, risk))}
+def _pairs(ready: RiskRows, beta: Floats) -> tuple[int, int, int]:
+    """Concordant, tied and comparable pairs. Rows never at risk have none; and of a cell the events
+    come before the others, whose times are no earlier and before the next event."""
+    exits = ready.of_rows(np.arange(ready.starts.size))
+    return concordance_of_exits(
+        exits, ready.of_rows(ready.dead), linear_predictor(ready.columns, beta)
+    )
+
+
+def _scores(step: Step, basis: _Basis) -> Sums:
+    """Labelled: outcome and score of each patient, for open data only."""
+    chosen = basis.matrix[:, step.params["kept"]]
+    centre, scale = np.asarray(step.params["centre"]), np.asarray(step.params["scale"])
+    beta = np.asarray(step.params["newton"]["beta"])
     return {
         "stratum": basis.stratum,
-        "time": time,
-        "event": event.astype(np.int64),
-        "risk": risk,
+        "time": basis.outcome.time,
+        "event": basis.outcome.event.astype(np.int64),
+        "risk": linear_predictor(((chosen - centre) / scale).T, beta),
     }

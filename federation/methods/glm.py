@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -33,6 +34,8 @@ FAMILIES: Final = (GAUSSIAN, BINOMIAL, POISSON)
 _BLOCK = 4096
 # A sum beyond this no longer fits the sites' fixed point once sixteen of them are added.
 _LARGEST_SUM = 2.0**55
+# exp() of more is no float any more; beyond it nothing changes in the last digit.
+_LARGEST_EXPONENT = 700.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,16 @@ class GlmRows:
     def n(self) -> int:
         """The number of rows."""
         return self.y.size
+
+    @cached_property
+    def exposure(self) -> float:
+        """The sum of exp(offset), or of 1 for each row without one."""
+        return float(self.n if self.offset is None else np.exp(self.offset).sum())
+
+    @cached_property
+    def reach(self) -> Floats:
+        """The largest magnitude in each column, (p,); 0 without rows."""
+        return np.array([max(c.max(initial=0.0), -c.min(initial=0.0)) for c in self.columns])
 
     def predictor(self, low: int, high: int, beta: Floats) -> Floats:
         """The linear predictor of rows `low` to `high`."""
@@ -78,9 +91,9 @@ class LocalSums:
     """One site's sums at one point.
 
     `loglik` leaves out what does not depend on the coefficients; `score` (p,), `information`
-    (p, p). `weight` and `square` are the sums of the weights W and of their squares. `largest`,
-    which never leaves the site, is the largest |linear predictor|; for Poisson on top of the null
-    model, because rates have units.
+    (p, p). `weight` and `square` are the sums of the weights W and of their squares. Two numbers
+    never leave the site: `largest`, the largest |linear predictor|, for Poisson on top of the null
+    model because rates have units; and `heaviest`, the largest weight of a row.
     """
 
     loglik: float
@@ -89,6 +102,7 @@ class LocalSums:
     weight: float
     square: float
     largest: float
+    heaviest: float = 1.0
 
     def sums(self, *, information: bool = True) -> Sums:
         """As they travel; all 0 with `runaway` 1 where a number outgrew the fixed point."""
@@ -111,9 +125,10 @@ def local_sums(
 ) -> LocalSums:
     """Log likelihood, score and information of one site at `beta` (p,) on top of `null`."""
     p = beta.size
-    loglik, weight, square, largest = 0.0, 0.0, 0.0, 0.0
+    loglik, weight, square, largest, heaviest = 0.0, 0.0, 0.0, 0.0, 0.0
     score, total = np.zeros(p), np.zeros((p, p))
-    with np.errstate(over="ignore", invalid="ignore"):
+    room = np.empty((p, min(_BLOCK, rows.n)))
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for low in range(0, rows.n, _BLOCK):
             high = min(low + _BLOCK, rows.n)
             x, y = rows.columns[:, low:high], rows.y[low:high]
@@ -129,28 +144,87 @@ def local_sums(
             if w is None:
                 weight += high - low
                 square += high - low
+                heaviest = 1.0
             else:
                 weight += float(w.sum())
                 square += float(w @ w)
+                heaviest = max(heaviest, float(w.max()))
             if information:
-                total += (x if w is None else x * w) @ x.T
-    return LocalSums(loglik, score, total, weight, square, largest)
+                weighted = x if w is None else np.multiply(x, w, out=room[:, : high - low])
+                total += weighted @ x.T
+    return LocalSums(loglik, score, total, weight, square, largest, heaviest)
 
 
 def _family_block(family: str, eta: Floats, y: Floats) -> tuple[float, Floats, Floats | None]:
-    """Log likelihood, y - mu (n,) and weights (n,; None for all 1) at linear predictors `eta`."""
+    """Log likelihood, y - mu (n,) and weights (n,; None for all 1) at linear predictors `eta`,
+    which it may overwrite."""
     if family == GAUSSIAN:
         residual = y - eta
         return -0.5 * float(residual @ residual), residual, None
     if family == POISSON:
-        mu = np.exp(eta)
-        return float(y @ eta - mu.sum()), y - mu, mu
-    # exp() of minus the magnitude never overflows, and keeps its digits in both tails.
-    e = np.exp(-np.abs(eta))
-    q = 1.0 / (1.0 + e)
-    mu = np.where(eta >= 0, q, e * q)
-    loglik = float(y @ eta - np.maximum(eta, 0.0).sum() - np.log1p(e).sum())
-    return loglik, y - mu, e * q * q
+        loglik = float(y @ eta)
+        mu = np.exp(eta, out=eta)
+        return loglik - float(mu.sum()), y - mu, mu
+    # With s = 2y - 1 and z = s eta a row has the likelihood 1 / (1 + exp(-z)). Its complement
+    # a = 1 / (1 + exp(z)) keeps its digits in both tails: y - mu is s a, the weight a a exp(z).
+    side = 2.0 * y - 1.0
+    z = np.multiply(eta, side, out=eta)
+    odds = np.exp(np.minimum(z, _LARGEST_EXPONENT))
+    rest = 1.0 + odds
+    np.reciprocal(rest, out=rest)
+    loglik = float(np.minimum(z, _LARGEST_EXPONENT).sum() + np.log(rest).sum())
+    odds *= rest
+    odds *= rest
+    return loglik, np.multiply(side, rest, out=side), odds
+
+
+def null_sums(family: str, rows: GlmRows, null: float) -> tuple[LocalSums, Floats]:
+    """`local_sums` at the null model, and the sum of squares of each column (p,).
+
+    All rows have one mean there, or one times their exposure: no row needs an exponential, and
+    without exposure the information is the columns' products times one weight.
+    """
+    if rows.offset is not None:
+        at_null = local_sums(POISSON, rows, np.zeros(rows.columns.shape[0]), null)
+        return at_null, squares_of(rows)
+    mean, weight = _of_null(family, null)
+    products = np.zeros((rows.columns.shape[0],) * 2)
+    with_y = np.zeros(rows.columns.shape[0])
+    for low in range(0, rows.n, _BLOCK):
+        x = rows.columns[:, low : low + _BLOCK]
+        products += x @ x.T
+        with_y += x @ rows.y[low : low + _BLOCK]
+    total, n = float(rows.y.sum()), rows.n
+    loglik = {
+        GAUSSIAN: -0.5 * float(rows.y @ rows.y),
+        BINOMIAL: null * total - n * math.log1p(math.exp(-abs(null))) - n * max(null, 0.0),
+        POISSON: null * total - n * mean,
+    }[family]
+    found = LocalSums(
+        loglik=loglik,
+        score=with_y - mean * products[0],  # the first column is the intercept's
+        information=weight * products,
+        weight=n * weight,
+        square=n * weight**2,
+        largest=abs(null) if family == BINOMIAL and n else 0.0,
+        heaviest=weight,
+    )
+    return found, np.diag(products).copy()
+
+
+def _of_null(family: str, null: float) -> tuple[float, float]:
+    """Mean and weight of a row at the null model."""
+    if family == GAUSSIAN:
+        return 0.0, 1.0
+    if family == POISSON:
+        return math.exp(null), math.exp(null)
+    e = math.exp(-abs(null))
+    return (1.0 if null >= 0 else e) / (1.0 + e), e / (1.0 + e) ** 2
+
+
+def squares_of(rows: GlmRows) -> Floats:
+    """The sum of squares of each column, (p,)."""
+    return np.array([column @ column for column in rows.columns])
 
 
 def mean_of(family: str, eta: Floats) -> Floats:
@@ -178,7 +252,7 @@ def start_weight(family: str, rows: GlmRows, null: float) -> float:
         return 0.25 * rows.n
     if family == GAUSSIAN or rows.offset is None:
         return float(rows.n) * (1.0 if family == GAUSSIAN else math.exp(null))
-    return float(np.exp(rows.offset + null).sum())
+    return rows.exposure * math.exp(null)
 
 
 def check_local(found: LocalSums, family: str, start: float, terms: IterTerms) -> None:

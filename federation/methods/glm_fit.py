@@ -1,14 +1,15 @@
 """Fitting a generalised linear model over sites, step by step: counts, spread, rounds, last check.
 
 Any kind that needs such a fit runs these steps under its own `prefix`, with the site half and the
-hub half in one place as everywhere (ADR 0006).
+hub half in one place as everywhere (ADR 0006). The first point shares its step with the spread, the
+last one with the check: a step costs more than the arithmetic in it (ADR 0044).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,24 +20,28 @@ from federation.methods.glm import (
     BINOMIAL,
     GAUSSIAN,
     POISSON,
+    GlmRows,
+    LocalSums,
     check_local,
     check_pooled,
-    leverages,
     local_sums,
     meat,
     null_predictor,
+    null_sums,
     residual_shares,
+    squares_of,
     start_weight,
 )
+from federation.methods.glm_leverage import heavy_sums
 from federation.methods.glm_rows import (
     GlmPlan,
     count_sums,
-    deviation_sums,
     dominance_sums,
+    in_units,
     scaled,
 )
 from federation.methods.grouping import fine_unit
-from federation.methods.leverage import check_heavy, check_leverage
+from federation.methods.leverage import check_heavy
 from federation.methods.model_groups import check_above, check_outcomes, totals_of
 from federation.methods.model_rules import (
     Columns,
@@ -52,18 +57,27 @@ Floats = npt.NDArray[np.float64]
 ROUNDS = 2 * MOST_ROUNDS + 4
 """The most steps that a fit can take."""
 
+_PERFECT: Final = 1e-6
+"""When a linear model leaves less than this part of the outcome's squares, the difference of two
+sums no longer says how much it leaves, and a round has to add it up."""
+
+_OF_POINTS: Final = ("information", "rest")
+"""What is carried from point to point and belongs to none."""
+
 
 @dataclass(frozen=True)
 class GlmFit:
     """One fit. Steps are named `prefix.counts`, `.spread`, `.score`, `.residual` and `.check`.
 
-    `robust` asks for the sums behind robust standard errors as well.
+    `robust` asks for the sums behind robust standard errors as well. `only_scales`: a kind that
+    fits in a way of its own needs no more than the first two steps.
     """
 
     ask: Ask
     plan: GlmPlan
     prefix: str
     robust: bool = False
+    only_scales: bool = False
 
     def start(self) -> Step:
         """Counts first: nothing is fitted before the model is known to be small enough."""
@@ -75,16 +89,15 @@ class GlmFit:
         if name == "counts":
             return count_sums(self.ask, self.plan, rows)
         if name == "spread":
-            return deviation_sums(self.plan, _columns(step.params), step.params, rows)
-        if name == "check":
-            return self._check(step, rows)
-        return self._score(step, rows, information=name == "score")
+            return self._spread(step, rows)
+        return self._point(step, rows, name)
 
     def combine(self, step: Step, pooled: Sums) -> Step | Finished:
         """The next step, or the end of the fit with everything about it in `facts`.
 
-        facts: `counts`; once fitted also `newton` (state), `kept`, `centre`, `scale`, `null`,
-        `covariance` (inverse information) in scaled units, and y_centre and y_scale for gaussian.
+        facts: `counts`; once fitted also `newton` (state), `kept`, `centre`, `unit`, `scale`,
+        `null`, `covariance` (inverse information) in scaled units, and y_centre, y_unit and y_scale
+        for gaussian.
         pooled: `meat` when robust errors are asked for.
         """
         name = step.name.removeprefix(f"{self.prefix}.")
@@ -92,40 +105,49 @@ class GlmFit:
             return self._after_counts(pooled)
         if name == "spread":
             return self._after_spread(step, pooled)
-        if name == "check":
-            if self.ask.strict:
-                check_heavy(pooled, self.ask.terms)
-                check_above(pooled)
-            return Finished(pooled, dict(step.params))
-        return self._after_round(step, pooled, first=name == "score")
+        if name == "check" and Newton.from_json(step.params["newton"]).done:
+            return self._finished(step.params, pooled)
+        return self._after_point(step, pooled, checked=name == "check")
 
-    def _score(self, step: Step, rows: Rows, *, information: bool) -> Sums:
-        ready = scaled(self.plan, step.params, rows)
-        beta, null = np.asarray(step.params["newton"]["beta"]), step.params["null"]
-        found = local_sums(self.plan.family, ready, beta, null, information=information)
-        if self.ask.strict and ready.n:
-            start = start_weight(self.plan.family, ready, null)
-            check_local(found, self.plan.family, start, self.ask.terms.iter)
-        return found.sums(information=information)
+    def _spread(self, step: Step, rows: Rows) -> Sums:
+        """Squared deviations in squared units; and in the same units the sums at the null model."""
+        family, ready = self.plan.family, in_units(self.plan, step.params, rows)
+        if self.only_scales:
+            sums: Sums = {"square": squares_of(ready)[1:]}
+        else:
+            found, squares = null_sums(family, ready, step.params["null"])
+            self._guard(found, ready, step)
+            sums = {**found.sums(), "square": squares[1:]}
+        if family == GAUSSIAN:
+            sums["response"] = np.array([ready.y @ ready.y])
+        return sums
 
-    def _check(self, step: Step, rows: Rows) -> Sums:
-        """Whether one patient carries too much (O4, O8), and the middle of the sandwich."""
-        ready = scaled(self.plan, step.params, rows)
+    def _point(self, step: Step, rows: Rows, name: str) -> Sums:
+        """The sums at one point. In a check also whether one patient carries too much (O4, O8), and
+        the middle of the sandwich."""
+        family, ready = self.plan.family, scaled(self.plan, step.params, rows)
         beta, null = np.asarray(step.params["newton"]["beta"]), step.params["null"]
-        sums: Sums = {}
-        if self.ask.strict:
-            covariance = np.asarray(step.params["covariance"])
-            shares = leverages(self.plan.family, ready, beta, null, covariance)
-            outcome = None
-            if self.plan.family == GAUSSIAN:
-                rest = -2.0 * step.params["newton"]["loglik"]
-                outcome = residual_shares(ready, beta, rest)
-            sums = check_leverage(shares, ready.columns.T, ready.people, self.ask.terms, outcome)
+        # That of a linear model is the same everywhere: one step sums it.
+        information = name == "score" or (name == "check" and family != GAUSSIAN)
+        found = local_sums(family, ready, beta, null, information=information)
+        self._guard(found, ready, step)
+        sums = found.sums(information=information)
+        if name == "check" and self.ask.strict:
+            covariance, terms = np.asarray(step.params["covariance"]), self.ask.terms
+            outcome, most = None, found.heaviest
+            if family == GAUSSIAN:
+                outcome = residual_shares(ready, beta, step.params["rest"])
+            sums.update(heavy_sums(family, ready, beta, null, covariance, most, terms, outcome))
             if not self.plan.binary:
                 sums.update(dominance_sums(self.ask, self.plan, step.params["sizes"], rows))
-        if self.robust:
-            sums["meat"] = pack_symmetric(meat(self.plan.family, ready, beta, null))
+        if name == "check" and self.robust:
+            sums["meat"] = pack_symmetric(meat(family, ready, beta, null))
         return sums
+
+    def _guard(self, found: LocalSums, ready: GlmRows, step: Step) -> None:
+        if self.ask.strict and ready.n:
+            start = start_weight(self.plan.family, ready, step.params["null"])
+            check_local(found, self.plan.family, start, self.ask.terms.iter)
 
     def _after_counts(self, pooled: Sums) -> Step | Finished:
         plan = self.plan
@@ -167,43 +189,70 @@ class GlmFit:
         if plan.counts_events:
             check_outcomes(plan.design, pooled, terms, binary=plan.binary)
 
-    def _after_spread(self, step: Step, pooled: Sums) -> Step:
-        n = step.params["counts"]["n"]
-        scale = column_scale(self.plan.design, _columns(step.params), pooled["square"], n)
+    def _after_spread(self, step: Step, pooled: Sums) -> Step | Finished:
+        n, columns = step.params["counts"]["n"], _columns(step.params)
+        scale = column_scale(self.plan.design, columns, pooled["square"], n)
         params = {**step.params, "scale": scale.tolist()}
+        y_share = 1.0
         if self.plan.family == GAUSSIAN:
             spread = step.params["y_unit"] * float(np.sqrt(pooled["response"][0] / n))
             if self.ask.strict and not spread > 0:
                 raise Refused("MODEL_UNSTABLE")
             params["y_scale"] = spread if spread > 0 else 1.0
-        return Step(f"{self.prefix}.score", params)
+            y_share = step.params["y_unit"] / params["y_scale"]
+        first = Step(f"{self.prefix}.score", params)
+        if self.only_scales or pooled["runaway"][0]:
+            return first  # sums that are too large in fine units may fit in those of the spread
+        share = np.concatenate(([1.0], columns.unit / scale))
+        information = unpack_symmetric(pooled["information"], share.size)
+        found: Sums = {
+            **pooled,
+            "loglik": pooled["loglik"] * y_share**2,
+            "score": pooled["score"] * share * y_share,
+            "information": pack_symmetric(information * np.outer(share, share)),
+        }
+        return self._after_point(first, found, checked=False)
 
-    def _after_round(self, step: Step, pooled: Sums, *, first: bool) -> Step | Finished:
+    def _after_point(self, step: Step, pooled: Sums, *, checked: bool) -> Step | Finished:
         params = dict(step.params)
         newton = Newton.from_json(params["newton"])
         most = most_rounds(self.ask)
         loglik = float(pooled["loglik"][0]) if pooled["runaway"][0] == 0 else -np.inf
         if newton.worse(loglik):
-            return Step(step.name, {**params, "newton": newton.halve(most).to_json()})
+            return self._again(params, newton.halve(most))
         family, n = self.plan.family, params["counts"]["n"]
         if self.ask.strict:
             start = 0.25 * n if family == BINOMIAL else params["total"]
             check_pooled(pooled["weights"], family, start, self.ask.terms.iter)
-        packed = pooled["information"] if first else np.asarray(params["information"])
-        information = unpack_symmetric(packed, 1 + len(params["kept"]))
+        packed = pooled["information"] if "information" in pooled else params["information"]
+        information = unpack_symmetric(np.asarray(packed), 1 + len(params["kept"]))
         names = ("(intercept)", *(self.plan.design.names[i] for i in params["kept"]))
         newton = newton.accept(loglik, pooled["score"], information, names, most)
-        params["newton"] = newton.to_json()
-        if not newton.done:
-            if family != GAUSSIAN:
-                return Step(f"{self.prefix}.score", params)
-            # The information of a linear model is the same everywhere: one round sums it.
-            return Step(f"{self.prefix}.residual", {**params, "information": packed.tolist()})
-        params.pop("information", None)
-        params["covariance"] = inverse(information).tolist()
-        if self.ask.strict or self.robust:
+        params.update(newton=newton.to_json(), covariance=inverse(information).tolist())
+        near = newton.near
+        if family == GAUSSIAN:
+            change = np.asarray(newton.step)
+            gain = change @ pooled["score"] - 0.5 * change @ information @ change
+            params.update(information=np.asarray(packed).tolist(), rest=-2.0 * (loglik + gain))
+            near = params["rest"] > _PERFECT * -2.0 * loglik
+        checks = self.ask.strict or self.robust
+        if newton.done and (checked or not checks):
+            return self._finished(params, pooled)
+        if checks and (newton.done or near):
             return Step(f"{self.prefix}.check", params)
-        return Finished({}, params)
+        return self._again(params, newton)
+
+    def _again(self, params: Mapping[str, Any], newton: Newton) -> Step:
+        """A step for the sums at the point of `newton`."""
+        name = "residual" if "information" in params else "score"
+        return Step(f"{self.prefix}.{name}", {**params, "newton": newton.to_json()})
+
+    def _finished(self, params: Mapping[str, Any], pooled: Sums) -> Finished:
+        if self.ask.strict:
+            check_heavy(pooled, self.ask.terms)
+            check_above(pooled)
+        facts = {name: value for name, value in params.items() if name not in _OF_POINTS}
+        return Finished({"meat": pooled["meat"]} if self.robust else {}, facts)
 
 
 def counts_of(pooled: Sums) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -14,12 +14,15 @@ from federation.methods.base import Ask, Mask, Rows, Sums
 from federation.methods.design import Design, origin, span
 from federation.methods.glm import BINOMIAL, GAUSSIAN, POISSON, GlmRows
 from federation.methods.model_groups import above_sums, outcome_sums, size_sums
-from federation.methods.model_rules import Columns, column_sums, person_sums, spread_sums
+from federation.methods.model_rules import column_sums, person_sums
 from federation.methods.outcome import Outcome
 from federation.query.variables import Variable
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+# Whole numbers below it are counted, not sorted.
+_SMALL: Final = 1 << 16
 
 NUMERIC: Final = ("integer", "number", "duration")
 
@@ -185,49 +188,74 @@ def dominance_sums(ask: Ask, plan: GlmPlan, totals: Mapping[str, Any], rows: Row
 
 
 def _fixed_parts(y: Floats) -> Floats:
-    values, count = np.unique(y, return_counts=True)
+    values, count = _values_of(y)
     factorials = np.array([math.lgamma(v + 1.0) for v in values.tolist()])
     entropy = np.where(values > 0, values * np.log(np.where(values > 0, values, 1.0)), 0.0)
     return np.array([float(count @ factorials), float(count @ (entropy - values))])
 
 
-def deviation_sums(plan: GlmPlan, columns: Columns, params: Mapping[str, Any], rows: Rows) -> Sums:
-    """`square` (kept,), and for gaussian `response`: squared deviations in squared units."""
-    base = basis(plan, rows)
-    sums = spread_sums(columns, base.matrix)
-    if plan.family == GAUSSIAN:
-        moved = (base.y - params["y_centre"]) / params["y_unit"]
-        sums["response"] = np.array([moved @ moved])
-    return sums
+def _values_of(y: Floats) -> tuple[Floats, Ints]:
+    """The different values from 0 (m,), and how many rows have each; counted where all are small
+    whole numbers, which is several times faster than sorting."""
+    if y.size and y.max() < _SMALL:
+        whole = y.astype(np.int64)
+        if np.array_equal(whole, y):
+            count = np.bincount(whole)
+            values = np.flatnonzero(count)
+            return values.astype(np.float64), count[values].astype(np.int64)
+    values, count = np.unique(y, return_counts=True)
+    return values.astype(np.float64), count.astype(np.int64)
 
 
-def scaled(plan: GlmPlan, params: Mapping[str, Any], rows: Rows) -> GlmRows:
-    """The rows as every round uses them, made once.
+def in_units(plan: GlmPlan, params: Mapping[str, Any], rows: Rows) -> GlmRows:
+    """The rows about the pooled centre in fine units, for the first point of a fit.
 
-    `params` names the fitted columns (`kept`) with their `centre` and `scale`, and for gaussian
-    `y_centre` and `y_scale`.
+    `params` names the fitted columns (`kept`) with their `centre` and `unit`, and for gaussian
+    `y_centre` and `y_unit`.
     """
-    names = ("kept", "centre", "scale", "y_centre", "y_scale")
-    fixed = {name: params.get(name) for name in names}
-    key = _key("scaled", plan)
+    fixed = {name: params.get(name) for name in ("kept", "centre", "unit", "y_centre", "y_unit")}
+    key = _key("units", plan)
     cached = rows.cache.get(key)
     if cached is not None and cached[0] == fixed:
         return cached[1]  # type: ignore[no-any-return]
     base = basis(plan, rows)
-    rows.cache.pop(_key("basis", plan))  # its columns are scaled in place
+    rows.cache.pop(_key("basis", plan))  # its columns are moved in place
     columns = base.columns
     if len(params["kept"]) < plan.design.size:
         columns = columns[[0, *(1 + j for j in params["kept"])]]
-    for k, (centre, scale) in enumerate(zip(params["centre"], params["scale"], strict=True)):
+    for k, (centre, unit) in enumerate(zip(params["centre"], params["unit"], strict=True)):
         columns[k + 1] -= centre
-        columns[k + 1] /= scale
+        if unit != 1.0:
+            columns[k + 1] *= 1.0 / unit  # of a power of two this is exact
     y = base.y
     if plan.family == GAUSSIAN:
-        y = (y - params["y_centre"]) / params["y_scale"]
+        y = (y - params["y_centre"]) / params["y_unit"]
     offset = None if base.exposure is None else np.log(base.exposure)
     people = base.rows.people
     if people is not None:  # numbers without gaps
         people = np.unique(people, return_inverse=True)[1].astype(np.int64)
     ready = GlmRows(columns, y, offset, people)
+    rows.cache[key] = (fixed, ready)
+    return ready
+
+
+def scaled(plan: GlmPlan, params: Mapping[str, Any], rows: Rows) -> GlmRows:
+    """The rows as every round uses them, columns with spread 1, made once.
+
+    `params` are those of `in_units` with the columns' `scale`, and for gaussian `y_scale`.
+    """
+    fixed = {name: params.get(name) for name in ("kept", "centre", "scale", "y_centre", "y_scale")}
+    key = _key("scaled", plan)
+    cached = rows.cache.get(key)
+    if cached is not None and cached[0] == fixed:
+        return cached[1]  # type: ignore[no-any-return]
+    moved = in_units(plan, params, rows)
+    rows.cache.pop(_key("units", plan))  # scaled in place as well
+    for k, (unit, scale) in enumerate(zip(params["unit"], params["scale"], strict=True)):
+        moved.columns[k + 1] *= unit / scale
+    y = moved.y
+    if plan.family == GAUSSIAN:
+        y = y * (params["y_unit"] / params["y_scale"])
+    ready = replace(moved, y=y)
     rows.cache[key] = (fixed, ready)
     return ready

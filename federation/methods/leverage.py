@@ -55,6 +55,13 @@ def check_heavy(pooled: Sums, terms: Terms) -> None:
         raise Refused("MODEL_UNSTABLE")
 
 
+def is_light(largest: float, added: float, terms: Terms) -> bool:
+    """Whether `check_leverage` finds nothing where no share is above `largest`, and an outcome
+    adds `added` at most; a row being a patient."""
+    none_heavy = largest * (terms.t_cell - 0.5) <= 1.0 and terms.t_cell > 0
+    return none_heavy and largest + added <= terms.model.max_leverage
+
+
 def _above(shares: Floats, terms: Terms) -> Ints:
     """Places of the shares that fewer than t_cell patients can have; exactly 1 / t_cell is none."""
     return np.flatnonzero(shares * (terms.t_cell - 0.5) > 1.0)

@@ -56,7 +56,7 @@ def _plan(ask: Ask) -> GlmPlan:
 
 def _fit(ask: Ask) -> GlmFit:
     """The first two steps, counts and spread, are those of any linear model."""
-    return GlmFit(ask, plan_of(ask), "mixed")
+    return GlmFit(ask, plan_of(ask), "mixed", only_scales=True)
 
 
 class Mixed:

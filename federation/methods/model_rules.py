@@ -28,21 +28,25 @@ def column_sums(design: Design, rows: Rows, matrix: Floats) -> Sums:
     value, the counts `levels.K` of model_groups, and `pairs`, the packed counts of each pair of
     0/1 columns. Both count patients, who may have several rows."""
     total, size = np.zeros(design.size), np.zeros(design.size)
-    for j in range(design.size):  # a column at a time stays in cache
+    dummies = matrix[:, list(design.dummies)]
+    ones = dummies.T @ dummies
+    for j, column in enumerate(design.columns):  # a column at a time stays in cache
+        if column.is_dummy:  # noughts and ones, about 0 and in units of 1
+            place = design.dummies.index(j)
+            total[j] = size[j] = ones[place, place]
+            continue
         moved = matrix[:, j] - design.origin[j]
         total[j] = moved.sum() / design.reach[j]
         size[j] = np.abs(moved, out=moved).sum() / design.reach[j]
     sums: Sums = {"total": total, "size": size}
     sums.update(group_sums(design, rows))
-    pairs = _pairs_of_patients(matrix[:, list(design.dummies)], rows.people)
+    pairs = ones if rows.people is None else _pairs_of_patients(dummies, rows.people)
     sums["pairs"] = pack_symmetric(np.rint(pairs)).astype(np.int64)
     return sums
 
 
-def _pairs_of_patients(dummies: Floats, people: Ints | None) -> Floats:
+def _pairs_of_patients(dummies: Floats, people: Ints) -> Floats:
     """For each two of the 0/1 columns (n, d), how many patients have a row with both, (d, d)."""
-    if people is None:
-        return np.asarray(dummies.T @ dummies)
     found = np.zeros((dummies.shape[1], dummies.shape[1]))
     if not people.size:
         return found

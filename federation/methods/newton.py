@@ -30,6 +30,7 @@ class Newton:
 
     `base` and `step` are the last accepted point and the change tried from it; `loglik` belongs
     to `base`; `start_information` is the diagonal at 0; `largest` the last largest change.
+    `near`: the next round is expected to be the last.
     """
 
     beta: tuple[float, ...]
@@ -42,6 +43,7 @@ class Newton:
     halvings: int = 0
     rounds: int = 0
     done: bool = False
+    near: bool = False
 
     @classmethod
     def start(cls, p: int) -> Newton:
@@ -73,7 +75,12 @@ class Newton:
         step = tuple(change / 2 for change in self.step)
         beta = tuple(b + change for b, change in zip(self.base, step, strict=True))
         return replace(
-            self, beta=beta, step=step, halvings=self.halvings + 1, rounds=self.rounds + 1
+            self,
+            beta=beta,
+            step=step,
+            halvings=self.halvings + 1,
+            rounds=self.rounds + 1,
+            near=False,
         )
 
     def accept(
@@ -126,7 +133,15 @@ class Newton:
             halvings=0,
             rounds=self.rounds + 1,
             done=done,
+            near=self._expects_last(largest),
         )
+
+    def _expects_last(self, largest: float) -> bool:
+        """Whether the change after this one will be below TOLERANCE, if changes go on falling
+        quadratically, c -> C c^2: C follows from the last two. A wrong guess costs a round."""
+        if self.largest is None or self.halvings or largest >= self.largest:
+            return False
+        return largest * (largest / self.largest) ** 2 < TOLERANCE / 10
 
 
 def _scale(information: Floats) -> Floats:

@@ -15,6 +15,7 @@ def quantile_bins(
     min_in_bin: int,
     min_each_side: int,
     patients: npt.NDArray[np.int64] | None = None,
+    once: bool = False,
 ) -> tuple[int, int] | None:
     """First and last bin (inclusive) of the interval that holds the p-quantile, or None.
 
@@ -25,7 +26,8 @@ def quantile_bins(
 
     `patients` int (bins,): where a row is not a patient, the different patients in each bin. A
     patient may be in several bins, so that the fullest bin of the interval, and of either side of
-    the quantile's own bin, must hold enough of them.
+    the quantile's own bin, must hold enough of them. `once`: each patient is in the bin of their
+    first row only; then bins add up, to no more than the different patients in a run of them.
     """
     n = int(counts.sum())
     if n == 0:
@@ -37,7 +39,7 @@ def quantile_bins(
     below = np.cumsum(counts)
     home = int(np.searchsorted(below, rank))
     if patients is not None:
-        sides = (patients[:home].max(initial=0), patients[home + 1 :].max(initial=0))
+        sides = (_people(patients[:home], once), _people(patients[home + 1 :], once))
         if min(sides) < min_each_side:
             return None
     for width in range(counts.size):
@@ -45,10 +47,15 @@ def quantile_bins(
         for first in range(max(home - width, 0), min(home, counts.size - 1 - width) + 1):
             run = slice(first, first + width + 1)
             inside = int(counts[run].sum())
-            if patients is not None and patients[run].max() < min_in_bin:
+            if patients is not None and _people(patients[run], once) < min_in_bin:
                 continue
             if inside >= min_in_bin and (best is None or inside > best[0]):
                 best = (inside, first)
         if best is not None:
             return best[1], best[1] + width
     return None
+
+
+def _people(bins: npt.NDArray[np.int64], once: bool) -> int:
+    """How many different patients there are at least in these bins."""
+    return int(bins.sum() if once else bins.max(initial=0))

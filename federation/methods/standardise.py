@@ -35,12 +35,15 @@ from federation.methods.model_groups import fewest, has_groups
 from federation.methods.model_rules import person_sums
 from federation.methods.model_sets import model_sets
 from federation.methods.outcome import Outcome, outcome_of
+from federation.methods.own import Labels, why_none
+from federation.methods.release import seen
 from federation.methods.standardise_release import release_own, release_pooled
 from federation.query.codebook import Codebook
 from federation.query.errors import BAD_VALUE, QueryError, at
 from federation.query.formula import parse_formula
 from federation.query.outcomes import OutcomeParam
 from federation.query.parameters import FormulaParam, Parameter
+from federation.query.refusals import Refused
 
 Floats = npt.NDArray[np.float64]
 
@@ -185,6 +188,10 @@ class Standardise:
             facts["tau2"] = step.params.get("spread", {}).get("tau2")
         return Finished({}, facts)
 
+    def without_model(self, ask: Ask, refused: Refused | None) -> Step:
+        """Each hospital's own numbers, beside nothing."""
+        return Step(f"{_KIND}.own", why_none(refused))
+
     def sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
         """Complete cases, those with the outcome, each level, each possible pair of 0/1 columns."""
         plan = plan_of(ask)
@@ -194,6 +201,14 @@ class Standardise:
     def tables(self, ask: Ask, finished: Finished) -> list[CountTable]:
         """The total, and how many had the outcome."""
         return count_tables(finished.facts["counts"], binary=True)
+
+    def own_tables(self, ask: Ask, rows: Rows) -> Finished:
+        """This hospital's own counts."""
+        return Finished({}, {"counts": _own_counts(ask, rows)})
+
+    def shows(self, ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> list[Labels]:
+        """Those with the outcome, where both they and the others are enough."""
+        return [(plan_of(ask).response,)] if seen(shown, "events", (2,)).all() else []
 
     def result(self, ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Released:
         """The pooled answer, or that of one hospital; see standardise_release."""

@@ -40,7 +40,7 @@ from federation.methods.glm import BINOMIAL, null_predictor
 from federation.methods.glm_fit import ROUNDS, GlmFit, counts_of
 from federation.methods.model_groups import fewest
 from federation.methods.model_sets import model_sets
-from federation.methods.sentences import behind, counted, left_out
+from federation.methods.own import Labels, why_none
 from federation.methods.trend_plan import (
     MOST_QUARTERS,
     MonthParam,
@@ -50,8 +50,9 @@ from federation.methods.trend_plan import (
     plan_of,
     quarters_between,
 )
-from federation.methods.trend_release import release, tables_of
+from federation.methods.trend_release import release, tables_of, told_of
 from federation.methods.trend_sums import crude_sums, cusum_peaks, quarter_cells, quarter_sums
+from federation.methods.trend_words import said
 from federation.methods.waiting_time_days import CAP, DaysParam
 from federation.query.codebook import Codebook
 from federation.query.errors import BAD_VALUE, NOT_IN_CATALOGUE, QueryError, at
@@ -180,6 +181,10 @@ class Trend:
         plan = plan_of(ask)
         return label in (plan.yes, plan.no) or label.startswith(f"{plan.date}=")
 
+    def in_model(self, ask: Ask, rows: Rows) -> bool:
+        """Whether this hospital's patients shape the model; see the module docstring."""
+        return _in_model(ask, plan_of(ask), rows)
+
     def start(self, ask: Ask) -> Step:
         """The model first, where there is one. Refused TOO_FINE when the cells are too many."""
         if 2 * plan_of(ask).size > ask.terms.max_cells:
@@ -253,6 +258,10 @@ class Trend:
             facts["cusum"] = cusum_peaks(ask, plan, rows, model)
         return Finished({name: np.asarray(values) for name, values in sums.items()}, facts)
 
+    def without_model(self, ask: Ask, refused: Refused | None) -> Step:
+        """Each hospital's own quarters, beside nothing."""
+        return Step(f"{_KIND}.own", {"model": {}, **why_none(refused)})
+
     def sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
         """Complete cases, who had the outcome and who had not, each quarter and both in it; and the
         groups of a model. With those without it a few of them hide the outcome, not the quarter."""
@@ -275,54 +284,30 @@ class Trend:
         """The totals and the quarters."""
         return tables_of(ask, plan_of(ask), finished)
 
+    def own_tables(self, ask: Ask, rows: Rows) -> Finished:
+        """This hospital's own quarters."""
+        sums = quarter_sums(ask, plan_of(ask), rows, None)
+        return Finished(sums, {"counts": counts_of(sums)})
+
+    def shows(self, ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> list[Labels]:
+        """The quarters, and who had the outcome in each, as far as they stand there."""
+        plan = plan_of(ask)
+        quarters, outcome, _ = told_of(plan, shown)
+        found: list[Labels] = []
+        for i, quarter in enumerate(plan.quarters):
+            if quarters[i]:
+                found.append((f"{plan.date}={quarter}",))
+            if outcome[i]:
+                found.append((f"{plan.date}={quarter},{plan.yes}",))
+        return found
+
     def result(self, ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Released:
         """The pooled answer, or that of one hospital; see trend_release."""
         return release(ask, plan_of(ask), finished, shown)
 
     def words(self, ask: Ask, lang: str) -> list[str]:
-        """What leaves a hospital."""
-        plan, who = plan_of(ask), counted(ask, lang)
-        dutch, own = lang == "nl", ask.query.output == "by_site"
-        said = [
-            f"Het aantal {who} per kwartaal ({plan.size}), ook met de uitkomst."
-            if dutch
-            else f"The number of {who} in each quarter ({plan.size}), also with the outcome."
-        ]
-        said += plan.outcome.sentences(lang)
-        if plan.waiting is not None:
-            said.append(
-                f"Het aantal {who} per kwartaal en aantal dagen van {plan.waiting}."
-                if dutch
-                else f"The number of {who} for each quarter and number of days of {plan.waiting}."
-            )
-        if ask.params["formula"] is not None:
-            p = plan.model.design.size + 1
-            said.append(
-                f"Per ronde sommen voor {p} coëfficiënten, over alle patiënten samen."
-                if dutch
-                else f"In each round sums for {p} coefficients, over all patients together."
-            )
-        if own and ask.strict and ask.params["formula"] is not None:
-            said.append(
-                "Hoeveel ziekenhuizen elk kwartaal kunnen tonen, met hoeveel patiënten, opgeteld "
-                "over de ziekenhuizen."
-                if dutch
-                else "How many hospitals can show every quarter, with how many patients, added "
-                "over the hospitals."
-            )
-        if own:
-            said.append(
-                "Per ziekenhuis per kwartaal het waargenomen en het verwachte aantal."
-                if dutch
-                else "For each hospital and quarter the observed and the expected number."
-            )
-        if own and ask.params["cusum_h"] is not None:
-            said.append(
-                "De hoogste CUSUM van elk kwartaal; de volgorde van de patiënten niet."
-                if dutch
-                else "The highest CUSUM of each quarter; not the order of the patients."
-            )
-        return [*said, left_out(ask, lang), *behind(ask, lang)]
+        """What leaves a hospital; see trend_words."""
+        return said(ask, plan_of(ask), lang)
 
 
 def _alone(ask: Ask) -> bool:

@@ -162,6 +162,7 @@ def _median(ask: Ask, sums: Mapping[str, Any], place: int) -> list[int] | None:
         min_in_bin=terms.min_in_grid_bin if ask.strict else 1,
         min_each_side=terms.min_each_side if ask.strict else 0,
         patients=None if people is None else np.asarray(people[place]),
+        once=True,
     )
     return None if found is None else [int(found[0]), int(found[1])]
 

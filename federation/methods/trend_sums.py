@@ -16,7 +16,7 @@ from federation.methods.grouping import counts_by, sums_by
 from federation.methods.model_groups import group_codes, group_labels
 from federation.methods.model_rules import person_sums
 from federation.methods.trend_plan import Plan
-from federation.methods.waiting_time_days import CAP, days_of
+from federation.methods.waiting_time_days import CAP, days_of, patients_once
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -37,8 +37,9 @@ def crude_sums(ask: Ask, plan: Plan, rows: Rows) -> Sums:
 def quarter_sums(ask: Ask, plan: Plan, rows: Rows, model: Mapping[str, Any] | None) -> Sums:
     """`crude_sums`, and per quarter: quarters, yes (Q,), expected where there is a `model`, and
     days (Q, CAP + 1) of the waiting time. Where a row is not a patient also the patients:
-    patients.quarters (Q,), patients.cells (Q, 2) without and with the outcome, patients.days. With
-    a formula with groups, under protection: mix (Q, groups), the patients of each."""
+    patients.quarters (Q,), patients.cells (Q, 2) without and with the outcome, patients.days by the
+    first day of each in the quarter. With a formula with groups, under protection: mix (Q, groups),
+    the patients of each."""
     kept = rows.select(plan.complete(rows))
     place, yes = plan.places(kept), plan.outcome.values(kept) > 0
     sums = crude_sums(ask, plan, rows)
@@ -56,7 +57,8 @@ def quarter_sums(ask: Ask, plan: Plan, rows: Rows, model: Mapping[str, Any] | No
         shape, cell = (plan.size, CAP + 1), _day_cells(plan, kept)
         sums["days"] = counts_by(cell[cell >= 0], plan.size * (CAP + 1)).reshape(shape)
         if not ask.per_patient:
-            sums["patients.days"] = kept.patients_in(cell, plan.size * (CAP + 1)).reshape(shape)
+            once = patients_once(kept, cell, CAP + 1, plan.size * (CAP + 1))
+            sums["patients.days"] = once.reshape(shape)
     return sums
 
 

@@ -30,6 +30,8 @@ from federation.methods.base import (
     Step,
     Sums,
 )
+from federation.methods.own import Labels
+from federation.methods.release import seen
 from federation.methods.sentences import behind, counted, left_out
 from federation.methods.waiting_time_days import (
     CAP,
@@ -39,11 +41,13 @@ from federation.methods.waiting_time_days import (
     classes_of,
     days_of,
     histogram,
+    patients_once,
     quantile_day,
     shown_classes,
 )
 from federation.methods.waiting_time_pool import offer, pattern_of, pool_of
 from federation.methods.waiting_time_release import (
+    bars_in,
     bars_of,
     count_tables,
     counted_runs,
@@ -161,6 +165,10 @@ class WaitingTime:
         facts["rule"] = verdict.to_json()
         return Finished(sums, facts)
 
+    def without_model(self, ask: Ask, refused: Refused | None) -> Step:
+        """Each hospital's own days, compared with nobody's."""
+        return Step(f"{_KIND}.own", {"patterns": [], "last": last_compared(CAP), "pooled": None})
+
     def sets(self, ask: Ask, rows: Rows) -> list[tuple[str, Mask]]:
         """Those with a waiting time, and each class of days."""
         classes = classes_of(ask)
@@ -188,6 +196,23 @@ class WaitingTime:
     def tables(self, ask: Ask, finished: Finished) -> list[CountTable]:
         """The total and the bars."""
         return count_tables(ask, finished)
+
+    def own_tables(self, ask: Ask, rows: Rows) -> Finished:
+        """This hospital's own days."""
+        return Finished(_sums(ask, rows))
+
+    def shows(self, ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> list[Labels]:
+        """The bars, each made of the classes in it."""
+        classes, bars = classes_of(ask), bars_in(ask, finished)
+        labels = [f"{classes.variable.name}={label}" for label in classes.labels]
+        if classes.count == 1:
+            return []
+        visible = seen(shown, "bins", (len(bars),))
+        return [
+            tuple(labels[low : high + 1])
+            for (low, high), told in zip(bars, visible, strict=True)
+            if told
+        ]
 
     def result(self, ask: Ask, finished: Finished, shown: Mapping[str, Mask]) -> Released:
         """The pooled answer, or that of one hospital; see waiting_time_release."""
@@ -236,18 +261,19 @@ def _offer(ask: Ask, rows: Rows, pattern: int | None) -> Sums:
 
 
 def _compared(ask: Ask, rows: Rows, last: int) -> Days:
-    """Rows per day up to `last`, and of later days; their patients, too, where a row is none."""
+    """Rows per day up to `last`, and of later days; where a row is no patient also the patients, by
+    the first day of each."""
     found = days_of(rows, ask.params["variable"])
     days = fold(histogram(found, CAP), last)
     if ask.per_patient or not ask.strict:
         return Days(days)
     place = np.where(np.isnan(found), -1.0, np.minimum(found, last + 1)).astype(np.int64)
-    return Days(days, rows.patients_in(place, last + 2))
+    return Days(days, patients_once(rows, place, last + 2, last + 2))
 
 
 def _sums(ask: Ask, rows: Rows) -> Sums:
     """n, missing (1,) and days (CAP + 2,). Where a row is not a patient also the patients: patients
-    (1,), patients.days (CAP + 1,), those beyond CAP at it, and patients.bars for each bar that can
+    (1,), patients.days (CAP + 1,) by the first day of each, and patients.bars for each bar that can
     come out."""
     classes = shown_classes(ask)
     days = days_of(rows, ask.params["variable"])
@@ -262,7 +288,7 @@ def _sums(ask: Ask, rows: Rows) -> Sums:
     known = ~np.isnan(days)
     place = np.where(known, np.minimum(days, CAP), -1.0).astype(np.int64)
     sums["patients"] = rows.patients_in(np.where(known, 0, -1), 1)
-    sums["patients.days"] = rows.patients_in(place, CAP + 1)
+    sums["patients.days"] = patients_once(rows, place, CAP + 1, CAP + 1)
     codes = classes.codes(days)
     sums["patients.bars"] = np.concatenate(
         [

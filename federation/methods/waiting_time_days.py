@@ -77,6 +77,24 @@ def histogram(days: npt.NDArray[np.float64], cap: int) -> Ints:
     return counts_by(np.minimum(known, cap + 1).astype(np.int64), cap + 2)
 
 
+def patients_once(rows: Rows, cells: Ints, width: int, size: int) -> Ints:
+    """Patients by the first day that they have, int64 (size,).
+
+    `cells` int (n,): the cell of each row, -1 for none; every `width` cells are the days of one
+    group, in which a patient counts once. So of any run of its days the sum is no more than the
+    different patients in it, who may be many more than the fullest day tells.
+    """
+    inside = cells >= 0
+    found = cells[inside]
+    if rows.people is not None:
+        people = rows.people[inside]
+        base = int(people.max(initial=-1)) + 1
+        order = np.lexsort((found, found // width * base + people))
+        whose, found = (found // width * base + people)[order], found[order]
+        found = found[np.diff(whose, prepend=-1) != 0]
+    return counts_by(found, size)
+
+
 def capped(counts: Ints) -> Ints:
     """The same with those beyond the last day counted at it, int64 (cap + 1,)."""
     return np.append(counts[:-2], counts[-2:].sum()).astype(np.int64)

@@ -150,6 +150,7 @@ def day_interval(ask: Ask, sums: Mapping[str, Any], share: float) -> list[int] |
         min_in_bin=terms.min_in_grid_bin if ask.strict else 1,
         min_each_side=terms.min_each_side if ask.strict else 0,
         patients=None if ask.per_patient else np.asarray(sums["patients.days"]),
+        once=True,
     )
     return None if found is None else [int(found[0]), int(found[1])]
 
@@ -183,6 +184,7 @@ def _rule(
             min_in_bin=terms.min_in_grid_bin if ask.strict else 1,
             min_each_side=terms.min_each_side if ask.strict else 0,
             patients=None if behind is None else np.asarray(behind),
+            once=True,
         )
         if found is not None:
             late = len(verdict["others"]) - 1

@@ -35,7 +35,8 @@ FEW_HOSPITALS: Final = "few_hospitals"
 
 @dataclass(frozen=True)
 class Days:
-    """Counts per day: `rows` int64 (days,), and where a row is not a patient `patients` alike."""
+    """Counts per day: `rows` int64 (days,); where a row is not a patient `patients`, each on the
+    first day that they have."""
 
     rows: Ints
     patients: Ints | None = None

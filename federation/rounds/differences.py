@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from federation.indicators.definition import Indicator
@@ -33,11 +34,39 @@ def network_of_all(main: Answer, excluded: Answer | None) -> Network:
 
 def difference_of(indicator: Indicator, main: Answer) -> Json:
     """The two groups of all hospitals together; hidden when one of the four counts is."""
+    return _difference(indicator, main, main.pooled.get("cells") or ())
+
+
+def differences_by(indicator: Indicator, answer: Answer, variable: str) -> list[Json]:
+    """The same for each group of `variable`, of all hospitals together: four counts of one
+    hospital and one group are nearly always too small."""
+    groups: dict[str, list[Json]] = {}
+    for cell in answer.pooled.get("cells") or ():
+        groups.setdefault(str(cell["by"][variable]), []).append(cell)
+    rows: list[Json] = []
+    for level, cells in groups.items():
+        found = _difference(indicator, answer, cells)
+        shown = found["hidden"] is None
+        rows.append(
+            {
+                "site": None,
+                "level": level,
+                "n": found["n"] + found["other_n"] if shown else None,
+                "observed": None,
+                "value": None,
+                "hidden": found["hidden"],
+                "difference": found,
+            }
+        )
+    return rows
+
+
+def _difference(indicator: Indicator, main: Answer, of: Iterable[Json]) -> Json:
     assert indicator.numerator is not None  # noqa: S101  a difference always has one
     counted = indicator.numerator.variables()[0]
     exposure = indicator.exposure or ""
     base: dict[str, Any] = {"exposure": exposure, "hospitals_in": len(main.sites)}
-    cells = _table(main.pooled, exposure, counted)
+    cells = _table(of, exposure, counted)
     if cells is None:
         return {**base, "hidden": SMALL}
     events, other_events = cells[True, True], cells[False, True]
@@ -60,11 +89,12 @@ def difference_of(indicator: Indicator, main: Answer) -> Json:
     }
 
 
-def _table(part: Json, exposure: str, counted: str) -> dict[tuple[bool, bool], int] | None:
+def _table(
+    cells: Iterable[Json], exposure: str, counted: str
+) -> dict[tuple[bool, bool], int] | None:
     """The four counts by exposure and outcome; None when one of them is not shown."""
-    made = {
-        (_yes(cell["by"][exposure]), _yes(cell["by"][counted])): cell.get("n")
-        for cell in part.get("cells") or ()
+    made: dict[tuple[bool, bool], Any] = {
+        (_yes(cell["by"][exposure]), _yes(cell["by"][counted])): cell.get("n") for cell in cells
     }
     return made if len(made) == 4 and None not in made.values() else None
 

@@ -32,7 +32,7 @@ MOST_TEXT: Final = 2000
 MOST_TIMES: Final = 60
 #: What of a row is kept as before and after.
 _KEPT: Final = ("n", "missing", "observed", "expected", "value", "low", "high", "median", "p80",
-                "within", "outside", "signal", "hidden")  # fmt: skip
+                "within", "outside", "rule", "signal", "hidden")  # fmt: skip
 
 
 def say(

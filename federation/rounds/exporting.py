@@ -61,10 +61,12 @@ def export(
 ) -> dict[str, Any]:
     """The round as JSON. `hospitals`: also each hospital; `without`: without these.
 
-    A round that did not agree to names gives the region only; RoundError NO_NAMES for either."""
-    if (hospitals or without) and not snapshot.round.names:
+    A round that did not agree to names gives the region only; RoundError NO_NAMES for either, or
+    where the region does not hold every hospital of the round."""
+    about, may = snapshot.round, shown_parts(snapshot, parts)
+    if not may or ((hospitals or without) and not snapshot.round.names):
         raise RoundError("NO_NAMES")
-    about, parts = snapshot.round, shown_parts(snapshot, parts)
+    parts = may
     return {
         "export": FORMAT,
         "network": about.network,

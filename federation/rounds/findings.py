@@ -113,7 +113,7 @@ def _of_all(
         ),
         difference=found,
         headline=headline(indicator, (), {}) if words is None else words,
-        headline_lay=lay_headline(indicator, network),
+        headline_lay=lay_headline(indicator, network, found),
         warnings=main.warnings,
     )
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from federation.indicators.definition import Indicator
+from federation.rounds.answers import pair
 from federation.rounds.attention import above, below, past, side, within_of
+from federation.rounds.days import close_enough
 from federation.rounds.snapshot import Network, Row, Words
 
 #: Outside the 99.8% limits.
@@ -63,6 +65,7 @@ _TWICE: Final = {
     "nl": "{site}: de mediaan is minstens twee keer die van alle anderen samen{days}.",
 }
 _SO_MANY_DAYS: Final = {"en": " ({days} days)", "nl": " ({days} dagen)"}
+_AGAINST: Final = {"en": " ({days} days against {others})", "nl": " ({days} dagen tegen {others})"}
 _LATE: Final = {
     "en": "{site}: one in five waits longer than the norm.",
     "nl": "{site}: één op de vijf wacht langer dan de norm.",
@@ -97,6 +100,12 @@ _AMONG: Final = {
     "en": "{name}: between {low} and {high} in {hospitals} hospitals.",
     "nl": "{name}: tussen {low} en {high} in {hospitals} ziekenhuizen.",
 }
+_NOT_JUDGED: Final = {
+    "en": "{name}: between {low} and {high} in {hospitals} hospitals; too little can be shown to"
+    " say whether that is chance.",
+    "nl": "{name}: tussen {low} en {high} in {hospitals} ziekenhuizen; er is te weinig te tonen om"
+    " te zeggen of dat toeval is.",
+}
 _LAY_SHARE: Final = {
     "en": "This happened in {part} of every 100 people.",
     "nl": "Dit gebeurde bij {part} van elke 100 mensen.",
@@ -117,6 +126,35 @@ _LAY_LONG: Final = {
     "en": "Half of the people waited {days} days or more.",
     "nl": "De helft van de mensen wachtte {days} dagen of langer.",
 }
+_LAY_AT: Final = {
+    "en": "{part} of every 100 people after {when}",
+    "nl": "{part} van elke 100 mensen na {when}",
+}
+_LAY_LATER: Final = {"en": "{part} after {when}", "nl": "{part} na {when}"}
+_LAY_YEARS: Final = {
+    "en": {1: "{n} year", 2: "{n} years"},
+    "nl": {1: "{n} jaar", 2: "{n} jaar"},
+}
+_LAY_DAYS: Final = {"en": "{n} days", "nl": "{n} dagen"}
+_LAY_CHANGE: Final = {
+    -1: {
+        "en": "On average {points} points lower than at the start.",
+        "nl": "Gemiddeld {points} punten lager dan aan het begin.",
+    },
+    0: {
+        "en": "On average about the same as at the start.",
+        "nl": "Gemiddeld ongeveer hetzelfde als aan het begin.",
+    },
+    1: {
+        "en": "On average {points} points higher than at the start.",
+        "nl": "Gemiddeld {points} punten hoger dan aan het begin.",
+    },
+}
+_LAY_GROUPS: Final = {
+    "en": "With it: {part} of every 100 people. Without it: {other} of every 100.",
+    "nl": "Met: {part} van elke 100 mensen. Zonder: {other} van elke 100.",
+}
+_YEAR: Final = 365
 _LAY_COUNT: Final = {"en": "{n} people were counted.", "nl": "Er zijn {n} mensen geteld."}
 
 
@@ -167,11 +205,13 @@ def _said(
         words = _INSIDE if len(limits) == asked else _SOME_INSIDE
         return words[language].format(**given)
     values = [row.value for row in rows if row.value is not None]
-    if indicator.measure in ("survival", "mean") and values:
-        return _AMONG[language].format(
+    if indicator.measure in ("share", "survival", "mean") and values:
+        write = _number if indicator.measure == "mean" else _percent
+        words = _NOT_JUDGED if indicator.measure == "share" else _AMONG
+        return words[language].format(
             name=_name(indicator, language),
-            low=_number(min(values), language),
-            high=_number(max(values), language),
+            low=write(min(values), language),
+            high=write(max(values), language),
             hospitals=len(values),
         )
     n = sum(row.n for row in rows if row.n is not None)
@@ -224,10 +264,29 @@ def _place(row: Row, norm: float | None) -> int | None:
     return row.outside if found is None else found.get("outside")
 
 
-def lay_headline(indicator: Indicator, network: Network) -> Words:
-    """The number of all hospitals together in plain words, for patients."""
+def lay_headline(
+    indicator: Indicator, network: Network, difference: Mapping[str, Any] | None = None
+) -> Words:
+    """The number of all hospitals together in plain words, for patients; of a `difference` both
+    groups, never one against the other as a ratio."""
     if network.n is None:
         return dict(NOTHING)
+    known = [each for each in network.at if each.get("share") is not None]
+    if indicator.measure == "survival" and known:
+        return {language: _lay_at(known, language) for language in _LANGUAGES}
+    if difference is not None and difference.get("n") and difference.get("other_n"):
+        shares = {
+            "part": round(100 * difference["events"] / difference["n"]),
+            "other": round(100 * difference["other_events"] / difference["other_n"]),
+        }
+        return {language: _LAY_GROUPS[language].format(**shares) for language in _LANGUAGES}
+    if indicator.measure == "mean" and indicator.baseline and network.value is not None:
+        points = round(network.value)
+        side = (points > 0) - (points < 0)
+        return {
+            language: _LAY_CHANGE[side][language].format(points=abs(points))
+            for language in _LANGUAGES
+        }
     words: Mapping[str, str] = _LAY_COUNT
     given: dict[str, Any] = {"n": network.n}
     if indicator.measure == "share" and network.value is not None:
@@ -241,6 +300,19 @@ def lay_headline(indicator: Indicator, network: Network) -> Words:
             for language in _LANGUAGES
         }
     return {language: words[language].format(**given) for language in _LANGUAGES}
+
+
+def _lay_at(known: Sequence[Mapping[str, Any]], language: str) -> str:
+    """How many of a hundred, at each moment that is shown: the first in full."""
+    told: list[str] = []
+    for each in known:
+        years, rest = divmod(round(each["days"]), _YEAR)
+        when = _LAY_DAYS[language].format(n=round(each["days"]))
+        if rest == 0 and years:
+            when = _LAY_YEARS[language][min(years, 2)].format(n=years)
+        words = _LAY_LATER if told else _LAY_AT
+        told.append(words[language].format(part=round(100 * each["share"]), when=when))
+    return "; ".join(told) + "."
 
 
 def _lay_share(value: float, observed: int, n: int) -> tuple[Mapping[str, str], dict[str, Any]]:
@@ -257,10 +329,15 @@ def _name(indicator: Indicator, language: str) -> str:
 
 
 def _so_many(row: Row, language: str) -> str:
-    """How long the median is, where it is shown: the rule is decided without showing it."""
+    """How long the median is, where it is shown: the rule is decided without showing it. Beside it
+    that of all others together, where that is known as closely."""
     if row.median is None or all(each is None for each in row.median):
         return ""
-    return _SO_MANY_DAYS[language].format(days=_days(row.median, language))
+    days = _days(row.median, language)
+    others = close_enough(pair((row.rule or {}).get("others")))
+    if others is None or None in others:
+        return _SO_MANY_DAYS[language].format(days=days)
+    return _AGAINST[language].format(days=days, others=_days(others, language))
 
 
 def _days(interval: tuple[float | None, float | None] | None, language: str) -> str:
@@ -273,3 +350,8 @@ def _days(interval: tuple[float | None, float | None] | None, language: str) -> 
 def _number(value: float, language: str) -> str:
     text = f"{value:.3g}"
     return text.replace(".", ",") if language == "nl" else text
+
+
+def _percent(value: float, language: str) -> str:
+    """With a space before the sign in neither language, as on the pages."""
+    return f"{_number(100 * value, language)}%"

@@ -13,9 +13,11 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from federation.indicators.definition import Indicator
 from federation.query.codebook import Codebook
 from federation.rounds import states
-from federation.rounds.answers import Answer
+from federation.rounds.answers import SMALL, Answer
+from federation.rounds.coverage import able
 from federation.rounds.errors import RoundError
 from federation.rounds.events import happened, move
 from federation.rounds.findings import finding_of
@@ -191,12 +193,34 @@ def _found(
         {site: _why_out(site, part, answers) for site, part in parts.items()},
     )
     try:
-        return finding_of(indicator, answers, out=out, period=made.period, names=names)
+        found = finding_of(indicator, answers, out=out, period=made.period, names=names)
+        return _with_who_has_no_data(session, row, indicator, found)
     except (ArithmeticError, ValueError, LookupError, TypeError) as error:
         # One answer that makes no sense must not keep the others from everybody.
         log.error("an indicator could not be worked out: %s", type(error).__name__)
         nothing = finding_of(indicator, {}, out=out, period=made.period, names=names)
         return replace(nothing, code="FAILED")
+
+
+def _with_who_has_no_data(
+    session: Session, row: EvaluationRound, indicator: Indicator, found: IndicatorFinding
+) -> IndicatorFinding:
+    """A hospital that does not record what is asked added nobody, as one with too few patients did;
+    by what it said of its data before, readers are told which."""
+    study = session.get_one(Study, row.study)
+    few = [each.site for each in found.rows if each.hidden == SMALL and each.n is None]
+    lacking = set(few) - set(able(session, study, indicator, few))
+    return replace(
+        found,
+        rows=tuple(
+            replace(each, hidden=states.NO_DATA) if each.site in lacking else each
+            for each in found.rows
+        ),
+        hidden=tuple(
+            {**each, "why": states.NO_DATA} if each["site"] in lacking else each
+            for each in found.hidden
+        ),
+    )
 
 
 def _why_out(site: str, part: RoundPart, answers: dict[str, Answer]) -> str:

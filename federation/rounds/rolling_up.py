@@ -59,8 +59,16 @@ def parts_of(session: Session, network: str, at: datetime) -> tuple[Part, ...]:
 
 
 def shown_parts(snapshot: Snapshot, parts: Collection[Part]) -> tuple[Part, ...]:
-    """The parts whose sums a reader of this round may see."""
-    return tuple(part for part in parts if snapshot.round.names or part.kind == "region")
+    """The parts whose sums a reader of this round may see.
+
+    With letters only a region that holds every hospital of the round: one that a hospital has left
+    would tell, beside the total, what is that hospital's."""
+    asked = {hospital.site for hospital in snapshot.hospitals}
+    return tuple(
+        part
+        for part in parts
+        if snapshot.round.names or (part.kind == "region" and asked <= part.sites)
+    )
 
 
 def roll_up(

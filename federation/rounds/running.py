@@ -13,8 +13,8 @@ before anybody sees them (federation/rounds/without.py).
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ from federation.rounds.events import happened, move, silently
 from federation.rounds.models import EvaluationRound, RoundPart, RoundQuestion
 from federation.rounds.plan import Plan, key_of
 from federation.rounds.planning import plan_of
+from federation.rounds.turns import BATCH, OPEN, Batch, room, turn
 from federation.runs import matching, planned
 from federation.runs.envelope import NOT_ABOUT_PATIENTS
 from federation.runs.errors import RunError
@@ -43,24 +44,9 @@ from studies.reading import open_sites
 MOST_GENERATIONS: Final = 6
 #: Refusals of one hospital that are about what is asked, so that it can answer other indicators.
 OF_THE_QUESTION: Final = frozenset({"NOT_IN_CATALOGUE", "DATA_MISMATCH", "QUERY_NOT_APPROVED"})
-
-
-#: In which order the roles of an indicator are asked: what matters most first, because a hospital
-#: may refuse what is too near to what it answered before.
-_FIRST: Final = ("main", "pooled", "trend", "excluded")
-
-
-@dataclass(frozen=True)
-class Batch:
-    """How many runs of rounds may be under way at once, well below federation.runs.service.LIMITS:
-    people's own questions must not wait behind a night of rounds. Of one round one after the other:
-    a hospital hides more beside a question about the same patients that it has not finished."""
-
-    per_round: int = 1
-    in_all: int = 40
-
-
-BATCH: Final = Batch()
+#: Plans that are kept once read: they were approved by their hash, and do not change.
+_PLANS_KEPT: Final = 32
+_plans: OrderedDict[tuple[str, str], Plan] = OrderedDict()
 
 
 def start(session: Session, row: EvaluationRound, now: datetime) -> None:
@@ -75,7 +61,9 @@ def start(session: Session, row: EvaluationRound, now: datetime) -> None:
             part.state, part.why, part.at = states.LEFT, "STUDY_NOT_OPEN", now
     asked = [site for site, part in parts.items() if part.state == states.IN]
     for place, indicator in enumerate(made.indicators):
-        _put(session, row, made, place, able(session, study, indicator, asked))
+        # All of them, also those without the data: they add nobody. Of fewer hospitals for one
+        # indicator than for the next about the same patients all others would refuse it (ROSTER).
+        _put(session, row, made, place, asked if able(session, study, indicator, asked) else [])
     _ask_what_is_shared(session, row, asked, now)
     happened(session, row, "started", SYSTEM, now)
 
@@ -97,40 +85,29 @@ def _ask_what_is_shared(
         )
 
 
-def drive(session: Session, row: EvaluationRound, now: datetime, batch: Batch = BATCH) -> None:
-    """Bring a running or ready round as far as it goes now. Needs a seeing session."""
+def drive(session: Session, row: EvaluationRound, now: datetime, batch: Batch = BATCH) -> bool:
+    """Bring a running or ready round as far as it goes now; whether something was done. Needs a
+    seeing session."""
     gone = _take_out_who_left(session, row, now)
-    room = _room(session, row, batch)
+    free = room(planned.under_way(session), row.id, batch)
     ended = _ended(session, row)
-    if gone or ended or (_turn(session, row) and room > 0):
-        # Reading a plan of many definitions takes longer than all of the above.
-        made = plan_of(session, row)
-        for question in current(session, row):
-            if gone & set(question.sites) and question.state != states.DONE:
+    open_ = [each for each in current(session, row) if each.state in OPEN]
+    moved = bool(gone or ended or (turn(open_) and free > 0))
+    if moved:
+        made = _approved_plan(session, row)
+        for question in open_:
+            if gone & set(question.sites):
                 _anew(session, row, made, question, gone, now, "STUDY_NOT_OPEN")
             elif question.id in ended:
                 _judge(session, row, made, question, now)
-        _submit(session, row, made, now, room)
-    waiting = any(each.state in (states.WAITING, states.ASKED) for each in current(session, row))
+        _submit(session, row, made, now, free)
+    waiting = any(each.state in OPEN for each in current(session, row))
     wanted = states.RUNNING if waiting else states.READY
     if row.state != wanted:
         silently(session)
         move(session, row, wanted)
-
-
-def stirs(session: Session, row: EvaluationRound, now: datetime, batch: Batch = BATCH) -> bool:
-    """Whether ``drive`` has something to do; only looks. Needs a seeing session."""
-    taking_part = set(open_sites(session, row.study, now))
-    gone = any(
-        part.state != states.LEFT and part.site not in taking_part
-        for part in parts_of(session, row).values()
-    )
-    if gone or _ended(session, row):
-        return True
-    if _turn(session, row):
-        return _room(session, row, batch) > 0
-    kinds = {each.state for each in current(session, row)}
-    return bool(kinds & {states.ASKED, states.WAITING}) != (row.state == states.RUNNING)
+        moved = True
+    return moved
 
 
 def parts_of(session: Session, row: EvaluationRound) -> dict[str, RoundPart]:
@@ -149,19 +126,6 @@ def current(session: Session, row: EvaluationRound) -> list[RoundQuestion]:
         .order_by(RoundQuestion.indicator, RoundQuestion.role)
     )
     return list(found)
-
-
-def _turn(session: Session, row: EvaluationRound) -> list[RoundQuestion]:
-    """The waiting questions that may be put now: those of the first role that is not finished, in
-    the order of the plan."""
-    open_ = [e for e in current(session, row) if e.state in (states.WAITING, states.ASKED)]
-    first = min(map(_place, open_), default=0)
-    return [each for each in open_ if each.state == states.WAITING and _place(each) == first]
-
-
-def _place(question: RoundQuestion) -> int:
-    """When the role of a question has its turn; strata come last."""
-    return _FIRST.index(question.role) if question.role in _FIRST else len(_FIRST)
 
 
 def _put(
@@ -207,14 +171,6 @@ def _heard(session: Session, row: EvaluationRound) -> set[str]:
         own = (run.outcome or {}).get("by_site") or {}
         found |= {site for site, part in own.items() if part.get("code") is None}
     return found
-
-
-def _room(session: Session, row: EvaluationRound, batch: Batch) -> int:
-    """How many more runs may be put now."""
-    return min(
-        batch.per_round - planned.unfinished(session, [row.id]),
-        batch.in_all - planned.unfinished(session),
-    )
 
 
 def _ended(session: Session, row: EvaluationRound) -> set[str]:
@@ -306,9 +262,9 @@ def _anew(
     session.flush()
 
 
-def _submit(session: Session, row: EvaluationRound, made: Plan, now: datetime, room: int) -> None:
+def _submit(session: Session, row: EvaluationRound, made: Plan, now: datetime, free: int) -> None:
     """Put as many of the questions whose turn it is as there is room for."""
-    chosen = _turn(session, row)[: max(room, 0)]
+    chosen = turn(current(session, row))[: max(free, 0)]
     if not chosen:
         return
     codebook = Codebook.from_dict(session.get_one(Study, row.study).codebook)
@@ -331,6 +287,19 @@ def _submit(session: Session, row: EvaluationRound, made: Plan, now: datetime, r
             continue
         question.run_id, question.state = run.id, states.ASKED
     session.flush()
+
+
+def _approved_plan(session: Session, row: EvaluationRound) -> Plan:
+    """The plan of an approved round; reading one of many definitions takes longer than most of what
+    is done with it."""
+    codebook = Codebook.from_dict(session.get_one(Study, row.study).codebook)
+    key = (row.plan_sha256 or "", codebook.sha256)
+    made = _plans.get(key)
+    if made is None:
+        made = _plans[key] = plan_of(session, row)
+        while len(_plans) > _PLANS_KEPT:
+            _plans.popitem(last=False)
+    return made
 
 
 def approval_of(row: EvaluationRound) -> planned.Approval:

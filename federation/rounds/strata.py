@@ -1,4 +1,5 @@
-"""The cause of a difference: the same indicator by the groups of a variable, per hospital."""
+"""The cause of a finding: the same indicator by the groups of a variable, per hospital; of an
+indicator with and without something, of all hospitals together."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from federation.indicators.definition import Indicator
 from federation.query.codebook import Codebook
 from federation.query.cohort import Leaf
 from federation.rounds.answers import SMALL, Answer, Json, refused
+from federation.rounds.differences import differences_by
 
 _PREFIX = "stratum:"
 _Holds = tuple[str, frozenset[str]] | None
@@ -17,7 +19,8 @@ _Holds = tuple[str, frozenset[str]] | None
 def strata_of(
     indicator: Indicator, answers: Mapping[str, Answer], codebook: Codebook
 ) -> tuple[Json, ...]:
-    """Per variable its rows: {site, level, n, observed, value, hidden}, of a mix with `levels`."""
+    """Per variable its rows: {site, level, n, observed, value, hidden}, of a mix with `levels`, of
+    a difference with `difference` and without a site."""
     found: dict[str, list[Json]] = {}
     holds = _holds(indicator, codebook)
     for role, answer in sorted(answers.items()):
@@ -25,7 +28,9 @@ def strata_of(
             continue
         variable, _, level = role.removeprefix(_PREFIX).partition("=")
         rows = found.setdefault(variable, [])
-        if not answer.own:
+        if indicator.measure == "difference" and answer.pooled:
+            rows.extend(differences_by(indicator, answer, variable))
+        elif not answer.own:
             rows.append({"site": None, "level": level or None, "hidden": answer.why or SMALL})
         for site, part in sorted(answer.own.items()):
             rows.extend(_rows(holds, site, part, variable, level or None))

@@ -30,7 +30,8 @@ from federation.rounds.errors import RoundError
 from federation.rounds.following import go_on, waiting_series
 from federation.rounds.models import EvaluationRound, RoundAction
 from federation.rounds.releasing import due, release
-from federation.rounds.running import BATCH, Batch, drive, start, stirs
+from federation.rounds.running import drive, start
+from federation.rounds.turns import BATCH, Batch, stirring
 from federation.runs.embargo import seeing
 from federation.runs.faults import point
 
@@ -64,14 +65,14 @@ def advance(session: Session, round_id: str, now: datetime, batch: Batch = BATCH
         if row.freeze_at > now:
             return False
         start(session, row, now)
-    drive(session, row, now, batch)
+    moved = drive(session, row, now, batch)
     point("R1")
     if due(row, now):
         release(session, row, now)
         point("R2")
         after_measuring(session, row, now)
         go_on(session, row, now)
-    return row.state != before
+    return moved or row.state != before
 
 
 def _go_on(session: Session, round_id: str, now: datetime) -> bool:
@@ -107,11 +108,14 @@ def _waiting(look: Unit, now: datetime, batch: Batch) -> list[str]:
             EvaluationRound.state.in_((states.RUNNING, states.READY))
             | ((EvaluationRound.state == states.APPROVED) & (EvaluationRound.freeze_at <= now))
         )
-        found = session.scalars(wanted.order_by(EvaluationRound.freeze_at, EvaluationRound.id))
+        wanted = wanted.order_by(EvaluationRound.freeze_at, EvaluationRound.id)
+        found = session.scalars(wanted).all()
+        asking = [row for row in found if row.state != states.APPROVED]
+        stir = stirring(session, asking, now, batch)
         return [
             row.id
-            for row in found.all()
-            if row.state == states.APPROVED or due(row, now) or stirs(session, row, now, batch)
+            for row in found
+            if row.state == states.APPROVED or due(row, now) or row.id in stir
         ]
 
 

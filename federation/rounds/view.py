@@ -11,7 +11,14 @@ import copy
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from federation.rounds.snapshot import FEW_HOSPITALS, REASONS, Network, Snapshot, json_of
+from federation.rounds.snapshot import (
+    FEW_HOSPITALS,
+    LEAST_HOSPITALS,
+    REASONS,
+    Network,
+    Snapshot,
+    json_of,
+)
 
 Json = dict[str, Any]
 #: In which lists of the JSON a hospital is named, and under which key.
@@ -64,10 +71,17 @@ def for_patients(snapshot: Snapshot) -> Json:
             _lay(each, found.network)
             for each, found in zip(made["indicators"], snapshot.indicators, strict=True)
         ],
-        "duplicates": None,
+        "duplicates": _lay_duplicates(made["duplicates"], about["hospitals_in"]),
         "supersedes": made["supersedes"],
         "sha256": made["sha256"],
     }
+
+
+def _lay_duplicates(found: Json | None, hospitals_in: int) -> Json | None:
+    """What may be counted twice, in words: all hospitals together, so no hospital is in it."""
+    if found is None or hospitals_in < LEAST_HOSPITALS:
+        return None
+    return {"state": found["state"], "sentence": dict(found["sentence"])}
 
 
 def _lay(indicator: Mapping[str, Any], network: Network) -> Json:

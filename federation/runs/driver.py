@@ -15,6 +15,7 @@ from federation.disclosure.looking import COHORT, LOOK, Agreement, agree, take_d
 from federation.disclosure.nesting import ReleasedSet
 from federation.methods.base import Ask, Finished, Step
 from federation.methods.labels import cell_labels, set_labels, settle, term_labels
+from federation.methods.own import next_step
 from federation.methods.registry import KINDS
 from federation.methods.release import without_missing
 from federation.protocol.encoding import canonical
@@ -288,9 +289,9 @@ class Driver:
         if step.name == LOOK:
             self._holding_back().check_roster()
             self._agreed = self._agree(pooled)
-            after: Step | Finished = self._method.start(self._ask)
+            after: Step | Finished = self._after_look()
         else:
-            after = self._method.combine(self._ask, step, pooled)
+            after = next_step(self._method, self._ask, step, pooled)
         if isinstance(after, Finished):
             return self._finish(after, now)
         self._previous = [a.body.decode("ascii") for _, a in sorted(self._answers.items())]
@@ -298,6 +299,9 @@ class Driver:
         self._step = after
         self.number += 1
         return "step"
+
+    def _after_look(self) -> Step:
+        return self._method.start(self._ask)
 
     def _labels(self) -> tuple[str, ...]:
         return (*set_labels(self._method, self._ask), COHORT)
@@ -310,6 +314,7 @@ class Driver:
             self.plan.terms.diff.t_diff,
             self.plan.terms.t_complement,
             terms=term_labels(self._method, self._ask),
+            alone=self.plan.terms if self.plan.query.output == "by_site" else None,
         )
 
     def _finish(self, finished: Finished, now: datetime) -> Outcome:

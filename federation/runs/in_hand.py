@@ -8,7 +8,10 @@ from federation.runs.lanes import Drives
 
 @dataclass(frozen=True)
 class Timing:
-    """The worker's times (security.md 4.2). ``resend``: when a site has not answered."""
+    """The worker's times (security.md 4.2). ``resend``: when a site has not answered.
+
+    ``open_runs``: how many runs a worker has in hand, more than a night of rounds puts at once
+    (federation/rounds/running.py); a run mostly waits, for a refusal to leave a hospital."""
 
     deadline: timedelta = timedelta(hours=72)
     lease: timedelta = timedelta(minutes=1)
@@ -16,7 +19,7 @@ class Timing:
     resend: timedelta = timedelta(minutes=5)
     back_off: timedelta = timedelta(seconds=5)
     back_off_most: timedelta = timedelta(minutes=5)
-    open_runs: int = 4
+    open_runs: int = 64
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class Kept:
 
 @dataclass
 class Active:
-    """A run this worker holds the lease of. ``ready``: sites whose snapshot will do."""
+    """A run this worker holds the lease of. ``ready``: sites whose snapshot will do. ``noted``:
+    sites of which the next sending is in the database already."""
 
     run_id: str
     context: str
@@ -40,4 +44,5 @@ class Active:
     due: dict[str, datetime] = field(default_factory=dict)
     attempts: dict[str, int] = field(default_factory=dict)
     ready: set[str] = field(default_factory=set)
+    noted: set[str] = field(default_factory=set)
     renewed: datetime | None = None

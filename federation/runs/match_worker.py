@@ -184,7 +184,7 @@ class Matches:
             "codebook": session.get_one(Study, row.study).codebook,
             "roster": {site: identity.to_dict() for site, identity in roster.items()},
             "terms": terms.to_dict(),
-            "min_snapshots": self._snapshots.required(session, roster),
+            "min_snapshots": self._snapshots.required(session, roster, now),
             "approval": {
                 "by": row.approved_by,
                 "at": envelope.iso(row.asked_at),

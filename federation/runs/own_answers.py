@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 from federation.disclosure import gate
-from federation.disclosure.looking import LOOK
 from federation.disclosure.nesting import ReleasedSet
 from federation.disclosure.outgoing import is_own_answer
 from federation.methods.base import Finished, Released, Step
@@ -79,10 +78,10 @@ class OwnAnswers(Driver):
     def _combine(self, step: Step, now: datetime) -> Literal["step"] | Outcome:
         if is_own(step):
             return self._collect(step, now, "complete")
-        after = super()._combine(step, now)
-        if step.name == LOOK and after == "step":
-            self._step = first_own_step(self._method, self._ask)
-        return after
+        return super()._combine(step, now)
+
+    def _after_look(self) -> Step:
+        return first_own_step(self._method, self._ask, model=self._agreed.model)
 
     def at_deadline(self) -> Outcome:
         """As ``Driver``; in the last step ``partial`` with the hospitals that answered."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from federation.runs import embargo, envelope, service
@@ -66,13 +66,25 @@ def submit(
     return run
 
 
-def unfinished(session: Session, round_ids: list[str] | None = None) -> int:
-    """How many runs of rounds (of these rounds) are not finished. Needs a seeing session."""
-    wanted = select(func.count()).select_from(Run)
-    wanted = wanted.where(Run.state.not_in(FINAL), Run.round_id.is_not(None))
-    if round_ids is not None:
-        wanted = wanted.where(Run.round_id.in_(round_ids))
-    return session.scalar(wanted) or 0
+@dataclass(frozen=True)
+class UnderWay:
+    """Runs of a round that are not finished. ``looking``: those of them that the hospitals have not
+    been asked a first number of, so that none counts them among its answers yet."""
+
+    all: int = 0
+    looking: int = 0
+
+
+def under_way(session: Session) -> dict[str, UnderWay]:
+    """How many runs of each round are not finished. Needs a seeing session."""
+    looking = case((func.coalesce(RunProgress.step, 0) < 1, 1), else_=0)
+    counted = (
+        select(Run.round_id, func.count(), func.sum(looking))
+        .outerjoin(RunProgress, RunProgress.run_id == Run.id)
+        .where(Run.state.not_in(FINAL), Run.round_id.is_not(None))
+        .group_by(Run.round_id)
+    )
+    return {row[0]: UnderWay(row[1], int(row[2])) for row in session.execute(counted)}
 
 
 def forget(session: Session, run: Run, now: datetime) -> None:

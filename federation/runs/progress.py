@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from federation.disclosure.nesting import ReleasedSet
@@ -30,7 +30,6 @@ from federation.runs.states import (
     OPEN,
     PARTIAL,
     REFUSED,
-    RELEASED,
     SITE_ANSWERED,
     SITE_ASKED,
     SITE_REFUSED,
@@ -47,6 +46,11 @@ class LeaseLost(Exception):
     """Another worker drives this run, or the run has ended."""
 
 
+def waits(session: Session, owner: str, now: datetime, driven: Collection[str] = ()) -> bool:
+    """Whether there is a run that ``claim`` would take; only looks."""
+    return session.scalar(_to_claim(owner, now, driven).limit(1)) is not None
+
+
 def claim(
     session: Session, owner: str, now: datetime, lease: timedelta, driven: Collection[str] = ()
 ) -> Run | None:
@@ -55,28 +59,33 @@ def claim(
     The row count of the one UPDATE decides between two workers. ``driven``: the runs that
     ``owner`` has in hand; any other run whose lease it has is taken up again at once.
     """
-    free = or_(
-        RunProgress.lease_until.is_(None),
-        RunProgress.lease_until < now,
-        and_(RunProgress.lease_owner == owner, RunProgress.run_id.not_in(driven)),
-    )
-    waiting = session.scalars(
-        select(Run)
-        .join(RunProgress, RunProgress.run_id == Run.id)
-        .where(Run.state.in_((APPROVED, OPEN)), free)
-        .order_by(Run.submitted_at, Run.id)
-        .limit(5)
-    ).all()
-    for run in waiting:
+    for run_id in session.scalars(_to_claim(owner, now, driven).limit(5)).all():
         taken = session.execute(
             update(RunProgress)
-            .where(RunProgress.run_id == run.id, free)
+            .where(RunProgress.run_id == run_id, _free(owner, now, driven))
             .values(lease_owner=owner, lease_until=now + lease)
             .execution_options(synchronize_session=False)
         )
         if taken.rowcount == 1:  # type: ignore[attr-defined]
-            return run
+            return session.get_one(Run, run_id)
     return None
+
+
+def _to_claim(owner: str, now: datetime, driven: Collection[str]) -> Select[str]:
+    return (
+        select(Run.id)
+        .join(RunProgress, RunProgress.run_id == Run.id)
+        .where(Run.state.in_((APPROVED, OPEN)), _free(owner, now, driven))
+        .order_by(Run.submitted_at, Run.id)
+    )
+
+
+def _free(owner: str, now: datetime, driven: Collection[str]) -> ColumnElement[bool]:
+    return or_(
+        RunProgress.lease_until.is_(None),
+        RunProgress.lease_until < now,
+        and_(RunProgress.lease_owner == owner, RunProgress.run_id.not_in(driven)),
+    )
 
 
 def hold(session: Session, run_id: str, owner: str, now: datetime, lease: timedelta) -> None:
@@ -182,26 +191,47 @@ def rebuild(
 
 def record_messages(
     session: Session,
-    run: Run,
+    run_id: str,
     driver: Drives,
     messages: Mapping[str, bytes],
     expires: datetime,
+    sent: Collection[str] = (),
+    again_at: datetime | None = None,
 ) -> None:
-    """Keep what is about to be sent, so that a repeat after a crash is the same bytes."""
-    session.get_one(RunProgress, run.id).step = driver.number
-    for site in sites_of(session, run):
-        if site.site in messages:
-            site.step, site.state, site.attempts = driver.number_of(site.site), SITE_WAITING, 0
-            site.message, site.message_expires = messages[site.site], expires
-            site.next_send_at = None
-    session.flush()
+    """Keep what is about to be sent, so that a repeat after a crash is the same bytes.
+
+    ``sent``: those that go as soon as this is stored, see ``record_sent``. A crash in between costs
+    nothing: a worker that takes the run up sends what is not answered at once.
+    """
+    session.execute(
+        update(RunProgress)
+        .where(RunProgress.run_id == run_id)
+        .values(step=driver.number)
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        update(RunSite),
+        [
+            {
+                "run_id": run_id,
+                "site": site,
+                "step": driver.number_of(site),
+                "state": SITE_ASKED if site in sent else SITE_WAITING,
+                "attempts": int(site in sent),
+                "message": message,
+                "message_expires": expires,
+                "next_send_at": again_at if site in sent else None,
+            }
+            for site, message in messages.items()
+        ],
+    )
 
 
-def record_sent(session: Session, run_id: str, site: str, again_at: datetime) -> None:
+def record_sent(session: Session, run_id: str, sites: Collection[str], again_at: datetime) -> None:
     """One more attempt; when no reply has come by ``again_at`` the same bytes are sent again."""
     session.execute(
         update(RunSite)
-        .where(RunSite.run_id == run_id, RunSite.site == site)
+        .where(RunSite.run_id == run_id, RunSite.site.in_(sorted(sites)))
         .values(state=SITE_ASKED, attempts=RunSite.attempts + 1, next_send_at=again_at)
         .execution_options(synchronize_session=False)
     )
@@ -222,27 +252,36 @@ def record_failure(
 
 
 def store_reply(
-    session: Session, run: Run, step: int, site: str, body: bytes, now: datetime, *, refused: bool
+    session: Session,
+    run_id: str,
+    context: str,
+    step: int,
+    site: str,
+    body: bytes,
+    now: datetime,
+    *,
+    refused: bool,
 ) -> bool:
     """Keep a verified reply, once. False: the same bytes were there already.
 
     ReplyConflict when other bytes were: nothing is changed.
     """
-    key = (
-        RunReply.run_id == run.id,
-        RunReply.context == run.context,
-        RunReply.step == step,
-        RunReply.site == site,
+    known = session.scalar(
+        select(RunReply.body).where(
+            RunReply.run_id == run_id,
+            RunReply.context == context,
+            RunReply.step == step,
+            RunReply.site == site,
+        )
     )
-    known = session.scalar(select(RunReply).where(*key))
     if known is not None:
-        if known.body != body:
+        if known != body:
             raise ReplyConflict
         return False
     session.add(
         RunReply(
-            run_id=run.id,
-            context=run.context,
+            run_id=run_id,
+            context=context,
             step=step,
             site=site,
             body=body,
@@ -250,56 +289,20 @@ def store_reply(
             received_at=now,
         )
     )
-    part = session.get_one(RunSite, (run.id, site))
-    part.state = SITE_REFUSED if refused else SITE_ANSWERED
-    part.answered_at, part.next_send_at, part.code = now, None, None
+    # Without reading it: the message that it answers is in the row.
+    session.execute(
+        update(RunSite)
+        .where(RunSite.run_id == run_id, RunSite.site == site)
+        .values(
+            state=SITE_REFUSED if refused else SITE_ANSWERED,
+            answered_at=now,
+            next_send_at=None,
+            code=None,
+        )
+        .execution_options(synchronize_session=False)
+    )
     session.flush()
     return True
-
-
-def earlier_result(session: Session, run: Run, contexts: Sequence[str]) -> Run | None:
-    """The run that answered this very question in this study under one of ``contexts``.
-
-    It may still be open (then wait for it) or have ended; a run of another study, or of another
-    question, is never taken, whatever a site says.
-    """
-    found = session.scalars(
-        select(Run).where(
-            Run.context.in_(contexts),
-            Run.id != run.id,
-            Run.study == run.study,
-            Run.question_sha256 == run.question_sha256,
-            _may_be_told(run),
-        )
-    ).all()
-    released = [earlier for earlier in found if earlier.state in RELEASED]
-    unfinished = [earlier for earlier in found if earlier.state == OPEN]
-    return next(iter(released + unfinished), None)
-
-
-def standing_result(session: Session, run: Run) -> Run | None:
-    """The last released answer to this very question in this study, if there is one.
-
-    When too few patients have changed for a new answer, it is the one that stands (disclosure.md
-    W3). Nothing in it is new, so no site needs to be asked.
-    """
-    return session.scalars(
-        select(Run)
-        .where(
-            Run.id != run.id,
-            Run.study == run.study,
-            Run.question_sha256 == run.question_sha256,
-            Run.state == COMPLETE,
-            _may_be_told(run),
-        )
-        .order_by(Run.finished_at.desc())
-        .limit(1)
-    ).first()
-
-
-def _may_be_told(run: Run) -> ColumnElement[bool]:
-    """Whose answers ``run`` may repeat: one that anybody sees never one that is under embargo."""
-    return true() if run.embargoed else Run.embargoed.is_(False)
 
 
 def refuse_for_embargo(session: Session, run: Run, now: datetime) -> bool:
@@ -330,10 +333,12 @@ def finish(session: Session, run: Run, outcome: Outcome, now: datetime) -> None:
     }[outcome.status]
     hold_back(run, outcome)
     _end(session, run, state, outcome.code, {**outcome.envelope, "id": run.id}, now)
-    for site in sites_of(session, run):
-        site.message = None
-        if state in (INSUFFICIENT, PARTIAL) and site.state in (SITE_WAITING, SITE_ASKED):
-            site.state = SITE_SILENT
+    mine = update(RunSite).where(RunSite.run_id == run.id)
+    mine = mine.execution_options(synchronize_session=False)
+    session.execute(mine.values(message=None))
+    if state in (INSUFFICIENT, PARTIAL):
+        unanswered = RunSite.state.in_((SITE_WAITING, SITE_ASKED))
+        session.execute(mine.where(unanswered).values(state=SITE_SILENT))
 
 
 def hold_back(run: Run, outcome: Outcome) -> None:

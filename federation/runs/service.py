@@ -31,6 +31,7 @@ from federation.runs.states import (
 )
 from studies.actor import SYSTEM, Actor
 from studies.events import announce
+from studies.hospitals.feasibility import ideas_of, proposed_by
 from studies.models import SiteNode, Study
 from studies.reading import open_sites
 
@@ -178,9 +179,16 @@ def _check_limits(session: Session, study: str, by: Actor, now: datetime, limits
 def approve(session: Session, run: Run, by: Actor, now: datetime) -> None:
     """The study's committee says yes; the worker may open the run from here on.
 
-    Raises RunError NOT_ALLOWED, OWN_QUERY, UNDER_EMBARGO or WRONG_STATE.
+    Of a question that counts patients for an idea, whoever proposed the idea says nothing, and
+    nobody once the committee lets no ideas count any more. Raises RunError NOT_ALLOWED, OWN_QUERY,
+    STUDY_NOT_OPEN, UNDER_EMBARGO or WRONG_STATE.
     """
     _check_decider(run, by)
+    if ideas_of(session, run.id):
+        if by.id in proposed_by(session, run.id):
+            raise RunError("OWN_QUERY")
+        if not session.get_one(Study, run.study).counts_ideas:
+            raise RunError("STUDY_NOT_OPEN")
     if embargo.under_embargo(session, query_of(run), Codebook.from_dict(run.codebook)):
         raise RunError("UNDER_EMBARGO")
     move(session, run, APPROVED, decided_by=by.id, decided_by_name=by.name, decided_at=now)

@@ -51,6 +51,7 @@ class Snapshots:
         self._again: dict[tuple[str, int], datetime] = {}
         self._looked: datetime | None = None
         self._waiting: set[str] = set()
+        self._confirmed: dict[str, int] = {}
 
     def make(self, sites: Iterable[str], now: datetime, *, renew: bool = False) -> None:
         """Make the next snapshot of each site that needs one, outside any transaction.
@@ -58,11 +59,20 @@ class Snapshots:
         With ``renew`` every site gets a new one, for sites that say theirs is too old.
         """
         age = timedelta(0) if renew else REFRESH
-        for site in sites:
+        due = [site for site, one in self._standings(sites, now, age).items() if one.due]
+        for site in due:
             if not self._in_flight(site, now):
                 self._publish(site, now, age)
-        # The next look must send what was made here.
-        self._looked = None
+        if due:
+            # The next look must send what was made here.
+            self._looked = None
+
+    def _standings(
+        self, sites: Iterable[str], now: datetime, age: timedelta
+    ) -> dict[str, consent.Standing]:
+        with self._factory() as session:
+            read_only(session)
+            return consent.standings(session, sites, now=now, refresh=age)
 
     def _in_flight(self, site: str, now: datetime) -> bool:
         """Whether a list is under way to a hospital. The next one then waits for its word: it has
@@ -73,9 +83,14 @@ class Snapshots:
             for target in self._sent.values()
         )
 
-    def required(self, session: Session, sites: Iterable[str]) -> dict[str, int]:
-        """The lowest snapshot number that will do, per site; it may still have to be made."""
-        return {site: consent.required_seq(session, site) for site in sites}
+    def required(self, session: Session, sites: Iterable[str], now: datetime) -> dict[str, int]:
+        """The lowest snapshot number that will do, per site; it may still have to be made. Raises
+        ConsentError for a site of which it cannot be said."""
+        found = consent.standings(session, sites, now=now)
+        missing = set(sites) - found.keys()
+        if missing:
+            raise ConsentError("unknown_site")
+        return {site: one.required for site, one in found.items()}
 
     def _sign(self, now: datetime) -> Any:
         def signed(site: str, claims: Mapping[str, Any]) -> bytes:
@@ -122,10 +137,12 @@ class Snapshots:
                 sign_head(session, head_signer(self._key, now), network, now)
             session.commit()
         unconfirmed = []
-        for site in nodes:
-            # A node without a network has no patients whose choices could be told.
+        # A node without a network has no patients whose choices could be told: it has no standing.
+        for site, one in self._standings(nodes, now, REFRESH).items():
             if self._in_flight(site, now):
                 self._waiting.add(site)
+                continue
+            if not one.due and (one.unconfirmed is None or self._waits(site, one.unconfirmed, now)):
                 continue
             with suppress(ConsentError):
                 record = self._publish(site, now, REFRESH)
@@ -133,7 +150,7 @@ class Snapshots:
                     unconfirmed.append((site, record.seq, record.body))
         sent = False
         for site, seq, body in unconfirmed:
-            if body is None or self._again.get((site, seq), now) > now:
+            if body is None or self._waits(site, seq, now):
                 continue
             self._again = {k: v for k, v in self._again.items() if k[0] != site}
             self._again[site, seq] = now + RESEND
@@ -144,6 +161,10 @@ class Snapshots:
             except EngineError:
                 continue
         return sent
+
+    def _waits(self, site: str, seq: int, now: datetime) -> bool:
+        """Whether this list was sent, and it is too soon to send it again."""
+        return self._again.get((site, seq), now) > now
 
     def _cancel_older(self, site: str) -> None:
         """Only the newest snapshot of a site is worth waiting for."""
@@ -187,6 +208,7 @@ class Snapshots:
                 applied_at=_moment(applied) if status == "applied" else None,
                 now=now,
                 unproven=claims.get("unproven"),
+                notice_days=claims.get("notice_days"),
             )
             self._witness(session, node, claims.get("witness"), now)
             keep_coverage(session, site, claims.get("coverage"), now)
@@ -229,13 +251,19 @@ class Snapshots:
 
     def confirmed(self, site: str, seq: int, now: datetime) -> bool:
         """Whether the site has said that it uses snapshot ``seq`` or a later one."""
-        with self._factory() as session:
-            found = session.scalar(
-                select(Ack.seq)
-                .where(Ack.site == site, Ack.seq >= seq, Ack.status == "applied")
-                .limit(1)
-            )
-        return found is not None
+        if self._confirmed.get(site, 0) < seq:
+            with self._factory() as session:
+                read_only(session)
+                found = session.scalar(
+                    select(Ack.seq)
+                    .where(Ack.site == site, Ack.seq >= seq, Ack.status == "applied")
+                    .limit(1)
+                )
+            if found is None:
+                return False
+            # What a site has said it has said.
+            self._confirmed[site] = found
+        return True
 
 
 def _moment(value: object) -> datetime:

@@ -4,11 +4,9 @@ It may be killed between any two statements: everything it knows is in the datab
 worker rebuilds the rest. No engine call happens inside a transaction.
 """
 
-import importlib
-import threading
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -16,7 +14,7 @@ from federation.engines.interface import SITE_UNREACHABLE, Engine, EngineError, 
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import SigningKey
 from federation.query.errors import QueryError
-from federation.runs import plans, progress, service
+from federation.runs import earlier, plans, progress, service
 from federation.runs.driver import Outcome
 from federation.runs.embargo import seeing_all
 from federation.runs.errors import ReplyConflict, RunError
@@ -35,7 +33,8 @@ Factory = sessionmaker[Session]
 
 
 class Worker:
-    """One worker over one engine; see the module docstring."""
+    """One worker over one engine; see the module docstring. ``ended``: runs that it brought to an
+    end, so that whoever waits for one need not look in the database."""
 
     def __init__(
         self,
@@ -51,6 +50,7 @@ class Worker:
         self._key = hub_key
         self._timing = timing or Timing()
         self._owner = owner or new_id()
+        self.ended = 0
         self._active: dict[str, Active] = {}
         self._sent: dict[str, tuple[str, str, int, str]] = {}
         self._snapshots = Snapshots(factory, engine, hub_key)
@@ -95,12 +95,14 @@ class Worker:
             with self._factory() as session:
                 progress.fail(session, service.get_run(session, active.run_id), now)
                 session.commit()
+            self.ended += 1
         return True
 
     # Replies
 
     def _take_replies(self, now: datetime, wait: float) -> bool:
         replies = self._engine.replies(wait)
+        of_runs: dict[str, list[Reply]] = {}
         for reply in replies:
             if self._snapshots.take(reply, now) or self._matches.take(reply, now):
                 continue
@@ -111,46 +113,52 @@ class Worker:
             if target[1:3] != (active.context, active.driver.number_of(target[3])):
                 continue
             try:
-                if target[3] == reply.site:
-                    self._take_reply(active, reply, now)
-                else:
+                if target[3] != reply.site:
                     self._failed(active, target[3], "WRONG_SITE", now, security=True)
+                elif reply.body is None:
+                    self._failed(active, reply.site, reply.failure or SITE_UNREACHABLE, now)
+                else:
+                    of_runs.setdefault(active.run_id, []).append(reply)
             except LeaseLost:
                 self._forget(active)
+        for run_id, mine in of_runs.items():
+            if (active := self._active.get(run_id)) is not None:
+                try:
+                    self._take_answers(active, mine, now)
+                except LeaseLost:
+                    self._forget(active)
         return bool(replies)
 
-    def _take_reply(self, active: Active, reply: Reply, now: datetime) -> None:
-        if reply.body is None:
-            self._failed(active, reply.site, reply.failure or SITE_UNREACHABLE, now)
-            return
-        step = active.driver.number_of(reply.site)
-        try:
-            active.driver.receive(reply.site, reply.body, now)
-        except ProtocolError as error:
-            self._failed(active, reply.site, error.code, now, security=True)
+    def _take_answers(self, active: Active, replies: Sequence[Reply], now: datetime) -> None:
+        """Check and keep replies to one run that came together, in one transaction."""
+        good: list[tuple[int, str, bytes]] = []
+        driver, run = active.driver, (active.run_id, active.context)
+        for reply in replies:
+            step, body = driver.number_of(reply.site), reply.body or b""
+            try:
+                driver.receive(reply.site, body, now)
+            except ProtocolError as error:
+                self._failed(active, reply.site, error.code, now, security=True)
+            else:
+                good.append((step, reply.site, body))
+        if not good:
             return
         try:
             with self._factory() as session:
                 progress.hold(session, active.run_id, self._owner, now, self._timing.lease)
-                run = service.get_run(session, active.run_id)
-                progress.store_reply(
-                    session,
-                    run,
-                    step,
-                    reply.site,
-                    reply.body,
-                    now,
-                    refused=active.driver.refused_by(reply.site),
-                )
-                point("H3")
+                for step, site, body in good:
+                    refused = driver.refused_by(site)
+                    progress.store_reply(session, *run, step, site, body, now, refused=refused)
+                    point("H3")
                 session.commit()
         except ReplyConflict:
             # Only another worker can have stored it: what is stored counts.
-            self._failed(active, reply.site, "CONFLICT", now, security=True)
+            self._failed(active, good[0][1], "CONFLICT", now, security=True)
             self._forget(active)
             return
-        point("H4")
-        active.due.pop(reply.site, None)
+        for _, site, _ in good:
+            point("H4")
+            active.due.pop(site, None)
 
     def _failed(
         self, active: Active, site: str, code: str, now: datetime, *, security: bool = False
@@ -171,6 +179,10 @@ class Worker:
     def _claim(self, now: datetime) -> bool:
         if len(self._active) >= self._timing.open_runs:
             return False
+        with self._factory() as session:
+            read_only(session)
+            if not progress.waits(session, self._owner, now, self._active.keys()):
+                return False
         with self._factory() as session:
             run = progress.claim(
                 session, self._owner, now, self._timing.lease, driven=set(self._active)
@@ -211,7 +223,7 @@ class Worker:
                 run,
                 roster=roster,
                 terms=terms,
-                snapshots=self._snapshots.required(session, roster),
+                snapshots=self._snapshots.required(session, roster, now),
                 now=now,
                 deadline=now + self._timing.deadline,
             )
@@ -284,11 +296,14 @@ class Worker:
             active.messages[site] = Kept(driver.number_of(site), message, expires)
             active.due.pop(site, None)
             active.attempts.pop(site, None)
+        going = {site for site in fresh if self._snapshot_will_do(active, site, now)}
         with self._factory() as session:
             progress.hold(session, active.run_id, self._owner, now, self._timing.lease)
-            run = service.get_run(session, active.run_id)
-            progress.record_messages(session, run, driver, fresh, expires)
+            progress.record_messages(
+                session, active.run_id, driver, fresh, expires, going, now + self._timing.resend
+            )
             session.commit()
+        active.noted = going
         return True
 
     def _send_due(self, active: Active, now: datetime) -> bool:
@@ -307,11 +322,12 @@ class Worker:
                 continue
             step = active.messages[site].step
             self._sent[handle] = (active.run_id, active.context, step, site)
-        if due:
+        unnoted = set(due) - active.noted
+        active.noted = set()
+        if unnoted:
             with self._factory() as session:
                 progress.hold(session, active.run_id, self._owner, now, self._timing.lease)
-                for site in due:
-                    progress.record_sent(session, active.run_id, site, active.due[site])
+                progress.record_sent(session, active.run_id, unnoted, now + self._timing.resend)
                 session.commit()
         return bool(due)
 
@@ -340,6 +356,7 @@ class Worker:
             point("H5")
             session.commit()
         point("H6")
+        self.ended += 1
         self._forget(active)
         return True
 
@@ -356,36 +373,25 @@ class Worker:
             return True
         roster = sorted(run.roster or {})
         if outcome.code == "CONSENT_UNAVAILABLE" and run.restarts == 0:
-            snapshots = self._snapshots.required(session, roster)
+            snapshots = self._snapshots.required(session, roster, now)
             progress.restart(session, run, snapshots=snapshots, again=run.again, stale=True)
             return True
-        if outcome.code == "SMALL_GROUP" and (standing := progress.standing_result(session, run)):
+        if outcome.code == "SMALL_GROUP" and (standing := earlier.standing_result(session, run)):
             progress.hold_back(run, outcome)
             progress.finish_replayed(session, run, standing, now)
             return True
         if outcome.status != "replay":
             progress.finish(session, run, outcome, now)
             return True
-        earlier = progress.earlier_result(session, run, outcome.replay_of)
-        if earlier is not None and earlier.outcome is not None:
-            progress.finish_replayed(session, run, earlier, now)
+        found = earlier.earlier_result(session, run, outcome.replay_of)
+        if found is not None and found.outcome is not None:
+            progress.finish_replayed(session, run, found, now)
             return True
-        if earlier is not None:
+        if found is not None:
             return False
         if run.again:
             progress.fail(session, run, now)
             return True
-        snapshots = self._snapshots.required(session, roster)
-        progress.restart(session, run, snapshots=snapshots, again=True, stale=False)
+        again = self._snapshots.required(session, roster, now)
+        progress.restart(session, run, snapshots=again, again=True, stale=False)
         return True
-
-
-def run_forever(
-    worker: Worker, stop: threading.Event, clock: Callable[[], datetime] | None = None
-) -> None:
-    """Work until ``stop``: replies wake the worker at once, new runs within a fifth of a second."""
-    tell = clock or (lambda: datetime.now(UTC))
-    # An import that the first test statistic would wait for.
-    importlib.import_module("scipy.special")
-    while not stop.is_set():
-        worker.step(tell(), wait=0.2)

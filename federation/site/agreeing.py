@@ -19,6 +19,7 @@ from consent.evidence import Act, Evidence
 from consent.proof import LETTER, Prove, Statement, StatementForm, letter_prover
 from consent.rule import SELF
 from consent.text_id import content_id
+from federation.site.choices.notices import INVENTED
 from federation.site.choices.pseudonyms import HANDLE_BYTES, Handles, handle_text
 from federation.site.directory import DATABASE_FILE
 from federation.site.store import milliseconds, open_store, transaction
@@ -52,8 +53,11 @@ def _letters(database: sqlite3.Connection, handles: Sequence[bytes], now: dateti
     with transaction(database):
         database.executemany(
             "INSERT INTO letter (code_id, handle, party, role, proof_key, made_at)"
-            " VALUES (?, ?, 'self', 'self', ?, ?)",
-            [(code, handle, key, milliseconds(now)) for handle, (code, key) in fresh.items()],
+            " VALUES (?, ?, 'self', ?, ?, ?)",
+            [
+                (code, handle, INVENTED, key, milliseconds(now))
+                for handle, (code, key) in fresh.items()
+            ],
         )
     return {handle: known.get(handle) or fresh[handle] for handle in handles}
 

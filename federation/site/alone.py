@@ -10,33 +10,34 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from federation.disclosure import gate
-from federation.disclosure.auditor import Auditor, Judgement, NamedSet
+from federation.disclosure.auditor import Auditor, Bitmap, Judgement
 from federation.disclosure.looking import COHORT, Votes
 from federation.methods.base import Ask, Method, Rows, Step
 from federation.methods.labels import cell_labels, set_labels, settle, term_labels
-from federation.methods.own import OWN, has_pooled_part, own_finished
-from federation.methods.registry import KINDS
+from federation.methods.own import Labels, Shows, own_finished, words_of_none
 from federation.methods.release import without_missing
 from federation.query.refusals import Refused
-from federation.site.own_shown import OwnShown, few_in_a_level, groups_of
+from federation.site.own_sets import GROUP, SHOWN, SILENT, OwnSets
+from federation.site.own_shown import BEHIND, Known, few_in_a_level, groups_of
 from federation.site.selection import Counted, judged
 
-_OWN_STEPS: Final = (OWN, *(f"{k}.{OWN}" for k, m in KINDS.items() if has_pooled_part(m)))
-"""The names of steps in which a hospital answered alone; a run keeps the name of its last."""
 
+@dataclass(frozen=True)
+class Kept:
+    """What the ledger keeps of a question by_site besides its sets: by what becomes of them."""
 
-@dataclass
-class _Open:
-    """What everybody may know of this hospital: pooled answers, and what it showed alone."""
+    sets: tuple[tuple[str, tuple[Bitmap, ...]], ...] = ()
 
-    t: int
-    auditor: Auditor
-    entries: set[int] = field(default_factory=set)
-    shown: set[int] = field(default_factory=set)
+    def write(self, database: sqlite3.Connection, run: str) -> None:
+        """In the caller's transaction."""
+        table = OwnSets(database)
+        for what, bitmaps in self.sets:
+            table.keep(run, what, bitmaps)
 
 
 class OwnReleases:
@@ -47,12 +48,7 @@ class OwnReleases:
     """
 
     def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
-        self._auditor: Auditor | None = None
-        self._t = -1
-        self._seen: set[int] = set()  # entries of the ledger
-        self._sets = OwnShown()
-        self._open: _Open | None = None
+        self._known = Known(database)
 
     def hides(
         self,
@@ -76,6 +72,14 @@ class OwnReleases:
                 raise
             return None
 
+    def objects(self, ask: Ask, counted: Counted) -> bool:
+        """Whether the others may not answer by_site either, where this hospital does not: pooled
+        answers less theirs would tell what it holds back."""
+        if ask.query.output != "by_site" or counted.contributes:
+            return False
+        self._known.catch_up(ask.terms.diff.t_diff)
+        return self._known.told_by_others(counted)
+
     def check(
         self,
         method: Method,
@@ -95,10 +99,10 @@ class OwnReleases:
         and another is told by a pooled answer: hidden beside the small one, it would hide nothing.
         """
         t = ask.terms.diff.t_diff
-        own = self._up_to_date(t)
+        self._known.catch_up(t)
         if ask.query.output != "by_site":
-            if own.rank:
-                self._check_beside_own(own, judgement, counted, t)
+            if self._known.has_own:
+                self._check_beside_own(judgement, counted, t)
             return frozenset()
         if judgement.complement_flagged:
             raise Refused("SMALL_GROUP")
@@ -106,29 +110,33 @@ class OwnReleases:
             raise Refused("BUDGET")
         can_hide, terms = cell_labels(method, ask) | {COHORT}, term_labels(method, ask)
         among = _judged(Auditor(t, _seed()), counted)
-        told_alone = _judged(own, counted).told
+        beside = _judged(self._known.own, counted)
+        mixed = self._told_with_pooled(judgement, beside, among, counted)
         groups = groups_of(method, ask)
         untold = few_in_a_level(groups, counted, ask.terms.t_cell)
         hidden: set[str] = set()
         least, known = t, False  # of the cells
         for place, (label, _) in enumerate(counted.named):
             small = 0 < counted.least(place) < t
-            no_reason = label in can_hide or (
-                # What the groups of one answer tell of each other no number here says.
-                label in groups and (untold or among.flagged[place])
-            )
-            if judgement.flagged[place] and not small and not no_reason:
-                raise Refused(
-                    "MODEL_TOO_RICH" if label in terms else "SMALL_GROUP", terms.get(label, ())
-                )
-            told = judgement.told[place] and not among.told[place] and not told_alone[place]
+            # What the groups of one answer tell of each other no number here says.
+            no_number = label in groups and (untold or among.flagged[place])
+            # One that pooled answers tell has no flag; beside own answers it is near all the same.
+            near = judgement.told[place] and beside.flagged[place] and not among.flagged[place]
+            if not small and not no_number:
+                if judgement.flagged[place] and label not in can_hide:
+                    named = terms.get(label, ())
+                    raise Refused("MODEL_TOO_RICH" if label in terms else "SMALL_GROUP", named)
+                if (near or mixed[place]) and label not in groups:
+                    if label not in can_hide:
+                        raise Refused("SMALL_GROUP")
+                    hidden.add(label)
+            told_alone = beside.told[place] and not among.told[place]
+            told = judgement.told[place] and not among.told[place] and not beside.told[place]
             if small and told:
                 raise Refused("SMALL_GROUP")
             if label in can_hide and label != COHORT:
                 least, known = min(least, counted.least(place)), known or told
-            if told_alone[place] and not among.told[place]:
-                if self._sets.has(counted.named[place][1]):
-                    continue
+            if told_alone and self._gives_away(counted, place):
                 if label not in can_hide:
                     raise Refused("SMALL_GROUP")
                 hidden.add(label)
@@ -136,68 +144,98 @@ class OwnReleases:
             hidden |= can_hide
         return frozenset(hidden)
 
-    def _check_beside_own(
-        self, own: Auditor, judgement: Judgement, counted: Counted, t: int
-    ) -> None:
+    def keeps(self, method: Method, ask: Ask, rows: Rows, votes: Votes, counted: Counted) -> Kept:
+        """What becomes of the sets of a question by_site of which sums leave now. What the own
+        answer at its end will show follows from this hospital's rows and its votes, so that it is
+        known from the first sums on; `rows` are those of the patients who count."""
+        groups = groups_of(method, ask)
+        if not counted.contributes:
+            left = (bits for label, bits in counted.kept_back if _plain(label) not in groups)
+            return Kept(((SILENT, tuple(bits for bits in left if bits)),))
+        by_label = dict(counted.charged)
+        grouped = tuple(bits for label, bits in counted.charged if _plain(label) in groups)
+        hide = hidden_alone(method, ask, votes)
+        shown = [(counted.named[0][0],), *_shown(method, ask, rows, hide)]
+        analysis, cohort = by_label[counted.named[0][0]], by_label[COHORT]
+        if COHORT not in hide and (cohort & ~analysis).bit_count() >= ask.terms.t_cell:
+            shown.append((COHORT,))
+        joined = [_joined(by_label, labels, "") for labels in shown]
+        if counted.behind:
+            joined += [_joined(by_label, labels, BEHIND) for labels in shown]
+        return Kept(((SHOWN, tuple(joined)), (GROUP, grouped)))
+
+    def _gives_away(self, counted: Counted, place: int) -> bool:
+        """Whether the set, or that of the patients behind it, is told by own answers of which one
+        hid it."""
+        sets = [counted.named[place], *counted.behind[place : place + 1]]
+        own = self._known.own.judge(counted.charged, counted.rows or counted.population, 0).told
+        half = len(counted.named)
+        told = (own[place], *own[half + place : half + place + 1])
+        return any(
+            is_told and not self._known.gives_nothing(bitmap)
+            for is_told, (_, bitmap) in zip(told, sets, strict=True)
+        )
+
+    def _check_beside_own(self, judgement: Judgement, counted: Counted, t: int) -> None:
         """Refuse SMALL_GROUP a pooled question about a set that this hospital may have held back:
         a small one, or one that was hidden only because it tells a small one. Also where pooled
         answers and own ones tell it together, and what was shown does not."""
-        among, beside = _judged(Auditor(t, _seed()), counted), _judged(own, counted)
-        known = self._known(counted, t) if any(judgement.told) else None
+        among = _judged(Auditor(t, _seed()), counted)
+        beside = _judged(self._known.own, counted)
+        mixed = self._told_with_pooled(judgement, beside, among, counted)
         for place in range(len(counted.named)):
             small = 0 < counted.least(place) < t
             near = beside.flagged[place] and not among.flagged[place]
             told = beside.told[place] and not among.told[place]
-            held_back = told and not self._sets.has(counted.named[place][1])
-            together = (
-                judgement.told[place]
-                and not (beside.told[place] or among.told[place])
-                and known is not None
-                and (known.flagged[place] or known.bound[place] > 0)
-            )
-            if (near and not small) or (told and small) or held_back or together:
+            held_back = told and self._gives_away(counted, place)
+            if (near and not small) or (told and small) or held_back or mixed[place]:
                 raise Refused("SMALL_GROUP")
 
-    def _known(self, counted: Counted, t: int) -> Judgement:
-        """Of the sets, what pooled answers and the numbers shown by own ones say: nothing new of a
-        set that follows from them (bound 0)."""
-        if self._open is None or self._open.t != t or self._open.entries & self._seen:
-            self._open = _Open(t, Auditor(t, _seed()))  # one that was on its way is an own one now
-        known = self._open
-        entries = self._database.execute("SELECT entry FROM ledger_entry ORDER BY entry").fetchall()
-        fresh = [entry for (entry,) in entries if entry not in known.entries | self._seen]
-        known.auditor.load(self._sets_of(entry) for entry in fresh)
-        known.entries.update(fresh)
-        shown = self._sets.shown - known.shown
-        known.auditor.load([("shown", bitmap)] for bitmap in shown)
-        known.shown |= shown
-        return _judged(known.auditor, counted)
-
-    def _up_to_date(self, t: int) -> Auditor:
-        """An auditor that knows only what this hospital answered alone."""
-        if self._auditor is None or self._t != t:
-            self._auditor, self._t, self._seen = Auditor(t, _seed()), t, set()
-            self._sets = OwnShown()
-        entries = [
-            (int(entry), step)
-            for step in _OWN_STEPS
-            for (entry,) in self._database.execute(
-                "SELECT entry FROM run JOIN ledger_entry USING (run) WHERE step_name = ?", (step,)
-            ).fetchall()
+    def _told_with_pooled(
+        self, judgement: Judgement, beside: Judgement, among: Judgement, counted: Counted
+    ) -> list[bool]:
+        """Per set whether it follows from pooled answers and what this hospital held back together,
+        and not from what everybody knows: its number would tell what was held back."""
+        everything = judgement.told
+        if self._known.has_silent:
+            everything = _judged(self._known.all, counted).told
+        maybe = [
+            told and not (own or alike)
+            for told, own, alike in zip(everything, beside.told, among.told, strict=True)
         ]
-        new = [(entry, step) for entry, step in sorted(entries) if entry not in self._seen]
-        sets = [self._sets_of(entry) for entry, _ in new]
-        self._auditor.load(sets)
-        for (entry, step), found in zip(new, sets, strict=True):
-            self._sets.take(step, found, t)
-            self._seen.add(entry)
-        return self._auditor
+        if not any(maybe):
+            return maybe
+        known = _judged(self._known.open, counted)
+        # Bound 0 and no flag: it follows from what is known.
+        return [
+            found and (flagged or bound > 0)
+            for found, flagged, bound in zip(maybe, known.flagged, known.bound, strict=True)
+        ]
 
-    def _sets_of(self, entry: int) -> list[NamedSet]:
-        rows = self._database.execute(
-            "SELECT label, bits FROM ledger_set WHERE entry = ? ORDER BY place", (entry,)
-        )
-        return [(str(label), int.from_bytes(bits, "little")) for label, bits in rows]
+
+def _plain(label: str) -> str:
+    return label.removesuffix(BEHIND)
+
+
+def _joined(by_label: dict[str, Bitmap], labels: Labels, behind: str) -> Bitmap:
+    found = 0
+    for label in labels:
+        found |= by_label[f"{label}{behind}"]
+    return found
+
+
+def _shown(method: Method, ask: Ask, rows: Rows, hide: frozenset[str]) -> Sequence[Labels]:
+    """The sets whose numbers will stand in the own answer; none where it will be refused."""
+    if not isinstance(method, Shows):
+        return ()
+    hub_ask = replace(ask, site=None)
+    try:
+        finished = method.own_tables(ask, replace(rows, held_back=hide))
+        finished, cells = settle(method, hub_ask, finished, hide - {COHORT})
+        tables = method.tables(hub_ask, finished)
+        return method.shows(hub_ask, finished, gate.decide(tables, ask.terms, cells, ask.codebook))
+    except Refused:
+        return ()
 
 
 def _judged(auditor: Auditor, counted: Counted) -> Judgement:
@@ -234,5 +272,5 @@ def own_answer(
     return {
         "result": released.result,
         "hidden": released.hidden,
-        "warnings": released.warnings,
+        "warnings": [*released.warnings, *words_of_none(step.params)],
     }

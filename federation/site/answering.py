@@ -10,7 +10,7 @@ import numpy as np
 from federation.disclosure.looking import COHORT, LOOK, Votes, doubts
 from federation.methods.base import Rows, Step, Sums
 from federation.methods.labels import set_labels
-from federation.methods.own import is_own, weighs
+from federation.methods.own import has_pooled_part, is_own, is_ready, weighs
 from federation.query.refusals import Refused
 from federation.site.alone import hidden_alone, own_answer
 from federation.site.checks import Question
@@ -29,6 +29,11 @@ class Prepared:
     selection: Selection
     counted: Counted
     head: tuple[int, str] | None
+
+    @property
+    def rows(self) -> int:
+        """How many rows it holds, or knows the place of."""
+        return len(self.selection.places) + len(self.selection.outside)
 
 
 class Answering:
@@ -65,7 +70,7 @@ class Answering:
             asked,
             ask,
             sums,
-            _weighing(question, prepared),
+            _standing_behind(question, prepared, votes, step),
             plain=step.labelled or (ask.query.output == "by_site" and not ask.strict),
             counted_by=counted_by,
             now=now,
@@ -83,23 +88,41 @@ class Answering:
         return own_answer(method, ask, step, prepared.selection.rows, hide)
 
 
-def _weighing(question: Question, prepared: Prepared) -> Counted:
-    """Whom this hospital adds to the sums of all, from the look on: so each hospital knows, before
-    a sum leaves it, how many others stand behind it."""
-    counted, ask = prepared.counted, question.ask
-    if not (ask.strict and counted.contributes):
-        return counted
-    if weighs(question.method, ask, prepared.selection.rows):
+def adds(question: Question, prepared: Prepared, votes: Votes) -> bool:
+    """Whether this hospital's patients are in what is added up over the hospitals. Said in the
+    look, so that each knows before a sum leaves it how many others stand behind it."""
+    method, ask = question.method, question.ask
+    if not prepared.counted.contributes:
+        return False
+    if ask.query.output != "by_site":
+        return True
+    return has_pooled_part(method) and weighs(method, ask, _own_rows(question, prepared, votes))
+
+
+def _standing_behind(question: Question, prepared: Prepared, votes: Votes, step: Step) -> Counted:
+    """Who answers, in the look and when all say that they are ready; else whom this hospital adds
+    to the sums of all."""
+    counted = prepared.counted
+    answers = step.name == LOOK or is_ready(step)
+    if answers or not question.ask.strict or adds(question, prepared, votes):
         return counted
     return replace(counted, contributes=False)
 
 
+def _own_rows(question: Question, prepared: Prepared, votes: Votes) -> Rows:
+    """The rows, with what this hospital's own answer must hide."""
+    hide = hidden_alone(question.method, question.ask, votes)
+    return replace(prepared.selection.rows, held_back=hide)
+
+
 def _sums(question: Question, step: Step, prepared: Prepared, votes: Votes) -> Sums:
     """The sums of the patients who count; of nobody when they are too few here."""
+    if is_ready(step):
+        return {"ready": np.array([1])}
     rows: Rows = prepared.selection.rows
     if not prepared.counted.contributes:
         rows = rows.select(np.zeros(rows.n, np.bool_))
     elif question.ask.strict and question.ask.query.output == "by_site":
-        rows = replace(rows, held_back=hidden_alone(question.method, question.ask, votes))
+        rows = _own_rows(question, prepared, votes)
     with np.errstate(all="ignore"):
         return question.method.site(question.ask, step, rows)

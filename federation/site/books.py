@@ -16,6 +16,10 @@ SELECT
     (SELECT count(confirmed_at) FROM paper_act), (SELECT count(ended_at) FROM paper_act),
     (SELECT count(ended_at) FROM letter)
 """
+# Only where a yes waits for its notice: elsewhere a letter that is printed changes nothing.
+_TOLD = """,
+    (SELECT count(done_at) FROM telling), (SELECT count(*) FROM notice WHERE telling IS NULL)
+"""
 _NEXT = """
 SELECT min(at) FROM (
     SELECT valid_from AS at FROM party WHERE valid_from > :now
@@ -25,10 +29,12 @@ SELECT min(at) FROM (
 
 
 class Books:
-    """What this hospital's own books held when they were read last."""
+    """What this hospital's own books held when they were read last. notices: a yes counts only
+    when it was told."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: sqlite3.Connection, *, notices: bool = False) -> None:
         self._database = database
+        self._query = _STATE + (_TOLD if notices else "")
         self._version = -1
         self._state: tuple[int, ...] = ()
         self._until: int | None = None
@@ -57,4 +63,4 @@ class Books:
         return int(self._database.execute("PRAGMA data_version").fetchone()[0])
 
     def _numbers(self) -> tuple[int, ...]:
-        return tuple(self._database.execute(_STATE).fetchone())
+        return tuple(self._database.execute(self._query).fetchone())

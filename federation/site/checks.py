@@ -23,7 +23,8 @@ from federation.site.errors import SetupError
 from federation.site.settings import StudyHere
 from federation.site.step_message import StepMessage
 
-_QUESTIONS_IN_MEMORY = 4
+_QUESTIONS_IN_MEMORY = 64
+"""As many as a night of rounds has under way at once (federation/site/pipeline.py)."""
 
 
 @dataclass(frozen=True)
@@ -143,8 +144,16 @@ def _check_allowed(study: StudyHere, ask: Ask, mapped: Mapped) -> None:
         answers = mapped.answers(ask.codebook)
     except SetupError:
         raise Refused("DATA_MISMATCH") from None
-    if not set(named) <= answers:
+    if not set(named) <= answers and not (answers and adds_nobody_without(ask)):
         raise Refused("DATA_MISMATCH")
+
+
+def adds_nobody_without(ask: Ask) -> bool:
+    """Whether a hospital takes part with zeros where it does not record what is asked, as it does
+    with too few patients: in a question by_site under protection. There each hospital's own answer
+    says whom it counts; and of the same hospitals for every indicator of a round nothing can be
+    subtracted, where fewer hospitals for one of them would have it refused (ROSTER)."""
+    return ask.strict and ask.query.output == "by_site"
 
 
 def _check_fineness(method: Method, ask: Ask) -> None:

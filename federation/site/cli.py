@@ -11,11 +11,13 @@ from federation.query.builtin import find_codebook, names
 from federation.query.codebook import Codebook
 from federation.query.errors import QueryError
 from federation.site.cli_consent import COMMANDS as CONSENT_COMMANDS
+from federation.site.cli_decide import decide
+from federation.site.cli_notices import COMMANDS as NOTICE_COMMANDS
 from federation.site.cli_prom import COMMANDS as PROM_COMMANDS
 from federation.site.cli_steward import COMMANDS
 from federation.site.cli_vantage6 import COMMANDS as VANTAGE6_COMMANDS
 from federation.site.cli_words import FAILED, OK, WRONG_USE, or_stop, print_json, stop
-from federation.site.errors import DataError, SetupError
+from federation.site.errors import DataError, SetupError, one_line
 from federation.site.files import read_given
 
 _FOLDER = click.Path(path_type=Path)
@@ -160,7 +162,14 @@ def status(directory: Path, as_json: bool) -> None:
     sys.exit(OK if found["audit_intact"] else FAILED)
 
 
-for _command in (*COMMANDS, *CONSENT_COMMANDS, *PROM_COMMANDS, *VANTAGE6_COMMANDS):
+for _command in (
+    *COMMANDS,
+    *CONSENT_COMMANDS,
+    decide,
+    *NOTICE_COMMANDS,
+    *PROM_COMMANDS,
+    *VANTAGE6_COMMANDS,
+):
     site.add_command(_command)
 
 
@@ -171,4 +180,4 @@ def _codebook(path: Path) -> Codebook:
         stop(f"{path.name}: {error}", WRONG_USE)
     except OSError:
         known = ", ".join(names())
-        stop(f"{path.name} cannot be read; give a file, or one of: {known}.", WRONG_USE)
+        stop(f"{one_line(str(path))} cannot be read; give a file, or one of: {known}.", WRONG_USE)

@@ -94,9 +94,10 @@ def invite(directory: Path, number: str | None, numbers: Path | None, **given: A
 @click.option("--end", "party", default=None, help="End this representative's authority.")
 @click.option("--died", is_flag=True, help="The patient has died.")
 @click.option(
-    "--not-died", is_flag=True, help="The death was entered by mistake; needs two people."
+    "--not-died",
+    is_flag=True,
+    help="The death was entered by mistake; works when a second person says so too.",
 )
-@click.option("--checked-by", default=None, help="Second person who checked --not-died.")
 @click.option("--no-contact", is_flag=True, help="No messages to this patient any more.")
 @click.option("--by", default="site", help="Name of the person who does this.")
 @_ANY
@@ -121,21 +122,28 @@ def person(directory: Path, number: str, by: str, any_number: bool, **given: Any
 @click.option("--months", type=click.IntRange(0, 24), default=3, show_default=True)
 @click.option("--again", is_flag=True, help="Those who have to say yes again for new data.")
 def due(directory: Path, months: int, again: bool) -> None:
-    """List the patients who turn 12 or 16 soon, or have to be asked again, without a new letter."""
+    """List who turns 12 or 16 soon, or (patients and who decides for them) has to be asked again,
+    without a new letter."""
     from federation.site.choices.asking_again import to_ask_again
     from federation.site.choices.handles import numbers_of
     from federation.site.choices.parties import coming_of_age
     from federation.site.store import moment
 
-    until = datetime.now(UTC) + timedelta(days=30 * months)
+    now = datetime.now(UTC)
+    until = now + timedelta(days=30 * months)
     with at_desk(directory, "site") as desk:
         if again:
-            asked = to_ask_again(desk.directory, desk.database, until)
-            numbers = numbers_of(desk.directory, {each for each, _ in asked}) if asked else {}
+            asked = to_ask_again(desk.directory, desk.database, now, until)
+            wanted = {each.handle for each in asked}
+            numbers = numbers_of(desk.directory, wanted) if wanted else {}
             print_json(
                 [
-                    {"number": numbers.get(each), "from_day": moment(day).date().isoformat()}
-                    for each, day in asked
+                    {
+                        "number": numbers.get(each.handle),
+                        "party": each.party,
+                        "from_day": moment(each.day).date().isoformat(),
+                    }
+                    for each in asked
                 ]
             )
             return

@@ -14,6 +14,7 @@ Everything is read and checked before the site answers anything. A wrong file is
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +33,7 @@ from federation.site.errors import DataError, SetupError
 from federation.site.files import read_small
 from federation.site.match_items import MatchItems, read_match_items
 from federation.site.settings import (
+    PEERS_FILE,
     SITE_FILE,
     SiteSettings,
     StudyHere,
@@ -48,6 +50,7 @@ MAPPING_FILE = "mapping.yaml"
 DATABASE_FILE = "site.sqlite"
 CODEBOOK_FOLDER = "codebooks"
 _PORTAL_KEY_BYTES = 32
+_KEY_FILES = ("keys/sign.key", "keys/box.key", "keys/portal.key")
 
 
 @dataclass(frozen=True)
@@ -200,7 +203,8 @@ def init_site(
     `codebook_sha256`; optional `approve`, `kinds`, `variables`, `mapping`, `by_site`,
     `result_key`, `coverage`, `source`. A `mapping` other than mapping.yaml must be there already.
     Pin the network's other sites afterwards with `pin_peers`.
-    SetupError when the directory already holds a site or something given is wrong.
+    SetupError when the directory already holds a site or something given is wrong; then nothing
+    of ours stays behind, so that the same can be tried again.
     """
     path = Path(path)
     path.mkdir(parents=True, exist_ok=True)
@@ -215,6 +219,8 @@ def init_site(
         source=dict(source),
         studies={key: _new_study(key, value, books[key]) for key, value in studies.items()},
     )
+    names = (SITE_FILE, PEERS_FILE, POLICY_FILE, MAPPING_FILE, *_KEY_FILES)
+    ours = [path / each for each in names if not (path / each).exists()]
     keys = path / "keys"
     keys.mkdir(mode=0o700, exist_ok=True)
     sign, box = SigningKey.generate(), BoxKey.generate()
@@ -228,7 +234,19 @@ def init_site(
             _keep_codebook(path, book)
     write_peers(path, {slug: PublicIdentity(slug, sign.public, box.public)})
     (path / SITE_FILE).write_text(settings_text(settings), "utf-8")
-    return SiteDirectory.load(path, now)
+    try:
+        return SiteDirectory.load(path, now)
+    except SetupError:
+        # Half a directory would be "a site" for the next try, with keys that nobody was told of.
+        for made in ours:
+            made.unlink(missing_ok=True)
+        for book in books.values():
+            if book is not None:
+                _kept_at(path, book.sha256).unlink(missing_ok=True)
+        for folder in (keys, path / CODEBOOK_FOLDER, path):
+            with suppress(OSError):  # something of the hospital's own lies in it
+                folder.rmdir()
+        raise
 
 
 def pin_peers(path: Path | str, peers: Mapping[str, PublicIdentity]) -> None:
@@ -267,14 +285,17 @@ def _new_study(slug: str, given: Mapping[str, Any], book: Codebook | None) -> St
 
 
 def _keep_codebook(path: Path, book: Codebook) -> None:
-    folder = path / CODEBOOK_FOLDER
-    folder.mkdir(exist_ok=True)
-    (folder / f"{book.sha256}.json").write_bytes(canonical_json(book.to_dict()) + b"\n")
+    (path / CODEBOOK_FOLDER).mkdir(exist_ok=True)
+    _kept_at(path, book.sha256).write_bytes(canonical_json(book.to_dict()) + b"\n")
+
+
+def _kept_at(path: Path, sha256: str) -> Path:
+    return path / CODEBOOK_FOLDER / f"{sha256}.json"
 
 
 def kept_codebook(path: Path, study: StudyHere) -> Codebook | None:
     """The study's codebook as it was agreed, when the site directory `path` holds it."""
-    file = path / CODEBOOK_FOLDER / f"{study.codebook_sha256}.json"
+    file = _kept_at(path, study.codebook_sha256)
     if not file.is_file():
         return None
     try:

@@ -30,11 +30,13 @@ class DataError(Exception):
     """The hospital's data cannot be read as the mapping says.
 
     `code` is stable and all that `str` gives. `detail` names a column for the hospital's own
-    `site check`; it must reach no log, no reply and no other program. The exception that caused
-    this one is never chained, because its text may hold a line of the data.
+    `site check`, and `near` the name that is there and looks like it; both must reach no log, no
+    reply and no other program. The exception that caused this one is never chained, because its
+    text may hold a line of the data.
     """
 
-    def __init__(self, code: str, detail: str = "") -> None:
+    def __init__(self, code: str, detail: str = "", near: str = "") -> None:
         super().__init__(code)
         self.code = code
         self.detail = detail
+        self.near = near

@@ -33,7 +33,7 @@ class RunState:
     run_sha256: everything that must be the same in all messages of the run. sets_sha256: the
     sets of patients it counts. analysis_sha256: the analysis set alone. roster: the sites.
     votes: what was said in the look, None without one. answered: sums have left, so that the
-    answer counts from now on.
+    answer counts from now on. by_site: each hospital answers alone, from the first step on.
     """
 
     run: str
@@ -50,6 +50,7 @@ class RunState:
     started_at: datetime
     votes: Votes | None = None
     answered: bool = True
+    by_site: bool = False
 
 
 class Journal:
@@ -116,7 +117,8 @@ class Journal:
         self._database.execute(
             "INSERT INTO run (run, study, question_sha256, run_sha256, roster, sets_sha256,"
             " analysis_sha256, contributes, step, step_name, params, labelled, snapshot,"
-            " started_at, votes, answered) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " started_at, votes, answered, by_site)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (run) DO UPDATE SET step = excluded.step,"
             " step_name = excluded.step_name, params = excluded.params,"
             " labelled = excluded.labelled, snapshot = excluded.snapshot,"
@@ -138,6 +140,7 @@ class Journal:
                 milliseconds(state.started_at),
                 "" if state.votes is None else canonical(state.votes.to_json()).decode(),
                 int(state.answered),
+                int(state.by_site),
             ),
         )
 
@@ -205,8 +208,8 @@ class Journal:
 
 _SELECT_RUN = (
     "SELECT run, study, question_sha256, run_sha256, roster, sets_sha256, analysis_sha256,"
-    " contributes, step, step_name, params, labelled, snapshot, started_at, votes, answered"
-    " FROM run"
+    " contributes, step, step_name, params, labelled, snapshot, started_at, votes, answered,"
+    " by_site FROM run"
 )
 
 
@@ -226,4 +229,5 @@ def _state(row: tuple[Any, ...]) -> RunState:
         started_at=moment(row[13]),
         votes=Votes.from_json(json.loads(row[14])) if row[14] else None,
         answered=bool(row[15]),
+        by_site=bool(row[16]),
     )

@@ -1,82 +1,143 @@
-"""What became of the sets of this hospital's own answers: shown, never shown to anybody, or a cell
-that its gate may have hidden. The ledger keeps the sets of an answer, not what the gate made of it.
+"""What everybody may know of this hospital's sets: by pooled answers, and by its own ones.
+
+The ledger keeps every set of an own answer, its small ones too, and own_set what became of each
+(ADR 0043). Here they are put together as spans: whoever knows some numbers knows every number that
+follows from them.
 """
 
 from __future__ import annotations
 
-import re
+import os
+import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
-from federation.disclosure.auditor import NamedSet
-from federation.disclosure.looking import COHORT
+from federation.disclosure.auditor import Auditor, Bitmap
 from federation.methods.base import Ask, Method
 from federation.methods.labels import term_labels
-from federation.methods.own import OWN, has_pooled_part
-from federation.methods.registry import KINDS
+from federation.methods.own import has_pooled_part
+from federation.site.own_sets import SHOWN, SILENT, OwnSets
 from federation.site.selection import Counted
 
-_BEHIND: Final = " of patients"  # the patients of a set of rows (selection.count_sets)
-_OF_MODELS: Final = frozenset(
-    f"{kind}.{OWN}"
-    for kind, method in KINDS.items()
-    if has_pooled_part(method)
-    and getattr(method, "names_terms", False)
-    and not getattr(method, "hides_cells", False)
-)
-"""The last steps of kinds that measure a hospital by a model and have no cells. Such an answer
-shows who was counted and who had the outcome; of the groups of the model, no number (ADR 0038)."""
-_TREND: Final = f"trend.{OWN}"  # has both
-_QUARTER: Final = re.compile(r"=\d{4}-Q\d(,|$)")
+_POOLED: Final = "pooled"
+_OWN: Final = "own"
+BEHIND: Final = " of patients"  # the patients of a set of rows (selection.count_sets)
 
 
-class OwnShown:
-    """The sets of all own answers so far, by what became of them."""
+class _Span:
+    """What follows from some of these: pooled answers, own ones, numbers that own ones show, and
+    sets of which this hospital was silent while the others answered. It grows with them."""
 
-    def __init__(self) -> None:
-        self._shown: set[int] = set()
-        self._groups: set[int] = set()
-        self._cells: set[int] = set()
+    def __init__(self, sets: OwnSets, t: int, *parts: str) -> None:
+        self.auditor = Auditor(t, _seed())
+        self._sets = sets
+        self._parts = parts
+        self._entry = dict.fromkeys((_POOLED, _OWN), 0)
+        self._count = dict.fromkeys((SHOWN, SILENT), 0)
 
-    def take(self, step: str, sets: Sequence[NamedSet], t: int) -> None:
-        """One own answer, its analysis set first, by the name of its last step. `t`: what a number
-        had to be, and its complement, not to be hidden."""
-        analysis = sets[0][1]
-        self._shown.add(analysis)
-        for label, bitmap in sets[1:]:
-            if label == COHORT and not 0 < (bitmap & ~analysis).bit_count() < t:
-                self._shown.add(bitmap)  # the number of missing values stood there
-        if step not in _OF_MODELS:
-            groups = _groups_of_trend(sets) if step == _TREND else frozenset()
-            self._groups |= {bitmap for label, bitmap in sets if label in groups}
-            self._cells |= {
-                bitmap
-                for label, bitmap in sets[1:]
-                if label != COHORT and label.removesuffix(_BEHIND) not in groups
-            }
-            return
-        people = dict(sets)
-        for label, bitmap in sets[1:]:
-            if label == COHORT or label.endswith(_BEHIND):
-                continue
-            if not _is_outcome(label):
-                self._groups.add(bitmap)
-            elif _seen(bitmap, analysis, t) and (
-                f"{label}{_BEHIND}" not in people
-                or _seen(people[f"{label}{_BEHIND}"], people[f"{sets[0][0]}{_BEHIND}"], t)
-            ):
-                self._shown |= {bitmap, analysis & ~bitmap}
+    def grown(self, shown: Sequence[Bitmap], silent: Sequence[Bitmap]) -> Auditor:
+        """With all that there is now."""
+        for part in self._parts:
+            if part == _POOLED:
+                for entry, sets in self._sets.pooled_since(self._entry[part]):
+                    self.auditor.load([sets])
+                    self._entry[part] = entry
+            elif part == _OWN:
+                for own in self._sets.own_since(self._entry[part]):
+                    self.auditor.load([own.sets])
+                    self._entry[part] = own.entry
+            else:
+                found = shown if part == SHOWN else silent
+                self.auditor.load([(part, each)] for each in found[self._count[part] :])
+                self._count[part] = len(found)
+        return self.auditor
+
+
+class Known:
+    """The sets of this hospital by who knows what of them, for one threshold; `catch_up` first."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._sets = OwnSets(database)
+        self._t = -1
+        self._begin(0)
+
+    def _begin(self, t: int) -> None:
+        self._t, self._entry, self._number = t, 0, 0
+        self._shown: list[Bitmap] = []
+        self._seen: set[Bitmap] = set()  # the shown ones
+        self._groups: set[Bitmap] = set()
+        self._cells: set[Bitmap] = set()
+        self._silent: list[Bitmap] = []
+        self._spans: dict[tuple[str, ...], _Span] = {}
+
+    def catch_up(self, t: int) -> None:
+        """Take in what was answered since."""
+        if t != self._t:
+            self._begin(t)
+        for found in self._sets.own_since(self._entry):
+            shown = {found.sets[0][1], *found.shown}  # who was counted stands in every answer
+            self._shown += shown - self._seen
+            self._seen |= shown
+            self._groups |= set(found.groups)
+            self._cells |= {bitmap for _, bitmap in found.sets} - set(found.groups) - shown
+            self._entry = found.entry
+        for number, bitmap in self._sets.silent_since(self._number):
+            self._silent.append(bitmap)
+            self._number = number
 
     @property
-    def shown(self) -> frozenset[int]:
-        """The sets whose number stood in an answer."""
-        return frozenset(self._shown)
+    def own(self) -> Auditor:
+        """All sets of own answers, also of those on their way."""
+        return self._span(_OWN)
 
-    def has(self, bitmap: int) -> bool:
+    @property
+    def open(self) -> Auditor:
+        """What pooled answers and the numbers shown by own ones say."""
+        return self._span(_POOLED, SHOWN)
+
+    @property
+    def all(self) -> Auditor:
+        """What would follow, too, if everything held back were known: cells that an own answer hid,
+        and the sets of which this hospital was silent."""
+        return self._span(_POOLED, _OWN, SILENT)
+
+    @property
+    def has_own(self) -> bool:
+        """Whether this hospital ever answered alone, or was silent while others did."""
+        return bool(self._shown or self._silent)
+
+    @property
+    def has_silent(self) -> bool:
+        """Whether others answered about sets of which this hospital was silent."""
+        return bool(self._silent)
+
+    def gives_nothing(self, bitmap: Bitmap) -> bool:
         """Whether a set that own answers tell gives nothing away that one of them hid: its number
-        was shown; or it was a group of a model, of which no answer shows a number, and never a
-        cell."""
-        return bitmap in self._shown or (bitmap in self._groups and bitmap not in self._cells)
+        follows from what they showed; or it was a group of a model, of which no answer shows a
+        number, and never a cell that was held back."""
+        grouped = bitmap in self._groups and bitmap not in self._cells
+        return grouped or bitmap in self._seen or tells(self._span(SHOWN), bitmap)
+
+    def told_by_others(self, counted: Counted) -> bool:
+        """Whether the other hospitals' answers to a question on which this one is silent would tell
+        a set that it holds back: pooled answers tell it, alone or less such answers of others."""
+        public = self._span(_POOLED, SHOWN, SILENT)
+        others = self._span(SHOWN, SILENT)
+        return any(
+            tells(public, bitmap) and not tells(others, bitmap)
+            for _, bitmap in counted.kept_back
+            if bitmap and bitmap not in self._groups
+        )
+
+    def _span(self, *parts: str) -> Auditor:
+        span = self._spans.setdefault(parts, _Span(self._sets, self._t, *parts))
+        return span.grown(self._shown, self._silent)
+
+
+def tells(auditor: Auditor, bitmap: Bitmap) -> bool:
+    """Whether the number of a set follows from those of the sets that were added."""
+    found = auditor.judge([("set", bitmap)], bitmap, 0)
+    return not found.flagged[0] and found.bound[0] == 0
 
 
 def groups_of(method: Method, ask: Ask) -> frozenset[str]:
@@ -98,19 +159,10 @@ def few_in_a_level(groups: frozenset[str], counted: Counted, t: int) -> bool:
     )
 
 
-def _groups_of_trend(sets: Sequence[NamedSet]) -> frozenset[str]:
-    """The labels of the groups of a trend's model: it has cells as well, before them, and its
-    quarters are the last of those."""
-    labels = [label for label, _ in sets if label != COHORT and not label.endswith(_BEHIND)]
-    last = max((i for i, label in enumerate(labels) if _QUARTER.search(label)), default=len(labels))
-    return frozenset(labels[last + 1 :])
-
-
 def _is_outcome(label: str) -> bool:
     """Groups are called `variable=level`, pairs of levels `variable[level],…`."""
     return not {"=", "[", ","} & set(label)
 
 
-def _seen(bitmap: int, whole: int, t: int) -> bool:
-    """Whether both who is in a set and who of the whole is not are enough to be shown."""
-    return bitmap.bit_count() >= t and (whole & ~bitmap).bit_count() >= t
+def _seed() -> int:
+    return int.from_bytes(os.urandom(16), "big")

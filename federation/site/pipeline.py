@@ -23,11 +23,10 @@ from datetime import datetime, timedelta
 from federation.disclosure.looking import LOOK, Votes
 from federation.disclosure.policy import PolicyError
 from federation.methods.base import Step
-from federation.methods.labels import set_labels
 from federation.methods.own import first_own_step
 from federation.protocol.errors import ProtocolError
 from federation.query.refusals import Refused
-from federation.site.alone import OwnReleases
+from federation.site.alone import Kept, OwnReleases
 from federation.site.answering import Answering, Prepared
 from federation.site.checks import Question, Questions, check_approval
 from federation.site.choices.consenting import Consenting
@@ -36,20 +35,20 @@ from federation.site.data.columns import DataStore
 from federation.site.directory import SiteDirectory
 from federation.site.errors import DataError
 from federation.site.faults import point
-from federation.site.history.history import ANSWER_FREE, Decision, History
+from federation.site.history.history import History
 from federation.site.history.ledger import SiteLedger
 from federation.site.history.marking import Marking
 from federation.site.history.recognising import Recognising
 from federation.site.history.slots import Slots
 from federation.site.history.withholding import Withholding
 from federation.site.journal import Journal, RunState
+from federation.site.judging import Judged, Judging
 from federation.site.leaving import Leaving
 from federation.site.replaying import agreed, next_step
 from federation.site.replies import Replies
-from federation.site.selection import STAYS_OUT, Counted, count_sets, select
+from federation.site.selection import count_sets, select
 from federation.site.step_message import StepMessage, read_step
 from federation.site.store import transaction
-from federation.site.voting import votes_of
 
 # Refusals that are an answer in themselves: asked again, the same bytes. The others may pass
 # (a newer snapshot, an approval, repaired data) or are about a message we do not trust.
@@ -57,7 +56,11 @@ _FINAL = frozenset(
     "SMALL_GROUP MODEL_TOO_RICH MODEL_UNSTABLE INSTITUTION_HIDDEN NOT_IN_CATALOGUE TOO_FINE"
     " BUDGET".split()
 )
-_RUNS_IN_MEMORY = 2
+# Runs of which the selected rows are kept from step to step: in a night of rounds many go on side
+# by side. The rows of all of them together (and those outside, by place) bound the memory; the last
+# two are kept whatever they hold.
+_RUNS_IN_MEMORY = 64
+_ROWS_IN_MEMORY = 400_000
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,13 @@ class Pipeline:
         self._replies = Replies(directory)
         self._answering = Answering(self._replies)
         self._own = OwnReleases(database)
+        self._judging = Judging(
+            self._journal,
+            self._history,
+            self._marking,
+            self._own,
+            directory.policy.budget.rank_max_share_of_n,
+        )
         self._withholding = Withholding(database, self._slots)
         self._uses = Uses(directory, database)
         self._stores = {
@@ -165,40 +175,17 @@ class Pipeline:
         prepared = self._prepare(question, asked)
         point("N3")
         step = self._step(question, asked, state)
-        counted = prepared.counted
-        if state is not None and state.sets_sha256 == STAYS_OUT.sets_sha256:
-            counted = STAYS_OUT
-        elif state is not None and state.sets_sha256 != counted.sets_sha256:
-            # Somebody withdrew, or data changed, between two steps: sums over different patients
-            # may not be combined, so the hub has to begin anew.
-            raise Refused("CONSENT_UNAVAILABLE")
-        decision, votes, hidden = ANSWER_FREE, Votes.none(0), frozenset[str]()
-        if question.ask.strict and (state is None or state.step.name == LOOK):
-            decision = self._history.decide(question, asked, counted, now)
-            if decision.replay is not None:
-                return self._replay(question, asked, decision.replay, now)
-            if decision.judgement is not None and counted.contributes:
-                share = self._directory.policy.budget.rank_max_share_of_n
-                method, ask = question.method, question.ask
-                found = self._own.hides(method, ask, decision.judgement, counted, share)
-                if found is None and state is not None:
-                    raise Refused("CONSENT_UNAVAILABLE")  # a new look, at which it stays out
-                if found is None:
-                    counted = STAYS_OUT
-                    decision = self._history.decide(question, asked, counted, now)
-                hidden = found or hidden
-            votes = self._votes(question, asked, decision, counted, hidden)
-            if state is not None and (state.votes is None or not state.votes.same(votes)):
-                # Another answer left since the look: what all agreed on may no longer hold.
-                raise Refused("CONSENT_UNAVAILABLE")
-        said = votes if state is None or state.votes is None else state.votes
+        found = self._judging.judge(question, asked, state, prepared, now)
+        if found.decision.replay is not None:
+            return self._replay(question, asked, found.decision.replay, now)
+        said = found.votes if state is None or state.votes is None else state.votes
         doubted: frozenset[str] | None = None
         if state is not None and state.step.name == LOOK:
             doubted = self._history.doubted(asked.run)
-        prepared = replace(prepared, counted=counted)
+        prepared = replace(prepared, counted=found.counted)
         reply = self._answering.reply(question, asked, step, prepared, said, doubted, now)
         point("N4")
-        self._commit(question, asked, state, step, counted, decision, votes, reply, now)
+        self._commit(question, asked, state, step, prepared, found, said, reply, now)
         point("N5")
         return Outgoing(reply, "OK")
 
@@ -247,9 +234,8 @@ class Pipeline:
         counted = count_sets(question, selection, self._slots)
         prepared = Prepared(state, version, selection, counted, self._consenting.head)
         self._prepared.pop(asked.run, None)
-        while len(self._prepared) >= _RUNS_IN_MEMORY:
-            self._prepared.popitem(last=False)
         self._prepared[asked.run] = prepared
+        _forget_oldest(self._prepared)
         return prepared
 
     def _step(self, question: Question, asked: StepMessage, state: RunState | None) -> Step:
@@ -257,7 +243,8 @@ class Pipeline:
         something else."""
         method, ask = question.method, question.ask
         by_site = ask.query.output == "by_site"
-        if asked.step >= method.bounded_rounds + int(ask.strict) + int(by_site):
+        # Beside its own steps a look; with output by_site those of being ready and of answering.
+        if asked.step >= method.bounded_rounds + int(ask.strict) + 2 * int(by_site):
             raise ProtocolError("TOO_MANY_STEPS")
         if state is None:
             first = method.start(ask)  # which may refuse, before anything is said
@@ -267,37 +254,21 @@ class Pipeline:
             if own is None:
                 raise ProtocolError("STEP_OUT_OF_TURN")
             if state.step.name == LOOK:
-                recognises = self._history.recognises(question, asked.run)
-                agreement = agreed(method, ask, asked, own.reply, recognises)
+                seen = self._history.recognises(question, asked.run)
+                whole = self._history.recognises(question, asked.run, whole=True)
+                agreement = agreed(method, ask, asked, own.reply, seen, whole)
                 self._history.note(asked.run, agreement)
                 if state.votes is not None:
                     share = self._directory.policy.budget.rank_max_share_of_n
                     agreement.check_rank(state.votes.rank, share)
-                step = first_own_step(method, ask) if by_site else method.start(ask)
+                step = method.start(ask)
+                if by_site:
+                    step = first_own_step(method, ask, model=agreement.model)
             else:
                 step = next_step(method, ask, state.step, asked, own.reply)
         if step.name != asked.step_name or (step.labelled and ask.strict):
             raise ProtocolError("WRONG_STEP")
         return step
-
-    def _votes(
-        self,
-        question: Question,
-        asked: StepMessage,
-        decision: Decision,
-        counted: Counted,
-        hidden: frozenset[str],
-    ) -> Votes:
-        """What this hospital says in the look. Asked again what was charged but never released,
-        it says again what it said then: later answers were judged with these sets in sight."""
-        judged = decision.judgement
-        if judged is None:
-            earlier = self._journal.latest(question.ask.query.question_sha256, question.study.slug)
-            if asked.again and earlier is not None and earlier.votes is not None:
-                return earlier.votes
-            return Votes.none(len(set_labels(question.method, question.ask)) + 1)
-        parts = self._marking.parts([bitmap for _, bitmap in counted.named])
-        return votes_of(question, counted, judged, hidden, parts, self._history.entries)
 
     def _commit(
         self,
@@ -305,18 +276,25 @@ class Pipeline:
         asked: StepMessage,
         state: RunState | None,
         step: Step,
-        counted: Counted,
-        decision: Decision,
-        votes: Votes,
+        prepared: Prepared,
+        found: Judged,
+        said: Votes,
         reply: bytes,
         now: datetime,
     ) -> None:
-        looked = step.name == LOOK
+        looked, counted = step.name == LOOK, found.counted
+        first = state is not None and state.step.name == LOOK
+        by_site = question.ask.query.output == "by_site"
+        kept = Kept()
+        if by_site and first and (found.decision.charge or not counted.contributes):
+            rows = prepared.selection.rows
+            kept = self._own.keeps(question.method, question.ask, rows, said, counted)
         with transaction(self._database):
             self._consenting.check_still(self._prepared[asked.run].consent, now)
-            if state is not None and state.step.name == LOOK:
+            if first:
                 self._history.keep_marks(asked.run)
-            if decision.charge and not looked:
+            kept.write(self._database, asked.run)
+            if found.decision.charge and not looked:
                 self._ledger.record(
                     question.ask.query.question_sha256,
                     counted.charged,
@@ -340,8 +318,9 @@ class Pipeline:
                     step=step,
                     snapshot=self._consenting.seq,
                     started_at=now if state is None else state.started_at,
-                    votes=votes if state is None else state.votes,
+                    votes=found.votes if state is None else state.votes,
                     answered=not looked,
+                    by_site=by_site,
                 )
             )
             if not looked:
@@ -392,3 +371,10 @@ class Pipeline:
             code = "INTERNAL_REFUSED"
             reply = self._replies.refusal(asked, Refused(code), snapshot=seq, now=now)
         return Outgoing(reply, code)
+
+
+def _forget_oldest(kept: OrderedDict[str, Prepared]) -> None:
+    rows = sum(each.rows for each in kept.values())
+    while len(kept) > _RUNS_IN_MEMORY or (len(kept) > 2 and rows > _ROWS_IN_MEMORY):
+        _, oldest = kept.popitem(last=False)
+        rows -= oldest.rows

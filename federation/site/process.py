@@ -35,7 +35,8 @@ def _serve(path: str, outgoing: BinaryIO) -> int:
     from federation.site.directory import SiteDirectory
     from federation.site.errors import SetupError
     from federation.site.frames import FrameError
-    from federation.site.program import SiteProgram, serve
+    from federation.site.program import SiteProgram
+    from federation.site.serving import serve
 
     try:
         directory = SiteDirectory.load(path)
@@ -48,7 +49,9 @@ def _serve(path: str, outgoing: BinaryIO) -> int:
     try:
         serve(
             program,
-            sys.stdin.buffer,
+            # Read in a thread that may still be reading when the program ends: a buffer would hold
+            # a lock then.
+            open(sys.stdin.fileno(), "rb", buffering=0, closefd=False),
             outgoing,
             sys.stderr,
             bucket_seconds=directory.policy.timing_bucket_s,
@@ -76,10 +79,11 @@ class _Ending:
         self._wanted = False
 
     def asked(self, number: int, frame: FrameType | None) -> None:
-        """What SIGTERM calls."""
-        self._wanted = True
-        if not self._working:
-            raise _Ended
+        """What SIGTERM calls; the first time counts."""
+        if not self._wanted:
+            self._wanted = True
+            if not self._working:
+                raise _Ended
 
     def __enter__(self) -> None:
         self._working = True

@@ -1,17 +1,14 @@
-"""The site program: takes a message, gives a signed reply, one at a time, until the pipe closes."""
+"""The site program: takes a message, gives a signed reply, one at a time."""
 
 import binascii
 import fcntl
 import hashlib
 import json
-import math
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, TextIO
+from typing import BinaryIO
 
 from consent.bands import band
 from consent.errors import ConsentError
@@ -26,29 +23,17 @@ from federation.site.choices.outbox import Outbox
 from federation.site.data.coverage import Telling
 from federation.site.directory import SiteDirectory
 from federation.site.errors import SetupError
-from federation.site.faults import point
-from federation.site.frames import read_frame, write_frame
 from federation.site.matching import Matching
 from federation.site.pipeline import Outgoing, Pipeline
 from federation.site.prom.taking import Answers
 from federation.site.replies import Replies
+from federation.site.serving import utc_now
 from federation.site.steward.policy_log import note_policy
 from federation.site.steward.sent import Register
 from federation.site.store import open_store, transaction
 
 LOCK_FILE = "site.lock"
 LOCK_SECONDS = 10.0
-
-# Refusals that depend on patients leave on a tick of `timing_bucket_s` (rule S2), so that how long
-# a refusal took does not say which rule refused. Ticks count from the arrival of the message: on
-# ticks of the clock a hub could let its message arrive just before one, and learn how long it took.
-HELD = frozenset(
-    {"SMALL_GROUP", "MODEL_TOO_RICH", "MODEL_UNSTABLE", "INSTITUTION_HIDDEN", "BUDGET"}
-)
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class SiteProgram:
@@ -68,6 +53,7 @@ class SiteProgram:
                 hub_public=settings.hub_public,
                 peers=directory.peers,
                 periods=settings.periods,
+                notice_days=settings.notice_days,
             )
         except (ProtocolError, ConsentError) as error:
             raise SetupError(
@@ -101,6 +87,7 @@ class SiteProgram:
             note_policy(self._database, policy, now)
             with transaction(self._database):
                 audit.record(self._database, "STARTED", {"sha256": policy.sha256}, now)
+                self._consenting.begin_notices(now)
         except sqlite3.Error as error:
             self.close()
             raise SetupError(
@@ -143,6 +130,7 @@ class SiteProgram:
                 messages,
                 head=_with(seq, head_told(told)),
                 unproven=band(unproven) if unproven else None,
+                notice_days=self._directory.settings.notice_days,
             )
             with transaction(self._database):
                 self._consenting.keep(told, message, now, unproven)
@@ -177,51 +165,6 @@ class SiteProgram:
     def close(self) -> None:
         self._database.close()
         self._lock.close()
-
-
-def serve(
-    program: SiteProgram,
-    incoming: BinaryIO,
-    outgoing: BinaryIO,
-    log: TextIO,
-    *,
-    bucket_seconds: float,
-    clock: Callable[[], datetime] = utc_now,
-    steady: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-    busy: AbstractContextManager[object] | None = None,
-) -> None:
-    """Answer frames until `incoming` ends. `log` gets one code per message that was not simply
-    answered, nothing else. `busy` is entered with each message and left when its reply is out."""
-    while (message := read_frame(incoming)) is not None:
-        arrived = steady()
-        with busy or nullcontext():
-            reply = program.handle(message, clock())
-            if reply.code not in ("OK", "REPLAY", "APPLIED"):
-                log.write(reply.code + "\n")
-                log.flush()
-            hold_back(reply.code, arrived, bucket_seconds, steady=steady, sleep=sleep)
-            write_frame(outgoing, reply.body)
-            point("N6")
-
-
-def hold_back(
-    code: str,
-    arrived: float,
-    bucket_seconds: float,
-    *,
-    steady: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> None:
-    """Wait until a reply with this code may leave (rule S2). Every carrier calls it before it
-    sends; `arrived` is when the message came in, by `steady`."""
-    if bucket_seconds and code in HELD:
-        sleep(_until_tick(arrived, steady(), bucket_seconds))
-
-
-def _until_tick(arrived: float, now: float, bucket: float) -> float:
-    """Seconds until the next whole number of buckets, at least one, after `arrived`."""
-    return arrived + max(1, math.ceil((now - arrived) / bucket)) * bucket - now
 
 
 def _with(seq: int, head: tuple[int, str] | None) -> tuple[int, tuple[int, str]] | None:

@@ -13,6 +13,7 @@ from federation.disclosure.looking import COHORT, LOOK, Agreement, Recognises, a
 from federation.methods.base import Ask, Finished, Method, Step, Sums
 from federation.methods.labels import cell_labels, set_labels, term_labels
 from federation.methods.own import is_own
+from federation.methods.own import next_step as following
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import PublicIdentity, key_id
 from federation.protocol.messages import TYP_REPLY, verify
@@ -33,20 +34,26 @@ def next_step(method: Method, ask: Ask, last: Step, asked: StepMessage, own_repl
     if is_own(last):
         raise ProtocolError("RUN_FINISHED")
     pooled = _pooled(asked, own_reply, ask, last)
-    after = method.combine(ask.at_hub, last, pooled)
+    after = following(method, ask.at_hub, last, pooled)
     if isinstance(after, Finished):
         raise ProtocolError("RUN_FINISHED")
     return after
 
 
 def agreed(
-    method: Method, ask: Ask, asked: StepMessage, own_reply: bytes, recognises: Recognises
+    method: Method,
+    ask: Ask,
+    asked: StepMessage,
+    own_reply: bytes,
+    recognises: Recognises,
+    recognises_whole: Recognises,
 ) -> Agreement:
     """What the look of all hospitals came to, from the replies in `asked.previous`.
 
     Raises as `next_step`; Refused also when the added votes do not allow the question.
     """
     pooled = _pooled(asked, own_reply, ask, Step(LOOK))
+    alone = ask.terms if ask.query.output == "by_site" else None
     return agree(
         pooled,
         (*set_labels(method, ask), COHORT),
@@ -55,6 +62,8 @@ def agreed(
         ask.terms.t_complement,
         recognises,
         term_labels(method, ask),
+        alone,
+        None if alone is None else recognises_whole,
     )
 
 

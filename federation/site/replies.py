@@ -209,12 +209,14 @@ class Replies:
         *,
         head: tuple[int, tuple[int, str]] | None = None,
         unproven: str | None = None,
+        notice_days: int | None = None,
     ) -> bytes:
         """What became of a consent snapshot: applied, or refused with a code. With it go, signed by
         itself because it is for everybody, the number of the list in use here and the `head` of the
-        hub's log that it told of; of how many patients a yes could not be verified (a
-        band), when it is due how much of the data is filled, and the signed messages that wait for
-        the hub. Raises CoverageError for what may not be told."""
+        hub's log that it told of; of how many patients a yes could not be verified (a band); how
+        many days after its notice a yes counts here, where it does not at once; when it is due how
+        much of the data is filled, and the signed messages that wait for the hub. Raises
+        CoverageError for what may not be told."""
         claims: dict[str, Any] = {
             "seq": seq,
             "status": "applied" if code is None else "refused",
@@ -225,6 +227,8 @@ class Replies:
             claims["witness"] = self._witness(*head, now)
         if unproven is not None:
             claims["unproven"] = unproven
+        if notice_days is not None:
+            claims["notice_days"] = notice_days
         if coverage is not None:
             told = read_coverages(coverage)
             claims["coverage"] = {study: each.to_dict() for study, each in told.items()}

@@ -4,6 +4,8 @@ Rows of patients who do not consent are dropped before the cohort is even evalua
 that the question does not name are never taken along.
 """
 
+from __future__ import annotations
+
 import hashlib
 from dataclasses import dataclass, replace
 from operator import or_
@@ -17,7 +19,7 @@ from federation.disclosure.looking import COHORT
 from federation.methods.base import Column, Rows
 from federation.methods.cohorts import cohort_mask
 from federation.query.refusals import Refused
-from federation.site.checks import Question
+from federation.site.checks import Question, adds_nobody_without
 from federation.site.choices.consenting import Consenting
 from federation.site.data.columns import DataStore, Table
 from federation.site.history.slots import Slots
@@ -46,7 +48,8 @@ class Counted:
 
     Where a row is not a patient, `named` are sets of rows, and `behind` in the same order the sets
     of patients who have those rows, by the slots that questions about patients use: such an answer
-    tells both numbers. `rows`: the rows the cohort is compared with.
+    tells both numbers. `rows`: the rows the cohort is compared with. `kept_back`: the sets of a
+    hospital that does not contribute, of which the others may answer.
     """
 
     contributes: bool
@@ -57,11 +60,18 @@ class Counted:
     analysis_sha256: str
     behind: tuple[NamedSet, ...] = ()
     rows: int = 0
+    kept_back: tuple[NamedSet, ...] = ()
 
     @property
     def charged(self) -> tuple[NamedSet, ...]:
         """Every set that the ledger keeps."""
         return (*self.named, *self.behind)
+
+    @property
+    def silent(self) -> Counted:
+        """The same of a hospital that may not answer this beside what it answered before: it stays
+        out (federation/site/alone.py)."""
+        return replace(STAYS_OUT, kept_back=self.charged)
 
     def least(self, place: int) -> int:
         """How many rows, or patients behind them, a set has: the fewer of the two."""
@@ -100,6 +110,8 @@ def select(question: Question, store: DataStore, consenting: Consenting) -> Sele
         # The same patient, or the same tumour, twice: the hospital has to look at it.
         raise Refused("DATA_MISMATCH")
     permitted = np.flatnonzero(consenting.mask(table, question.study.slug, question.study.requires))
+    if not set(query.variables()) <= set(table.columns) and adds_nobody_without(question.ask):
+        return _nobody_has_it(question, table)
     columns = {
         name: Column(codebook.variables[name], table.columns[name][permitted])
         for name in query.variables()
@@ -111,6 +123,21 @@ def select(question: Question, store: DataStore, consenting: Consenting) -> Sele
     return Selection(table, rows, permitted[inside], permitted[~inside])
 
 
+def _nobody_has_it(question: Question, table: Table) -> Selection:
+    """No rows at all, with an empty column for each variable, also for one that is not recorded."""
+    none, variables = np.zeros(0, np.int64), question.ask.codebook.variables
+    coded = ("category", "boolean")
+    columns = {
+        name: Column(
+            variables[name], np.zeros(0, np.int16 if variables[name].type in coded else np.float64)
+        )
+        for name in question.ask.query.variables()
+    }
+    people = None if table.people is None else none
+    times = {name: np.zeros(0) for name in table.times if name in columns}
+    return Selection(table, Rows(columns, 0, people, times=times), none, none)
+
+
 def count_sets(question: Question, selection: Selection, slots: Slots) -> Counted:
     """The sets behind an answer, as bitmaps over slots where they will be charged."""
     ask, rows, table = question.ask, selection.rows, selection.table
@@ -119,8 +146,6 @@ def count_sets(question: Question, selection: Selection, slots: Slots) -> Counte
     if not ask.strict:
         exact = _sha256(table.version.encode(), selection.places.tobytes())
         return Counted(True, n, (), 0, exact, exact)
-    if n < ask.terms.t_cohort_site:
-        return nobody(b"too few")
     places = [(label, selection.places[mask]) for label, mask in masks]
     places.append((COHORT, selection.places))
     named = tuple((label, slots.bitmap(table, rows)) for label, rows in places)
@@ -132,6 +157,8 @@ def count_sets(question: Question, selection: Selection, slots: Slots) -> Counte
     if table.people is not None:
         behind = tuple((f"{name} of patients", slots.people(table, rows)) for name, rows in places)
         population = behind[0][1] | slots.people(table, selection.outside)
+    if n < ask.terms.t_cohort_site:
+        return replace(nobody(b"too few"), kept_back=(*named, *behind))
     return Counted(
         contributes=True,
         n=n,
@@ -157,4 +184,4 @@ def _sha256(*parts: bytes) -> str:
 
 
 STAYS_OUT: Final = nobody(b"stays out")
-"""A hospital that may not answer this beside what it answered before (federation/site/alone.py)."""
+"""What the ledger and the journal know of a hospital that stays out."""

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from consent.items import only_messages
+from consent.items import ITEMS, only_messages
 from consent.periods import Periods, is_period
 from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import PublicIdentity, verifying_key
 from federation.protocol.sealing import check_result_key
+from federation.query.errors import did_you_mean
 from federation.site.errors import SetupError
 from federation.site.files import read_small
 
@@ -21,6 +22,8 @@ PEERS_FILE = "peers.json"
 ALL = "all"
 AS_DESIGNED = Periods()
 PERIODS = ("renewal_years", "use_years")
+NOTICE_DAYS = "notice_days"
+MOST_NOTICE_DAYS = 90
 MAX_SITE_BYTES = 500_000
 MAX_DOTS = 100
 
@@ -71,7 +74,8 @@ class StudyHere:
 @dataclass(frozen=True)
 class SiteSettings:
     """site.toml, checked. `source` is checked where the data are opened. `periods`: how long a yes
-    lasts at most, whatever the hub says (the optional table [consent])."""
+    lasts at most, whatever the hub says (the optional table [consent]). `notice_days`: a yes counts
+    so many days after its notice was sent, and never before; None: at once."""
 
     slug: str
     name: str
@@ -80,6 +84,7 @@ class SiteSettings:
     source: Mapping[str, Any]
     studies: Mapping[str, StudyHere]
     periods: Periods = AS_DESIGNED
+    notice_days: int | None = None
 
     def source_of(self, mapping: str) -> Mapping[str, Any]:
         """Where the data are that the mapping file of this name reads."""
@@ -122,7 +127,7 @@ def read_settings(path: Path) -> SiteSettings:
         hub_public=_public_key(table["hub"], "site.toml: hub"),
         source=table["source"],
         studies=studies,
-        periods=_periods(table.get("consent", {})),
+        **_consent(table.get("consent", {})),
     )
 
 
@@ -138,14 +143,20 @@ def _check_sources(studies: Mapping[str, StudyHere]) -> None:
             )
 
 
-def _periods(table: object) -> Periods:
+def _consent(table: object) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise SetupError("site.toml: consent must be a table.")
-    _check_keys(table, (), "site.toml: consent", PERIODS)
+    _check_keys(table, (), "site.toml: consent", (*PERIODS, NOTICE_DAYS))
     for key, years in table.items():
-        if not is_period(years):
+        if key in PERIODS and not is_period(years):
             raise SetupError(f"site.toml: consent.{key} must be a whole number of years, 1 to 100.")
-    return Periods(**table)
+    days = table.get(NOTICE_DAYS)
+    if days is not None and (type(days) is not int or not 0 <= days <= MOST_NOTICE_DAYS):
+        raise SetupError(
+            f"site.toml: consent.{NOTICE_DAYS} must be a whole number, 0 to {MOST_NOTICE_DAYS}."
+        )
+    periods = Periods(**{key: table[key] for key in PERIODS if key in table})
+    return {"periods": periods, NOTICE_DAYS: days}
 
 
 def load_toml(data: bytes) -> dict[str, Any]:
@@ -171,6 +182,13 @@ def _study(slug: str, table: object) -> StudyHere:
     requires = _names(table["requires"], f"{where}.requires", _ITEM)
     if not requires:
         raise SetupError(f"{where}.requires is empty; name the consent items that are needed.")
+    for item in requires:
+        if item not in ITEMS:
+            # Nobody ever says yes to what is on no form: without this all would be left out unsaid.
+            raise SetupError(
+                f"{where}.requires names '{item[:60]}', which is no consent item. "
+                f"{did_you_mean(item, ITEMS)}"
+            )
     if only_messages(requires):
         raise SetupError(f"{where}.requires names messages only; name an item about data.")
     if table["approve"] not in ("committee", "here"):
@@ -273,7 +291,7 @@ def settings_text(settings: SiteSettings) -> str:
         f"name = {_toml(settings.name)}",
         f"network = {_toml(settings.network)}",
         f"hub = {_toml(settings.hub_public)}",
-        *_consent_lines(settings.periods),
+        *_consent_lines(settings),
         "",
         "[source]",
         *(f"{_bare(key)} = {_toml(value)}" for key, value in settings.source.items()),
@@ -306,9 +324,13 @@ def _source_lines(study: StudyHere) -> list[str]:
     return ["", f"[studies.{_bare(study.slug)}.source]", *lines]
 
 
-def _consent_lines(periods: Periods) -> list[str]:
-    own = [(name, getattr(periods, name)) for name in PERIODS]
-    return [] if periods == AS_DESIGNED else ["", "[consent]", *(f"{k} = {v}" for k, v in own)]
+def _consent_lines(settings: SiteSettings) -> list[str]:
+    lines = []
+    if settings.periods != AS_DESIGNED:
+        lines = [f"{name} = {getattr(settings.periods, name)}" for name in PERIODS]
+    if settings.notice_days is not None:
+        lines.append(f"{NOTICE_DAYS} = {settings.notice_days}")
+    return ["", "[consent]", *lines] if lines else []
 
 
 def _bare(key: str) -> str:

@@ -5,6 +5,7 @@ file open (the serving process and a command of the administrator); only one ser
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,10 +15,12 @@ from urllib.parse import quote
 from federation.site.errors import SetupError
 from federation.site.store_consent import VERSION_7, VERSION_8, VERSION_9, VERSION_10
 from federation.site.store_matching import VERSION_12
+from federation.site.store_notices import NOTICES
+from federation.site.store_own import OWN_SETS
 from federation.site.store_prom import VERSION_11
 
-SCHEMA_VERSION = 12
-BUSY_SECONDS = 5.0
+SCHEMA_VERSION = 14
+BUSY_SECONDS = 8.0
 
 _VERSION_1 = """
 CREATE TABLE snapshot (
@@ -232,6 +235,8 @@ _CHANGES = (
     VERSION_10,
     VERSION_11,
     VERSION_12,
+    NOTICES,
+    OWN_SETS,
 )
 """What each version adds to the one before it; a new database gets all of them."""
 
@@ -269,7 +274,7 @@ def open_store(path: Path) -> sqlite3.Connection:
             timeout=BUSY_SECONDS,
             isolation_level=None,
         )
-        database.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(database)
         database.execute("PRAGMA synchronous = FULL")
         database.execute("PRAGMA foreign_keys = ON")
         _migrate(database)
@@ -278,6 +283,22 @@ def open_store(path: Path) -> sqlite3.Connection:
             "site.sqlite cannot be opened; restore it, or end the program that holds it."
         ) from error
     return database
+
+
+def _write_ahead(database: sqlite3.Connection) -> None:
+    """Turn the write-ahead log on. SQLite does not always wait by itself for this one lock: where
+    two programs open a new file at once it answers "busy" to one of them straight away."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 def _migrate(database: sqlite3.Connection) -> None:

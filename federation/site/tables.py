@@ -46,13 +46,13 @@ def _units(report: DataReport) -> Table:
 def _variables(report: DataReport) -> Table:
     several = len(report.units) > 1
     table = Table(box=None, pad_edge=False)
-    # Names are long and alike (had_…): on a narrow terminal folded, never cut off.
-    table.add_column("variable", overflow="fold")
+    # Names are long and alike (had_…): on a narrow terminal folded, never cut off. Values of the
+    # data stand below, where they have room.
+    table.add_column("variable", overflow="fold", min_width=24)
     if several:
         table.add_column("one row is a")
     for name in ("filled", "%", "missing", "no meaning", "out of range"):
         table.add_column(name, justify="right")
-    table.add_column("values without a meaning", overflow="fold")
     for variable in report.variables:
         table.add_row(
             escape(variable.name),
@@ -62,7 +62,6 @@ def _variables(report: DataReport) -> Table:
             str(variable.missing),
             str(variable.unmapped),
             str(variable.out_of_range),
-            escape(_listed(variable.values)),
         )
     return table
 
@@ -92,6 +91,9 @@ def _remarks(report: DataReport) -> Iterator[str]:
                 yield f"Rows of {unit.unit} that found more than one row in {name}: {n}"
         for name, n in unit.disagreeing.items():
             yield f"Rows of {unit.unit} that contradict each other in {name}: {n}"
+    for variable in report.variables:
+        if variable.values:
+            yield f"Without a meaning, {variable.name}: {_listed(variable.values)}"
     for variable in report.variables:
         for value, raws in variable.merged.items():
             yield f"Made one value, {variable.name} = {value}: {_listed(raws)}"
@@ -169,6 +171,8 @@ def show_status(status: dict[str, Any], console: Console | None = None) -> None:
     """Print the state of a site."""
     out = console or Console(highlight=False)
     table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column()
+    table.add_column(overflow="fold")  # half a fingerprint is none
     for key, value in status.items():
         shown = value
         if isinstance(value, dict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from federation.disclosure.auditor import Judgement
-from federation.disclosure.looking import Votes, cap
+from federation.disclosure.looking import Alone, Votes, cap
 from federation.disclosure.marks import WORDS, Mark
 from federation.site.checks import Question
 from federation.site.selection import Counted
@@ -18,10 +18,11 @@ def votes_of(
     hidden: Collection[str],
     marks: Sequence[Mark],
     entries: int,
+    alone: Alone | None = None,
 ) -> Votes:
     """The votes that follow from what the history auditor judged. `hidden`: labels of cells that
     are flagged besides, for what this hospital answered alone; `marks`: by which the sets are
-    recognised; `entries`: answers in the ledger now."""
+    recognised; `entries`: answers in the ledger now; `alone`: see Votes."""
     terms = question.ask.terms
     most = cap(terms.diff.t_diff)
     labels = [label for label, _ in counted.named] or [""] * len(judged.flagged)
@@ -35,4 +36,5 @@ def votes_of(
         counted.population.bit_count(),
         judged.rank,
         entries,
+        alone,
     )

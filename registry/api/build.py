@@ -10,9 +10,14 @@ from flask_smorest import Api  # type: ignore[import-untyped]
 
 from registry import access
 from registry.api import (
+    agreements,
+    audit,
     consent,
     consent_writing,
     fhir,
+    fhir_events,
+    groups,
+    ideas,
     indicators,
     networks,
     participants,
@@ -21,8 +26,11 @@ from registry.api import (
     records,
     recruitment,
     rounds,
+    rounds_after,
     studies,
     study_file,
+    text_decisions,
+    texts,
     transparency,
 )
 from registry.api.schemas import Problem
@@ -55,8 +63,10 @@ def init_app(app: Flask) -> HubApi:
     )
     api = HubApi(app)
     for part in (
-        *(networks, studies, participation, study_file, recruitment, participants),
-        *(queries, indicators, rounds, consent, consent_writing, fhir, records, transparency),
+        *(networks, groups, agreements, studies, ideas),
+        *(participation, study_file, recruitment, participants),
+        *(queries, indicators, rounds, rounds_after, consent, consent_writing),
+        *(texts, text_decisions, audit, fhir, fhir_events, records, transparency),
     ):
         api.register_blueprint(part.blueprint, url_prefix=PREFIX)
     access.declare(app, DOCUMENT, access.PUBLIC)

@@ -15,11 +15,21 @@ PARAMETER = {
     "schema": {"type": "string", "pattern": r'^"v[0-9]{1,9}"$'},
     "description": "The ETag of what you read; 412 when somebody changed it since.",
 }
+HASH_PARAMETER = {**PARAMETER, "schema": {"type": "string", "pattern": r'^"[0-9a-f]{64}"$'}}
 
 
 def etag_of(version: int) -> str:
     """The ETag of a thing that counts its versions."""
     return f'"v{version}"'
+
+
+def check_hash(sha256: str) -> None:
+    """For a thing whose ETag is a hash of it: answers 428 without If-Match, 412 for another one."""
+    given = request.headers.get("If-Match", "").strip()
+    if not given:
+        raise PreconditionRequired
+    if given != f'"{sha256}"':
+        raise PreconditionFailed
 
 
 def expected_version() -> int:

@@ -151,6 +151,7 @@ def my_deliveries() -> list[Mapping[str, Any]]:
             "name": delivery.name,
             "received_at": delivery.received_at,
             "counts_nobody_from": delivery.counts_nobody_from,
+            "notice_days": delivery.notice_days,
         }
         for one in _receipts(session, subject)
         for delivery in service.deliveries(session, subject, one)

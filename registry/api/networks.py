@@ -10,7 +10,7 @@ from flask import Response, g
 from marshmallow import Schema, fields
 
 from registry.access import INSIDE, rule
-from registry.api import schemas_fhir
+from registry.api import schemas_fhir, schemas_groups
 from registry.api.etags import etagged
 from registry.api.fhir import MEDIA, address, asked_version, resource_answer
 from registry.api.paging import Page, page_of
@@ -96,16 +96,7 @@ class GroupRow(Schema):
     name_en = fields.String(required=True)
     tumours = fields.List(fields.String(), required=True)
     seats = fields.List(
-        fields.Nested(
-            Schema.from_dict(
-                {
-                    "site": fields.String(allow_none=True),
-                    "discipline": fields.String(),
-                    "role": fields.String(),
-                },
-                name="Seat",
-            )
-        ),
+        fields.Nested(schemas_groups.Seat),
         required=True,
     )
 
@@ -204,8 +195,5 @@ def _group(group: WorkingGroup) -> Mapping[str, Any]:
     names = ("slug", "name_nl", "name_en", "tumours")
     return {
         **{name: getattr(group, name) for name in names},
-        "seats": [
-            {"site": seat.institution, "discipline": seat.discipline, "role": seat.role}
-            for seat in groups.seats(group, g.now)
-        ],
+        "seats": groups.seats(group, g.now),
     }

@@ -1,4 +1,4 @@
-"""/api/v1/dpv and /api/v1/studies/<study>/duo: consent in the words of other vocabularies."""
+"""/api/v1/dpv, /api/v1/studies/<study>/duo and /odrl: consent in other vocabularies."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, g, json
 
-from consent import duo
+from consent import duo, odrl
 from consent.dpv import dpv_record
 from consent.receipts import receipt_document
 from registry.access import rule
@@ -20,7 +20,7 @@ from registry.api.studies import find
 from registry.hub_keys import signers
 from registry.transaction import current_session
 
-blueprint = Part("api-records", __name__, description="Consent in DPV and DUO")
+blueprint = Part("api-records", __name__, description="Consent in DPV, DUO and ODRL")
 JSON_LD = "application/ld+json"
 
 
@@ -58,3 +58,20 @@ def duo_label(study: str) -> Mapping[str, Any]:
     label = duo.label(found.requires)
     sites = [part.institution for part in found.participations if part.state == "open"]
     return {"study": found.slug, "terms": label.terms, "local": label.local, "sites": sites}
+
+
+@blueprint.get("/studies/<study>/odrl")
+@rule("public")
+@etagged
+@blueprint.also(304, "Nothing has changed since the ETag that was sent.")
+@blueprint.also(404)
+@blueprint.gives(200, schemas.OdrlPolicy, media=JSON_LD)
+def odrl_policy(study: str) -> Response:
+    """The same as an ODRL policy: a rule per subject, also where DUO has no term.
+
+    What the study requires of every patient is permitted, with the duty to have each one's yes; all
+    else is prohibited.
+    """
+    found = find(study)
+    made = odrl.policy(found.slug, found.network, found.requires, address())
+    return Response(json.dumps(made), content_type=JSON_LD)

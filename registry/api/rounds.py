@@ -9,26 +9,24 @@ from flask import Response, g, jsonify, request, url_for
 from werkzeug.exceptions import NotFound
 
 from federation.rounds import discussing, planning, reading, view, wishes
-from federation.rounds.errors import RoundError
 from federation.rounds.models import EvaluationRound
 from registry.access import (
     ROUND_MAKERS,
     ROUND_READERS,
     may_see_round,
-    reach,
     reaches_any,
     rule,
 )
 from registry.api import conditions, once, schemas_rounds
 from registry.api.part import Part
 from registry.api.queries import read_query
+from registry.api.round_letters import lettered, letters_of, own_sites, site_of
 from registry.commands.round_actions import shown as action_shown
 from registry.commands.round_printing import row_of
 from registry.transaction import current_session
 
 blueprint = Part("api-rounds", __name__, description="Evaluation rounds")
 PLANNERS = frozenset({"chair", "coordinator"})
-WRITERS = frozenset({"chair"})
 CHANGES = [conditions.PARAMETER, once.PARAMETER]
 
 
@@ -184,13 +182,13 @@ def list_actions(round: str) -> Response:  # noqa: A002
     """What the group does about what it found."""
     session = current_session()
     row = _row(round)
-    letters = _letters(row)
+    letters = letters_of(row)
     found = reading.actions(session, row)
-    return jsonify([_lettered(action_shown(each), letters) for each in found])
+    return jsonify([lettered(action_shown(each), letters) for each in found])
 
 
 @blueprint.post("/rounds/<round>/actions")
-@rule(roles=WRITERS, scope="round")
+@rule(roles=PLANNERS, scope="round")
 @once.once
 @blueprint.takes(schemas_rounds.Action)
 @blueprint.says(parameters=[once.PARAMETER])
@@ -204,13 +202,13 @@ def add_action(form: Mapping[str, Any], round: str) -> tuple[Response, int]:  # 
     round agreed to names.
     """
     row = _row(round)
-    given = {**form, "site": _site(row, form["site"])}
+    given = {**form, "site": site_of(row, form["site"])}
     made = discussing.add_action(current_session(), row, actor=g.actor, now=g.now, **given)
-    return jsonify(_lettered(action_shown(made), _letters(row))), 201
+    return jsonify(lettered(action_shown(made), letters_of(row))), 201
 
 
 @blueprint.post("/rounds/<round>/actions/<action>/close")
-@rule(roles=WRITERS, scope="round")
+@rule(roles=PLANNERS, scope="round")
 @once.once
 @blueprint.says(parameters=CHANGES)
 @blueprint.also(404)
@@ -225,49 +223,13 @@ def close_action(round: str, action: str) -> Response:  # noqa: A002
     found = discussing.get_action(session, row, action)
     version = conditions.expected_version()
     discussing.close_action(session, found, version=version, actor=g.actor, now=g.now)
-    return jsonify(_lettered(action_shown(found), _letters(row)))
-
-
-def own_sites(row: EvaluationRound) -> frozenset[str]:
-    """The hospitals of the round that the actor is of."""
-    mine: set[str] = set()
-    for role in ("board", "steward"):
-        reached = reach(g.actor, role, "site")
-        # A role for the whole network is no hospital's: it sees letters, as everybody.
-        mine |= set(reached or ())
-    return frozenset(mine & set(row.plan["sites"]))
+    return jsonify(lettered(action_shown(found), letters_of(row)))
 
 
 def _inside(row: EvaluationRound) -> bool:
     """Whether the actor sees hospitals' numbers: not who only represents patients or observes."""
     inside = ROUND_READERS - {"representative", "observer"}
     return may_see_round(g.actor, row, inside & g.actor.roles)
-
-
-def _letters(row: EvaluationRound) -> Mapping[str, str]:
-    """How the actor knows the other hospitals, where the round does not name them."""
-    session = current_session()
-    if row.plan["names"] or row.state not in ("released", "closed"):
-        return {}
-    own = own_sites(row)
-    return {
-        each.site: each.letter
-        for each in reading.snapshot(session, row).hospitals
-        if each.site not in own
-    }
-
-
-def _site(row: EvaluationRound, given: str | None) -> str | None:
-    """The short name of the hospital that the actor calls `given`. By the short name of a hospital
-    that the actor knows by letter, the answer would tell whose letter it is."""
-    letters = _letters(row)
-    if given in letters:
-        raise RoundError("NOT_OF_THIS_ROUND")
-    return next((site for site, letter in letters.items() if letter == given), given)
-
-
-def _lettered(action: dict[str, Any], letters: Mapping[str, str]) -> dict[str, Any]:
-    return {**action, "site": letters.get(action["site"], action["site"])}
 
 
 def _acted(round_id: str, act: Any) -> Response:

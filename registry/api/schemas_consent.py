@@ -32,8 +32,15 @@ class ItemAt(Schema):
         required=True,
         metadata={
             "description": "not_asked, invited, deferred, granted, refused, withdrawn, objected, "
-            "expired, suspended, superseded or invalidated. Only granted counts."
+            "expired, suspended, superseded, invalidated, due (a yes that has to be said again) or "
+            "no_new_data. Only granted counts; with the last two hospitals go on counting data of "
+            "before `data_until`."
         },
+    )
+    data_until = fields.AwareDateTime(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Only data recorded before it are counted; null: no such limit."},
     )
     since = fields.AwareDateTime(required=True, allow_none=True)
     permits = fields.Boolean(required=True)
@@ -74,6 +81,14 @@ class DeliveryRow(Schema):
         metadata={
             "description": "From then on the hospital counts nobody, unless it gets a newer state; "
             "null: it has none and counts nobody."
+        },
+    )
+    notice_days = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "A yes counts there so many days after the hospital told the person of "
+            "it; null: at once."
         },
     )
 

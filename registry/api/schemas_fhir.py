@@ -33,6 +33,14 @@ class FhirProvenanceSearch(FhirSearch):
     )
 
 
+class FhirEvents(Schema):
+    """Which events: from one number to another; and whether they are named or only counted."""
+
+    eventsSinceNumber = fields.Integer(validate=validate.Range(1, 1 << 62))
+    eventsUntilNumber = fields.Integer(validate=validate.Range(1, 1 << 62))
+    content = fields.String(load_default="id-only", validate=validate.OneOf(["empty", "id-only"]))
+
+
 class FhirResource(Schema):
     """A FHIR resource; its other elements are those of its own definition."""
 
@@ -96,6 +104,13 @@ class DuoLabel(Schema):
         required=True,
         metadata={"description": "Hospitals where the study is open; the label is the same there."},
     )
+
+
+class OdrlPolicy(Schema):
+    """The conditions of use of a study's data as an ODRL policy, in JSON-LD."""
+
+    class Meta:
+        unknown = INCLUDE
 
 
 class DpvRecord(Schema):

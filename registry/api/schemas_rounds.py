@@ -58,3 +58,37 @@ class Action(Schema):
     first = fields.String(load_default=None, allow_none=True, validate=MONTH)
     last = fields.String(load_default=None, allow_none=True, validate=MONTH)
     measure_at = fields.AwareDateTime(load_default=None, allow_none=True)
+
+
+class ChangedAction(Schema):
+    """An open action as it is from now on; the indicator and the hospital stay."""
+
+    text = fields.String(required=True, validate=TEXT)
+    owner = fields.String(required=True, validate=validate.Length(1, 200))
+    due = fields.Date(required=True)
+    cause = fields.String(load_default="", validate=validate.Length(max=2000))
+    first = fields.String(load_default=None, allow_none=True, validate=MONTH)
+    last = fields.String(load_default=None, allow_none=True, validate=MONTH)
+    measure_at = fields.AwareDateTime(load_default=None, allow_none=True)
+
+
+class Note(Schema):
+    """Something to write down about a round; `indicator` is needed for help, as are both sites."""
+
+    kind = fields.String(load_default="note", validate=validate.OneOf(["note", "cause", "help"]))
+    text = fields.String(required=True, validate=TEXT)
+    indicator = fields.String(load_default=None, allow_none=True, validate=validate.Length(1, 63))
+    from_site = fields.String(load_default=None, allow_none=True, validate=PLACE)
+    to_site = fields.String(load_default=None, allow_none=True, validate=PLACE)
+
+
+class Cause(Schema):
+    """By which groups an indicator is asked again, and when everybody sees the answer."""
+
+    indicator = fields.String(required=True, validate=validate.Length(1, 63))
+    variables = fields.List(
+        fields.String(validate=validate.Length(1, 63)),
+        required=True,
+        validate=validate.Length(1, 20),
+    )
+    release_at = fields.AwareDateTime(required=True)

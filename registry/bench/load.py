@@ -32,8 +32,8 @@ from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
 from consent.items import with_parents
+from consent.list_due import required_seq
 from consent.models import Ack, ConsentEvent, ConsentMark, LogHead, Receipt, SnapshotRecord, Subject
-from consent.publishing import required_seq
 from consent.recording import KIND_OF_ANSWER
 from consent.snapshot import Snapshot, parse_claims
 from consent.subjects import handle_bytes

@@ -6,14 +6,12 @@ import json
 
 import click
 
-from consent.alarms import alarms
-from consent.refreshing import PUBLISHED, check_lines
-from consent.verifying import LogBroken, look_whole
+from consent.verifying import LogBroken
 from registry import audit as log
 from registry.commands.opening import open_hub_database, operator
 from registry.transaction import reading
+from registry.whole_logs import look
 from studies.events import announce
-from studies.service import list_networks
 
 
 @click.group()
@@ -30,23 +28,21 @@ def verify(known: str | None) -> None:
     Alarms that nobody has seen end with exit code 1 too; the auditor sees them at /audit/alarms.
     """
     with reading(open_hub_database()) as session:
-        found = log.verify(session, None if known is None else _head(known))
-        choices = {each.slug: look_whole(session, each.slug)[0] for each in list_networks(session)}
-        lists = check_lines(session, log.facts_of(session, PUBLISHED))
+        whole = look(session, None if known is None else _head(known))
         waiting = [
             f"{each.raised_at.isoformat(timespec='seconds')} {each.network} {each.kind} "
             f"{json.dumps(each.facts, sort_keys=True)}"
-            for each in alarms(session, open_only=True)
+            for each in whole.alarms
         ]
+    found = whole.audit
     if isinstance(found, log.Broken):
         raise click.ClickException(f"The audit log does not hold at line {found.seq}: {found.why}.")
-    for each in lists:
-        if not each.holds:
-            raise click.ClickException(
-                f"The {each.count} lists before number {each.seq} of {each.site} are not those "
-                "that the audit log holds. Keep the database as it is and tell the network office."
-            )
-    for network, kept in choices.items():
+    for each in whole.lists:
+        raise click.ClickException(
+            f"The {each.count} lists before number {each.seq} of {each.site} are not those "
+            "that the audit log holds. Keep the database as it is and tell the network office."
+        )
+    for network, kept in whole.choices.items():
         if isinstance(kept, LogBroken):
             at = "its head" if kept.leaf is None else f"leaf {kept.leaf}"
             raise click.ClickException(

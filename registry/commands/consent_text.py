@@ -21,7 +21,10 @@ from consent.change_classes import problems
 from consent.differences import Line, compare
 from consent.errors import ConsentError
 from consent.models import CHANGE_CLASSES, TextVersion
+from consent.periods import Periods
 from consent.reading_level import Reading, measure, words_of
+from consent.renewing import periods_of
+from consent.text_periods import unnamed
 from consent.texts import check_content, versions
 from federation.query.files import read_at_most
 from federation.query.yaml_data import YamlError, load_yaml
@@ -31,6 +34,7 @@ from registry.text_roles import may_approve, names_of
 from registry.transaction import reading, unit_of_work
 from studies.actor import Actor
 from studies.days import beginning
+from studies.models import Study
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 CLASS = click.Choice(CHANGE_CLASSES)
@@ -92,14 +96,19 @@ def check(file: Path, study: str | None, change_class: str | None, widen: tuple[
     content = _read(file)
     fine = _say_reading("nl", measure(words_of(content["nl"])))
     _say_reading("en", measure(words_of(content["en"]), "en"))
+    periods = Periods()
     if study is not None:
         with reading(open_hub_database()) as session:
             newest = drafts.newest_text(session, study)
             old = None if newest is None else newest.content
+            of = session.get(Study, study)
+            periods = periods if of is None else periods_of(session, of.network)
         default = "first" if old is None else "clarifying"
         for code in problems(old, content, change_class or default, widen):
             click.echo(f"class: {code}")
             fine = False
+    for language in unnamed(content, periods.use_years):
+        click.echo(f"{language}: does not say that a yes holds for {periods.use_years} years")
     if not fine:
         raise SystemExit(1)
 

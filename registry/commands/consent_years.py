@@ -6,8 +6,8 @@ from __future__ import annotations
 import click
 
 from consent.errors import ConsentError
-from consent.renewing import periods_of, settle
-from registry.commands.opening import open_hub_database, operator
+from consent.renewing import periods_of, settle, texts_otherwise
+from registry.commands.opening import now, open_hub_database, operator
 from registry.transaction import reading, unit_of_work
 from studies.models import Network
 
@@ -40,6 +40,13 @@ def years(network: str, remind: int | None, renew: int | None, use: int | None) 
         if session.get(Network, network) is None:
             raise click.ClickException("There is no network with this name.")
         periods = periods_of(session, network)
+        otherwise = texts_otherwise(session, network, now())
     click.echo(f"remind\t{periods.remind_years}")
     click.echo(f"renew\t{periods.renewal_years}")
     click.echo(f"use\t{periods.use_years}")
+    for study in otherwise:
+        click.echo(
+            f"The text for patients of {study} does not say that a yes holds for "
+            f"{periods.use_years} years.",
+            err=True,
+        )

@@ -15,8 +15,8 @@ from federation.protocol.errors import ProtocolError
 from federation.protocol.keys import key_id
 from federation.query.files import read_at_most
 from registry.commands.network_agreements import agreement, needs
-from registry.commands.network_groups import expertise, group, seat, unseat
-from registry.commands.network_members import join, leave, office, part
+from registry.commands.network_groups import expertise, group, rename, seat, unseat
+from registry.commands.network_members import join, leave, leave_office, office, part
 from registry.commands.opening import now, open_hub_database, operator
 from registry.transaction import reading, unit_of_work
 from studies import service as studies
@@ -40,7 +40,10 @@ def network() -> None:
     """Networks and the keys of their sites."""
 
 
-for each_command in (agreement, needs, join, leave, part, office, group, seat, unseat, expertise):
+for each_command in (
+    *(agreement, needs, join, leave, part, office, leave_office),
+    *(group, rename, seat, unseat, expertise),
+):
     network.add_command(each_command)
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from registry.commands.opening import now, open_hub_database, operator
 from registry.transaction import reading, unit_of_work
 from studies.errors import StudiesError
+from studies.hospitals.documents import MAX_BYTES
 from studies.models import Institution, Membership, Network
 from studies.network import agreements
 from studies.network import joining as networks
+from studies.network.agreement_paper import keep_paper
+from studies.network.models import Agreement
 from studies.network.words import AGREEMENT_KINDS
 from studies.periods import in_force
 
@@ -27,6 +32,11 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--en", "title_en", required=True, help="Its title in English.")
 @click.option("--since", type=_DAY, help="The day from which it counts; today.")
 @click.option("--until", type=_DAY, help="The day on which it ends; none.")
+@click.option(
+    "--pdf",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The paper that boards read and sign; to add it later, give the same command with it.",
+)
 def agreement(
     network: str,
     kind: str,
@@ -35,25 +45,45 @@ def agreement(
     title_en: str,
     since: datetime | None,
     until: datetime | None,
+    pdf: Path | None,
 ) -> None:
     """Add VERSION of an agreement to NETWORK; each board signs it on its own page."""
     by, moment = operator(), now()
+    sha256 = ""
     try:
         with unit_of_work(open_hub_database(), by) as session:
-            agreements.add_agreement(
-                session,
-                network=network,
-                kind=kind,
-                version=version,
-                title_nl=title_nl,
-                title_en=title_en,
-                since=moment if since is None else since.replace(tzinfo=UTC),
-                until=None if until is None else until.replace(tzinfo=UTC),
-                actor=by,
-            )
+            found = _version(session, network, kind, version) if pdf is not None else None
+            if found is None:
+                found = agreements.add_agreement(
+                    session,
+                    network=network,
+                    kind=kind,
+                    version=version,
+                    title_nl=title_nl,
+                    title_en=title_en,
+                    since=moment if since is None else since.replace(tzinfo=UTC),
+                    until=None if until is None else until.replace(tzinfo=UTC),
+                    actor=by,
+                )
+            if pdf is not None:
+                sha256 = keep_paper(session, found, _read(pdf), actor=by)
     except StudiesError as error:
         raise click.UsageError(error.message) from error
-    click.echo(f"{network}\t{kind}\t{version}")
+    click.echo("\t".join(filter(None, (network, kind, version, sha256))))
+
+
+def _version(session: Session, network: str, kind: str, version: str) -> Agreement | None:
+    return session.scalars(
+        select(Agreement).where(
+            Agreement.network == network, Agreement.kind == kind, Agreement.version == version
+        )
+    ).first()
+
+
+def _read(pdf: Path) -> bytes:
+    """At most one byte more than is kept, so that a wrong file is not read whole."""
+    with pdf.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
 
 
 @click.command()

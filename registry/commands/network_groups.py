@@ -1,4 +1,4 @@
-"""``oncokring network group``, ``seat``, ``unseat`` and ``expertise``: groups and who does what."""
+"""``oncokring network group``, ``rename``, ``seat``, ``unseat``, ``expertise``: who does what."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from registry.commands import network_office as office_desk
 from registry.commands.network_office import Told, Words, moment, written
+from registry.commands.opening import now
 from studies.actor import Actor
 from studies.errors import StudiesError
 from studies.models import WorkingGroup, WorkingGroupMember
@@ -57,8 +58,8 @@ def group(
             return _made(session, by)
         if name_nl or name_en or since:
             raise click.UsageError(
-                f"{found.key} is there already: its names and first day stay. "
-                "Give only --tumour and --discipline."
+                f"{found.key} is there already, and its first day stays. Give only --tumour and "
+                "--discipline; another name: oncokring network rename"
             )
         if not tumours and not disciplines:
             raise click.UsageError("Give --tumour or --discipline, or both.")
@@ -89,6 +90,29 @@ def group(
             actor=by,
         )
         return _told(made, f"{made.key} is a new group.")
+
+    office_desk.write(do, as_json)
+
+
+@click.command()
+@click.argument("network")
+@click.argument("slug", metavar="GROUP")
+@click.option("--name-nl", type=Words(), required=True, help="Its name in Dutch from that day on.")
+@click.option("--name-en", type=Words(), required=True, help="Its name in English.")
+@office_desk.since_option
+@office_desk.as_json_option
+def rename(
+    network: str, slug: str, name_nl: str, name_en: str, since: datetime | None, as_json: bool
+) -> None:
+    """Call GROUP of NETWORK otherwise from a day on; the days before keep the name they had."""
+    first = moment(since)
+
+    def do(session: Session, by: Actor) -> Told:
+        found = _group(session, network, slug)
+        groups.rename_group(
+            session, found, name_nl=name_nl, name_en=name_en, since=first, actor=by, now=now()
+        )
+        return _told(found, f"{found.key} is called {name_en} from {written(first)}.")
 
     office_desk.write(do, as_json)
 

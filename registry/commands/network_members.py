@@ -1,4 +1,4 @@
-"""``oncokring network join``, ``leave``, ``part`` and ``office``: who belongs, who holds office.
+"""``oncokring network join``, ``leave``, ``part``, ``office``, ``leave-office``: who belongs where.
 
 Nothing is deleted: each has a period, so that the pages still show any past day.
 """
@@ -235,6 +235,46 @@ def office(
         }
         held = office_desk.period_words(first, last)
         return Told(row, f"{someone.name} holds office ({kind}) for {where} {held}.")
+
+    office_desk.write(do, as_json)
+
+
+@click.command("leave-office")
+@click.argument("where", metavar="NETWORK[/INSTITUTION]")
+@click.argument("kind", type=click.Choice(sorted(OFFICES)))
+@click.argument("person", type=Words())
+@office_desk.on_option
+@office_desk.as_json_option
+def leave_office(where: str, kind: str, person: str, on: datetime | None, as_json: bool) -> None:
+    """End the office of PERSON, by name or id, on a hospital's board or as an observer."""
+    network, _, institution = where.partition("/")
+    last = moment(on)
+
+    def do(session: Session, by: Actor) -> Told:
+        someone = office_desk.person_called(session, person, new=False, actor=by)
+        held = session.scalars(
+            select(Office).where(
+                Office.kind == kind,
+                Office.professional == someone.id,
+                Office.network.is_not_distinct_from(None if kind == "board" else network),
+                Office.institution.is_not_distinct_from(institution or None),
+                in_force(Office, last),
+            )
+        ).first()
+        if held is None:
+            raise click.UsageError(
+                f"{someone.name} holds no office ({kind}) for {where} on {written(last)}."
+            )
+        networks.end_office(session, held, at=last, actor=by)
+        row = {
+            "network": held.network,
+            "institution": held.institution,
+            "kind": kind,
+            "person": someone.name,
+            "person_id": someone.id,
+            "until": written(last),
+        }
+        return Told(row, f"{someone.name} holds no office for {where} from {written(last)}.")
 
     office_desk.write(do, as_json)
 

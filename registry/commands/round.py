@@ -26,6 +26,7 @@ from registry.access import reaches
 from registry.commands.consent_text import prove
 from registry.commands.opening import now, open_hub_database, operator
 from registry.commands.round_actions import action
+from registry.commands.round_notes import cause, history, note, notes
 from registry.commands.round_printing import print_row, print_snapshot, row_of
 from registry.transaction import reading as looking
 from registry.transaction import unit_of_work
@@ -42,7 +43,8 @@ def round_() -> None:
     """Evaluation rounds: hospitals compare their care without sharing a patient."""
 
 
-round_.add_command(action)
+for command in (action, note, notes, cause, history):
+    round_.add_command(command)
 
 
 @round_.command("list")

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from consent import service as consent
 from consent.models import Subject
-from consent.proof import Prove
 from federation.disclosure.policy import Policy
 from federation.protocol.keys import SigningKey
 from federation.query.codebook import Codebook
@@ -274,19 +273,52 @@ def _record_choices(
         site = sites[slug]
         handles = {p.number: site.handles.handle(local_number(slug, p)) for p in mine}
         keys = letters_for(site.path, handles.values(), when)
+        said = {
+            number: consent.Form(
+                handle,
+                dict.fromkeys(HORMONE_THERAPY.requires, "no" if answers[number] == "no" else "yes"),
+                secrets.token_hex(16),
+                prover(keys, handle),
+            )
+            for number, handle in handles.items()
+            if answers[number] != "no answer"
+        }
+        stopped = [
+            consent.Form(handle, None, secrets.token_hex(16))
+            for number, handle in handles.items()
+            if answers[number] == "withdrew"
+        ]
         with unit_of_work(factory, SYSTEM) as session:
-            text = consent.text_for(session, STUDY, now)
-            for patient in mine:
-                handle, answer = handles[patient.number], answers[patient.number]
-                if wanted.get(answer, 0):
-                    wanted[answer] -= 1
-                    codes.append(_invite(session, site, handle, answer, now))
-                subject = consent.add_subject(
-                    session, site=slug, handle=handle, network=ONCOZON.slug, now=now
-                )
-                subjects[patient.number] = subject.id
-                _answer(session, subject, answer, text.id, when, prover(keys, handle))
+            found: dict[bytes, str] = {}
+            for forms, at in ((said.values(), when), (stopped, when + timedelta(days=2))):
+                found |= _record(session, slug, list(forms), at) if forms else {}
+            for number, handle in handles.items():
+                if wanted.get(answers[number], 0):
+                    wanted[answers[number]] -= 1
+                    codes.append(_invite(session, site, handle, answers[number], now))
+                if handle not in found:
+                    found[handle] = consent.add_subject(
+                        session, site=slug, handle=handle, network=ONCOZON.slug, now=now
+                    ).id
+                subjects[number] = found[handle]
     return subjects, codes
+
+
+def _record(
+    session: Session, slug: str, forms: list[consent.Form], now: datetime
+) -> dict[bytes, str]:
+    """Write down what patients of one hospital said at one moment; the subjects by handle."""
+    return consent.record_at_once(
+        session,
+        site=slug,
+        network=ONCOZON.slug,
+        study=STUDY,
+        text_version=consent.text_for(session, STUDY, now).id,
+        language="nl",
+        forms=forms,
+        actor=SYSTEM,
+        now=now,
+    )
 
 
 def _invite(
@@ -300,33 +332,6 @@ def _invite(
     node = session.get_one(SiteNode, site.slug)
     take_messages(session, node, told, now)
     return LetterCode(site.slug, letter.printed, answer)
-
-
-def _answer(
-    session: Session,
-    subject: Subject,
-    answer: str,
-    text_version: str,
-    when: datetime,
-    prove: Prove,
-) -> None:
-    if answer == "no answer":
-        return
-    said = "no" if answer == "no" else "yes"
-    consent.record(
-        session,
-        subject=subject,
-        study=STUDY,
-        answers=dict.fromkeys(HORMONE_THERAPY.requires, said),
-        text_version=text_version,
-        language="nl",
-        form_key=secrets.token_hex(16),
-        actor=consent.patient(subject),
-        now=when,
-        circumstances=consent.Circumstances(prove=prove),
-    )
-    if answer == "withdrew":
-        withdraw(session, subject, when + timedelta(days=2))
 
 
 def withdraw(session: Session, subject: Subject, when: datetime) -> None:

@@ -13,6 +13,7 @@ from migrations.run import upgrade
 from registry.database import engine_of, open_database
 from registry.demo.network import DemoNetwork, build
 from registry.demo.oncology.report import RoundReport
+from registry.demo.oncology.round_printing import print_rounds
 from registry.demo.oncology.rounds import Rounds
 from registry.demo.printing import print_answer, print_choices, print_withdrawal
 from registry.demo.questions import QUESTIONS
@@ -111,10 +112,10 @@ class Report:
             print_withdrawal(out, withdrawal, answers[0])
         found = None
         if network.second is not None:
-            say("The hospitals evaluate a quarter: a round, its cause, an action, measured again")
+            say("The hospitals compare a year's outcomes, then a quarter: its cause, an action")
             found = RoundReport.make(Rounds(running).hold(), network)
             if out is not None:
-                found.show(out)
+                print_rounds(out, found)
         return cls(network, answers, distance, withdrawal, found)
 
     @property

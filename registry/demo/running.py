@@ -105,6 +105,14 @@ class RunningDemo:
         self._thread.join(10)
         self._engine.close()
 
+    @property
+    def site_processes(self) -> list[int]:
+        """The process ids of the sites where they run on this machine without a server between."""
+        engine = self._engine
+        if not isinstance(engine, EmbeddedEngine):
+            return []
+        return [pid for site in engine.sites if (pid := engine.process_id(site)) is not None]
+
     def actor(self, name: str) -> Actor:
         """The account `name` of the demo as the one who acts."""
         with self.network.factory() as session:

@@ -19,19 +19,19 @@ _WORDS = {
         "subject": "Oncokring: {n} nieuw, {all} wacht",
         "open": "Goedemorgen,\n\nEr wacht in totaal {all} op u. Nieuw sinds de vorige mail: {n}.",
         "news": "Aankondigingen",
-        "more": "… en nog {n}. Alles staat in uw postvak:",
-        "all": "Alles staat in uw postvak:",
-        "why": "U krijgt deze mail hooguit één keer per dag, alleen als er iets nieuws is. In uw "
-        "postvak zet u hem uit. Antwoorden op deze mail worden niet gelezen.",
+        "more": "… en nog {n}. Alles staat op:",
+        "all": "Alles staat op:",
+        "why": "U krijgt deze mail hooguit één keer per dag, alleen als er iets nieuws is. Op de "
+        "pagina Mail zet u hem uit. Antwoorden op deze mail worden niet gelezen.",
     },
     "en": {
         "subject": "Oncokring: {n} new, {all} waiting",
         "open": "Good morning,\n\n{all} things wait for you. New since the last mail: {n}.",
         "news": "Announcements",
-        "more": "… and {n} more. Your inbox has them all:",
-        "all": "Your inbox has them all:",
-        "why": "You get this mail at most once a day, and only when there is something new. Your "
-        "inbox is where you turn it off. Nobody reads answers to this mail.",
+        "more": "… and {n} more. All of it is on:",
+        "all": "All of it is on:",
+        "why": "You get this mail at most once a day, and only when there is something new. Turn "
+        "it off on the page Mail. Nobody reads answers to this mail.",
     },
 }
 
@@ -41,9 +41,10 @@ def write(
     news: Sequence[Notice],
     fresh: Collection[str],
     language: str,
-    address: str,
+    page: str,
 ) -> tuple[str, str]:
-    """(subject, body) in plain text. `fresh`: the keys that were not told before."""
+    """(subject, body) in plain text. `fresh`: the keys that were not told before; `page`: where the
+    reader finds all of it."""
     words = _WORDS[language]
     new = [each for each in found if each.key in fresh]
     titles = [each.title(language) for each in news if f"notice:{each.id}" in fresh]
@@ -59,7 +60,7 @@ def write(
         lines += [f"- {each.words(language, _day(each.day, language))}"]
     left = len(new) - MOST
     lines += ["", words["more"].format(n=left) if left > 0 else words["all"]]
-    lines += [f"{address}/inbox", "", words["why"]]
+    lines += [page, "", words["why"]]
     return words["subject"].format(**counts), "\n".join(lines) + "\n"
 
 

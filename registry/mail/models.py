@@ -19,7 +19,10 @@ STATES = ("waiting", "handing", "sent", "unsure", "failed")
 
 
 class MailAddress(Base):
-    """Where somebody gets the daily mail, in which language; no row, no mail."""
+    """Where somebody gets the daily mail, in which language; no row, no mail.
+
+    Before `confirmed_at` it gets nothing but the `code` that confirms it.
+    """
 
     __tablename__ = "mail_address"
 
@@ -27,6 +30,10 @@ class MailAddress(Base):
     address: Mapped[str] = mapped_column(String(254))
     language: Mapped[str] = mapped_column(String(2))
     set_at: Mapped[datetime] = mapped_column(UtcTime)
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    code: Mapped[str | None] = mapped_column(String(6))
+    code_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    tries: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class Mail(Base):

@@ -19,11 +19,13 @@ from registry.access import reach
 from registry.accounts.models import Account
 from registry.accounts.service import actor_of
 from registry.database import SessionFactory
+from registry.mail import confirming
 from registry.mail.daily import DAILY, write
 from registry.mail.models import Mail, MailAddress, MailTold
 from registry.mail.server import MailServer, NotHandedOver, hand_over
 from registry.own_networks import networks_of
 from registry.waiting import all_waiting
+from studies.actor import SYSTEM
 from studies.days import ZONE
 from studies.models_inbox import Notice, NoticeMark
 from studies.reminders import Reminder
@@ -45,7 +47,8 @@ NOT_WANTED = "NOT_WANTED"
 def compose(factory: SessionFactory, now: datetime, address: str) -> int:
     """Put today's mail for everybody who has something new in the outbox; how many were made.
 
-    `address` is the hub's own. May be run at any moment: nobody gets a second one on a day.
+    `address` is the hub's own. May be run at any moment: nobody gets a second one on a day. Who
+    never confirmed their address and was never sent a code, is sent one, once.
     """
     local = now.astimezone(ZONE)
     if local.hour < FROM_HOUR:
@@ -67,6 +70,12 @@ def _compose_one(session: Session, to: MailAddress, day: date, now: datetime, ad
     )
     if account is None or not account.usable(now) or session.scalar(there) is not None:
         return 0
+    if to.confirmed_at is None:
+        # A row of before there were codes, or of before this hub sent mail.
+        mine = session.get(MailAddress, to.account_id)
+        if mine is not None and mine.confirmed_at is None and mine.code_at is None:
+            return int(confirming.send_code(session, mine, address, actor=SYSTEM, now=now))
+        return 0
     found = waiting_for(session, account, now)
     news = news_for(session, account, now)
     keys = [each.key for each in found] + [NOTICES + each.id for each in news]
@@ -81,7 +90,8 @@ def _compose_one(session: Session, to: MailAddress, day: date, now: datetime, ad
     fresh = [key for key in keys if key not in told]
     if not fresh:
         return 0
-    subject, body = write(found, news, set(fresh), to.language, address)
+    page = "inbox" if "coordinator" in actor_of(account, now).roles else "announcements"
+    subject, body = write(found, news, set(fresh), to.language, f"{address}/{page}")
     session.add(
         Mail(
             account_id=account.id,
@@ -189,6 +199,10 @@ def _still_wanted(session: Session, mail: Mail, now: datetime) -> bool:
     to = session.get(MailAddress, mail.account_id)
     account = session.get(Account, mail.account_id)
     if to is None or to.address != mail.address or account is None or not account.usable(now):
+        return False
+    if mail.kind.startswith(confirming.KIND):
+        return confirming.still_asked(to, mail, now)
+    if to.confirmed_at is None:
         return False
     waiting = {each.key for each in waiting_for(session, account, now)}
     notices = _notices_for(session, account, now)

@@ -12,13 +12,14 @@ from werkzeug.wrappers import Response
 
 from federation.rounds.reading import visible
 from registry.access import may_see_round, reach, rule
-from registry.pages.network_words import named, state_tag, state_word
+from registry.pages.network_words import by_phase, named, state_tag, state_word
 from registry.transaction import current_session
 from registry.translate import translate as _
 from studies.errors import StudiesError
 from studies.hospitals.documents import FOR_THE_BOARD, get_document
 from studies.hospitals.signing import sign, waiting_for
 from studies.models import Institution, Membership, Network, Participation, Study
+from studies.network.agreement_paper import check_shown
 from studies.network.agreements import (
     agreements_of,
     missing,
@@ -109,6 +110,7 @@ def agree(site: str) -> Response | tuple[str, int]:
         return _page(site, {name: _("Tick the box if you are sure.")}), 422
     try:
         if act == "sign":
+            check_shown(found, request.form.get("sha256", ""))
             sign_agreement(session, found, site, signatory=g.actor.name, actor=g.actor, now=g.now)
         else:
             withdraw_signature(session, found, site, actor=g.actor, now=g.now)
@@ -154,7 +156,7 @@ def _page(site: str, errors: dict[str, str]) -> str:
             (network, missing(session, network.slug, [site], g.now)[site]) for network in networks
         ],
         agreement_kind=lambda code: named(AGREEMENT_KINDS, code),
-        running=[(part, study) for part, study in running],
+        sections=by_phase([((part, study), part.state) for part, study in running]),
         rounds=[
             each
             for each in visible(session, sites=[site])

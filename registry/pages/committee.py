@@ -19,6 +19,7 @@ from registry.pages.states import run_state
 from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
+from studies.hospitals.feasibility import ideas_of, proposed_by
 from studies.models import Study
 
 blueprint = Blueprint("committee", __name__, url_prefix="/approvals")
@@ -99,7 +100,9 @@ def _page(run: Run, errors: dict[str, str]) -> str:
         terms=terms,
         explained=sentences(query, codebook, terms, language()),
         state=run_state(run.state),
-        own=run.submitted_by == g.actor.id,
+        # Whoever proposed the idea that a question counts for decides no more than who sent it.
+        own=run.submitted_by == g.actor.id or g.actor.id in proposed_by(session, run.id),
+        ideas=ideas_of(session, run.id),
         fresh=g.fresh,
         errors=errors,
         done=request.args.get("done") == "1",

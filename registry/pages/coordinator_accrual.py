@@ -300,7 +300,7 @@ def _start_up_figure(found: StartUp) -> Figure:
         middle = tuple(
             Stretch(BY_CODE[each.state].number, round(each.days)) for each in found.medians
         )
-        roads.insert(0, Road(_("The middle hospital, per step"), middle, True, median=True))
+        roads.insert(0, Road(_("In the middle"), middle, True, median=True))
     words = StartUpWords(
         title=_("Days in each step before opening"),
         description=_start_up_finding(found),

@@ -27,7 +27,7 @@ from studies.hospitals.committee import BODIES, OUTCOMES
 from studies.hospitals.departments import DEPARTMENTS
 from studies.hospitals.documents import KINDS, MAX_BYTES, get_document
 from studies.hospitals.guards import GUARDS
-from studies.hospitals.pathway import MILESTONES
+from studies.hospitals.pathway import MILESTONES, STEPS
 from studies.hospitals.versions import VERSION_KINDS
 from studies.reading import get_participation
 from studies.states import NOTE_CODES
@@ -120,7 +120,7 @@ def _page(slug: str, site: str, typed: Typed, errors: Mapping[str, str]) -> str:
         note=lambda code: NOTE_CODES[code][place] if code in NOTE_CODES else code,
         milestones=[(code, words[place]) for code, words in MILESTONES.items()],
         departments=[(code, words[place]) for code, words in DEPARTMENTS.items()],
-        document_kinds=list(site_kinds().items()),
+        document_kinds=[(c, w) for c, w in site_kinds().items() if c not in _of_other_roads(found)],
         kind_of_document=lambda code: KINDS[code][1 if language() == "nl" else 0],
         version_kinds={code: words[place] for code, words in VERSION_KINDS.items()},
         outcomes={code: words[place] for code, words in OUTCOMES.items()},
@@ -133,6 +133,12 @@ def _page(slug: str, site: str, typed: Typed, errors: Mapping[str, str]) -> str:
         marks=marks(),
         is_late=is_late,
     )
+
+
+def _of_other_roads(card: SiteCard) -> set[str]:
+    """The papers that belong to steps which are not on the road of this study."""
+    here = {kind for step in card.pathway.steps for kind in step.documents}
+    return {kind for step in STEPS for kind in step.documents} - here
 
 
 def _done() -> str:

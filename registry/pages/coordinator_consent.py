@@ -41,7 +41,8 @@ READERS = WRITERS | APPROVERS
 def _own_text(
     session: Session, actor: Actor, arguments: Mapping[str, Any], roles: frozenset[str]
 ) -> bool:
-    return may_read(session, actor, str(arguments.get("slug", "")), roles)
+    slug = str(arguments.get("study") or arguments.get("slug") or "")
+    return may_read(session, actor, slug, roles)
 
 
 def init_app(app: Any) -> None:

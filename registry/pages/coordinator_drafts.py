@@ -15,6 +15,8 @@ from consent.items import ITEMS
 from consent.models import CHANGE_CLASSES
 from consent.models_trust import TextDraft
 from consent.reading_level import AIM_WORDS, MOST_WORDS
+from consent.renewing import periods_of
+from consent.text_periods import unnamed
 from registry.access import rule
 from registry.forms import text_form
 from registry.pages.coordinator_consent import (
@@ -26,7 +28,7 @@ from registry.pages.coordinator_consent import (
     study_of,
     writes,
 )
-from registry.pages.text_words import classes, mistake_words, problem_words
+from registry.pages.text_words import classes, language_name, mistake_words, problem_words
 from registry.text_roles import APPROVERS, WRITERS, may_approve, names_of
 from registry.transaction import current_session
 from registry.translate import translate as _
@@ -183,6 +185,21 @@ def _editor(
     )
 
 
+def _problems(draft: TextDraft) -> list[str]:
+    """What cannot be right about the class, and whether the words say how long a yes holds."""
+    session = current_session()
+    years = periods_of(session, session.get_one(Study, draft.study).network).use_years
+    found = [problem_words(code) for code in drafts.class_problems(session, draft)]
+    for code in unnamed(draft.content, years):
+        told = _(
+            "The text in %(language)s does not say that a yes holds for %(years)s years.",
+            language=language_name(code),
+            years=years,
+        )
+        found.append(told)
+    return found
+
+
 def _review(draft: TextDraft, errors: Mapping[str, str]) -> str:
     session = current_session()
     newest = drafts.newest_text(session, draft.study)
@@ -198,9 +215,7 @@ def _review(draft: TextDraft, errors: Mapping[str, str]) -> str:
         parts=both_languages(old, draft.content),
         readings=readings(draft.content),
         limits=(AIM_WORDS, MOST_WORDS),
-        problems=[problem_words(code) for code in drafts.class_problems(session, draft)]
-        if not published
-        else [],
+        problems=[] if published else _problems(draft),
         seen=drafts.draft_sha256(session, draft),
         writers=list(names_of(session, wrote).values()),
         agreed=drafts.agreed(session, draft),

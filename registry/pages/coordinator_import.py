@@ -163,6 +163,7 @@ def kind_words(code: str) -> str:
         "unknown_state": _("there is no such state"),
         "wrong_date": _("the date cannot be read"),
         "in_the_future": _("the date lies in the future"),
+        "bad_contact": _("the contact may hold a patient, or is too long"),
         "twice": _("the line is there twice"),
         "not_a_member": _("the hospital is not in the network of the study"),
         "decided_in_person": _("not from a file"),
@@ -191,6 +192,11 @@ def problem_words(problem: Problem, places: dict[str, str]) -> str:
         ),
         "wrong_date": _("“%(value)s” is no date. Write it as 23-11-2026.", value=shown),
         "in_the_future": _("%(value)s lies in the future. Give a day that has been.", value=shown),
+        # Without the text itself: it may point at a patient.
+        "bad_contact": _(
+            "The contact is longer than 200 characters, or holds a number of eight digits or more "
+            "or a date of birth. Name a desk or a role; write a phone number in parts."
+        ),
         "twice": _("The same stands in line %(value)s. Take one away.", value=shown),
         "not_a_member": _(
             "%(value)s is not in the network of this study. Ask the network office.", value=shown

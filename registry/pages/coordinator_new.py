@@ -18,12 +18,14 @@ from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
 from studies.errors import StudiesError
+from studies.free_text import optional_line
 from studies.hospitals.feasibility import propose
 from studies.models import Institution, Membership, Study, WorkingGroup
 from studies.periods import in_force
 from studies.seeds.loading import shipped_codebook
+from studies.slugs import check_slug
 from studies.states import STUDY_DESIGNS, STUDY_KINDS, STUDY_PHASES
-from studies.taking_part import create_study
+from studies.taking_part import LONGEST_TEXT, LONGEST_TITLE, WORDS, create_study
 
 blueprint = Blueprint("coordinator_new", __name__, url_prefix="/c/new")
 Answer = Response | str | tuple[str, int]
@@ -33,8 +35,7 @@ REQUIRES: Final[Mapping[bool, tuple[str, ...]]] = {
     True: ("use.record", "use.network"),
     False: ("use.record", "study.join"),
 }
-WORDS: Final = ("title", "question", "purpose")
-LONGEST: Final = {"title": 200, "question": 2000, "purpose": 2000}
+LONGEST: Final = {"title": LONGEST_TITLE, "question": LONGEST_TEXT, "purpose": LONGEST_TEXT}
 
 
 @blueprint.get("")
@@ -58,13 +59,14 @@ def make() -> Answer:
         _keep({name: form[name][: LONGEST["question"]] for name in FIELDS if name in form})
         return redirect(url_for("accounts.confirm", next=url_for(".ask")), 303)
     group = _groups(session).get(form.get("group", ""))
-    errors = _missing(form)
+    errors = _missing(form) | words_missing(form)
     if group is None:
         errors["group"] = _("Choose a working group")
     elif form.get("lead") and form["lead"] not in _members(session, group.network):
         errors["lead"] = _("This hospital is not in the network of the group")
     if errors or group is None:
-        return _page(errors), 422
+        # In the order of the form.
+        return _page({name: errors[name] for name in FIELDS if name in errors}), 422
     asks_data = form["asks"] == "yes"
     try:
         with session.begin_nested():
@@ -76,7 +78,7 @@ def make() -> Answer:
                 codebook=shipped_codebook(CODEBOOK),
                 requires=REQUIRES[asks_data],
                 lead=form.get("lead") or None,
-                lead_name=" ".join(form.get("lead_name", "").split())[:200],
+                lead_name=form.get("lead_name", ""),
                 kind=form["kind"],
                 phase=form.get("phase") or None,
                 design=form.get("design") or None,
@@ -119,22 +121,52 @@ def _words(name: str) -> str:
     return " ".join(request.form[name].split())
 
 
-def _missing(form: Mapping[str, str]) -> dict[str, str]:
+def words_missing(form: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with the words of a study, by field."""
     errors = {}
     for word in WORDS:
         for tongue in _BOTH:
             text = " ".join(form.get(f"{word}_{tongue}", "").split())
             if not text:
-                errors[f"{word}_{tongue}"] = _("Write this in both languages")
-            elif len(text) > LONGEST[word]:
-                errors[f"{word}_{tongue}"] = _("Make this shorter")
+                # The summary stands above: each line says which field it is about.
+                errors[f"{word}_{tongue}"] = {
+                    "title_nl": _("Write the title in Dutch"),
+                    "title_en": _("Write the title in English"),
+                    "question_nl": _("Write what it wants to know, in Dutch"),
+                    "question_en": _("Write what it wants to know, in English"),
+                    "purpose_nl": _("Write what it is for, in Dutch"),
+                    "purpose_en": _("Write what it is for, in English"),
+                }[f"{word}_{tongue}"]
+            elif said := _unfit(text, LONGEST[word]):
+                errors[f"{word}_{tongue}"] = said
+    return errors
+
+
+def _missing(form: Mapping[str, str]) -> dict[str, str]:
+    errors = {}
+    if said := _unfit(form.get("lead_name", ""), LONGEST["title"]):
+        errors["lead_name"] = said
     if not form.get("slug", "").strip():
         errors["slug"] = _("Give the study a short name")
+    else:
+        try:
+            check_slug(form["slug"].strip())
+        except StudiesError as error:
+            errors["slug"] = _(error.message)
     if form.get("kind") not in STUDY_KINDS:
         errors["kind"] = _("Choose the kind of study")
     if form.get("asks") not in ("yes", "no"):
         errors["asks"] = _("Choose yes or no")
     return errors
+
+
+def _unfit(text: str, most: int) -> str:
+    """Why a text is not for others to read; empty when it is."""
+    try:
+        optional_line(text, most, g.now)
+    except StudiesError as error:
+        return _("Make this shorter") if error.code == "empty_text" else _(error.message)
+    return ""
 
 
 def _let_coordinate(session: Session, study: Study) -> None:

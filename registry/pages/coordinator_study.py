@@ -10,12 +10,14 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
+from federation.runs.feasibility import cells_of, numbers_of
 from federation.runs.models import Run
 from federation.runs.states import RELEASED
 from registry.access import FreshSignInNeeded, may_see_query, reaches, rule
 from registry.forms.dates import Days
 from registry.pages.coordinator_acts import today
 from registry.pages.coordinator_consent import study_of
+from registry.pages.coordinator_new import words_missing
 from registry.pages.coordinator_words import brief
 from registry.text_roles import names_of
 from registry.transaction import current_session
@@ -29,7 +31,7 @@ from studies.identifiers import REGISTERS, address, check_identifiers
 from studies.models import Study
 from studies.states import STUDY_DESIGNS, STUDY_KINDS, STUDY_PHASES
 from studies.study_state import STANDINGS, facts_of, standing_of
-from studies.taking_part import describe_study
+from studies.taking_part import describe_study, word_study
 
 blueprint = Blueprint("coordinator_study", __name__, url_prefix="/c/study/<slug>/file")
 Answer = BaseResponse | str | tuple[str, int]
@@ -94,6 +96,12 @@ def _describe(session: Session, study: Study, days: Days) -> None:
         )
 
 
+def _word(session: Session, study: Study, days: Days) -> None:
+    days.errors.update(words_missing(request.form))
+    if not days.errors:
+        word_study(session, study, request.form, actor=g.actor, now=g.now)
+
+
 def _propose(session: Session, study: Study, _days: Days) -> None:
     feasibility.propose(session, study, actor=g.actor, now=g.now)
 
@@ -109,28 +117,13 @@ def _count(session: Session, study: Study, days: Days) -> None:
         session,
         study,
         run.id,
-        counted(run.outcome or {}),
+        numbers_of(run.outcome or {}),
+        cells=cells_of(run.outcome or {}),
         words_nl=request.form.get("words_nl", ""),
         words_en=request.form.get("words_en", ""),
         actor=g.actor,
         now=g.now,
     )
-
-
-def counted(outcome: Mapping[str, Any]) -> dict[str, int | None]:
-    """What an answer that counts says: in total, and per hospital where it does; None is hidden."""
-    numbers: dict[str, int | None] = {feasibility.TOTAL: _number(outcome.get("result"))}
-    sites = outcome.get("by_site")
-    if isinstance(sites, Mapping) and "sealed" not in sites:
-        numbers |= {
-            site: _number(found.get("result")) for site, found in sites.items() if "result" in found
-        }
-    return numbers
-
-
-def _number(result: object) -> int | None:
-    found = result.get("total", result.get("n")) if isinstance(result, Mapping) else None
-    return found if isinstance(found, int) and not isinstance(found, bool) else None
 
 
 def _joint(session: Session, study: Study, _days: Days) -> None:
@@ -197,6 +190,7 @@ def _document(session: Session, study: Study, days: Days) -> None:
 
 ACTS: Mapping[str, Callable[[Session, Study, Days], None]] = {
     "describe": _describe,
+    "word": _word,
     "propose": _propose,
     "count": _count,
     "joint": _joint,
@@ -209,6 +203,8 @@ _FIELDS: Mapping[tuple[str, str], str] = {
     ("count", "name_taken"): "run",
     ("decide", "unknown_code"): "body",
     ("decide", "empty_text"): "reference",
+    ("decide", "control_sign"): "conditions",
+    ("decide", "points_at_somebody"): "conditions",
     ("decide", "in_the_future"): "decided_on",
     ("decide", "own_proposal"): "body",
     ("decide", "wrong_role"): "body",
@@ -219,6 +215,8 @@ _FIELDS: Mapping[tuple[str, str], str] = {
     ("publish", "bad_period"): "in_force_from",
     ("document", "unknown_code"): "kind",
     ("document", "bad_document"): "name",
+    ("document", "control_sign"): "name",
+    ("document", "points_at_somebody"): "name",
     ("document", "document_exists"): "doc_version",
     ("document", "bad_period"): "valid_until",
     ("document", "not_pdf"): "file",

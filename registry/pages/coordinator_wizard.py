@@ -18,7 +18,8 @@ from registry.transaction import current_session
 from registry.translate import translate as _
 from studies.days import local_day
 from studies.errors import StudiesError
-from studies.hospitals.moving import invite
+from studies.free_text import optional_line
+from studies.hospitals.moving import LONGEST_CONTACT, invite
 from studies.models import Institution, Participation, Study
 from studies.reading import list_institutions
 
@@ -26,7 +27,6 @@ blueprint = Blueprint("coordinator_wizard", __name__, url_prefix="/c/study/<slug
 Answer = Response | str | tuple[str, int]
 #: A hospital gets so many days to answer, unless another day is given.
 ANSWER_DAYS = 14
-MOST_LETTERS = 200
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,13 @@ def confirm(slug: str) -> Answer:
     if due is not None and due < local_day(g.now):
         days.errors["due"] = _("The day by which they answer lies in the future")
     contacts = {
-        place.slug: request.form.get(f"contact-{place.slug}", "").strip()[:MOST_LETTERS]
-        for place in chosen
+        place.slug: request.form.get(f"contact-{place.slug}", "").strip() for place in chosen
     }
+    for slug_of, contact in contacts.items():
+        try:
+            optional_line(contact, LONGEST_CONTACT, g.now)
+        except StudiesError as error:
+            days.errors[f"contact-{slug_of}"] = _(error.message)
     if days.errors:
         return _check(study, chosen, contacts, days.errors), 422
     for place in chosen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
@@ -23,6 +23,8 @@ from registry.access import (
     reaches_any,
     rule,
 )
+from registry.forms.dates import Days
+from registry.pages.idea_counts import counts_for_group
 from registry.pages.network_words import (
     OF_GROUP,
     chosen_day,
@@ -31,18 +33,18 @@ from registry.pages.network_words import (
     state_tag,
     state_word,
 )
+from registry.pages.shell import whole
 from registry.pages.states import run_state
 from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
-from studies.days import local_day
 from studies.errors import StudiesError
 from studies.exchange.importing import moment_of
 from studies.models import Institution, Study, WorkingGroup
 from studies.network import decisions
 from studies.network.directory import states_at
 from studies.network.groups import find_group, gaps, seats
-from studies.network.models import GroupMeeting
+from studies.network.models import GroupDecision, GroupMeeting
 from studies.network.words import DISCIPLINES, SEAT_ROLES
 from studies.reading import list_institutions
 
@@ -80,10 +82,15 @@ def show(network: str, group: str) -> str | tuple[str, int]:
 def decide(network: str, group: str) -> Response | tuple[str, int]:
     """Add a line to the group's log; studies and questions that it is about are linked."""
     found = _found(network, group)
-    replaces = request.form.get("replaces", "").strip()
+    form = request.form
+    days, replaces = Days(form), form.get("replaces", "").strip()
+    day = days.given("at")
+    if replaces and whole(replaces) not in {one.number for one in _decided(found)}:
+        days.errors["replaces"] = _("There is no decision with this number in the log.")
+    if days.errors:
+        return _page(network, group, days.errors)[0], 422
     links = [("study", slug) for slug in request.form.getlist("study") if slug][:MAX_LINKS]
     links += [("query", run) for run in request.form.getlist("query") if run][:MAX_LINKS]
-    day = _day("at")
     known = {study.slug for study in _studies(found)} | {run.id for run in _runs(found)}
     try:
         if any(name not in known for _kind, name in links):
@@ -92,11 +99,11 @@ def decide(network: str, group: str) -> Response | tuple[str, int]:
             current_session(),
             found,
             text=request.form.get("text", ""),
-            at=g.now if day is None else moment_of(local_day(day), g.now),
+            at=g.now if day is None else moment_of(day, g.now),
             actor=g.actor,
             now=g.now,
             links=links,
-            replaces=int(replaces) if replaces.isascii() and replaces.isdigit() else None,
+            replaces=whole(replaces),
         )
     except StudiesError as error:
         field = FIELDS.get(error.code, "")
@@ -108,14 +115,15 @@ def decide(network: str, group: str) -> Response | tuple[str, int]:
 @rule(roles={"chair"}, scope="group")
 def meet(network: str, group: str) -> Response | tuple[str, int]:
     """Plan a meeting with its agenda, or change the agenda of one that was not frozen."""
-    found, held_on = _found(network, group), _day("held_on")
-    if held_on is None:
-        return _page(network, group, {"held_on": _("Give a date as 2020-01-31.")})[0], 422
+    found, days = _found(network, group), Days(request.form)
+    day = days.needed("held_on")
+    if day is None:
+        return _page(network, group, days.errors)[0], 422
     try:
         decisions.plan_meeting(
             current_session(),
             found,
-            held_on=held_on,
+            held_on=datetime(day.year, day.month, day.day, tzinfo=UTC),
             agenda=request.form.get("agenda", "").splitlines()[:30],
             actor=g.actor,
         )
@@ -174,12 +182,8 @@ def _meeting(group: WorkingGroup, number: str) -> GroupMeeting:
     return found
 
 
-def _day(field: str) -> datetime | None:
-    try:
-        day = date.fromisoformat(request.form.get(field, "").strip())
-    except ValueError:
-        return None
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+def _decided(group: WorkingGroup) -> list[GroupDecision]:
+    return decisions.decisions(current_session(), group)
 
 
 def _studies(group: WorkingGroup) -> list[Study]:
@@ -247,7 +251,7 @@ def _on_the_table(group: WorkingGroup) -> dict[str, Any]:
         "queries": [{"id": run.id, "title": run.title, "state": run.state} for run in _runs(group)],
         "decisions": [
             {"number": each.number, "at": each.at.isoformat(), "text": each.text}
-            for each in decisions.decisions(session, group)
+            for each in _decided(group)
         ],
     }
 
@@ -269,6 +273,7 @@ def _page(network: str, group: str, errors: dict[str, str]) -> tuple[str, int]:
         group=found,
         day=day,
         errors=every,
+        typed=request.form,
         lay=lay,
         chair=reaches(g.actor, "chair", "group", found.key),
         members=members,
@@ -282,6 +287,7 @@ def _page(network: str, group: str, errors: dict[str, str]) -> tuple[str, int]:
         state_tag=state_tag,
         runs=[(run, run_state(run.state)) for run in _runs(found) if run.submitted_at <= day.at],
         rounds=_rounds(found),
+        counts=counts_for_group(session, studies),
         decisions=decisions.decisions(session, found, day.at if day.past else None),
         titles={study.slug: study for study in studies},
         meetings=decisions.meetings(session, found),

@@ -6,9 +6,10 @@ from flask import Blueprint, g, render_template
 from sqlalchemy import select
 from werkzeug.exceptions import NotFound
 
-from registry.access import INSIDE, reaches, rule
+from registry.access import INSIDE, reach, reaches, rule
 from registry.pages.connections import connection_of
 from registry.pages.network_words import (
+    by_phase,
     chosen_day,
     institution_kind,
     may_open,
@@ -18,7 +19,6 @@ from registry.pages.network_words import (
     state_word,
 )
 from registry.transaction import current_session
-from registry.translate import translate as _
 from studies.hospitals.pathway import BY_CODE
 from studies.models import Institution, Membership, Network, Study
 from studies.network.agreements import agreements_of, missing, signature_of
@@ -35,11 +35,8 @@ from studies.network.words import (
 )
 from studies.periods import holding, holds
 from studies.reading import list_groups
-from studies.states import PARTICIPATION_ENDED
 
 blueprint = Blueprint("hospital", __name__)
-_OPEN = frozenset({"open", "on_hold"})
-_AFTER = frozenset({"closed_to_accrual", "follow_up_done"})
 
 
 @blueprint.get("/hospital/<place>")
@@ -91,6 +88,7 @@ def show(place: str) -> str | tuple[str, int]:
         ((study, states[study.slug]) for study in studies),
         key=lambda line: (line[1] != "open", -BY_CODE[line[1]].number, line[0].title_nl.casefold()),
     )
+    mine = reach(g.actor, "coordinator", "study")
     page = render_template(
         "network/hospital.html",
         place=found,
@@ -101,7 +99,7 @@ def show(place: str) -> str | tuple[str, int]:
         parts_of_network=[(part, held) for part, held in parts if holds(held, day.at)],
         part_role=lambda code: named(SUBNETWORK_ROLES, code),
         count=len(lines),
-        sections=_sections(lines),
+        sections=by_phase(lines),
         state_word=state_word,
         state_tag=state_tag,
         groups=[(group, held) for group, held in groups if held],
@@ -122,28 +120,8 @@ def show(place: str) -> str | tuple[str, int]:
         treatment=lambda code: named(TREATMENTS, code),
         board=holding(board, day.at),
         connection=connection_of(session, site, g.now),
+        # Who coordinates a study goes to their card of this hospital, others to what all may read.
+        coordinates=lambda slug: mine is None or slug in mine,
         own_board=reaches(g.actor, "board", "site", site),
     )
     return (page, 422) if day.error else page
-
-
-def _sections(lines: list[tuple[Study, str]]) -> list[tuple[str, str, list[tuple[Study, str]]]]:
-    """The studies of a hospital by how far they are: (id, caption, lines). The first is shown, the
-    others open when asked for."""
-    by_phase: dict[str, list[tuple[Study, str]]] = {"open": [], "start": [], "after": [], "end": []}
-    for line in lines:
-        if line[1] in _OPEN:
-            phase = "open"
-        elif line[1] in _AFTER:
-            phase = "after"
-        else:
-            phase = "end" if line[1] in PARTICIPATION_ENDED else "start"
-        by_phase[phase].append(line)
-    captions = {
-        "open": _("Open"),
-        "start": _("Starting up"),
-        "after": _("Closed to new participants"),
-        "end": _("Declined or closed"),
-    }
-    found = [(phase, captions[phase], rows) for phase, rows in by_phase.items()]
-    return [section for section in found if section[2] or section[0] == "open"]

@@ -1,4 +1,4 @@
-"""The coordinator's inbox: what waits in their studies, and whether a mail tells of it each day."""
+"""The coordinator's inbox: what waits in their studies."""
 
 from __future__ import annotations
 
@@ -7,20 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
-from sqlalchemy import select
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from registry.access import reach, rule
-from registry.app import hub
-from registry.mail.models import Mail, MailAddress
-from registry.mail.server import is_address
+from registry.mail.models import MailAddress
 from registry.pages.shell import whole
 from registry.transaction import current_session
 from registry.translate import day, language
-from registry.translate import translate as _
 from registry.waiting import all_waiting
-from studies.events import announce
 from studies.reminder_words import KINDS
 from studies.reminders import Reminder, settle
 
@@ -44,53 +39,6 @@ class Listed:
 @rule(roles={"coordinator"})
 def page() -> str:
     """What waits, the longest overdue first."""
-    return _page({}, {})
-
-
-@blueprint.post("/done")
-@rule(roles={"coordinator"})
-def done() -> Answer:
-    """Say that something was seen to which no record shows, such as a notice to CTIS."""
-    key = request.form.get("key", "")
-    # Only what waits in one's own studies: somebody else's key is as absent.
-    if not any(each.key == key and each.kind.settle for each in _mine()):
-        raise NotFound
-    settle(current_session(), key, actor=g.actor, now=g.now)
-    return redirect(url_for("inbox.page", done=1), 303)
-
-
-@blueprint.post("/mail")
-@rule(roles={"coordinator"})
-def mail() -> Answer:
-    """Where the daily mail goes; an empty field turns it off."""
-    address = request.form.get("address", "").strip()
-    if address and not is_address(address):
-        return _page(request.form, {"address": _("Type one mail address, such as a@b.nl")}), 422
-    session = current_session()
-    row = session.get(MailAddress, g.actor.id)
-    if not address and row is not None:
-        session.delete(row)
-    elif address and row is None:
-        session.add(
-            MailAddress(account_id=g.actor.id, address=address, language=language(), set_at=g.now)
-        )
-    elif row is not None:
-        row.address, row.language, row.set_at = address, language(), g.now
-    announce(
-        session,
-        actor=g.actor,
-        action="account.mail_set",
-        about=f"account:{g.actor.id}",
-        facts={"daily": int(bool(address))},
-    )
-    return redirect(url_for("inbox.page", mail=1), 303)
-
-
-def _mine() -> tuple[Reminder, ...]:
-    return all_waiting(current_session(), reach(g.actor, "coordinator", "study"), g.now)
-
-
-def _page(typed: Any, errors: dict[str, str]) -> str:
     found = _mine()
     kind, study = (request.args.get(name, "")[:LONGEST] for name in ("kind", "study"))
     kind = kind if kind in KINDS else ""
@@ -98,7 +46,6 @@ def _page(typed: Any, errors: dict[str, str]) -> str:
     pages = max(1, -(-len(chosen) // PER_PAGE))
     number = min(max(whole(request.args.get("page", "")) or 1, 1), pages)
     counts = Counter(each.code for each in found)
-    row = current_session().get(MailAddress, g.actor.id)
     return render_template(
         "coordinator/inbox.html",
         found=Listed(
@@ -117,27 +64,25 @@ def _page(typed: Any, errors: dict[str, str]) -> str:
         study=study,
         words=lambda each: each.words(language(), day(each.day)),
         address=_address,
-        mailing=hub().settings.mail is not None,
-        mail_address=typed.get("address", row.address if row else ""),
-        last=_last_mail(),
-        errors=errors,
+        mail=current_session().get(MailAddress, g.actor.id),
         done=request.args.get("done") == "1",
-        mail_set=request.args.get("mail") == "1",
     )
 
 
-def _kind(code: str) -> str:
-    return KINDS[code].title(language())
+@blueprint.post("/done")
+@rule(roles={"coordinator"})
+def done() -> Answer:
+    """Say that something was seen to which no record shows, such as a notice to CTIS."""
+    key = request.form.get("key", "")
+    # Only what waits in one's own studies: somebody else's key is as absent.
+    if not any(each.key == key and each.kind.settle for each in _mine()):
+        raise NotFound
+    settle(current_session(), key, actor=g.actor, now=g.now)
+    return redirect(url_for("inbox.page", done=1), 303)
 
 
-def _last_mail() -> Mail | None:
-    return (
-        current_session()
-        .scalars(
-            select(Mail).where(Mail.account_id == g.actor.id).order_by(Mail.made_at.desc()).limit(1)
-        )
-        .first()
-    )
+def _mine() -> tuple[Reminder, ...]:
+    return all_waiting(current_session(), reach(g.actor, "coordinator", "study"), g.now)
 
 
 def _address(endpoint: str, **changes: object) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from io import BytesIO
+from typing import Any
 
-from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask import Blueprint, g, redirect, render_template, request, send_file, url_for
 from markupsafe import Markup
 from sqlalchemy import select
 from werkzeug.exceptions import NotFound
+from werkzeug.utils import secure_filename
 from werkzeug.wrappers import Response
 
 from federation.runs.models import Run
@@ -23,10 +26,12 @@ from registry.translate import translate as _
 from studies.days import local_day
 from studies.errors import StudiesError
 from studies.models import Network, Study
-from studies.network.directory import Member, NetworkView, network_at
+from studies.network.agreement_paper import get_paper
+from studies.network.agreements import agreements_of, signature_of
+from studies.network.directory import Member, NetworkView, network_at, states_at
 from studies.network.expertise import expertise_map
 from studies.network.groups import chair, gaps, seats
-from studies.network.models import Office
+from studies.network.models import Agreement, Office
 from studies.network.nearest import where_is
 from studies.network.words import AGREEMENT_KINDS, DISCIPLINES, OFFICES, TREATMENTS
 from studies.periods import holds
@@ -57,6 +62,7 @@ def show(network: str) -> str | tuple[str, int]:
     except StudiesError:
         raise NotFound from None
     institutions = [member.institution for member in view.members]
+    inside = [institution.slug for institution in institutions]
     groups = [each for each in list_groups(session, network) if holds(each, day.at)]
     studies = Counter(
         session.scalars(
@@ -84,8 +90,37 @@ def show(network: str) -> str | tuple[str, int]:
         observers=[each for each in offices if holds(each, day.at)],
         may_open=may_open,
         year=local_day(day.at).year if g.actor.roles & READERS else None,
+        keeps="administrator" in g.actor.roles,
+        papers=[
+            (
+                each,
+                sum(bool(signature_of(each, one, day.at)) for one in inside),
+                holds(each, day.at),
+            )
+            for each in agreements_of(session, network)
+        ],
     )
     return (page, 422) if day.error else page
+
+
+@blueprint.get("/network/<network>/agreement/<uuid:agreement>")
+@rule(roles=INSIDE)
+def paper(network: str, agreement: Any) -> Response:
+    """The PDF of an agreement, as a download."""
+    session = current_session()
+    found = session.get(Agreement, str(agreement))
+    if found is None or found.network != network:
+        raise NotFound
+    try:
+        body = get_paper(session, found)
+    except StudiesError:
+        raise NotFound from None
+    return send_file(
+        BytesIO(body),
+        mimetype="application/pdf",
+        as_attachment=True,
+        download_name=f"{network}-{found.kind}-{secure_filename(found.version)}.pdf",
+    )
 
 
 @blueprint.get("/network/<network>/expertise")
@@ -124,6 +159,11 @@ def published(network: str) -> str:
             .order_by(Study.state.desc(), Study.title_nl)
         )
     )
+    open_somewhere = {
+        study
+        for (study, _site), state in states_at(session, network, g.now).items()
+        if state == "open"
+    } & {study.slug for study in studies}
     released = list(
         session.scalars(
             select(Run)
@@ -139,7 +179,8 @@ def published(network: str) -> str:
         studies=studies,
         titles={study.slug: study for study in studies},
         released=released,
-        by_group=_by_group(studies),
+        open=open_somewhere,
+        by_group=_by_group(studies, open_somewhere),
     )
 
 
@@ -153,14 +194,14 @@ def mine() -> str | Response:
     return render_template("network/list.html", networks=found, published=True)
 
 
-def _by_group(studies: list[Study]) -> list[tuple[str, int, int]]:
-    """(group, its studies, how many of them are open), by name."""
+def _by_group(studies: list[Study], somewhere: set[str]) -> list[tuple[str, int, int]]:
+    """(group, its studies, how many of them are open at a hospital), by name."""
     every: Counter[str] = Counter()
     running: Counter[str] = Counter()
     for study in studies:
         name = study.group.name(language()) if study.group else _("No group")
         every[name] += 1
-        running[name] += study.state == "open"
+        running[name] += study.slug in somewhere
     return [(name, every[name], running[name]) for name in sorted(every, key=str.casefold)]
 
 

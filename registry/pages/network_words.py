@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
+from typing import TypeVar
 
 from flask import g, request
 
@@ -12,11 +14,15 @@ from registry.transaction import current_session
 from registry.translate import language
 from registry.translate import translate as _
 from studies.days import ZONE, local_day
+from studies.exchange.importing import read_day
 from studies.hospitals.pathway import BY_CODE
 from studies.models import Institution, WorkingGroup
 from studies.network.words import Words, word
-from studies.states import INSTITUTION_KINDS
+from studies.states import INSTITUTION_KINDS, PARTICIPATION_ENDED
 
+Line = TypeVar("Line")
+_OPEN = frozenset({"open", "on_hold"})
+_AFTER = frozenset({"closed_to_accrual", "follow_up_done"})
 #: Who may open the page of a group, when the role is held for it; coordinators of its studies too.
 OF_GROUP = ("chair", "group", "representative", "coordinator")
 
@@ -33,21 +39,20 @@ class Day:
 
 
 def chosen_day() -> Day:
-    """The day in `?on=2020-01-31`; without one, or with one that is none, today."""
+    """The day in `?on=2020-01-31`, or as people here write it; without one, or with one that is
+    none, today."""
     text = request.args.get("on", "").strip()
     today = local_day(g.now)
     if not text:
         return Day(g.now, "", past=False)
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return Day(g.now, "", False, _("Give a date as 2020-01-31."))
+    day = read_day(text)
+    if day is None:
+        return Day(g.now, text[:40], False, _("Write the day as 23-11-2026"))
+    text = day.isoformat()
     if day > today:
         return Day(g.now, text, False, _("This day is still to come. Choose an earlier one."))
     if day == today:
         return Day(g.now, text, past=False)
-    if day.year < 1900:
-        return Day(g.now, text, False, _("Give a date as 2020-01-31."))
     midnight = datetime.combine(day + timedelta(days=1), time(), tzinfo=ZONE)
     return Day(midnight - timedelta(milliseconds=1), text, past=True)
 
@@ -83,3 +88,25 @@ def may_open(group: WorkingGroup) -> bool:
     """Whether the reader may open a group's own page."""
     roles = set(OF_GROUP) & g.actor.roles
     return may_see_group(current_session(), g.actor, group.key, roles)
+
+
+def by_phase(lines: Sequence[tuple[Line, str]]) -> list[tuple[str, str, list[tuple[Line, str]]]]:
+    """What a hospital does, each with its state, by how far that is: (id, caption, lines). The
+    first is shown, the others open when asked for."""
+    found: dict[str, list[tuple[Line, str]]] = {"open": [], "start": [], "after": [], "end": []}
+    for line in lines:
+        if line[1] in _OPEN:
+            phase = "open"
+        elif line[1] in _AFTER:
+            phase = "after"
+        else:
+            phase = "end" if line[1] in PARTICIPATION_ENDED else "start"
+        found[phase].append(line)
+    captions = {
+        "open": _("Open"),
+        "start": _("Starting up"),
+        "after": _("Closed to new participants"),
+        "end": _("Declined or closed"),
+    }
+    sections = [(phase, captions[phase], rows) for phase, rows in found.items()]
+    return [section for section in sections if section[2] or section[0] == "open"]

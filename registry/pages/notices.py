@@ -10,16 +10,19 @@ from werkzeug.wrappers import Response
 from registry.access import INSIDE, rule
 from registry.own_networks import announcing_in, networks_of
 from registry.transaction import current_session
+from registry.translate import number
 from registry.translate import translate as _
 from studies import notices
 from studies.errors import StudiesError
+from studies.free_text import lines, one_line
 from studies.models import Network
 from studies.models_inbox import Notice
 
 blueprint = Blueprint("notices", __name__, url_prefix="/announcements")
 Answer = Response | str | tuple[str, int]
 WRITERS = ("coordinator", "administrator")
-TEXTS = ("title_nl", "title_en", "text_nl", "text_en")
+#: In the order of the form, which is that of the summary of errors.
+TEXTS = ("title_nl", "text_nl", "title_en", "text_en")
 
 
 @blueprint.get("")
@@ -34,26 +37,21 @@ def page() -> str:
 def write() -> Answer:
     """Announce something to everybody who works in a network where one runs a study."""
     given = {name: request.form.get(name, "") for name in (*TEXTS, "network")}
-    errors = {
-        name: _("Write a sentence; this is empty") for name in TEXTS if not given[name].strip()
-    }
-    session = current_session()
+    session, errors = current_session(), {}
     # Somebody else's network is as absent.
     if given["network"] not in announcing_in(session, g.actor):
         errors["network"] = _("Choose a network in which a study of yours is open")
+    errors |= {name: said for name in TEXTS if (said := _unfit(name, given[name]))}
     if not errors:
-        try:
-            notices.write_notice(
-                session,
-                network=given["network"],
-                title=(given["title_nl"], given["title_en"]),
-                text=(given["text_nl"], given["text_en"]),
-                actor=g.actor,
-                now=g.now,
-            )
-            return redirect(url_for("notices.page", done=1), 303)
-        except StudiesError as error:
-            errors = {"text_nl": _(error.message)}
+        notices.write_notice(
+            session,
+            network=given["network"],
+            title=(given["title_nl"], given["title_en"]),
+            text=(given["text_nl"], given["text_en"]),
+            actor=g.actor,
+            now=g.now,
+        )
+        return redirect(url_for("notices.page", done=1), 303)
     return _page(given, errors), 422
 
 
@@ -75,6 +73,20 @@ def withdraw(notice: str) -> Answer:
     session = current_session()
     notices.withdraw_notice(session, _mine(session, notice), actor=g.actor, now=g.now)
     return redirect(url_for("notices.page"), 303)
+
+
+def _unfit(name: str, text: str) -> str:
+    """Why a text is not announced, to stand at its field; empty when it is."""
+    most = notices.MOST_TITLE if name.startswith("title") else notices.MOST_TEXT
+    if not text.strip():
+        return _("Write a sentence; this is empty")
+    try:
+        (one_line if most == notices.MOST_TITLE else lines)(text, most, g.now)
+    except StudiesError as error:
+        if error.code == "empty_text":
+            return _("Make this shorter: at most %(most)s characters.", most=number(most))
+        return _(error.message)
+    return ""
 
 
 def _mine(session: Session, number: str) -> Notice:

@@ -26,6 +26,7 @@ from registry.pages.coordinator_consent import study_of
 from registry.pages.coordinator_words import brief, marks
 from registry.pages.door import too_many
 from registry.pages.participant_acts import ACTS, Given, stopped_before
+from registry.pages.participant_list import MISTAKES, find, read_wish
 from registry.pages.participant_words import (
     Line,
     leaving_choices,
@@ -50,6 +51,8 @@ from studies.participants.numbers import settle_prefix
 from studies.participants.states import ENTRY, STATES
 from studies.recruitment.consort import arms_of
 
+#: So many numbers stand in a warning; the list has them all.
+NAMED = 20
 blueprint = Blueprint("participants", __name__, url_prefix="/c/study/<slug>/participants")
 Answer = Response | str | tuple[str, int]
 
@@ -94,8 +97,11 @@ def enter(slug: str) -> Answer:
     at = days.given("at")
     if given["hospital"] not in {part.institution for part in study.participations}:
         errors["hospital"] = _("Choose a hospital")
+    if not given["pseudonym"]:
+        errors["pseudonym"] = _("Fill in the study number")
     if shown is None or errors:
-        return _list(study, request.form, errors), 422
+        in_order = {name: errors[name] for name in _FORM if name in errors}
+        return _list(study, request.form, in_order), 422
     try:
         with _trying(slug, letter=isinstance(shown, joining.Letter)), session.begin_nested():
             made = joining.enter(
@@ -154,6 +160,8 @@ def do(slug: str, number: str, deed: str) -> Answer:
 
 
 _FIELDS = ("hospital", "pseudonym", "how", "letter", "text", "state", "reason")
+# In the order of the form, which is that of the summary of errors.
+_FORM = ("hospital", "pseudonym", "how", "letter", "signed_on", "text", "state", "at", "reason")
 _FIELD_OF = {
     "bad_pseudonym": "pseudonym",
     "pseudonym_taken": "pseudonym",
@@ -222,22 +230,25 @@ def _list(study: Study, typed: Mapping[str, str], errors: Mapping[str, str]) -> 
         if part.state == "open"
     ]
     enrolment = session.get(StudyEnrolment, study.slug)
-    everyone = participants.list_participants(session, study.slug)
-    places = {one.site for one in everyone} | {one.offered_to for one in everyone} - {None}
-    chosen = request.args.get("hospital", "")
-    if chosen in places:
-        everyone = [one for one in everyone if chosen in (one.site, one.offered_to)]
+    wish = read_wish(request.args)
+    found = find(session, study.slug, wish)
     return render_template(
         "participants/list.html",
         study=study,
-        everyone=everyone,
-        chosen=chosen if chosen in places else "",
+        found=found,
+        wish=wish,
+        address=_address,
         places=sorted(
-            ((site, names.get(site, site)) for site in places if site is not None),
+            ((site, names.get(site, site)) for site in found.places),
             key=lambda pair: pair[1].casefold(),
         ),
+        in_state=[
+            (code, f"{_('Entered by mistake') if code == MISTAKES else state_name(code)} ({n})")
+            for code, n in found.states
+        ],
         names=names,
         attention=_attention(study),
+        most=NAMED,
         prefix=None if enrolment is None else enrolment.prefix,
         open_at=sorted(open_at, key=lambda pair: pair[1].casefold()),
         entries=[
@@ -254,6 +265,14 @@ def _list(study: Study, typed: Mapping[str, str], errors: Mapping[str, str]) -> 
         marks=marks(),
         today=today().isoformat(),
     )
+
+
+def _address(endpoint: str, **changes: object) -> str:
+    given: dict[str, Any] = {
+        name: request.args.get(name) for name in ("hospital", "state", "number")
+    }
+    given |= {**changes, **(request.view_args or {})}
+    return url_for(endpoint, **{name: value for name, value in given.items() if value})
 
 
 def _one(

@@ -24,6 +24,7 @@ from consent.errors import ConsentError
 from consent.proof import Prove
 from consent.reading import StudyChoices
 from consent.renewing import periods_of
+from consent.text_periods import unnamed
 from registry.access import rule
 from registry.accounts import proving, signing
 from registry.accounts.errors import AccountError
@@ -189,6 +190,7 @@ def _check_page(session: Session, form: Form, shown: Shown, errors: dict[str, st
     now = {each.study.slug: each for each in found}
     yes = tuple(item for item in form.items if shown.said[item] == asked.YES)
     needs_code = bool(yes) and proving.prover() is None
+    periods = periods_of(session, subject.network)
     return render_template(
         "patient/check.html",
         form_of=form,
@@ -201,7 +203,13 @@ def _check_page(session: Session, form: Form, shown: Shown, errors: dict[str, st
         recorded={state.item: state for state in now[form.study.slug].items},
         based_on=consent.state_version(session, subject),
         due=_due(now[form.study.slug]) if yes else None,
-        lasts=periods_of(session, subject.network) if yes else None,
+        # What the text itself names is said once.
+        lasts=[
+            years
+            for years in (periods.use_years, periods.renewal_years)
+            if yes and language() in unnamed(form.version.content, years)
+        ],
+        periods=periods,
         needs_code=needs_code,
         signing=signing.for_page(
             subject,

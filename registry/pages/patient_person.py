@@ -32,6 +32,7 @@ class Arrival:
     name: str
     received_at: datetime | None
     counts_nobody: bool
+    notice_days: int | None
 
 
 def me(session: Session) -> Subject:
@@ -55,6 +56,7 @@ def arrivals(session: Session, subject: Subject, receipt: Receipt) -> list[Arriv
             each.received_at,
             each.received_at is None
             and (each.counts_nobody_from is None or each.counts_nobody_from <= g.now),
+            each.notice_days,
         )
         for each in consent.deliveries(session, subject, receipt)
     ]

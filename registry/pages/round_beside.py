@@ -59,8 +59,15 @@ def references(found: Reading, indicator: Row) -> Table | None:
     return Table(_("%(name)s, as others published it", name=title(indicator)), heads, tuple(rows))
 
 
-def regions(found: Reading, indicator: Row) -> Table | None:
-    """The sums per subnetwork and of the region, in a round with names only.
+def without(found: Reading, asked: str) -> str:
+    """The hospital to leave out of the sums: one of a round with names; empty for none."""
+    known = {str(each["site"]) for each in found.view["hospitals"]}
+    return asked if found.view["round"]["names"] and asked in known else ""
+
+
+def regions(found: Reading, indicator: Row, left_out: str = "") -> Table | None:
+    """The sums per subnetwork and of the region, in a round with names only; `left_out`: without
+    this hospital.
 
     Who knows which hospitals a subnetwork has could else tell from its sum whose letter is whose.
     """
@@ -79,7 +86,8 @@ def regions(found: Reading, indicator: Row) -> Table | None:
         Head(_("Hospitals without numbers"), "hospitals_out"),
     )
     rows = []
-    for each in rolling_up.roll_up(snapshot, finding, parts):
+    gone = [left_out] if left_out else []
+    for each in rolling_up.roll_up(snapshot, finding, parts, without=gone):
         numbers = vars(each.numbers)
         rows.append(
             (
@@ -90,7 +98,14 @@ def regions(found: Reading, indicator: Row) -> Table | None:
                 Cell(number(len(each.outside)), len(each.outside)),
             )
         )
-    return Table(_("%(name)s, per region", name=title(indicator)), heads, tuple(rows))
+    caption = _("%(name)s, per region", name=title(indicator))
+    if left_out:
+        caption = _(
+            "%(name)s, per region without %(hospital)s",
+            name=title(indicator),
+            hospital=found.places.name(left_out),
+        )
+    return Table(caption, heads, tuple(rows))
 
 
 def together(found: Reading, indicator: str) -> list[str]:

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from federation.indicators.definition import Indicator
+from federation.query.builtin import builtin_codebook
+from federation.query.errors import QueryError
 from registry.pages.figure import Figure
+from registry.pages.indicator_words import definition_lines
 from registry.pages.round_figures import figure_of
 from registry.pages.round_reading import Reading
 from registry.pages.round_tables import difference_table, table_of
@@ -25,6 +29,7 @@ from registry.pages.round_words import (
     title,
     value_text,
     why_text,
+    years_of,
 )
 from registry.pages.tidy import Table
 from registry.translate import language, number
@@ -86,12 +91,17 @@ def card_of(found: Reading, indicator: Row) -> Card:
         beside=[] if lay or not shown else beside(indicator, found.places),
         own=[] if lay or not shown else own_words(indicator, found.places),
         facts=_named(found, _lay_facts(indicator) if lay else _facts(indicator)) if shown else [],
-        figure=None if lay else figure_of(indicator, found.places, found.level_name),
+        figure=None if lay else _figure(found, indicator),
         tables=tables,
-        definition=_definition(indicator),
+        definition=_definition(found, indicator),
         warnings=[str(each) for each in indicator.get("warnings") or ()],
         shown=shown,
     )
+
+
+def _figure(found: Reading, indicator: Row) -> Figure | None:
+    years = years_of(found.view["round"]["period"])
+    return figure_of(indicator, found.places, found.level_name, years)
 
 
 def _facts(indicator: Row) -> list[tuple[str, str, str]]:
@@ -139,16 +149,34 @@ def _missing(together: Row) -> str:
     return number(100 * missing / (n + missing), 1) + "%"
 
 
-def _definition(indicator: Row) -> list[tuple[str, str]]:
-    """Where the number comes from."""
+def _definition(found: Reading, indicator: Row) -> list[tuple[str, str]]:
+    """Where the number comes from: the locked definition in words, as the indicator's own page."""
     given = indicator["definition"]
+    head = (_("Definition"), f"{indicator['id']}, " + _("version %(n)s", n=indicator["version"]))
+    made = [head, *_lines(found, indicator), (_("Source"), str(given.get("source") or ""))]
+    if indicator["code"]:
+        made.append((_("Why there is no result"), why_text(indicator["code"])))
+    return [(name, text) for name, text in made if text]
+
+
+def _lines(found: Reading, indicator: Row) -> list[tuple[str, str]]:
+    book = None if found.lay else builtin_codebook(str(indicator["definition"]["codebook"]))
+    try:
+        if book is not None:
+            read = Indicator.from_dict(indicator["definition"], book)
+            return [(line.label, line.text) for line in definition_lines(read, language())]
+    except QueryError:
+        pass  # written for a codebook of before: what is said below needs none
+    return _short_lines(indicator["definition"])
+
+
+def _short_lines(given: Row) -> list[tuple[str, str]]:
     better = {
         "lower": _("lower is better"),
         "higher": _("higher is better"),
         "neither": _("neither is better"),
     }
-    found = [
-        (_("Definition"), f"{indicator['id']}, " + _("version %(n)s", n=indicator["version"])),
+    return [
         (_("Which way"), better.get(str(given.get("better")), "")),
         (_("Counted by"), _role(str(given.get("role")))),
         (
@@ -156,11 +184,7 @@ def _definition(indicator: Row) -> list[tuple[str, str]]:
             "; ".join(own_language(each.get("text")) for each in given.get("exclusions") or ()),
         ),
         (_("Adjusted for"), str(given.get("case_mix") or _("nothing"))),
-        (_("Source"), str(given.get("source") or "")),
     ]
-    if indicator["code"]:
-        found.append((_("Why there is no result"), why_text(indicator["code"])))
-    return [(name, text) for name, text in found if text]
 
 
 def _role(role: str) -> str:

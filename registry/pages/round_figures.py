@@ -8,21 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import numpy as np
-
-from federation.methods.funnel import (
-    LEVEL95,
-    LEVEL998,
-    RARE,
-    Limits,
-    binomial_limits,
-    ratio_limits_at,
-    share_interval,
-)
+from federation.methods.funnel import share_interval
 from registry.pages.figure import Figure, both
 from registry.pages.round_differences import difference
+from registry.pages.round_funnels import funnel_of
 from registry.pages.round_labels import Places
 from registry.pages.round_words import (
+    LONGEST_WAIT,
     SHARES,
     Row,
     as_pair,
@@ -33,14 +25,12 @@ from registry.pages.round_words import (
     is_shown,
     last_time,
     measure,
-    shown_rows,
     target_level,
     target_text,
     title,
     value_text,
     within_norm,
 )
-from registry.pictures.funnel import FunnelScale, FunnelWords, Limit, Mark, funnel
 from registry.pictures.mix import MixBar, MixWords, mix
 from registry.pictures.prom_change import Relevance, prom_change
 from registry.pictures.strips import PLAIN_AXIS, Level, Strip, StripAxis, StripWords, strips
@@ -52,15 +42,19 @@ Rows = Sequence[Row]
 #: The smallest change in a score of 0 to 100 that patients call noticeable, where a definition
 #: names none: D. Osoba and others, Journal of Clinical Oncology 16 (1998) 139-144.
 RELEVANT_POINTS = 10.0
+#: A median that is known to so many days is drawn as a line, else as a band.
+CLOSE_DAYS = 1.0
 #: With more hospitals than this the table is the picture.
 MOST_ROWS = 40
-LIMIT_POINTS = 60
 
 
-def figure_of(indicator: Row, places: Places, level_name: Names) -> Figure | None:
+def figure_of(
+    indicator: Row, places: Places, level_name: Names, years: float = 1.0
+) -> Figure | None:
     """The picture of an indicator; None when there is nothing to draw.
 
-    `level_name` gives the label of a level of a variable of the codebook.
+    `level_name` gives the label of a level of a variable of the codebook; `years`: how long the
+    period is, because a volume's target is of a year.
     """
     rows = places.ordered(indicator["rows"])
     if indicator["status"] != "shown" or len(rows) > MOST_ROWS:
@@ -68,6 +62,8 @@ def figure_of(indicator: Row, places: Places, level_name: Names) -> Figure | Non
     try:
         if measure(indicator) == "difference":
             return difference(indicator, level_name)
+        if measure(indicator) == "volume":
+            return _volume(indicator, rows, places, years)
         draw = DRAW.get(measure(indicator))
         return None if draw is None else draw(indicator, rows, places, level_name)
     except ValueError:  # every number hidden: the table says so; or only what was expected
@@ -92,94 +88,6 @@ def intervals_of(indicator: Row, places: Places) -> Figure | None:
         return None
 
 
-def _share(indicator: Row, rows: Rows, places: Places, _names: Names) -> Figure:
-    """The funnel: shares around the network's, or with a case-mix model ratios around 1."""
-    adjusted = bool(indicator["definition"].get("case_mix"))
-    marks = []
-    for row in shown_rows(indicator):
-        size, result = (
-            (row.get("expected"), row.get("ratio")) if adjusted else (row["n"], row["value"])
-        )
-        if size and result is not None:
-            site = str(row["site"])
-            marks.append(
-                Mark(
-                    places.label(site), float(size), float(result), int(row.get("outside") or 0),
-                    own=places.own(site), letter=places.letter(site),
-                )
-            )  # fmt: skip
-    if not marks:
-        raise ValueError("no released ratio to draw")
-    longest = max(mark.expected for mark in marks) * 1.08
-    centre = 1.0 if adjusted else _share_of_all(indicator)
-    limits = _limits(_share_of_all(indicator), longest, adjusted=adjusted)
-    target = None if adjusted else target_level(indicator)
-    words = FunnelWords(
-        title=title(indicator),
-        description=headline(indicator),
-        across=_("Expected number of patients with the outcome")
-        if adjusted
-        else _("Number of patients"),
-        up=_("Observed / expected") if adjusted else _("Share of patients"),
-        inner=_("95% limits (by chance 1 in 20 outside)"),
-        outer=_("99.8% limits (by chance 1 in 500 outside)"),
-        centre=_("as expected") if adjusted else _("Together %(share)s", share=percent(centre)),
-        target=_("Target: %(level)s", level=percent(target, 0)) if target is not None else "",
-        own=_("your hospital"),
-    )
-    heading = (
-        _("Observed against expected, per hospital")
-        if adjusted
-        else _("Share by number of patients")
-    )
-    scale = FunnelScale(centre, not adjusted, target)
-    return Figure(
-        heading,
-        _funnel_caption(adjusted),
-        both(lambda s: funnel(marks, limits, words=words, shape=s, writer=number, scale=scale)),
-    )
-
-
-def _funnel_caption(adjusted: bool) -> str:
-    said = _(
-        "Each mark is a hospital; its letter stands in the table. A disc lies inside expected "
-        "variation, an open diamond outside 95%, a square outside 99.8%. Outside is a reason to "
-        "look closer, not a verdict."
-    )
-    # domain.md 3.3: the rule of thumb beside each funnel.
-    chance = _("By chance alone 100 patients with a risk of 3% give 0 to 7 events.")
-    model = (
-        _("What is expected allows for how ill patients were.")
-        if adjusted
-        else _("The shares are not adjusted for how ill patients were.")
-    )
-    return f"{said} {model} {chance}"
-
-
-def _share_of_all(indicator: Row) -> float:
-    """The share of all shown hospitals together; where that is hidden, what each was expected."""
-    found = indicator["network"].get("value")
-    if found is not None:
-        return float(found)
-    shares = [r["expected"] / r["n"] for r in shown_rows(indicator) if r.get("expected")]
-    if not shares:
-        raise ValueError("no centre to draw")
-    return float(np.median(shares))
-
-
-def _limits(share: float, longest: float, *, adjusted: bool) -> list[Limit]:
-    """Around a share by number of patients, or of a ratio by expected number (`adjusted`)."""
-
-    def at(size: float, level: float) -> Limits | None:
-        if adjusted:
-            return ratio_limits_at(size, share, level, rare=share <= RARE)
-        return binomial_limits(max(round(size), 1), share, level)
-
-    sizes = np.geomspace(min(1 if adjusted else 8, longest / 4), longest, LIMIT_POINTS).tolist()
-    pairs = ((size, at(size, LEVEL95), at(size, LEVEL998)) for size in sizes)
-    return [Limit(size, inner, outer) for size, inner, outer in pairs if inner and outer]
-
-
 def _strips(
     indicator: Row,
     rows: Rows,
@@ -190,6 +98,7 @@ def _strips(
     *,
     levels: Sequence[Level] | None = None,
     of: StripAxis | None = None,
+    band: str = "",
 ) -> Figure:
     made = [strip_of(indicator, row, places) for row in rows]
     words = StripWords(
@@ -198,6 +107,7 @@ def _strips(
         axis=axis,
         bar=_("median: half of the patients waited shorter"),
         later=_("80 of 100 patients waited shorter"),
+        band=band,
         own=_("your hospital"),
     )
     lines = _lines(indicator) if levels is None else levels
@@ -252,17 +162,21 @@ def _time(indicator: Row, rows: Rows, places: Places, _names: Names) -> Figure:
         Level(float(norm), _("norm %(days)s", days=days_between([norm, norm])))
         for norm in indicator["definition"].get("norms") or ()
     ]
-    together = as_pair(indicator["network"].get("median"))
+    together, band, text = as_pair(indicator["network"].get("median")), None, ""
     if together is not None:
         text = _("together %(value)s", value=days_between(together))
-        levels.append(Level(sum(together) / 2, text, strong=True))
+        if together[1] - together[0] <= CLOSE_DAYS:
+            levels.append(Level(sum(together) / 2, text, strong=True))
+        elif together[1] < LONGEST_WAIT:
+            band = together  # a line in its middle would say more than is known
     caption = _(
         "The filled bar is the median, the open bar the time within which 80 of 100 patients were "
         "seen. Both are known between two days, because no hospital sends a single patient's days."
     )
     return _strips(
-        indicator, rows, places, _("Days per hospital"), _("Days"), caption, levels=levels
-    )
+        indicator, rows, places, _("Days per hospital"), _("Days"), caption, levels=levels,
+        of=StripAxis(band=band), band="" if band is None else text,
+    )  # fmt: skip
 
 
 def _within(indicator: Row, rows: Rows, places: Places) -> Figure | None:
@@ -283,7 +197,16 @@ def _within(indicator: Row, rows: Rows, places: Places) -> Figure | None:
             continue
         seen, n = found.get("n"), row.get("n")
         span = share_interval(seen, n) if seen is not None and n else None
-        made.append(Strip(places.label(site), percent(share), share, span, own=places.own(site)))
+        made.append(
+            Strip(
+                places.label(site),
+                percent(share),
+                share,
+                span,
+                outside=int(found.get("outside") or 0),
+                own=places.own(site),
+            )
+        )
     level = target_level(indicator)
     levels = []
     if level is not None and target.get("within") == days:
@@ -297,7 +220,12 @@ def _within(indicator: Row, rows: Rows, places: Places) -> Figure | None:
     axis = StripAxis(percent=True)
     return Figure(
         _("Share within %(days)s days", days=number(days)),
-        "",
+        _(
+            "Held against that of all shown hospitals together: an open diamond lies outside the "
+            "95% limits of chance, a square outside 99.8%; to the right is more within the norm."
+        )
+        if any(each.outside for each in made)
+        else "",
         both(
             lambda s: strips(
                 made, words=words, shape=s, levels=levels, axis=axis, writer=number, key="within"
@@ -316,10 +244,14 @@ def _survival(indicator: Row, rows: Rows, places: Places, _names: Names) -> Figu
     )  # fmt: skip
 
 
-def _volume(indicator: Row, rows: Rows, places: Places, _names: Names) -> Figure:
+def _volume(indicator: Row, rows: Rows, places: Places, years: float) -> Figure:
+    level, levels = target_level(indicator), []
+    if level is not None:
+        text = _("target: %(level)s", level=target_text(indicator))
+        levels.append(Level(float(level) * years, text))
     return _strips(
         indicator, rows, places, _("Number per hospital"), _("Number in the period"),
-        of=StripAxis(holds=(0.0,)),
+        levels=levels, of=StripAxis(holds=(0.0,)),
     )  # fmt: skip
 
 
@@ -386,11 +318,14 @@ def mix_kinds(indicator: Row) -> list[object]:
     return list(found)
 
 
+def _share(indicator: Row, rows: Rows, places: Places, _names: Names) -> Figure:
+    return funnel_of(indicator, rows, places)
+
+
 DRAW: Mapping[str, Callable[[Row, Rows, Places, Names], Figure]] = {
     "share": _share,
     "time": _time,
     "survival": _survival,
-    "volume": _volume,
     "mean": _mean,
     "mix": _mix,
 }

@@ -19,6 +19,7 @@ from studies.days import ZONE, beginning, local_day
 TEXTS = ("title_nl", "title_en", "purpose", "first", "last", "freeze", "release", "release_time",
          "names", "every", "count", "until")  # fmt: skip
 LISTS = ("indicators", "sites")
+MONTHS = ("first", "last")
 #: At what hour results are there when nobody says another: a morning that people are at work.
 RELEASE_TIME = "08:00"
 #: Where the form shows what a service refused.
@@ -91,17 +92,15 @@ def wish(typed: Typed, *, group: str, study: str, known: Mapping[str, Indicator]
     """
     values, errors = typed.values, typed.errors
     days = Days(values, errors)
-    for name in ("title_nl", "title_en"):
-        if not values[name].strip():
-            errors[name] = _("Write this in both languages")
-    for name in ("first", "last"):
-        if not _is_month(values[name].strip()):
-            errors[name] = _("Write the month as 2025-01")
+    for name, words in _needed().items():
+        filled = _is_month(values[name].strip()) if name in MONTHS else values[name].strip()
+        if not filled:
+            errors[name] = words
     if not typed.chosen["indicators"]:
         errors["indicators"] = _("Choose at least one indicator")
     if not typed.chosen["sites"]:
         errors["sites"] = _("Choose the hospitals")
-    freeze, release = days.needed("freeze"), days.needed("release")
+    freeze, release = days.given("freeze"), days.given("release")
     at = _time(values["release_time"])
     if at is None:
         errors["release_time"] = _("Write the time as 08:00")
@@ -124,6 +123,18 @@ def wish(typed: Typed, *, group: str, study: str, known: Mapping[str, Indicator]
         repeats=repeats,
         purpose=values["purpose"].strip(),
     )
+
+
+def _needed() -> Mapping[str, str]:
+    """What must be filled, each with a sentence of its own: above the form they stand together."""
+    return {
+        "title_nl": _("Write the title in Dutch"),
+        "title_en": _("Write the title in English"),
+        "first": _("Write the first month as 2025-01"),
+        "last": _("Write the last month as 2025-12"),
+        "freeze": _("Fill in the freeze date"),
+        "release": _("Fill in the day of the release"),
+    }
 
 
 def _repeats(values: Mapping[str, str], errors: dict[str, str], days: Days) -> Repeats | None:

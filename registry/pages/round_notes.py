@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from federation.rounds import reading
-from federation.rounds.models import RoundAction, RoundNote
+from federation.rounds.models import EvaluationRound, RoundAction, RoundNote
 from registry.pages.figure import Figure, both
 from registry.pages.round_reading import Reading
 from registry.pages.round_words import (
@@ -77,6 +78,34 @@ def said_of(found: Reading, indicator: str | None) -> Said:
         if indicator is None or action.indicator == indicator
     ]
     return Said(notes, deeds)
+
+
+def deeds_of(found: Reading, indicator: str) -> list[tuple[date, str, str | None]]:
+    """The actions about an indicator in this round and those before it in its series: from which
+    day on, what, and at which hospital of this round's view; to be marked in the course.
+
+    Letters are drawn anew for each round: what was agreed in an earlier one stands at no letter of
+    this one, but the reader's own, or who knows the action would know whose letter that is."""
+    session, labels = current_session(), Labels(found)
+    rounds = [found.round, *reading.series(session, found.round)]
+
+    def may_stand(each: EvaluationRound, site: str | None) -> bool:
+        if site is None:
+            return True
+        if labels.key(site) is None:
+            return False
+        named = bool(found.view["round"]["names"])
+        return each.id == found.round.id or named or labels.own(site)
+
+    found_there = (
+        (action.due, action.text, labels.key(action.site))
+        for each in rounds
+        for action in reading.actions(session, each)
+        if action.indicator == indicator
+        and action.state != "cancelled"
+        and may_stand(each, action.site)
+    )
+    return sorted(found_there, key=lambda deed: deed[:2])
 
 
 class Labels:
@@ -166,7 +195,7 @@ def _told(indicator: Row, row: Row) -> str:
     """The number and what the rule of waiting times said; empty when neither is there."""
     known: Row = {"median": None, "value": None, **row}
     text = value_text(indicator, known) if is_shown(indicator, known) else ""
-    rule = signal_text(row.get("signal"))
+    rule = signal_text(known)
     rule = rule[:1].lower() + rule.removesuffix(".")[1:]
     return ", ".join(part for part in (text, rule) if part)
 

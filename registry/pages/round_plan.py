@@ -210,7 +210,7 @@ def _indicators(group: WorkingGroup, study: Study) -> dict[str, Indicator]:
 def _can(can: int, unsaid: int, every: int) -> str:
     """How many hospitals can answer, as far as they said."""
     if unsaid == every:
-        return _("No hospital has said yet whether it can answer.")
+        return ""  # said once, above all of them
     text = _("%(can)s of %(all)s hospitals can answer.", can=can, all=every)
     return text + " " + _("%(n)s have not said.", n=unsaid) if unsaid else text
 
@@ -243,12 +243,12 @@ def _form(
             (
                 name,
                 own_language(each.to_dict()["text"]),
-                own_language(each.to_dict()["lay"])
-                + " "
+                f"{own_language(each.to_dict()['lay'])} "
                 + _can(can[name], unsaid[name], len(sites)),
             )
             for name, each in known.items()
         ],
+        unsaid=any(unsaid[name] == len(sites) for name in known),
         sites=sorted(
             ((site, place.name if place else site, "") for site, place in places.items()),
             key=lambda each: str(each[1]).casefold(),

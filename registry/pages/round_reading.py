@@ -132,6 +132,11 @@ class Reading:
         ]
 
     @property
+    def site_options(self) -> list[tuple[str, str]]:
+        """The hospitals of a round with names to choose from: short name and label."""
+        return [(str(h["site"]), self.places.label(str(h["site"]))) for h in self.places.hospitals]
+
+    @property
     def helpers(self) -> list[tuple[str, str]]:
         """For which hospitals the reader may offer help."""
         ours = {str(h["letter"]) for h in self.places.ours}
@@ -152,9 +157,15 @@ class Reading:
             and any(one["id"] == indicator for one in each.plan["indicators"])
         ]
 
+    def groups_asked(self, cause: EvaluationRound) -> str:
+        """By which groups of patients a cause was asked, in words."""
+        return ", ".join(self.level_name(str(name), None) for name in cause.plan["strata"])
+
     def strata_options(self, indicator: Row) -> list[tuple[str, str, str]]:
         """The groups of patients that the definition names and that were not asked yet."""
         there = {str(part["variable"]) for part in indicator.get("strata") or ()}
+        for each in self.causes_asked(str(indicator["id"])):
+            there |= {str(name) for name in each.plan["strata"]}
         names = [str(each) for each in indicator["definition"].get("strata") or ()]
         return [(each, self.level_name(each, None), "") for each in names if each not in there]
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from statistics import median
 from typing import Any
 
 from federation.methods.control_charts import Point, p_chart
 from registry.pages.figure import Figure, both
+from registry.pages.round_differences import by_group
 from registry.pages.round_figures import strip_of
 from registry.pages.round_labels import Places
 from registry.pages.round_words import (
@@ -24,14 +26,16 @@ from registry.pages.round_words import (
     target_text,
     title,
     value_text,
+    why_text,
 )
 from registry.pages.tidy import Cell, Head, Table
-from registry.pictures.run_chart import RunAxis, RunPoint, RunWords, Series, run_chart
+from registry.pictures.run_chart import Change, RunAxis, RunPoint, RunWords, Series, run_chart
 from registry.pictures.strips import PLAIN_AXIS, StripAxis, StripWords, strips
 from registry.translate import number, percent
 from registry.translate import translate as _
 
 Names = Callable[[str, object], str]
+Deed = tuple[date, str, str | None]
 MOST_STRIPS = 30
 #: One quarter is no course.
 LEAST_QUARTERS = 2
@@ -50,15 +54,18 @@ class Course:
 
 @dataclass(frozen=True)
 class Stratum:
-    """An indicator by group of patients."""
+    """An indicator by group of patients. `table` is None where the hospitals could not answer;
+    then `why` says it."""
 
     heading: str
-    table: Table
+    table: Table | None
     figure: Figure | None
+    why: str = ""
 
 
-def trend_of(indicator: Row, places: Places) -> Course | None:
-    """The course of a released indicator; None without one."""
+def trend_of(indicator: Row, places: Places, deeds: Sequence[Deed] = ()) -> Course | None:
+    """The course of a released indicator; None without one. `deeds`: what was done from which day
+    on at which hospital (None for all), to be marked in the picture."""
     trend = indicator.get("trend")
     if not trend or not trend.get("rows"):
         return None
@@ -89,11 +96,13 @@ def trend_of(indicator: Row, places: Places) -> Course | None:
     within = (indicator.get("target") or {}).get("within")
     if measure(indicator) == "time" and within is not None:
         caption += ": " + _("median / share within %(days)s days", days=number(within))
-    figure = _run_chart(indicator, trend, quarters, places)
+    figure = _run_chart(indicator, trend, quarters, places, deeds)
     return Course(Table(caption, heads, tuple(rows)), said, figure)
 
 
-def _run_chart(indicator: Row, trend: Row, quarters: list[str], places: Places) -> Figure | None:
+def _run_chart(
+    indicator: Row, trend: Row, quarters: list[str], places: Places, deeds: Sequence[Deed]
+) -> Figure | None:
     """The reader's own hospitals and those where a rule saw something; else the first few."""
     rules = {(str(r["site"]), str(r["quarter"])) for r in trend.get("rules") or ()}
     marked = {site for site, _quarter in rules}
@@ -101,7 +110,13 @@ def _run_chart(indicator: Row, trend: Row, quarters: list[str], places: Places) 
     wanted = [r for r in rows if places.own(str(r["site"])) or str(r["site"]) in marked]
     wanted = (wanted or rows)[:MOST_PANELS]
     shares = any(q.get("share") is not None for row in wanted for q in row["quarters"])
-    series = [_series(row, quarters, rules, places, shares=shares) for row in wanted]
+    series = [
+        replace(
+            _series(row, quarters, rules, places, shares=shares),
+            changes=_changes(deeds, str(row["site"]), quarters),
+        )
+        for row in wanted
+    ]
     within = (indicator.get("target") or {}).get("within")
     up = _("Median, days")
     if shares:
@@ -122,13 +137,28 @@ def _run_chart(indicator: Row, trend: Row, quarters: list[str], places: Places) 
     try:
         drawn = both(
             lambda s: run_chart(
-                series, words=words, shape=s, writer=number, axis=axis, target=target
+                series,
+                words=words,
+                shape=s,
+                writer=number,
+                axis=axis,
+                target=target,
             )
         )
     except ValueError:
         return None
     caption = _("A hospital is held against its own course, not against the others.")
     return Figure(_("Each hospital against its own course"), caption, drawn)
+
+
+def _changes(deeds: Sequence[Deed], site: str, quarters: list[str]) -> tuple[Change, ...]:
+    """What was done at a hospital, or at all of them, in one of the quarters."""
+    found = []
+    for due, words, where in deeds:
+        quarter = f"{due.year}-Q{(due.month + 2) // 3}"
+        if where in (None, site) and quarter in quarters:
+            found.append(Change(quarters.index(quarter), words))
+    return tuple(found)
 
 
 def _series(
@@ -205,13 +235,21 @@ def strata_of(indicator: Row, places: Places, names: Names) -> list[Stratum]:
     for part in indicator.get("strata") or ():
         variable = str(part["variable"])
         rows = places.ordered(row for row in part["rows"] if row.get("site"))
+        together = [row for row in part["rows"] if row.get("difference")]
+        heading = _("By group of patients: %(name)s", name=names(variable, None))
         if rows:
-            found.append(_stratum(indicator, variable, rows, places, names))
+            found.append(_stratum(indicator, variable, heading, rows, places, names))
+        elif together:
+            table, figure = by_group(indicator, variable, heading, together, names)
+            found.append(Stratum(heading, table, figure))
+        else:
+            why = next((row["hidden"] for row in part["rows"] if row.get("hidden")), None)
+            found.append(Stratum(heading, None, None, why_text(why)))
     return found
 
 
 def _stratum(
-    indicator: Row, variable: str, rows: list[Row], places: Places, names: Names
+    indicator: Row, variable: str, heading: str, rows: list[Row], places: Places, names: Names
 ) -> Stratum:
     # A hospital that is hidden as a whole has one row, without a level, that says why.
     levels = list(dict.fromkeys(r["level"] for r in rows if r["level"] is not None))
@@ -231,9 +269,8 @@ def _stratum(
         )
         for site in sites
     )
-    heading = _("By group of patients")
-    table = Table(f"{title(indicator)}: {heading.lower()}", heads, lines)
-    return Stratum(heading, table, _figure(indicator, variable, rows, places, names))
+    table = Table(f"{title(indicator)}. {heading}", heads, lines)
+    return Stratum(heading, table, _figure(indicator, variable, heading, rows, places, names))
 
 
 def _cell(indicator: Row, row: Row | None, names: Names) -> Cell:
@@ -264,9 +301,15 @@ def _same(indicator: Row, row: Row) -> dict[str, Any]:
 
 
 def _figure(
-    indicator: Row, variable: str, rows: list[Row], places: Places, names: Names
+    indicator: Row, variable: str, heading: str, rows: list[Row], places: Places, names: Names
 ) -> Figure | None:
-    rows = [row for row in rows if row["level"] is not None]
+    rows, caption = [row for row in rows if row["level"] is not None], ""
+    if len(rows) > MOST_STRIPS:
+        # Group by group, so that hospitals stand beside each other; what is hidden in the table.
+        levels = list(dict.fromkeys(row["level"] for row in rows))
+        rows = [row for row in rows if is_shown(indicator, _same(indicator, row))]
+        rows.sort(key=lambda row: levels.index(row["level"]))
+        caption = _("Drawn are the groups that may be shown; the table has all of them.")
     if len(rows) > MOST_STRIPS or measure(indicator) == "mix":
         return None
     made = [
@@ -286,7 +329,11 @@ def _figure(
     )
     axis: StripAxis = StripAxis(percent=True) if measure(indicator) in SHARES else PLAIN_AXIS
     try:
-        drawn = both(lambda s: strips(made, words=words, shape=s, axis=axis, writer=number))
+        drawn = both(
+            lambda s: strips(
+                made, words=words, shape=s, axis=axis, writer=number, key=f"by-{variable}"
+            )
+        )
     except ValueError:
         return None
-    return Figure(_("By group of patients"), "", drawn)
+    return Figure(heading, caption, drawn)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from registry.pages.round_differences import groups_of
+from registry.pages.round_differences import exposure_of, groups_of
 from registry.pages.round_figures import mix_kinds
 from registry.pages.round_labels import Places
 from registry.pages.round_words import (
@@ -82,11 +82,11 @@ def _columns(indicator: Row, names: Names) -> list[Column]:
         "share": _share_columns,
         "mean": _value_columns,
     }.get(kind, _no_columns)(indicator)
-    return [
-        *found,
-        (Head(_("Patients"), "n"), lambda row: _number(row.get("n"))),
-        (Head(_("Missing"), "missing"), lambda row: _number(row.get("missing"))),
-    ]
+    found = [*found, (Head(_("Patients"), "n"), lambda row: _number(row.get("n")))]
+    if kind != "volume":  # everybody who is counted is counted
+        missing = Head(_("Missing"), "missing")
+        found.append((missing, lambda row: _number(row.get("missing"))))
+    return found
 
 
 def _no_columns(_indicator: Row) -> list[Column]:
@@ -96,11 +96,16 @@ def _no_columns(_indicator: Row) -> list[Column]:
 def _share_columns(indicator: Row) -> list[Column]:
     found = _value_columns(indicator)
     found.append((Head(_("Where it lies"), "outside", numeric=False), _lies))
-    if indicator["definition"].get("case_mix"):
-        found.append(
-            (Head(_("Observed / expected"), "ratio"), lambda r: _number(r.get("ratio"), 2))
-        )
-        found.append((Head(_("95% limits"), "limits95"), lambda row: _range(row.get("limits95"))))
+    adjusted = bool(indicator["definition"].get("case_mix"))
+    if adjusted:
+        found.append((Head(_("Observed / expected"), "ratio"), _ratio))
+    for name, words in (
+        ("limits95", _("95% limits")),
+        ("widened95", _("95% limits, wider than chance alone")),
+    ):
+        if any(as_pair(row.get(name)) for row in indicator["rows"]):
+            found.append((Head(words, name), _limits(name, adjusted=adjusted)))
+    if adjusted:
         found.append((Head(_("Expected"), "expected"), lambda row: _number(row.get("expected"), 1)))
     if any(row.get("shrunken") for row in indicator["rows"]):
         head = Head(_("Ratio drawn towards all"), "shrunken")
@@ -109,6 +114,29 @@ def _share_columns(indicator: Row) -> list[Column]:
         (Head(_("With the outcome"), "observed"), lambda row: _number(row.get("observed")))
     )
     return found
+
+
+def _ratio(row: Row) -> Cell:
+    """Observed / expected; all together are what is expected."""
+    return _number(row["ratio"], 2) if "ratio" in row else Cell("–", "")
+
+
+def _limits(name: str, *, adjusted: bool) -> Callable[[Row], Cell]:
+    """Limits of observed / expected, or as shares of the hospital's patients; all together have
+    none."""
+
+    def cell(row: Row) -> Cell:
+        if name not in row:
+            return Cell("–", "")
+        pair, expected, n = as_pair(row[name]), row.get("expected"), row.get("n")
+        if adjusted or pair is None:
+            return _range(pair)
+        if not expected or not n:
+            return _hidden()
+        low, high = (min(each * expected / n, 1.0) for each in pair)
+        return _shares(low, high)
+
+    return cell
 
 
 def _shrunken(row: Row) -> Cell:
@@ -218,7 +246,7 @@ def _level(kind: object) -> Callable[[Row], Cell]:
 def difference_table(indicator: Row, names: Names) -> Table | None:
     """Both groups, then the difference and the ratio: always both (domain.md 3.6)."""
     found = indicator.get("difference") or {}
-    groups = groups_of(indicator, names)
+    groups = groups_of(indicator)
     if not groups or found.get("difference") is None:
         return None
     heads = (
@@ -258,7 +286,8 @@ def difference_table(indicator: Row, names: Names) -> Table | None:
             nothing,
         )
     )
-    return Table(_("%(name)s, with and without", name=title(indicator)), heads, tuple(rows))
+    caption = _("%(name)s, with and without", name=title(indicator))
+    return Table(f"{caption}: {exposure_of(indicator, names)}", heads, tuple(rows))
 
 
 def _shares(low: Any, high: Any) -> Cell:

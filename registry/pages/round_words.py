@@ -47,6 +47,14 @@ def period(found: Mapping[str, str]) -> str:
     return _("%(low)s to %(high)s", low=month(found["first"]), high=month(found["last"]))
 
 
+def years_of(found: Mapping[str, str]) -> float:
+    """How many years a period of whole months is."""
+    (year, month), (last, end) = (
+        (int(part) for part in found[name].split("-")) for name in ("first", "last")
+    )
+    return ((last - year) * 12 + end - month + 1) / 12
+
+
 def short_period(found: Mapping[str, str]) -> str:
     """The same in the room that a picture has: Jan 2025 – Dec 2025."""
     ends = [
@@ -153,7 +161,7 @@ def target_text(indicator: Row) -> str:
     within = found.get("within")
     if within is not None and measure(indicator) == "time":
         bound = _("%(bound)s within %(days)s days", bound=bound, days=number(within))
-    return bound
+    return _("%(level)s a year", level=bound) if measure(indicator) == "volume" else bound
 
 
 def target_source(indicator: Row) -> str:
@@ -260,7 +268,7 @@ def beside(indicator: Row, places: Places) -> list[str]:
         said.append(
             _(
                 "Hospitals differ more than chance alone gives, so each is held against wider "
-                "limits than the lines in the picture."
+                "limits."
             )
         )
     hidden = indicator["network"].get("hidden")
@@ -290,14 +298,24 @@ def _own(indicator: Row, row: Row, name: str) -> str:
             text = _("%(value)s (95%% interval %(interval)s)", value=text, interval=interval)
     else:
         text = hidden_short(row.get("hidden"))
-    rule = signal_text(row.get("signal"))
+    rule = signal_text(row)
     return f"{name}: {text}. {rule}".strip()
 
 
-def signal_text(signal: bool | None) -> str:
-    """What the rule of waiting times says of a hospital; nothing where it was not looked at."""
+def signal_text(row: Row) -> str:
+    """What the rule of waiting times says of a hospital; nothing where it was not looked at. With
+    the median of all others, where the hospital's own is shown beside it."""
+    signal = row.get("signal")
     if signal is None:
         return ""
+    others = as_pair((row.get("rule") or {}).get("others"))
+    if others is not None and as_pair(row.get("median")) is not None:
+        days = days_between(others)
+        if signal:
+            return _(
+                "That is at least twice the median of all others together (%(days)s).", days=days
+            )
+        return _("That is not twice the median of all others together (%(days)s).", days=days)
     if signal:
         return _("The median is at least twice that of all others together.")
     return _("The median is not at least twice that of all others together.")

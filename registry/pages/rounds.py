@@ -7,6 +7,7 @@ every reader, whatever has come in. From the release on every number is from the
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,16 +15,19 @@ from flask import Blueprint, Response, g, render_template, request, url_for
 from sqlalchemy import select
 from werkzeug.exceptions import NotFound
 
-from federation.rounds import states
+from federation.rounds import exporting, reading, rolling_up, states
 from federation.rounds.models import EvaluationRound
 from registry.access import ROUND_READERS, may_see_round, rule
-from registry.pages.round_beside import references, regions, together
+from registry.pages.round_beside import references, regions, together, without
 from registry.pages.round_cards import card_of, cards_of
 from registry.pages.round_figures import intervals_of
-from registry.pages.round_notes import said_of
+from registry.pages.round_history import history_of, series_of
+from registry.pages.round_notes import deeds_of, said_of
 from registry.pages.round_planned import planned_page
 from registry.pages.round_reading import Reading, read, reading_of
 from registry.pages.round_strata import strata_of, trend_of
+from registry.pages.round_watch import watch_of
+from registry.pages.round_what_if import what_if
 from registry.pages.round_words import (
     own_language,
     period,
@@ -34,6 +38,7 @@ from registry.pages.round_words import (
 from registry.pages.tidy import to_csv
 from registry.receipts import pdf
 from registry.transaction import current_session
+from registry.translate import language
 from registry.translate import translate as _
 from studies.events import announce
 
@@ -63,6 +68,7 @@ def overview() -> str:
         "rounds/list.html",
         parts=[(name, [r for r in mine if r.round.state in among]) for name, among in parts],
         may_plan=bool(g.actor.roles & {"chair", "coordinator"}),
+        may_bring="coordinator" in g.actor.roles,
         words=own_language,
         period=period,
     )
@@ -86,18 +92,27 @@ def released_page(found: Reading, errors: Mapping[str, str], indicator: str | No
         return render_template("rounds/lay.html", **_shown(found), errors=errors)
     if indicator is None:
         return render_template(
-            "rounds/released.html", **_shown(found), said=said_of(found, None), errors=errors
+            "rounds/released.html",
+            **_shown(found),
+            said=said_of(found, None),
+            history=history_of(found),
+            series=series_of(found),
+            errors=errors,
         )
     of = found.indicator(indicator)
+    left_out = without(found, request.args.get("without", ""))
     return render_template(
         "rounds/indicator.html",
         **_shown(found),
         of=of,
         card=card_of(found, of),
         intervals=intervals_of(of, found.places),
-        beside=[each for each in (references(found, of), regions(found, of)) if each],
+        beside=[each for each in (references(found, of), regions(found, of, left_out)) if each],
+        left_out=left_out,
+        what_if=what_if(of, found.places, found.view["round"]["period"], request.args),
         together=together(found, indicator),
-        trend=trend_of(of, found.places),
+        trend=trend_of(of, found.places, deeds_of(found, indicator)),
+        watch=watch_of(of, found.places),
         strata=strata_of(of, found.places, found.level_name),
         said=said_of(found, indicator),
         errors=errors,
@@ -136,16 +151,38 @@ def csv_file(round: Any) -> Response:  # noqa: A002
     return _file(found, to_csv(tables).encode(), "text/csv; charset=utf-8", "csv")
 
 
-def _file(found: Reading, body: bytes, kind: str, ending: str) -> Response:
+@blueprint.get("/<uuid:round>/export.<any(csv, json):form>")
+@rule(roles=ROUND_READERS - {"representative", "observer"}, scope="round")
+def export_file(round: Any, form: str) -> Response:  # noqa: A002
+    """The figures of the region for a national body, with the definitions or their fingerprints."""
+    found, session = read(round), current_session()
+    if not found.released or found.lay:
+        raise NotFound
+    parts = rolling_up.parts_of(session, found.round.network, found.round.freeze_at)
+    left_out = without(found, request.args.get("without", ""))
+    made = exporting.export(
+        reading.snapshot(session, found.round),
+        parts,
+        without=[left_out] if left_out else [],
+        hospitals=bool(found.round.plan["names"]),
+    )
+    if form == "csv":
+        text, kind = exporting.as_csv(made, language()), "text/csv; charset=utf-8"
+    else:
+        text, kind = json.dumps(made, ensure_ascii=False, indent=2), "application/json"
+    return _file(found, text.encode(), kind, form, "region")
+
+
+def _file(found: Reading, body: bytes, kind: str, ending: str, what: str = "round") -> Response:
     announce(
         current_session(),
         actor=g.actor,
         action="round.exported",
         about=f"round:{found.round.id}",
-        facts={"study": found.round.study, "form": ending},
+        facts={"study": found.round.study, "form": ending, "what": what},
     )
     response = Response(body, content_type=kind)
-    name = f"round-{found.group.slug}-{found.round.number}.{ending}"
+    name = f"{what}-{found.group.slug}-{found.round.number}.{ending}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 

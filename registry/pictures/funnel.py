@@ -135,7 +135,7 @@ def funnel(
     middle = (left + shape.width - right) / 2
     canvas.text(middle, bottom + 42, words.across, anchor="middle", colour=SECOND)
     if wide:
-        _ends(canvas, limits, words, y, scale.centre, target)
+        _ends(canvas, limits, words, y, scale.centre, target, writer)
     height = _key(canvas, words, left if wide else 0.0, bottom + 68, target is not None, marks)
     return canvas.finish(height, key="funnel", title=words.title, description=words.description)
 
@@ -293,10 +293,14 @@ def _ends(
     y: Scale,
     centre: float,
     target: float | None,
+    writer: Writer,
 ) -> None:
     """What a line is, where it ends at the right."""
     last = limits[-1]
-    named = [("99.8%", last.outer[1], SECOND, False), ("95%", last.inner[1], SECOND, False)]
+    named = [
+        (writer(99.8, 1) + "%", last.outer[1], SECOND, False),
+        (writer(95, 0) + "%", last.inner[1], SECOND, False),
+    ]
     if words.centre:
         named.append((words.centre, centre, INK, True))
     if target is not None and words.target:

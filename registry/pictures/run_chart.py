@@ -49,21 +49,23 @@ class RunPoint:
 
 
 @dataclass(frozen=True)
-class Series:
-    """The points of one hospital, or of all together, in order of time. `centre`: their own."""
-
-    label: str
-    points: tuple[RunPoint, ...]
-    centre: float | None = None
-    own: bool = False
-
-
-@dataclass(frozen=True)
 class Change:
     """Something that happened at the start of period `place` (from 0): a line with its words."""
 
     place: int
     label: str
+
+
+@dataclass(frozen=True)
+class Series:
+    """The points of one hospital, or of all together, in order of time. `centre`: their own;
+    `changes`: what happened there and not at the others."""
+
+    label: str
+    points: tuple[RunPoint, ...]
+    centre: float | None = None
+    own: bool = False
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,7 @@ def run_chart(
     axis: RunAxis = PLAIN_AXIS,
     changes: Sequence[Change] = (),
     target: float | None = None,
+    key: str = "run",
 ) -> str:
     """The picture as SVG text. ValueError when every number is hidden."""
     values = [p.value for each in series for p in each.points if p.value is not None]
@@ -120,14 +123,14 @@ def run_chart(
         if each.label:
             canvas.text(left, top + 15, cut(each.label, 60 if wide else 34), bold=each.own)
         _grid(canvas, x, y, axis, writer)
-        _changes(canvas, changes, x, y, wide)
+        _changes(canvas, [*changes, *each.changes], x, y, wide)
         _limits(canvas, each, x, y)
         _levels(canvas, each, x, y, target)
         _line(canvas, each, x, y)
         _periods(canvas, each, x, y.start)
         top += name + height + FOOT
     end = _key(canvas, series, words, left if wide else 0.0, top + 18, target)
-    return canvas.finish(end, key="run", title=words.title, description=words.description)
+    return canvas.finish(end, key=key, title=words.title, description=words.description)
 
 
 def _range(

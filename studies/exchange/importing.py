@@ -21,10 +21,12 @@ from sqlalchemy.orm import Session, selectinload
 
 from studies.actor import Actor
 from studies.days import ZONE, local_day
+from studies.errors import StudiesError
 from studies.exchange.reading_csv import Row
+from studies.free_text import optional_line
 from studies.hospitals.facts import road_of_study
 from studies.hospitals.models import StudyEvent
-from studies.hospitals.moving import take_over, take_over_step
+from studies.hospitals.moving import LONGEST_CONTACT, take_over, take_over_step
 from studies.hospitals.pathway import STEPS, Pathway
 from studies.hospitals.steps import taken
 from studies.models import Institution, Membership, Participation, Study
@@ -150,7 +152,7 @@ def plan(
         if study is not None and place is not None:
             mine = told.setdefault((study, place), _Told(row.line))
             mine.contact = row.contact or mine.contact
-        wrong = _wrong(row, study, place, state, day, today)
+        wrong = _wrong(row, study, place, state, day, today, now)
         if wrong is None and study and place and state and day:
             first = seen.setdefault((study, place, state, day), row.line)
             if first != row.line:
@@ -225,6 +227,7 @@ def _wrong(
     state: str | None,
     day: date | None,
     today: date,
+    now: datetime,
 ) -> Problem | None:
     if row.short:
         return Problem(row.line, "too_few_columns")
@@ -236,6 +239,10 @@ def _wrong(
         return Problem(row.line, "unknown_state", row.state)
     if day is None:
         return Problem(row.line, "wrong_date", row.date)
+    try:
+        optional_line(row.contact, LONGEST_CONTACT, now)
+    except StudiesError:
+        return Problem(row.line, "bad_contact")
     return Problem(row.line, "in_the_future", row.date) if day > today else None
 
 

@@ -29,7 +29,7 @@ from studies.hospitals.models import (
     SitePlan,
     StudyDocument,
 )
-from studies.hospitals.pathway import Step
+from studies.hospitals.pathway import Pathway, Step
 from studies.hospitals.steps import Taken, since_invited, taken
 from studies.hospitals.verdict import last_words, that_counts
 from studies.hospitals.versions import VersionLine, version_lines
@@ -94,6 +94,7 @@ class SiteCard:
     versions: tuple[VersionLine, ...]
     may_enrol: MayEnrol
     history: tuple[Taken, ...]
+    pathway: Pathway
 
     @property
     def amendment_pending(self) -> bool:
@@ -125,6 +126,7 @@ def site_card(session: Session, study: str, institution: str, now: datetime) -> 
         versions=lines,
         may_enrol=may_enrol(session, part, now),
         history=steps,
+        pathway=facts.pathway,
     )
 
 

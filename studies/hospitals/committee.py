@@ -18,7 +18,7 @@ from studies.actor import Actor
 from studies.days import local_day
 from studies.errors import StudiesError
 from studies.events import announce
-from studies.free_text import check_day, one_line
+from studies.free_text import check_day, one_line, sha256_of
 from studies.hospitals.models import CommitteeDecision, StudyDocument, StudyEvent
 from studies.hospitals.verdict import DATA_ACCESS, POSITIVE
 from studies.models import Study
@@ -110,6 +110,7 @@ def decide(
             "reference": number,
             "decided_on": decided_on.isoformat(),
             "conditions": len(words),
+            "conditions_sha256": sha256_of(*words) if words else None,
         },
     )
     return decision

@@ -1,12 +1,13 @@
 """From idea to joint study: a group proposes, patients are counted, and the network takes it up.
 
-The count is a federated question that gives numbers only (federation.runs); here is kept which one,
-and what of its answer was released to the group. Who proposed it does not take it up alone.
+The count is a federated question that gives numbers only (federation/runs/feasibility.py); here is
+kept which one, and what of its answer was released to the group. Who proposed it does not take it
+up alone. Whose patients may be counted for ideas, the committee of their study says (ADR 0046).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import distinct, exists, func, select
 from sqlalchemy.orm import Session
@@ -17,7 +18,7 @@ from studies.events import announce
 from studies.hospitals.committee import proposers
 from studies.hospitals.models import CommitteeDecision, StudyEvent, StudyFeasibility
 from studies.models import Participation, Study
-from studies.study_state import facts_of, write_event
+from studies.study_state import derive, facts_of, write_event
 
 TOTAL = "total"
 #: So many ideas of one person wait at once; each gives its proposer a role (registry).
@@ -50,18 +51,85 @@ def propose(session: Session, study: Study, *, actor: Actor, now: datetime) -> S
     return study
 
 
+def let_ideas_count(session: Session, study: Study, allowed: bool, *, actor: Actor) -> Study:
+    """Say whether patients of this study may be counted for ideas of others, or no longer.
+
+    Its data-access committee decides so, because its text for patients has to say it. Whoever
+    calls it sees to a fresh sign-in. Raises StudiesError `wrong_role`, `own_proposal`,
+    `asks_no_data`.
+    """
+    if not {f"committee@study:{study.slug}", "committee@network"} & actor.roles:
+        raise StudiesError("wrong_role")
+    if not study.asks_data:
+        raise StudiesError("asks_no_data")
+    if actor.id in proposers(session, study.slug):
+        raise StudiesError("own_proposal")
+    if study.counts_ideas != allowed:
+        study.counts_ideas = allowed
+        session.flush()
+        said = "study.counts_ideas" if allowed else "study.counts_ideas_no_more"
+        _announce(session, actor, said, study, None)
+    return study
+
+
+def counting_for(session: Session, idea: Study) -> list[Study]:
+    """The studies whose patients may be counted for this idea: open, of its network, and with a
+    committee that lets ideas count."""
+    return list(
+        session.scalars(
+            select(Study)
+            .where(
+                Study.network == idea.network,
+                Study.state == "open",
+                Study.asks_data,
+                Study.counts_ideas,
+                Study.slug != idea.slug,
+            )
+            .order_by(Study.title_nl, Study.slug)
+        )
+    )
+
+
+def may_be_counted(session: Session, idea: Study) -> bool:
+    """Whether a study is still an idea: proposed, a draft, and no committee was against it."""
+    facts = facts_of(session, idea)
+    return "proposed" in facts.events and derive(facts) in ("idea", "feasibility", "joint")
+
+
 def ask_count(
-    session: Session, study: Study, run_id: str, *, actor: Actor, now: datetime
+    session: Session,
+    study: Study,
+    run_id: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    asked_in: str | None = None,
 ) -> StudyFeasibility:
-    """Note which question counts the patients. Raises StudiesError `bad_name`, `name_taken`."""
+    """Note which question counts the patients, and in which study the hub put it for this idea.
+
+    Raises StudiesError `bad_name`, `name_taken`.
+    """
     if not 1 <= len(run_id) <= 36:
         raise StudiesError("bad_name")
     if session.get(StudyFeasibility, (study.slug, run_id)) is not None:
         raise StudiesError("name_taken")
-    asked = StudyFeasibility(study=study.slug, run_id=run_id, asked_at=now, asked_by=actor.id)
+    asked = StudyFeasibility(
+        study=study.slug, run_id=run_id, asked_at=now, asked_by=actor.id, asked_in=asked_in
+    )
     session.add(asked)
     session.flush()
     _announce(session, actor, "study.count_asked", study, run_id)
+    return asked
+
+
+def count_refused(
+    session: Session, study: Study, run_id: str, code: str, *, actor: Actor
+) -> StudyFeasibility:
+    """Note why a question gave no number. Raises StudiesError `not_found`, `step_not_allowed`."""
+    asked = _waiting(session, study, run_id)
+    asked.code = code[:40]
+    session.flush()
+    _announce(session, actor, "study.count_refused", study, run_id)
     return asked
 
 
@@ -75,17 +143,16 @@ def release_count(
     now: datetime,
     words_nl: str = "",
     words_en: str = "",
+    cells: Sequence[Mapping[str, Any]] | None = None,
 ) -> StudyFeasibility:
     """Release to the group what the hospitals released: per institution and in total, None where
-    the answer hides it. Once; what a group saw is not changed under its hands.
+    the answer hides it, and what it was split by. Once; what a group saw is not changed under its
+    hands.
 
-    Raises StudiesError `not_found`, `step_not_allowed` (released before), `bad_count`.
+    cells: [{"by": {variable: level}, "n": number or None}]. Raises StudiesError `not_found`,
+    `step_not_allowed` (released or refused before), `bad_count`.
     """
-    asked = session.get(StudyFeasibility, (study.slug, run_id))
-    if asked is None:
-        raise StudiesError("not_found")
-    if asked.released_at is not None:
-        raise StudiesError("step_not_allowed")
+    asked = _waiting(session, study, run_id)
     if TOTAL not in numbers or any(
         number is not None and (isinstance(number, bool) or number < 0)
         for number in numbers.values()
@@ -93,6 +160,7 @@ def release_count(
         raise StudiesError("bad_count")
     asked.numbers, asked.released_at, asked.released_by = dict(numbers), now, actor.id
     asked.words_nl, asked.words_en = " ".join(words_nl.split()), " ".join(words_en.split())
+    asked.cells = None if cells is None else [dict(each) for each in cells]
     for part in session.scalars(select(Participation).where(Participation.study == study.slug)):
         if part.institution in numbers and part.feasibility_run is None:
             part.feasibility_run = run_id
@@ -130,6 +198,47 @@ def list_counts(session: Session, study: str) -> list[StudyFeasibility]:
             .order_by(StudyFeasibility.asked_at, StudyFeasibility.run_id)
         )
     )
+
+
+def proposed_by(session: Session, run_id: str) -> frozenset[str]:
+    """Who proposed an idea for which this question counts patients: they do not approve it."""
+    ideas = ideas_of(session, run_id)
+    return frozenset(person for idea in ideas for person in proposers(session, idea.slug))
+
+
+def ideas_of(session: Session, run_id: str) -> list[Study]:
+    """The ideas for which the hub put this question; none for a question of the study itself."""
+    return list(
+        session.scalars(
+            select(Study)
+            .join(StudyFeasibility, StudyFeasibility.study == Study.slug)
+            .where(StudyFeasibility.run_id == run_id, StudyFeasibility.asked_in.is_not(None))
+            .order_by(Study.slug)
+        )
+    )
+
+
+def unanswered(session: Session) -> list[tuple[str, str]]:
+    """(study, question) of the counts that the hub put for an idea and nobody heard of yet."""
+    rows = session.execute(
+        select(StudyFeasibility.study, StudyFeasibility.run_id)
+        .where(
+            StudyFeasibility.asked_in.is_not(None),
+            StudyFeasibility.released_at.is_(None),
+            StudyFeasibility.code.is_(None),
+        )
+        .order_by(StudyFeasibility.asked_at, StudyFeasibility.run_id)
+    )
+    return [(study, run_id) for study, run_id in rows]
+
+
+def _waiting(session: Session, study: Study, run_id: str) -> StudyFeasibility:
+    asked = session.get(StudyFeasibility, (study.slug, run_id))
+    if asked is None:
+        raise StudiesError("not_found")
+    if asked.released_at is not None or asked.code is not None:
+        raise StudiesError("step_not_allowed")
+    return asked
 
 
 def _announce(

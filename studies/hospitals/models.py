@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Date, ForeignKey, LargeBinary, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from studies.base import Base, Json, UtcTime, new_id
+from studies.base import Base, Json, OrderedJson, UtcTime, new_id
 from studies.models import ID
 
 PERSON = String(64)
@@ -190,8 +190,10 @@ class StudyEvent(Base):
 
 class StudyFeasibility(Base):
     """A question that counts how many patients there would be (`run_id`, federation.runs), and
-    what of its answer was released to the group. `numbers`: institution or "total" -> patients a
-    year, null where the hospitals hide it."""
+    what of its answer was released to the group. `numbers`: institution or "total" -> patients,
+    null where the hospitals hide it; `cells` the same by what the question split them by.
+    `asked_in` is the study whose patients are counted, when the hub put the question for this
+    idea (federation/runs/feasibility.py); `code` says why such a question gave nothing."""
 
     __tablename__ = "study_feasibility"
 
@@ -204,3 +206,6 @@ class StudyFeasibility(Base):
     words_en: Mapped[str] = mapped_column(Text, default="")
     released_at: Mapped[datetime | None] = mapped_column(UtcTime)
     released_by: Mapped[str | None] = mapped_column(PERSON)
+    asked_in: Mapped[str | None] = mapped_column(String(63))
+    cells: Mapped[list[dict[str, Any]] | None] = mapped_column(OrderedJson)
+    code: Mapped[str | None] = mapped_column(String(40))

@@ -10,7 +10,7 @@ from studies.actor import Actor
 from studies.days import local_day
 from studies.errors import StudiesError
 from studies.events import announce
-from studies.free_text import check_day
+from studies.free_text import check_day, optional_line
 from studies.hospitals.change import begin_change
 from studies.hospitals.facts import facts_of, road_of_study
 from studies.hospitals.guards import missing
@@ -22,6 +22,7 @@ from studies.reading import list_institutions
 from studies.states import NOTE_CODES
 from studies.study_state import refresh
 
+LONGEST_CONTACT = 200
 TAKEN_OVER = "taken_over"
 
 
@@ -39,16 +40,18 @@ def invite(
     """Invite a member of the study's network to take part.
 
     Raises StudiesError `not_a_member`, `name_taken` when it takes part already, `in_the_future`,
-    `unknown_note`, `reason_needed` for a day that lies back.
+    `unknown_note`, `reason_needed` for a day that lies back; `empty_text` (too long),
+    `control_sign`, `points_at_somebody` for the contact.
     """
     moment = _moment(at, now, reason)
+    words = optional_line(contact, LONGEST_CONTACT, now)
     members = {member.slug for member in list_institutions(session, study.network, now)}
     if institution not in members:
         raise StudiesError("not_a_member")
     if any(part.institution == institution for part in study.participations):
         raise StudiesError("name_taken")
     part = Participation(
-        study=study.slug, institution=institution, state="invited", since=moment, contact=contact
+        study=study.slug, institution=institution, state="invited", since=moment, contact=words
     )
     study.participations.append(part)
     session.flush()
@@ -195,7 +198,7 @@ def take_over(
     agreement for queries is looked at, because data are asked at once. All or nothing.
 
     Raises StudiesError `not_a_member`, `name_taken`, `step_not_allowed`, `in_the_future`,
-    `before_last_step`, `not_ready` (agreement).
+    `before_last_step`, `not_ready` (agreement); for a contact as :func:`invite`.
     """
     members = {member.slug for member in list_institutions(session, study.network, now)}
     there = {part.institution for part in study.participations}
@@ -213,7 +216,7 @@ def take_over(
             institution=institution,
             state=history[0][0],
             since=history[0][1],
-            contact=(contacts or {}).get(institution, ""),
+            contact=optional_line((contacts or {}).get(institution, ""), LONGEST_CONTACT, now),
             note_code=TAKEN_OVER,
         )
         study.participations.append(part)

@@ -259,6 +259,11 @@ class Pathway:
         """Whether the step is on this road."""
         return any(step.code == code for step in self.steps)
 
+    @property
+    def asks_departments(self) -> bool:
+        """Whether departments look at a study of this road."""
+        return any("annex" in step.documents or "annexes" in step.guards for step in self.steps)
+
     def next_from(self, state: str) -> tuple[Step, ...]:
         """The steps that may follow a state, in the order of the road.
 

@@ -11,7 +11,7 @@ from studies.actor import Actor
 from studies.days import local_day
 from studies.errors import StudiesError
 from studies.events import Fact, announce
-from studies.free_text import one_line
+from studies.free_text import one_line, optional_line
 from studies.hospitals.change import begin_change
 from studies.hospitals.departments import DEPARTMENTS
 from studies.hospitals.facts import (
@@ -79,13 +79,14 @@ def describe_site(
 ) -> Participation:
     """Who is responsible at a hospital and until when papers hold: all of it as it now is.
 
-    Raises StudiesError `changed_meanwhile`, `bad_name` for more than 200 characters.
+    Raises StudiesError `changed_meanwhile`, `bad_name` for more than 200 characters,
+    `control_sign`, `points_at_somebody`.
     """
     begin_change(session, part, expected)
     words = [" ".join(text.split()) for text in (contact, investigator)]
     if max(map(len, words)) > 200:
         raise StudiesError("bad_name")
-    part.contact, part.investigator = words
+    part.contact, part.investigator = (optional_line(each, 200, now) for each in words)
     part.gcp_until, part.insurance_until = gcp_until, insurance_until
     part.answer_due, part.archive_until = answer_due, archive_until
     part.confirmed_at = now
@@ -199,12 +200,14 @@ def request_annex(
     """Ask a department for its annex; asking again takes its earlier answer away, a no with a
     reason only. What it said before stays in the audit log.
 
-    Raises StudiesError `changed_meanwhile`, `unknown_code`, `in_the_future`, `bad_period`,
-    `reason_needed`, `unknown_note`.
+    Raises StudiesError `changed_meanwhile`, `unknown_code`, `unknown_step` (no department looks at
+    a study of this road), `in_the_future`, `bad_period`, `reason_needed`, `unknown_note`.
     """
     begin_change(session, part, expected)
     if department not in DEPARTMENTS:
         raise StudiesError("unknown_code")
+    if not road_of_study(session, part.of_study).asks_departments:
+        raise StudiesError("unknown_step")
     if requested > local_day(now):
         raise StudiesError("in_the_future")
     if due is not None and due < requested:
@@ -273,8 +276,11 @@ def add_condition(
     expected: int | None = None,
 ) -> SiteCondition:
     """A suspensive condition of the contract. Raises StudiesError `changed_meanwhile`,
-    `empty_text`, `control_sign`, `points_at_somebody`."""
+    `unknown_step` (a road without a contract), `empty_text`, `control_sign`,
+    `points_at_somebody`."""
     begin_change(session, part, expected)
+    if not road_of_study(session, part.of_study).has("contract_signed"):
+        raise StudiesError("unknown_step")
     text = one_line(words[:300], 300, now)
     count = session.scalar(
         select(func.max(SiteCondition.number)).where(

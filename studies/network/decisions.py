@@ -18,7 +18,7 @@ from studies.base import canonical_json
 from studies.days import local_day
 from studies.errors import StudiesError
 from studies.events import announce
-from studies.free_text import check_day, lines, one_line
+from studies.free_text import check_day, lines, one_line, sha256_of
 from studies.models import WorkingGroup
 from studies.network.models import GroupDecision, GroupMeeting
 
@@ -98,7 +98,10 @@ def record_decision(
     )
     session.add(made)
     session.flush()
-    _announce(session, actor, "group.decided", group, number=number, replaces=replaces)
+    said = sha256_of(plain)
+    _announce(
+        session, actor, "group.decided", group, number=number, replaces=replaces, text_sha256=said
+    )
     return made
 
 

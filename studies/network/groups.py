@@ -2,23 +2,29 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from studies.actor import Actor
+from studies.days import local_day
 from studies.errors import StudiesError
 from studies.events import announce
+from studies.free_text import one_line
 from studies.models import Institution, Membership, Network, WorkingGroup, WorkingGroupMember
-from studies.network.models import Professional
-from studies.network.tumours import covers, read_tumours
+from studies.network.models import Professional, WorkingGroupName
+from studies.network.tumours import read_tumours
 from studies.network.words import DISCIPLINES, OUTSIDE_CARE, SEAT_ROLES
 from studies.periods import check_period, end, holding, in_force
 from studies.slugs import check_slug
 
 #: An institute without wards is expected at a table for its own discipline only.
 ONLY_DISCIPLINE = {"radiotherapy": "radiotherapy"}
+MOST_NAME: Final = 200
+#: Before there was a register: the first name of a group of which nobody wrote down when it began.
+_BEFORE: Final = datetime(1990, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -66,15 +72,86 @@ def describe_group(
     tumours: Sequence[str],
     expected: Sequence[str],
     actor: Actor,
+    expected_version: int | None = None,
 ) -> WorkingGroup:
     """Say anew which tumours a group is about and which disciplines it wants at its table.
 
-    Raises StudiesError `bad_tumour`, `unknown_code`.
+    expected_version: the one that the caller was shown. Raises StudiesError `bad_tumour`,
+    `unknown_code`, `changed_meanwhile`.
     """
+    begin_change(session, group, expected_version)
     _describe(group, tumours, expected)
     session.flush()
     _announce(session, actor, "group.described", group)
     return group
+
+
+def rename_group(
+    session: Session,
+    group: WorkingGroup,
+    *,
+    name_nl: str,
+    name_en: str,
+    since: datetime,
+    actor: Actor,
+    now: datetime,
+    expected_version: int | None = None,
+) -> WorkingGroup:
+    """Call a group otherwise from a day on; what it was called before stays for the days before.
+
+    Roles and addresses go on by its short name. Raises StudiesError `empty_text`, `control_sign`,
+    `in_the_future`, `bad_period` (before the day of its present name, or of its beginning),
+    `changed_meanwhile`.
+    """
+    names = one_line(name_nl, MOST_NAME, now), one_line(name_en, MOST_NAME, now)
+    if since > now:
+        raise StudiesError("in_the_future")
+    begin_change(session, group, expected_version)
+    first = group.since or _BEFORE
+    if since < (group.names[-1].since if group.names else first):
+        raise StudiesError("bad_period")
+    called = [] if group.names else [(group.name_nl, group.name_en, first)]
+    for name, other, day in [*called, (*names, since)]:
+        group.names.append(
+            WorkingGroupName(
+                group_id=group.id,
+                number=len(group.names) + 1,
+                name_nl=name,
+                name_en=other,
+                since=day,
+                recorded_at=now,
+                by=actor.id,
+            )
+        )
+    group.name_nl, group.name_en = names
+    session.flush()
+    announce(
+        session,
+        actor=actor,
+        action="group.renamed",
+        about=f"group:{group.key}",
+        facts={"name_nl": names[0], "name_en": names[1], "since": local_day(since).isoformat()},
+    )
+    return group
+
+
+def begin_change(session: Session, group: WorkingGroup, expected: int | None) -> None:
+    """Count one more change of a group, or refuse; as studies.hospitals.change does.
+
+    Raises StudiesError `changed_meanwhile` with both versions.
+    """
+    seen = group.version if expected is None else expected
+    session.flush()
+    found = session.execute(
+        update(WorkingGroup)
+        .where(WorkingGroup.id == group.id, WorkingGroup.version == seen)
+        .values(version=seen + 1)
+        .execution_options(synchronize_session=False)
+    )
+    changed = getattr(found, "rowcount", 0)
+    session.refresh(group)
+    if not changed:
+        raise StudiesError("changed_meanwhile", versions=(seen, group.version))
 
 
 def _describe(group: WorkingGroup, tumours: Sequence[str], expected: Sequence[str]) -> None:
@@ -175,15 +252,6 @@ def find_group(session: Session, key: str) -> WorkingGroup | None:
         .where(WorkingGroup.network == network, WorkingGroup.slug == slug)
         .options(selectinload(WorkingGroup.members))
     ).first()
-
-
-def groups_about(session: Session, tumour: str) -> list[WorkingGroup]:
-    """The groups of all networks that are about an ICD-10 code or range, by name.
-
-    Raises StudiesError `bad_tumour`.
-    """
-    found = session.scalars(select(WorkingGroup).order_by(WorkingGroup.name_nl))
-    return [group for group in found if covers(group.tumours, tumour)]
 
 
 def seats(group: WorkingGroup, at: datetime) -> list[WorkingGroupMember]:

@@ -190,6 +190,23 @@ def take_office(
     return made
 
 
+def end_office(session: Session, office: Office, *, at: datetime, actor: Actor) -> None:
+    """End somebody's time on a board or as observer; the days before stay as they were.
+
+    Raises StudiesError `bad_period` when it does not hold at that moment.
+    """
+    end(office, at)
+    session.flush()
+    about = "institution" if office.institution else "network"
+    announce(
+        session,
+        actor=actor,
+        action=f"{about}.office_left",
+        about=f"{about}:{office.institution or office.network}",
+        facts={"kind": office.kind},
+    )
+
+
 def _membership(
     session: Session, network: str, institution: str, at: datetime
 ) -> Membership | None:

@@ -156,6 +156,23 @@ class Expertise(Base):
     source: Mapped[str] = mapped_column(String(200), default="")
 
 
+class WorkingGroupName(Base):
+    """A name that a working group has from a day on; never changed. The last one is also in
+    `working_group`; there are none for a group that was never called otherwise."""
+
+    __tablename__ = "working_group_name"
+    __table_args__ = (UniqueConstraint("group_id", "number"),)
+
+    id: Mapped[str] = mapped_column(ID, primary_key=True, default=new_id)
+    group_id: Mapped[str] = mapped_column(ForeignKey("working_group.id"))
+    number: Mapped[int]
+    name_nl: Mapped[str] = mapped_column(String(200))
+    name_en: Mapped[str] = mapped_column(String(200))
+    since: Mapped[datetime] = mapped_column(UtcTime)
+    recorded_at: Mapped[datetime] = mapped_column(UtcTime)
+    by: Mapped[str] = mapped_column(String(64))
+
+
 class GroupMeeting(Base):
     """A meeting of a working group: its agenda, and once held a copy of the state that never
     changes again (`frozen`, with the SHA-256 of its canonical JSON)."""

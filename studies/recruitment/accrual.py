@@ -2,8 +2,7 @@
 
 A participant counts once, on the day they came on study, for the hospital where that was. Counts
 per study and hospital are the study's own administration, kept at the hub by pseudonym, and no
-result of a hospital's data; coordinators see them as they are. What is shown to the public goes
-through :func:`for_public`.
+result of a hospital's data; coordinators see them as they are. No page for the public shows any.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +25,6 @@ from studies.models import Institution, Participation, Study
 from studies.participants.models import AccrualPlan, Participant
 from studies.recruitment.forecast import Forecast, Recruiting, forecast
 
-SMALLEST_PUBLIC: Final = 10
 _STILL_TO_OPEN: Final = frozenset({*open_time.BEFORE_OPEN, "on_hold"})
 MOST: Final = 100_000
 
@@ -315,15 +313,7 @@ def whole_plan(plans: Mapping[str | None, AccrualPlan]) -> tuple[tuple[date, int
     return tuple((day, round(sum(planned_on(stages, day) for stages in each))) for day in days)
 
 
-# -- the public -------------------------------------------------------------------------------
-
-
-def for_public(n: int) -> int | None:
-    """A number of participants for a public page: None below ten, then rounded down to tens.
-
-    A public page that counted up by one would tell who knows when somebody joined that they did.
-    """
-    return None if n < SMALLEST_PUBLIC else n - n % 10
+# -- lists -----------------------------------------------------------------------------------------
 
 
 def totals(session: Session, studies: Iterable[str], now: datetime) -> dict[str, dict[str, Any]]:

@@ -8,9 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, defer, selectinload
 
 from studies.errors import StudiesError
-from studies.models import Institution, Participation, Study
+from studies.models import Institution, Membership, Participation, Study
 from studies.network.nearest import nearest_first, or_far
 from studies.network.places import Place
+from studies.network.tumours import covers
+from studies.periods import in_force
 from studies.register.stages import STAGES
 from studies.states import PARTICIPATION_ENDED
 
@@ -21,8 +23,8 @@ SHOWN = ("recruiting", "open", "closed", "all")
 class Wish:
     """What somebody looks for; None leaves it open.
 
-    group: the key of a working group. show: "recruiting" (open for participants in some hospital),
-    "open", "closed" or "all".
+    group: the key of a working group. tumour: an ICD-10 code or range that its group is about.
+    show: "recruiting" (open for participants in some hospital), "open", "closed" or "all".
     """
 
     group: str | None = None
@@ -31,6 +33,7 @@ class Wish:
     place: Place | None = None
     show: str = "recruiting"
     words: str = ""
+    tumour: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,8 @@ class Found:
 def find_studies(session: Session, wish: Wish, now: datetime) -> list[Found]:
     """The studies that fit, nearest first where a place was given, else by Dutch title.
 
-    Raises StudiesError `unknown_code` for a stage or `show` that there is not.
+    A hospital that is not in the network of the study on that day is no place to take part. Raises
+    StudiesError `unknown_code` for a stage or `show` that there is not, `bad_tumour`.
     """
     if wish.show not in SHOWN or (wish.stage is not None and wish.stage not in STAGES):
         raise StudiesError("unknown_code")
@@ -68,13 +72,19 @@ def find_studies(session: Session, wish: Wish, now: datetime) -> list[Found]:
         )
         .order_by(Study.title_nl, Study.slug)
     )
-    found = list(_fitting(rows.all(), wish))
+    found = list(_fitting(rows.all(), wish, _members(session, now)))
     if wish.place is not None:
         found.sort(key=lambda each: or_far(each.nearest))
     return found
 
 
-def _fitting(rows: Sequence[Study], wish: Wish) -> Iterator[Found]:
+def _members(session: Session, now: datetime) -> set[tuple[str, str]]:
+    """(network, institution) of everybody who is in a network now."""
+    held = select(Membership.network, Membership.institution).where(in_force(Membership, now))
+    return {(network, institution) for network, institution in session.execute(held)}
+
+
+def _fitting(rows: Sequence[Study], wish: Wish, members: set[tuple[str, str]]) -> Iterator[Found]:
     words = wish.words.casefold().split()
     for study in rows:
         text = " ".join((study.title_nl, study.title_en, study.question_nl, study.question_en))
@@ -82,9 +92,13 @@ def _fitting(rows: Sequence[Study], wish: Wish) -> Iterator[Found]:
             continue
         if wish.group is not None and (study.group is None or study.group.key != wish.group):
             continue
+        if wish.tumour is not None and not covers(
+            [] if study.group is None else study.group.tumours, wish.tumour
+        ):
+            continue
         if wish.stage is not None and study.stages and wish.stage not in study.stages:
             continue
-        one = _found(study, wish.place)
+        one = _found(study, wish.place, members)
         if wish.show == "recruiting" and not one.places:
             continue
         if wish.hospital is not None and not _is_at(study, one, wish):
@@ -92,8 +106,12 @@ def _fitting(rows: Sequence[Study], wish: Wish) -> Iterator[Found]:
         yield one
 
 
-def _found(study: Study, place: Place | None) -> Found:
-    taking = [part for part in study.participations if part.state not in PARTICIPATION_ENDED]
+def _found(study: Study, place: Place | None, members: set[tuple[str, str]]) -> Found:
+    taking = [
+        part
+        for part in study.participations
+        if part.state not in PARTICIPATION_ENDED and (study.network, part.institution) in members
+    ]
     open_at = [part.of_institution for part in taking if part.state == "open"]
     return Found(study, nearest_first(open_at, place), len(taking))
 

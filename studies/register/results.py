@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -14,7 +13,7 @@ from studies.actor import Actor
 from studies.days import local_day
 from studies.errors import StudiesError
 from studies.events import announce
-from studies.free_text import check_day, lines, one_line
+from studies.free_text import check_day, lines, one_line, sha256_of
 from studies.models import Study
 from studies.register.models import StudyResult
 
@@ -156,9 +155,10 @@ def _write(result: StudyResult, outcome: Outcome, now: datetime) -> None:
 
 
 def texts_sha256(result: StudyResult) -> str:
-    """SHA-256 over the texts as they were published, so that the audit log says which they were."""
-    texts = (result.title_nl, result.title_en, result.text_nl, result.text_en, result.doi or "")
-    return sha256("\0".join(texts).encode()).hexdigest()
+    """SHA-256 over the texts as they were published (studies.free_text.sha256_of)."""
+    return sha256_of(
+        result.title_nl, result.title_en, result.text_nl, result.text_en, result.doi or ""
+    )
 
 
 def _announce(session: Session, actor: Actor, action: str, result: StudyResult) -> None:

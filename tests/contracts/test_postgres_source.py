@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from data_sources import CODEBOOK, MAPPING, ROWS, table
+from psycopg.conninfo import make_conninfo
 
 from federation.site.choices.pseudonyms import HandleMaker
 from federation.site.data.columns import DataStore
@@ -25,8 +26,20 @@ def test_the_address_may_stand_in_the_environment(postgres, tmp_path, monkeypatc
     assert read(postgres, tmp_path, dsn_env="ONCO_DSN", tables=["t"]).n == len(ROWS)
 
 
-@pytest.mark.parametrize("spoil", ["mode", "gone", "empty", "password", "wrong", "binary"])
-def test_an_address_that_does_not_serve_is_a_code_that_says_nothing(postgres, tmp_path, spoil):
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        ("mode", "SOURCE_ADDRESS_OPEN"),
+        ("gone", "SOURCE_ADDRESS"),
+        ("empty", "SOURCE_ADDRESS"),
+        ("binary", "SOURCE_ADDRESS"),
+        ("password", "SOURCE_LOGIN"),
+        ("wrong", "SOURCE_LOGIN"),
+    ],
+)
+def test_an_address_that_does_not_serve_is_a_code_that_says_nothing(
+    postgres, tmp_path, spoil, code
+):
     source = postgres.make(ROWS)
     secret = "pa55word-of-the-hospital"
     if spoil == "mode":
@@ -45,7 +58,7 @@ def test_an_address_that_does_not_serve_is_a_code_that_says_nothing(postgres, tm
     with pytest.raises(DataError) as caught:
         read(postgres, tmp_path, **source)
 
-    assert caught.value.code == "SOURCE_LOGIN"
+    assert caught.value.code == code
     assert secret not in repr(caught.value) + caught.value.detail
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
@@ -72,8 +85,20 @@ def test_a_statement_cannot_write(postgres, tmp_path):
 
     with pytest.raises(DataError) as caught:
         read(postgres, tmp_path, **source)
-    assert caught.value.code == "SOURCE_UNREADABLE"
+    assert caught.value.code == "SOURCE_STATEMENT"
     assert len(postgres.content()) == len(ROWS)
+
+
+def test_an_account_without_the_right_to_read_is_told_so(postgres, tmp_path):
+    source = postgres.make(ROWS)
+    postgres.run("CREATE ROLE reads_nothing LOGIN")
+    postgres.address.write_text(make_conninfo(postgres.dsn, user="reads_nothing"))
+    try:
+        with pytest.raises(DataError) as caught:
+            read(postgres, tmp_path, **source)
+        assert caught.value.code == "SOURCE_FORBIDDEN"
+    finally:
+        postgres.run("DROP ROLE reads_nothing")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ def run_demo(*arguments, cwd):
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=480,
+        timeout=900,
     )
 
 
@@ -99,6 +99,8 @@ def test_the_round_finds_the_one_hospital_and_the_action_is_measured(report):
     assert found["signals"] == ["viecuri"]
     assert found["pooled_ratio"] >= 2
     assert found["compared"] >= 8, "numbers laid beside pandas on the pooled rows"
+    assert (found["median"], found["others"][1]) == ([28, 28], 14)
+    assert "28" in found["headline"]["nl"]
     assert found["max_abs_diff"] <= 1e-5
     assert found["indicators"]["access_time"] == "shown"
     assert "VieCuri" in found["headline"]["nl"]
@@ -109,3 +111,16 @@ def test_the_round_finds_the_one_hospital_and_the_action_is_measured(report):
     assert found["address"] == f"/rounds/{found['id']}"
     assert found["next"], "the round after it is approved"
     assert found["holds"] is True
+
+
+def test_a_year_shows_outcomes_that_a_quarter_has_too_few_patients_for(report):
+    year = report["round"]["year"]
+    assert year["compared"] >= 8, "numbers of outcomes laid beside pandas on the pooled rows"
+    assert list(year["indicators"]) == [
+        "mdo_before_treatment",
+        "severe_complications",
+        "textbook_outcome_colon",
+        "mortality_30",
+    ]
+    assert year["indicators"]["mdo_before_treatment"] == "shown"
+    assert all(said["nl"] and said["en"] for said in year["headlines"].values())

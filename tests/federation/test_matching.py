@@ -135,6 +135,22 @@ def test_a_hospital_with_too_few_patients_adds_nobody(tmp_path: Path) -> None:
         network.close()
 
 
+def test_ten_hospitals_of_which_each_is_third_for_some_pairs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty-five pairs: each hospital shares six with the next one, and all share two."""
+    monkeypatch.setattr(private_match, "MADE_UP", 16)  # the real numbers: in the tests above
+    monkeypatch.setattr(private_match, "BLOCK", 32)
+    lists = {f"h{n}": [900, 901, *range(n * 20, n * 20 + 26)] for n in range(10)}
+    network = Sharing(tmp_path, lists, in_process=True)
+    try:
+        assert network.match().envelope == {"pairs": 9 * 6 + 45 * 2}
+        thirds = [network.database(slug, "SELECT step, secret FROM match_run") for slug in lists]
+        assert thirds == [[(3, None)]] * 10
+    finally:
+        network.close()
+
+
 def test_the_hub_takes_only_a_hospitals_own_reply_to_the_present_step(sharing: Any) -> None:
     now = sharing.now
     driver, other = (MatchDriver(sharing.plan(), sharing.hub) for _ in range(2))

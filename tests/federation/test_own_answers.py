@@ -36,7 +36,7 @@ def net(tmp_path: Path) -> Iterator[Net]:
 def driver(net: Net) -> Any:
     """A driver that stands before the last step."""
     made = net.driver(net.plan(net.query(COUNT, output="by_site")))
-    assert net.round(made) == "step"
+    assert [net.round(made), net.round(made)] == ["step", "step"]  # the look; all are ready
     return made
 
 
@@ -130,7 +130,7 @@ def test_what_is_no_answer_of_one_hospital_is_not_taken(
 def test_what_is_not_sealed_is_not_taken_as_sealed(net: Net, sealed: Any) -> None:
     net.delivery = "sealed"
     made = net.driver(net.plan(net.query(COUNT, output="by_site")))
-    assert net.round(made) == "step"
+    assert [net.round(made), net.round(made)] == ["step", "step"]  # the look; all are ready
     with pytest.raises(ProtocolError) as caught:
         say(net, made, "h0", sealed=sealed)
     assert caught.value.code == "BAD_HEADER"
@@ -139,7 +139,7 @@ def test_what_is_not_sealed_is_not_taken_as_sealed(net: Net, sealed: Any) -> Non
 def test_a_study_without_a_delivery_takes_nothing(net: Net) -> None:
     net.delivery = ""
     made = net.driver(net.plan(net.query(COUNT, output="by_site")))
-    assert net.round(made) == "step"
+    assert [net.round(made), net.round(made)] == ["step", "step"]  # the look; all are ready
     with pytest.raises(ProtocolError) as caught:
         say(net, made, "h0", released=RELEASED)
     assert caught.value.code == "BAD_REPLY"
@@ -162,3 +162,27 @@ def test_an_unknown_code_of_one_hospital_is_not_repeated(net: Net, driver: Any) 
     assert isinstance(outcome, Outcome)
     assert outcome.code == "INTERNAL_REFUSED"
     assert "JANSEN" not in str(outcome.envelope)
+
+
+def test_a_hospital_that_does_not_record_it_adds_nobody_and_stops_nobody(tmp_path: Path) -> None:
+    """One indicator of what three of four hospitals record, and one of what all record, about the
+    same patients: both asked of all four, so that no hospital sees a roster one smaller."""
+    slugs = ("h0", "h1", "h2", "h3")
+    rows = {slug: patients(slug, 60, number) for number, slug in enumerate(slugs)}
+    net = Net(tmp_path, rows, policy=WITH_FORM, study={"by_site": "hub"})
+    try:
+        net.programs.pop("h3").close()
+        path = net.folder / "h3" / "mapping.yaml"
+        path.write_text("\n".join(x for x in path.read_text().splitlines() if "trt:" not in x))
+        net.start("h3")
+        assert net.ask(COUNT).code == "DATA_MISMATCH"  # of all together: who asks is told
+        for by in ("trt", "stage"):
+            found = net.ask({"kind": "count", "by": [by]}, output="by_site")
+            assert (found.status, found.code) == ("complete", None)
+            own = found.envelope["by_site"]
+            assert [own[slug].get("n") for slug in slugs[:3]] == [60, 60, 60]
+            assert (own["h3"].get("code"), own["h3"].get("n")) == (
+                ("SMALL_GROUP", None) if by == "trt" else (None, 60)
+            )
+    finally:
+        net.close()

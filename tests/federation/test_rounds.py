@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import select
 
 from federation.rounds import reading
-from federation.rounds.running import Batch
 from federation.rounds.tick import tick
+from federation.rounds.turns import Batch
 from federation.runs import service
 from federation.runs.models import RunReply
 from registry.transaction import reading as reading_of

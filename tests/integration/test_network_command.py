@@ -96,6 +96,22 @@ def test_from_nothing_to_an_invited_patient(hub, identity, tmp_path):
     assert {"network.created", "site.enrolled", "consent.invited"} <= actions
 
 
+def test_the_paper_of_an_agreement_goes_with_it_or_comes_later(hub, tmp_path):
+    paper, other, wrong = (tmp_path / name for name in ("a.pdf", "b.pdf", "c.pdf"))
+    paper.write_bytes(b"%PDF-1.7\n%%EOF\n")
+    other.write_bytes(b"%PDF-1.7\n \n%%EOF\n")
+    wrong.write_bytes(b"hello")
+    add = ("network", "agreement", "oncozon", "processing", "9", "--nl", "Stuk", "--en", "Paper")
+    refused = run(*add, "--pdf", wrong)
+    assert (refused.exit_code, "Only whole PDF files" in refused.stderr) == (2, True)
+    assert run(*add).exit_code == 0  # nothing of the refused one was written
+    done = run(*add, "--pdf", paper)
+    assert (done.exit_code, len(done.stdout.split()[-1])) == (0, 64)
+    assert run(*add, "--pdf", paper).stdout == done.stdout
+    again = run(*add, "--pdf", other)
+    assert (again.exit_code, "a new version" in again.stderr) == (2, True)
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"viecuri": 3}', '{"viecuri": {"sign": "x"}}'])
 def test_a_wrong_identity_is_explained_and_changes_nothing(hub, tmp_path, text):
     (tmp_path / "policy.yaml").write_text(Policy.strict().to_yaml())

@@ -135,6 +135,10 @@ def test_the_network_office_does_its_work_from_the_command_line(hub: SessionFact
     with hub() as session:
         kinds = sorted(session.scalars(select(Office.kind)))
         assert kinds == ["board", "board", "client_council"]
+    off = ("leave-office", "oncozon/catharina", "board", "Tom van Verzonnen")
+    assert "holds no office" in refused(*off, "--on", "2022-06-01")
+    assert done(*off, "--on", "2025-01-01")["until"] == "2025-01-01"
+    assert "holds no office" in refused(*off)
 
     # Groups: made once, described anew in part.
     assert "--name-nl" in refused("group", "oncozon", "sarcoma2", "--tumour", "C49")
@@ -148,6 +152,15 @@ def test_the_network_office_does_its_work_from_the_command_line(hub: SessionFact
     assert "--tumour or --discipline" in refused("group", "oncozon", "sarcoma2")
     again = done("group", "oncozon", "sarcoma2", "--tumour", "C48")
     assert (again["tumours"], again["disciplines"]) == (["C48"], ["pathology"])
+
+    # Called otherwise: the days before keep the name.
+    said = ("rename", "oncozon", "sarcoma2", "--name-nl", "Bot", "--name-en", "Bone")
+    assert "Look at the dates" in refused(*said, "--since", "2023-06-01")
+    assert done(*said, "--since", "2024-03-01")["name_nl"] == "Bot"
+    with hub() as session:
+        found = groups.find_group(session, "oncozon.sarcoma2")
+        assert found is not None
+        assert (found.name("nl", on("2024-02-01")), found.name("nl")) == ("Sarcomen", "Bot")
 
     # Seats: one chair at a time, and a person who is known is not made again.
     at = ("seat", "oncozon", "sarcoma2")
@@ -214,8 +227,10 @@ def test_the_network_office_does_its_work_from_the_command_line(hub: SessionFact
         "network.person_added": 2,
         "network.office_taken": 1,
         "institution.office_taken": 2,
+        "institution.office_left": 1,
         "group.added": 1,
         "group.described": 1,
+        "group.renamed": 1,
         "group.seat_taken": 4,
         "group.seat_left": 1,
         "expertise.declared": 2,

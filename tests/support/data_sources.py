@@ -188,7 +188,7 @@ class Postgres:
 class Query(Postgres):
     """What a statement of the hospital's own finds in that server."""
 
-    missing = "SOURCE_UNREADABLE"
+    missing = "SOURCE_STATEMENT"
 
     def make(self, rows):
         source = super().make(rows)

@@ -62,7 +62,11 @@ class Hub:
             self.person = made.id
             session.add(
                 MailAddress(
-                    account_id=self.person, address="karel@example.org", language="nl", set_at=NOW
+                    account_id=self.person,
+                    address="karel@example.org",
+                    language="nl",
+                    set_at=NOW,
+                    confirmed_at=NOW,
                 )
             )
             announce(

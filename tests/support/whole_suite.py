@@ -26,7 +26,7 @@ WHOLE = ("consent/rule.py", "federation/disclosure/", "federation/protocol/")
 #: Files are kept together, so that what a file sets up is set up once. Measurements that take
 #: minutes are marked slow: `python3 dev.py test -m slow`. Three on two cores, because tests wait
 #: half of their time for processes of their own: sites, browsers, databases.
-PYTEST = ["-n", "3", "--dist", "loadfile", "-m", "not slow"]
+PYTEST = ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not slow"]
 
 
 def outside_of_this_run() -> dict[str, str]:

@@ -100,6 +100,7 @@ def test_receipts_deliveries_and_uses(
             code=None,
             applied_at=clock.now,
             now=clock.now,
+            notice_days=7,
             actor=site,
         )
         session.add(
@@ -108,6 +109,10 @@ def test_receipts_deliveries_and_uses(
         session.commit()
     (delivered,) = client.get("/api/v1/me/deliveries").get_json()
     assert delivered["received_at"] is not None
+    assert delivered["notice_days"] == 7
+    # The page never says more than the hospital will do.
+    page = client.get("/mijn/keuzes").get_data(as_text=True)
+    assert "Het “ja” telt 7 dagen later." in page
     for path in ("receipts", "deliveries", "uses", "state", "choices", "history"):
         first = client.get(f"/api/v1/me/{path}")
         same = {"If-None-Match": first.headers["ETag"]}

@@ -9,6 +9,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from fhir.resources.bundle import Bundle as BundleR5
+from fhir.resources.subscription import Subscription as SubscriptionR5
+from fhir.resources.subscriptionstatus import SubscriptionStatus as SubscriptionStatusR5
+from fhir.resources.subscriptiontopic import SubscriptionTopic as SubscriptionTopicR5
 from fhir_reading import believed, check, states
 from flask.testing import FlaskClient
 
@@ -250,6 +254,73 @@ def test_the_same_answer_again_is_304_and_both_looks_are_audited(
     assert [one.about for one in read] == [about] * 6
 
 
+def test_a_hospitals_system_asks_what_happened_and_reads_it_one_by_one(
+    by_token: Any, browser: FlaskClient, world: Any, factory: SessionFactory, clock: Any
+) -> None:
+    get = by_token("steward")
+    subscriptions = "/api/v1/fhir/Subscription"
+    listed = json.loads(get(subscriptions).data)
+    [own] = [entry["resource"] for entry in listed["entry"]]
+    SubscriptionR5.model_validate(own)
+    topic = browser.get(own["topic"].removeprefix("http://localhost"))
+    SubscriptionTopicR5.model_validate(json.loads(topic.data))
+    assert own["topic"] == json.loads(topic.data)["url"]
+
+    def events(**query: Any) -> dict[str, Any]:
+        response = get(f"{subscriptions}/catharina/$events", query)
+        assert response.status_code == 200, response.data
+        assert response.content_type.endswith("fhirVersion=5.0")
+        bundle = json.loads(response.data)
+        BundleR5.model_validate(bundle)
+        assert bundle["type"] == "subscription-notification"
+        [entry] = bundle["entry"]
+        SubscriptionStatusR5.model_validate(entry["resource"])
+        return dict(entry["resource"])
+
+    before = events()
+    total = int(before["eventsSinceSubscriptionStart"])
+    numbers = [int(each["eventNumber"]) for each in before["notificationEvent"]]
+    assert numbers == list(range(1, total + 1))
+    acts = {each["focus"]["reference"] for each in before["notificationEvent"]}
+    assert f"Consent/{world.receipts['mine']}" in acts
+    assert f"Consent/{world.receipts['theirs']}" not in acts  # another hospital's
+    for name, _key in world.patients.items():
+        assert name not in json.dumps(before)
+    # Both are read by number, with the act's own audit line each.
+    for each in before["notificationEvent"][:1]:
+        for reference in (each["focus"], each["additionalContext"][0]):
+            assert get(f"/api/v1/fhir/{reference['reference']}").status_code == 200
+
+    with unit_of_work(factory, SYSTEM) as session:
+        subject = session.get_one(Subject, world.patients["mine"])
+        stopped = consent.withdraw(
+            session,
+            subject=subject,
+            study=OWN,
+            language="nl",
+            form_key="stop-for-events",
+            actor=consent.patient(subject),
+            now=clock.now,
+        ).id
+    [new] = events(eventsSinceNumber=total + 1)["notificationEvent"]
+    assert (new["eventNumber"], new["focus"]["reference"]) == (str(total + 1), f"Consent/{stopped}")
+    assert "notificationEvent" not in events(content="empty")
+    assert "notificationEvent" not in events(eventsSinceNumber=2, eventsUntilNumber=1)
+    counted = json.loads(get(f"{subscriptions}/catharina/$status").data)["entry"][0]["resource"]
+    assert counted["eventsSinceSubscriptionStart"] == str(total + 1)
+    # After thirty days they are counted and not named.
+    clock.now += timedelta(days=31)
+    get = by_token("steward")
+    assert "notificationEvent" not in events()
+    assert events()["eventsSinceSubscriptionStart"] == str(total + 1)
+    for path in ("zuyderland", "nowhere", "zuyderland/$events", "zuyderland/$status"):
+        assert get(f"{subscriptions}/{path}").status_code == 404
+    assert browser.get(f"{subscriptions}/catharina/$events").status_code == 401
+    with factory() as session:
+        asked = [one for one in audit.lines(session) if one.action == "consent.events_read"]
+    assert {one.about for one in asked} == {"institution:catharina"}
+
+
 def test_a_receipt_as_a_consent_record(
     signed_in: SignedIn, world: Any, handles: dict[str, str]
 ) -> None:
@@ -311,3 +382,11 @@ def test_the_conditions_of_use_of_a_study(browser: FlaskClient, signed_in: Signe
     assert {term["short"] for term in label["terms"]} >= {"DS", "IRB", "PS", "NCU", "GS"}
     assert "catharina" in label["sites"]
     assert browser.get("/api/v1/studies/nothing/duo").status_code == 404
+    policy = browser.get(f"/api/v1/studies/{OWN}/odrl")
+    assert policy.mimetype == "application/ld+json"
+    made = json.loads(policy.data)
+    assert made["uid"].endswith(f"/api/v1/studies/{OWN}/odrl")
+    assert {rule["target"] for rule in (*made["permission"], *made["prohibition"])} == {
+        made["uid"].removesuffix("/odrl")
+    }
+    assert browser.get("/api/v1/studies/nothing/odrl").status_code == 404

@@ -43,6 +43,7 @@ from studies.events import announce
 from studies.hospitals.documents import add_document
 from studies.models import Institution, Membership, Study
 from studies.network.groups import find_group
+from studies.notices import write_notice
 from studies.participants.numbers import settle_prefix
 from studies.reading import get_participation
 from studies.recruitment import screening
@@ -174,6 +175,14 @@ class Known:
                 actor=SYSTEM,
                 now=NOW,
             )
+            notice = write_notice(
+                session,
+                network=ONCOZON.slug,
+                title=("Nieuws", "News"),
+                text=("Er is nieuws.", "There is news."),
+                actor=SYSTEM,
+                now=NOW,
+            )
         self._paths = {
             "query_id": world.runs[OWN],
             "study": OWN,
@@ -185,7 +194,11 @@ class Known:
             "consent_id": world.receipts["mine"],
             "text": text.id,
             "other": text.id,
+            "draft": world.drafts[OWN],
+            "n": "1",
             "document_id": paper.id,
+            "group": "breast",
+            "announcement": notice.id,
             "indicator": "access_time",
             "round": held,
         }
@@ -207,6 +220,12 @@ class Known:
             },
             "POST /api/v1/me/withdrawals": {"study": OWN, "language": "nl"},
             "POST /api/v1/me/objections": {"everything": False, "language": "nl"},
+            "POST /api/v1/announcements": {
+                "network": ONCOZON.slug,
+                **dict.fromkeys(("title_nl", "title_en", "text_nl", "text_en"), "Nieuws"),
+            },
+            f"PUT {_STUDY}/counts-ideas": {"allowed": True},
+            f"POST {_STUDY}/texts/drafts": {"change_class": "editorial"},
             f"POST {_STUDY}/sites": {"site": NEWCOMER},
             f"POST {_STUDY}/sites/{{site}}/moves": {"to": "on_hold", "reason": "no_capacity"},
             f"POST {_STUDY}/sites/{{site}}/work": {"act": "confirm"},

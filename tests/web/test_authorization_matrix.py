@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from matrix_world import NOWHERE, OWN_IS_ABSENT, SAME
 from werkzeug.routing import Rule as Route
 from werkzeug.test import TestResponse
 
@@ -37,65 +38,8 @@ the board of a hospital that takes part. Anybody else's is answered like one tha
 |---|---|
 """
 OWN, FOREIGN, ABSENT = "own", "foreign", "absent"
-NOWHERE = "00000000-0000-4000-8000-000000000000"
 # Reaching the view but not doing the act: nothing was sent in the body.
 REACHED = {200, 201, 202, 204, 302, 303, 304, 400, 409, 412, 413, 415, 422, 428}
-
-# Routes whose own object is not in the test network, with the reason.
-OWN_IS_ABSENT = {
-    "/r/query/<uuid:id>/result.<any(csv, json, svg):form>": "the question has no result yet",
-    "/mijn/vernietigen": "an empty form names no order",
-    "/r/query/<uuid:id>/check": "the id is a draft's, kept with the session",
-    **dict.fromkeys(
-        (
-            "/api/v1/fhir/Consent",
-            "/api/v1/fhir/Consent/<consent_id>",
-            "/api/v1/fhir/Provenance",
-            "/api/v1/fhir/Provenance/<consent_id>",
-            "/api/v1/dpv/<receipt_id>",
-        ),
-        "a hospital's own system reads with a token; a person's browser is shown nothing",
-    ),
-    "/announcements/<notice>/mark": "nothing was announced in the test network",
-    "/announcements/<notice>/withdraw": "nothing was announced in the test network",
-    "/inbox/done": "an empty form names nothing that waits",
-    "/mijn/koppelen/<site>/<study>": "no hospital is linked",
-    "/c/study/<slug>/consent/<int:n>/suspend/<uuid:asked>": "nobody asked to suspend a text",
-    "/c/study/<slug>/consent/route/<uuid:decision>": "nobody proposed to use data without asking",
-    "/audit/alarms/<alarm>/seen": "nothing is wrong in the test network",
-    "/c/study/<slug>/hospitals/<site>/documents/<uuid:document>": "nobody put a document there",
-    "/c/study/<slug>/file/<uuid:document>": "nobody put a document there",
-    "/api/v1/studies/<study>/documents/<document_id>": "nobody put a document there",
-    "/c/study/<slug>/participants/<number>": "nobody is in the test study",
-    **dict.fromkeys(
-        (
-            "/api/v1/studies/<study>/participants/<pseudonym>",
-            "/api/v1/studies/<study>/participants/<pseudonym>/moves",
-            "/api/v1/studies/<study>/participants/<pseudonym>/milestones",
-            "/api/v1/studies/<study>/participants/<pseudonym>/departure",
-        ),
-        "nobody is in the test study",
-    ),
-    "/api/v1/studies/<study>/sites/<site>/screening/<month>": "nothing was counted that month",
-    "/c/study/<slug>/results/<int:result>": "nothing has come out of the test study",
-    "/c/study/<slug>/results/<int:result>/withdraw": "nothing has come out of the test study",
-    "/c/study/<slug>/participants/<number>/<deed>": "nobody is in the test study",
-    "/group/<network>/<group>/meeting/<uuid:meeting>": "nobody planned a meeting",
-    "/board/<site>/document/<uuid:document>": "nobody put a document there",
-    **dict.fromkeys(
-        (
-            "/mijn/vragenlijst/<instrument>/<timepoint>",
-            "/mijn/vragenlijst/<instrument>/<timepoint>/<int:n>",
-            "/mijn/vragenlijst/<instrument>/<timepoint>/nakijken",
-            "/mijn/vragenlijst/<instrument>/<timepoint>/verstuurd",
-            "/mijn/vragenlijst/<instrument>/<timepoint>/weg",
-        ),
-        "no hospital asks a patient of the test network anything: test_patient_prom.py",
-    ),
-    "/rounds/new": "an empty form names no working group",
-    "/r/query/new": "an empty form names no study",
-    "/r/query/new/json": "an empty form names no study",
-}
 
 
 def cells(app: Flask) -> Iterator[tuple[Route, str]]:
@@ -119,6 +63,7 @@ def arguments(route: Route, world: Any, which: str) -> dict[str, str]:
     text = content_id("hormone-therapy", HORMONE_THERAPY.text)
     texts = {OWN: text, FOREIGN: text, ABSENT: "0" * 64}
     known = {
+        **{name: dict.fromkeys((OWN, FOREIGN, ABSENT), value) for name, value in SAME.items()},
         "slug": studies,
         "study": studies,
         "site": sites,
@@ -126,15 +71,8 @@ def arguments(route: Route, world: Any, which: str) -> dict[str, str]:
         "network": {OWN: "oncozon", FOREIGN: "oncozon", ABSENT: "no-such-network"},
         "place": {OWN: "catharina", FOREIGN: "catharina", ABSENT: "no-such-site"},
         "group": {OWN: "breast", FOREIGN: "lung", ABSENT: "no-such-group"},
-        "decision": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
-        "notice": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
         # Definitions belong to everybody.
         "indicator": {OWN: "access_time", FOREIGN: "access_time", ABSENT: "no_such_indicator"},
-        "result": dict.fromkeys((OWN, FOREIGN, ABSENT), "1"),
-        "year": dict.fromkeys((OWN, FOREIGN, ABSENT), "2026"),
-        "pseudonym": dict.fromkeys((OWN, FOREIGN, ABSENT), "HT-0001"),
-        "month": dict.fromkeys((OWN, FOREIGN, ABSENT), "2026-01"),
-        "meeting": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
         "id": {**runs, ABSENT: NOWHERE},
         "query_id": {**runs, ABSENT: NOWHERE},
         "receipt_id": {**receipts, ABSENT: NOWHERE},
@@ -142,29 +80,11 @@ def arguments(route: Route, world: Any, which: str) -> dict[str, str]:
         "consent_id": {**receipts, ABSENT: NOWHERE},
         "text": texts,
         "other": texts,
-        "act": dict.fromkeys((OWN, FOREIGN, ABSENT), "confirm"),
-        "number": dict.fromkeys((OWN, FOREIGN, ABSENT), "HT-0001"),
-        "deed": dict.fromkeys((OWN, FOREIGN, ABSENT), "move"),
-        "document": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
-        "document_id": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
-        "table": dict.fromkeys((OWN, FOREIGN, ABSENT), "steps"),
-        "version": dict.fromkeys((OWN, FOREIGN, ABSENT), "r5"),
-        "kind": dict.fromkeys((OWN, FOREIGN, ABSENT), "csv"),
-        "alarm": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
-        "asked": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
-        "form": dict.fromkeys((OWN, FOREIGN, ABSENT), "json"),
         "draft": {
             OWN: world.drafts["hormone-therapy"],
             FOREIGN: world.drafts["other-study"],
             ABSENT: NOWHERE,
         },
-        "n": dict.fromkeys((OWN, FOREIGN, ABSENT), "1"),
-        "round": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
-        "action": dict.fromkeys((OWN, FOREIGN, ABSENT), NOWHERE),
-        # What a hospital asks of a patient; here it asks nothing.
-        "instrument": dict.fromkeys((OWN, FOREIGN, ABSENT), "qlq-c30"),
-        "timepoint": dict.fromkeys((OWN, FOREIGN, ABSENT), "T0"),
-        "filename": dict.fromkeys((OWN, FOREIGN, ABSENT), "nothing.css"),
     }
     unknown = route.arguments - known.keys()
     assert not unknown, f"say in this test what is own and foreign for {unknown} of {route.rule}"

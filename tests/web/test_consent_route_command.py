@@ -16,7 +16,7 @@ from consent import no_consent
 from consent import service as consent
 from consent.errors import ConsentError
 from consent.grounds import state_of
-from consent.publishing import _columns
+from consent.list_due import Shared, columns_of
 from registry.database import open_database
 from registry.transaction import reading, unit_of_work
 from studies.actor import SYSTEM, Actor
@@ -98,7 +98,7 @@ def _nobody_counts(desk: RouteDesk) -> None:
                 network="oncozon",
                 now=moment,
             )
-        columns = _columns(session, "catharina", "oncozon")
+        columns = columns_of(session, "catharina", Shared.read(session, "oncozon"))
         state = state_of(session, "catharina", "oncozon", columns, moment, moment)
     assert columns
     assert state.handles == []

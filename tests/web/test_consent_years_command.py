@@ -29,8 +29,13 @@ def test_a_network_settles_its_years(desk: Desk, tmp_path: Path) -> None:
     for wrong in (("--renew", "0"), ("--remind", "5"), ("--use", "3"), ("--use", "101")):
         assert desk.type("consent", "years", "oncozon", *wrong).exit_code == 2
     assert years(desk) == {"remind": "1", "renew": "4", "use": "30"}
+    # A text never changes, so it is said which ones tell patients another number.
+    assert "hormone-therapy" not in desk.type("consent", "years", "oncozon").stderr
+    shorter = desk.type("consent", "years", "oncozon", "--use", "25")
+    assert "text for patients of hormone-therapy does not say" in shorter.stderr
+    desk.type("consent", "years", "oncozon", "--use", "30")
     for words in ((), ("--renew", "4")):
         assert "no network" in desk.type("consent", "years", "nowhere", *words).stderr
     lines = [json.loads(line) for line in desk.type("audit", "export").stdout.splitlines()]
-    [told] = [line for line in lines if line["action"] == "network.consent_years"]
+    told, *_ = [line for line in lines if line["action"] == "network.consent_years"]
     assert told["facts"] == {"remind_years": 1, "renewal_years": 4}

@@ -66,6 +66,9 @@ def test_all_hospitals_are_invited_in_two_steps(
     form = {"csrf_token": form_token(coordinator), "hospital": chosen[:3]}
     late = coordinator.post(INVITE, data={**form, "due": "2026-03-01"})
     assert late.status_code == 422
+    somebody = coordinator.post(INVITE, data={**form, "contact-st-anna": "Patiënt 12345678"})
+    assert somebody.status_code == 422
+    assert 'href="#contact-st-anna"' in somebody.text
     with unit_of_work(factory, SYSTEM) as session:  # somebody else is quicker with one of them
         study = session.get_one(Study, STUDY)
         site_moving.invite(session, study, "maastro", actor=SYSTEM, now=clock.now)
@@ -97,13 +100,16 @@ def test_a_file_is_shown_first_and_written_when_confirmed(
         f"{STUDY};St. Anna Ziekenhuis;Open;31-02-2026;\n"
         "other-study;Zuyderland;Open;01-01-2026;\n"
         "<script>;x;y;z\n"
+        f"{STUDY};Maastro;Uitgenodigd;03-02-2025;patiënt 12345678\n"
     )
     answer = look(coordinator, token, (HEAD + text).encode("cp1252"))
     assert answer.status_code == 200
     html = answer.text
     words = words_of(html)
     assert "Windows-1252" in words
-    assert [row[0] for row in rows_of(html, "problem-lines")] == ["5", "6", "7"]
+    assert [row[0] for row in rows_of(html, "problem-lines")] == ["5", "6", "7", "8"]
+    assert "Noem een balie of een rol" in words
+    assert "12345678" not in words
     assert "“31-02-2026” is geen datum" in words
     assert "Geen studie van u heet “other-study”" in words, "another coordinator’s"
     assert "<script>;" not in html

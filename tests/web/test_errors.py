@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+import registry
 from consent.errors import ConsentError
 from federation.query.errors import QueryError
 from federation.query.refusals import Refused
@@ -27,6 +30,7 @@ from studies.actor import SYSTEM
 from studies.events import announce
 from studies.models import Network
 
+ROOT = Path(registry.__path__[0])
 SECRET = "peter-janssen-19-04-1962"
 
 
@@ -282,3 +286,16 @@ def test_another_host_name_gets_the_plain_page_and_logs_no_failure(
     assert answer.status_code == 400
     assert b"BAD_REQUEST" in answer.data
     assert not any("AttributeError" in record.getMessage() for record in caplog.records)
+
+
+def test_every_address_that_a_page_makes_is_there(app: Flask) -> None:
+    """A link that only some pages show would otherwise be found by who opens that page."""
+    wrong = []
+    for file in sorted(ROOT.rglob("*.html")) + sorted(ROOT.rglob("*.py")):
+        text = file.read_text("utf-8")
+        own = re.search(r'^blueprint = \w+\(\s*"([\w-]+)"', text, re.M)
+        for name in re.findall(r"""url_for\(\s*["']([\w.-]+)["']""", text):
+            whole = f"{own[1]}{name}" if own and name.startswith(".") else name
+            if whole not in app.view_functions:
+                wrong.append(f"{file.relative_to(ROOT)}: {whole}")
+    assert wrong == []

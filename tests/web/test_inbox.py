@@ -13,7 +13,6 @@ from consent import service as consent
 from consent.models import Subject
 from registry.accounts.models import Account
 from registry.database import SessionFactory
-from registry.mail.models import Mail, MailAddress
 from registry.mail.outbox import waiting_for
 from registry.transaction import unit_of_work
 from studies import notices
@@ -82,41 +81,6 @@ def test_a_notice_to_ctis_is_settled_once(
     assert client.post("/inbox/done", data={**token, "key": key}).status_code == 404
     with factory() as session:
         assert session.scalars(select(ReminderDone.key)).all() == [key]
-
-
-def test_the_daily_mail_is_turned_on_and_off(
-    signed_in: SignIn, form_token: Token, factory: SessionFactory, world: World
-) -> None:
-    client = signed_in("coordinator")
-    token = {"csrf_token": form_token(client)}
-    assert "verstuurt nog geen mail" in client.get("/inbox").get_data(True)
-    for wrong in ("karel", "a@b.nl, c@d.nl", "a b@c.nl", "a@b.nl\nBcc: c@d.nl", "@b.nl"):
-        done = client.post("/inbox/mail", data={**token, "address": wrong})
-        assert done.status_code == 422, wrong
-        assert "error-summary" in done.get_data(True)
-    for address in ("karel@example.org", "karel.v@example.org", ""):
-        assert client.post("/inbox/mail", data={**token, "address": address}).status_code == 303
-        with factory() as session:
-            rows = session.scalars(select(MailAddress)).all()
-            assert [row.address for row in rows] == ([address] if address else [])
-    with factory() as session:
-        session.add(
-            Mail(
-                account_id=world.accounts["coordinator"],
-                kind="daily",
-                day=NOW.date(),
-                address="karel@example.org",
-                subject="x",
-                body="x",
-                keys=[],
-                state="failed",
-                why="550",
-                next_at=NOW,
-                made_at=NOW,
-            )
-        )
-        session.commit()
-    assert "(550)" in client.get("/inbox").get_data(True)
 
 
 def test_an_announcement_is_read_and_marked_with_interest(
@@ -240,6 +204,12 @@ def test_an_announcement_holds_no_patient_and_no_hidden_sign(
     for place in ("title_nl", "text_en"):
         done = client.post("/announcements", data={**typed, place: words})
         assert (done.status_code, sentence in done.get_data(True)) == (422, True)
+        # Said once, at its own field; what was typed in the others stays.
+        assert done.text.count('id="error-summary"') == 1
+        assert f'href="#{place}"' in done.text
+        assert done.text.count("040 239 91 11") == 3
+        too_long = client.post("/announcements", data={**typed, place: "a" * 4001})
+        assert (too_long.status_code, f'href="#{place}"' in too_long.text) == (422, True)
     with factory() as session:
         assert session.scalars(select(Notice)).all() == []
     assert client.post("/announcements", data=typed).status_code == 303

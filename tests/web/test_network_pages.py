@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -13,12 +14,16 @@ from registry.database import SessionFactory
 from registry.transaction import unit_of_work
 from studies import service as studies
 from studies.actor import SYSTEM, Actor
+from studies.errors import StudiesError
 from studies.events import announce
 from studies.hospitals.documents import add_document
 from studies.models import Membership, Study
+from studies.network.agreement_paper import keep_paper
+from studies.network.agreements import add_agreement
 from studies.network.decisions import decisions
 from studies.network.groups import find_group
-from studies.network.models import Agreement, GroupMeeting
+from studies.network.joining import take_office
+from studies.network.models import Agreement, GroupMeeting, Professional
 from studies.seeds.zuidwest import ZUIDWEST
 
 STUDY, SITE = "hormone-therapy", "catharina"
@@ -100,13 +105,19 @@ def test_the_chair_keeps_the_log(
     signed_in: SignedIn, factory: SessionFactory, clock: Any, post: Any
 ) -> None:
     chair = signed_in("chair")
-    for form, field in (({"text": " "}, "text"), ({"text": "a", "at": "2999-01-01"}, "at")):
+    for form, field in (
+        ({"text": " "}, "text"),
+        ({"text": "a", "at": "2999-01-01"}, "at"),
+        ({"text": "a", "at": "31-02-2026"}, "at"),
+        ({"text": "a", "replaces": "7"}, "replaces"),
+        ({"text": "a", "replaces": "²"}, "replaces"),
+    ):
         answer = post(f"{GROUP}/decision", chair, **form)
         assert answer.status_code == 422
         assert f'href="#{field}"' in answer.get_data(as_text=True)
     assert post(f"{GROUP}/decision", chair, text="a", study="other").status_code == 422
     assert post(f"{GROUP}/decision", signed_in("group"), text="a").status_code == 403
-    answer = post(f"{GROUP}/decision", chair, text="Wij doen het.", study=STUDY, at="2026-01-02")
+    answer = post(f"{GROUP}/decision", chair, text="Wij doen het.", study=STUDY, at="2-1-2026")
     assert answer.status_code == 303
     assert "Wij doen het." in page(signed_in("representative"), GROUP)
     assert post(f"{GROUP}/meeting", chair, held_on="soon").status_code == 422
@@ -133,6 +144,57 @@ def test_the_chair_keeps_the_log(
         assert late.status_code == status
 
 
+def test_the_network_office_renames_a_group_and_ends_an_office(
+    signed_in: SignedIn, factory: SessionFactory, clock: Any, post: Any
+) -> None:
+    keep = "/network/oncozon/keep"
+    with unit_of_work(factory, SYSTEM) as session:
+        person = session.scalars(select(Professional)).first()
+        assert person is not None
+        office = take_office(
+            session,
+            kind="board",
+            person=person,
+            institution=SITE,
+            since=clock.now - timedelta(days=30),
+            actor=SYSTEM,
+        )
+        number, name = office.id, person.name
+    boss, chair = signed_in("administrator"), signed_in("chair")
+    assert keep in page(boss, "/network/oncozon")
+    assert keep not in page(chair, "/network/oncozon")
+    page(chair, keep, 403)
+    assert "langer dan tien minuten" in page(signed_in("administrator", fresh=False), keep)
+    page(boss, "/network/nowhere/keep", 404)
+    assert name in page(boss, keep)
+    whole = page(boss, f"{keep}?group=breast")
+    version = whole.partition('name="version" value="')[2].partition('"')[0]
+    new = {"group": "breast", "version": version, "name_nl": "Borst", "name_en": "Bosom"}
+    new["since"] = "1-3-2026"
+    for change, field, status in (
+        ({"group": "nothing"}, "group", 422),
+        ({"name_en": " "}, "name_en", 422),
+        ({"since": "31-02-2026"}, "since", 422),
+        ({"since": "2027-01-01"}, "since", 409),
+        ({"name_nl": "Patiënt 12345678"}, "name_nl", 409),
+    ):
+        answer = post(f"{keep}/group", boss, **{**new, **change})
+        assert answer.status_code == status, change
+        assert f'href="#{field}"' in answer.text, change
+    assert post(f"{keep}/group", boss, **new).status_code == 303
+    late = post(f"{keep}/group", boss, **new)
+    assert (late.status_code, "Begin opnieuw met wat er nu staat" in late.text) == (409, True)
+    assert "<h1>Borst</h1>" in page(chair, GROUP)
+    assert "<h1>Borst</h1>" not in page(chair, f"{GROUP}?on=2026-02-28")
+
+    path = f"{keep}/office/{number}"
+    for until, status in (("soon", 422), ("2020-01-01", 409), ("2026-03-02", 303)):
+        done = post(path, boss, **{f"until-{number}": until})
+        assert done.status_code == status, until
+    assert name not in page(boss, keep)
+    assert post(path, boss, **{f"until-{number}": "2026-03-02"}).status_code == 404
+
+
 def test_a_board_signs_and_withdraws(
     signed_in: SignedIn, factory: SessionFactory, clock: Any, post: Any
 ) -> None:
@@ -157,6 +219,51 @@ def test_a_board_signs_and_withdraws(
     assert post(path, board, agreement=agreement, act="sign").status_code == 303
     with factory() as session:
         assert SITE in studies.open_sites(session, STUDY, clock.now)
+
+
+def test_a_board_reads_the_paper_of_an_agreement_and_signs_those_bytes(
+    signed_in: SignedIn, factory: SessionFactory, clock: Any, post: Any
+) -> None:
+    def version(name: str) -> Agreement:
+        return add_agreement(
+            session,
+            network="oncozon",
+            kind="cooperation",
+            version=name,
+            title_nl=f"Samenwerking {name}",
+            title_en=f"Cooperation {name}",
+            since=clock.now,
+            actor=SYSTEM,
+        )
+
+    with unit_of_work(factory, SYSTEM) as session:
+        plain, papered = version("9"), version("10/a")
+        with pytest.raises(StudiesError, match=r"^not_pdf:"):
+            keep_paper(session, papered, b"hello", actor=SYSTEM)
+        sha256 = keep_paper(session, papered, PDF, actor=SYSTEM)
+        assert keep_paper(session, papered, PDF, actor=SYSTEM) == sha256
+        with pytest.raises(StudiesError, match=r"^document_exists:"):
+            keep_paper(session, papered, PDF + PDF, actor=SYSTEM)
+        numbers = plain.id, papered.id
+    board, path = signed_in("board"), f"/board/{SITE}/agreement"
+    paper = f"/network/oncozon/agreement/{numbers[1]}"
+    for shown in (f"/board/{SITE}", f"/hospital/{SITE}", "/network/oncozon"):
+        assert paper in page(board, shown), shown
+    answer = board.get(paper)
+    assert (answer.data, answer.mimetype) == (PDF, "application/pdf")
+    assert "oncozon-cooperation-10_a.pdf" in answer.headers["Content-Disposition"]
+    for absent in (paper.replace("oncozon", "west"), paper.replace(numbers[1], numbers[0])):
+        assert board.get(absent).status_code == 404
+    for given in ({}, {"sha256": "0" * 64}):
+        done = post(path, board, agreement=numbers[1], act="sign", **given)
+        assert done.status_code == 409
+    assert post(path, board, agreement=numbers[1], act="sign", sha256=sha256).status_code == 303
+    assert "getekend door 1 van 10 instellingen" in page(board, "/network/oncozon")
+    # Who signed without a paper is not given one afterwards.
+    assert post(path, board, agreement=numbers[0], act="sign", sha256=sha256).status_code == 409
+    assert post(path, board, agreement=numbers[0], act="sign").status_code == 303
+    with factory() as session, pytest.raises(StudiesError, match=r"^paper_too_late:"):
+        keep_paper(session, session.get_one(Agreement, numbers[0]), PDF, actor=SYSTEM)
 
 
 def test_a_board_signs_the_document_it_was_shown(

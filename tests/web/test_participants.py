@@ -18,6 +18,7 @@ from registry.audit import AuditLine
 from registry.database import SessionFactory
 from registry.transaction import unit_of_work
 from studies.actor import SYSTEM
+from studies.events import announce
 from studies.participants.models import Participant
 from studies.participants.numbers import set_arms
 from studies.reading import get_study
@@ -113,6 +114,10 @@ def test_from_the_letter_to_the_stop(
     assert "HT-0003" in only
     assert "HT-0001" not in only
     assert "HT-0001" in desk.get("?hospital=elsewhere")
+    assert "HT-0001" not in desk.get("?number=ht-0003")
+    assert "Nothing fits what you chose." in desk.get("?number=_%25")
+    for odd in ("page=0", "page=99999999999999999999", "page=%C2%B2", "state=x", "number=%00"):
+        assert desk.get(f"?{odd}").startswith("<!doctype html>"), odd
 
     # A stop of the use of data names the hospital that gets it, and stands in the patient's log.
     answer = desk("/HT-0001/leave", expected=_version(desk), way="data_all")
@@ -243,6 +248,44 @@ def _say_yes(factory: SessionFactory, subject_id: str) -> None:
 def _refused(session: Session) -> list[AuditLine]:
     action = AuditLine.action == "participant.letter_refused"
     return list(session.scalars(select(AuditLine).where(action)))
+
+
+def test_many_participants_come_by_the_page(desk: Any, factory: SessionFactory) -> None:
+    """Fifty a page; a choice of state or hospital stays while one turns pages."""
+    with unit_of_work(factory, SYSTEM) as session:
+        for number in range(1, 122):
+            place = "zuyderland" if number % 2 else "catharina"
+            state = "on-study" if number <= 110 else "screening"
+            session.add(
+                Participant(
+                    study="hormone-therapy",
+                    pseudonym=f"HT-{number:04}",
+                    site=place,
+                    state=state,
+                    since=NOW,
+                    entered_wrongly=number == 121,
+                )
+            )
+        announce(session, actor=SYSTEM, action="participant.entered", about="study:hormone-therapy")
+
+    def numbers(query: str) -> list[str]:
+        return re.findall(r'participants/(HT-\d+)">', desk.get(query))
+
+    assert numbers("") == [f"HT-{number:04}" for number in range(1, 51)]
+    assert numbers("?page=3") == [f"HT-{number:04}" for number in range(101, 121)]
+    assert numbers("?page=9") == numbers("?page=3")
+    page = desk.get("?state=on-study&hospital=zuyderland")
+    assert "55 participants, by study number" in page
+    forward = re.search(r'rel="next" href="([^"]+)"', page)
+    assert forward
+    assert {"state=on-study", "hospital=zuyderland", "page=2"} <= set(
+        forward[1].partition("?")[2].split("&amp;")
+    )
+    assert numbers("?state=on-study&hospital=zuyderland&page=2") == [
+        f"HT-{number:04}" for number in range(101, 110, 2)
+    ]
+    assert numbers("?state=mistakes") == ["HT-0121"]
+    assert numbers("?number=t-012") == ["HT-0120"]
 
 
 def _version(desk: Any) -> str:

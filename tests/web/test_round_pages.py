@@ -291,7 +291,7 @@ def test_a_plan_from_draft_to_approval(
     }  # fmt: skip
     wrong = post("/rounds/new", chair, **{**plan, "first": "januari", "indicators": []})
     assert wrong.status_code == 422
-    assert "Schrijf de maand als 2025-01" in wrong.text
+    assert "Schrijf de eerste maand als 2025-01" in wrong.text
     assert "Kies minstens één indicator" in wrong.text
     assert 'value="Kwartaal een"' in wrong.text
     early = post("/rounds/new", chair, **{**plan, "release": "09-03-2026"})

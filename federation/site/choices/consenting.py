@@ -19,6 +19,7 @@ from federation.protocol.messages import TYP_SNAPSHOT, verify
 from federation.query.refusals import Refused
 from federation.site.books import Books
 from federation.site.choices.log_watch import OTHERS, check_head, check_others, head_told, keep_head
+from federation.site.choices.notices import NoticeBook
 from federation.site.choices.proving import AS_DESIGNED, Proving
 from federation.site.choices.record_days import rows_that_count
 from federation.site.data.columns import Table
@@ -40,6 +41,7 @@ class Consenting:
         hub_public: str,
         peers: Mapping[str, PublicIdentity] | None = None,
         periods: Periods = AS_DESIGNED,
+        notice_days: int | None = None,
     ) -> None:
         self._database = database
         self._slug = slug
@@ -48,8 +50,11 @@ class Consenting:
         self.alone = False
         """Whether the list read last told of too few other hospitals what they saw of the log."""
         self._keys = {key_id(hub_public): hub_public}
-        self._proving = Proving(database, network=network, slug=slug, periods=periods)
-        self._books = Books(database)
+        self._proving = Proving(
+            database, network=network, slug=slug, periods=periods, notice_days=notice_days
+        )
+        self._notices = NoticeBook(database, self._proving.proofs)
+        self._books = Books(database, notices=notice_days is not None)
         self._times_used = 0
         self._told: Snapshot | None = None
         self._current: Snapshot | None = None
@@ -85,6 +90,17 @@ class Consenting:
         found = self._proving.due(told, until)
         self._proving.forget()
         return found
+
+    def looked(self, now: datetime) -> tuple[Snapshot, Snapshot, NDArray[np.bool_]] | None:
+        """The list that is kept, what is proved of it by the books as they are now, and by its
+        handles whose yes waits for its notice. None without a list."""
+        told = self._kept()
+        if told is None:
+            return None
+        proven = self.proven(told, now)
+        waits = self._proving.waits
+        self._proving.forget()
+        return told, proven, waits
 
     def _restore(self, now: datetime | None = None) -> None:
         """Count by the list that is kept, by the books as they are."""
@@ -159,9 +175,19 @@ class Consenting:
         """Of how many patients a yes was told that cannot be proved."""
         return self._proving.count_unproven(told, proven)
 
+    def begin_notices(self, now: datetime) -> None:
+        """What counts by the list that is kept is taken as told, once. Inside a transaction."""
+        if self._notices.begun:
+            return
+        told = self._kept()
+        moments = None if told is None else self._proving.moments(told, now)
+        self._notices.begin(told, moments, now)
+        self._restore(now)
+
     def keep(self, told: Snapshot, message: bytes, now: datetime, unproven: int) -> None:
-        """Store the snapshot and the head of the log it tells of; call inside a transaction, and
-        `use` after it."""
+        """Store the snapshot, the head of the log it tells of, and which yeses of it have to be
+        told; call inside a transaction, and `use` after it."""
+        self._notices.note(told, self._proving.moments(told, now), now)
         keep_head(self._database, told.further.get("log"), now)
         self._database.execute(
             "INSERT INTO unproven (one, seq, patients, at) VALUES (1, ?, ?, ?) ON CONFLICT (one)"

@@ -27,7 +27,7 @@ from consent.parties import (
 from federation.site import audit
 from federation.site.choices.outbox import Outbox
 from federation.site.choices.pseudonyms import handle_text
-from federation.site.desk.two_people import is_name, same_person
+from federation.site.desk.two_people import same_person
 from federation.site.errors import SetupError
 from federation.site.store import milliseconds, moment
 
@@ -37,6 +37,8 @@ DEATH: Final = "death"
 DEATH_MISTAKEN: Final = "death_mistaken"
 """That a death was entered by mistake. A new fact: what was entered stays in the book."""
 CONTACT_STOP: Final = "contact_stop"
+DEATH_QUESTIONED: Final = "death_questioned"
+"""That somebody says so; it changes nothing until a second person does."""
 _TOLD_AS: Final = {DEATH: "closed", DEATH_MISTAKEN: "reopened"}
 """What the hub is told: that no yes may come, or may again; not why."""
 
@@ -88,6 +90,16 @@ def dead(database: sqlite3.Connection) -> list[bytes]:
     )
     newest: dict[bytes, str] = dict(rows)
     return [handle for handle, kind in newest.items() if kind == DEATH]
+
+
+def questioned_by(database: sqlite3.Connection, handle: bytes) -> str | None:
+    """Who says that this patient's death was entered by mistake, where nobody else did yet."""
+    row = database.execute(
+        "SELECT kind, by_name FROM fact WHERE handle = ? AND kind IN (?, ?, ?)"
+        " ORDER BY number DESC LIMIT 1",
+        (handle, DEATH, DEATH_MISTAKEN, DEATH_QUESTIONED),
+    ).fetchone()
+    return row[1] if row is not None and row[0] == DEATH_QUESTIONED else None
 
 
 def begun_at(database: sqlite3.Connection) -> Mapping[tuple[bytes, str], int]:
@@ -225,18 +237,24 @@ class People:
             (milliseconds(now), handle),
         )
 
-    def not_died(self, handle: bytes, checked_by: str, now: datetime) -> None:
+    def not_died(self, handle: bytes, now: datetime) -> bool:
         """The death was entered by mistake: what this patient agreed to counts again, and a yes can
-        be given. Two people say so, for it opens. Letters that ended with the death stay ended:
-        make a new one.
+        be given. It opens, so two people say so, each by an act of their own; whether this was the
+        second. The first changes nothing. Letters that ended with the death stay ended: make a new
+        one.
 
-        SetupError when no death is written down, or the second person is the first one.
+        SetupError when no death is written down, or the same person says so twice.
         """
         if not person(self._database, handle).died:
             raise SetupError("no death of this patient is written down; nothing was changed.")
-        if not is_name(checked_by) or same_person(checked_by, self._by):
-            raise SetupError("another person than --by must check it: give --checked-by.")
-        self._keep(handle, DEATH_MISTAKEN, {}, now, names=f"{self._by}, {checked_by}")
+        first = questioned_by(self._database, handle)
+        if first is None:
+            self._write(handle, DEATH_QUESTIONED, {}, self._by, now)
+            return False
+        if same_person(first, self._by):
+            raise SetupError("somebody else than who said it first must say it too.")
+        self._keep(handle, DEATH_MISTAKEN, {}, now, names=f"{first}, {self._by}")
+        return True
 
     def stop_contact(self, handle: bytes, now: datetime) -> None:
         """The patient gets no messages any more; what was agreed to stays."""
@@ -250,17 +268,21 @@ class People:
         now: datetime,
         names: str | None = None,
     ) -> None:
-        by = names or self._by
-        self._database.execute(
-            "INSERT INTO fact (handle, kind, value, by_name, effective_at, at)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            (handle, kind, json.dumps(value), by, milliseconds(now), milliseconds(now)),
-        )
+        self._write(handle, kind, value, names or self._by, now)
         self._work_out(handle, now)
         content = {"handle": handle_text(handle), **value}
         if kind == AGE:
             content["since"] = milliseconds(now)
         self._outbox.add(_TOLD_AS.get(kind, kind), content, now)
+
+    def _write(
+        self, handle: bytes, kind: str, value: Mapping[str, Any], by: str, now: datetime
+    ) -> None:
+        self._database.execute(
+            "INSERT INTO fact (handle, kind, value, by_name, effective_at, at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (handle, kind, json.dumps(value), by, milliseconds(now), milliseconds(now)),
+        )
         audit.record(self._database, "PERSON", {"kind": kind, "names": by}, now)
 
     def _work_out(self, handle: bytes, now: datetime) -> None:

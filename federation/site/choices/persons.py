@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from consent.parties import ADULT, FROM_12, SELF, UNDER_12, needed
-from federation.site.choices.parties import People
+from federation.site.choices.parties import People, questioned_by
 from federation.site.choices.parties import person as known_person
 from federation.site.errors import SetupError
 
@@ -14,8 +14,8 @@ _AHEAD = timedelta(hours=2)  # a Dutch day begins at most two hours before the U
 
 
 def change_person(people: People, handle: bytes, changes: Mapping[str, Any], now: datetime) -> None:
-    """Write down what was given: born, decides, role with start and end, party, died, not_died with
-    checked_by, no_contact.
+    """Write down what was given: born, decides, role with start and end, party, died, not_died,
+    no_contact.
 
     Inside one transaction. SetupError for what does not go together.
     """
@@ -42,9 +42,7 @@ def change_person(people: People, handle: bytes, changes: Mapping[str, Any], now
     if changes.get("died"):
         people.died(handle, now)
     if changes.get("not_died"):
-        people.not_died(handle, changes.get("checked_by", ""), now)
-    elif "checked_by" in changes:
-        raise SetupError("--checked-by goes with --not-died only.")
+        people.not_died(handle, now)
     if changes.get("no_contact"):
         people.stop_contact(handle, now)
 
@@ -83,6 +81,7 @@ def person_report(database: sqlite3.Connection, handle: bytes, now: datetime) ->
             for each in found.speakers
         ],
         "died": found.died,
+        "not_died_says": questioned_by(database, handle),
         "no_contact": found.contact_stopped or found.died,
         "needed_now": sorted(needed(spans, now) if spans else {SELF}),
     }

@@ -126,18 +126,15 @@ class Proofs:
         passkeys: Mapping[str, tuple[Enrolment, int | None]],
     ) -> int:
         """The moment of an act with a passkey or on paper."""
-        acts, here = evidence.acts, slice(place, place + 1)
-        (whose,), (text,) = _handles(handles, acts.handle[here])
-        (name,) = _hex(acts.act[here], ACT_BYTES)
+        acts = evidence.acts
+        (whose,), _ = _handles(handles, acts.handle[place : place + 1])
         at = int(acts.at[place])
-        form = evidence.acts.forms[int(acts.form[place])]
         try:
-            whole = self._statement(evidence, *map(int, form[[0, 1, 2, 4]]))
-            made = replace(whole, handle=text, at=moment(at), act=name)
+            made = self._made(evidence, handles, place)
             StatementForm.of(made)
         except ValueError:
             return NEVER
-        if int(form[3]) == _SITE:
+        if int(acts.forms[int(acts.form[place])][3]) == _SITE:
             return at if self._vouched(made, whose) else NEVER
         more = evidence.more.get(place, {})
         enrolled = passkeys.get(str(more.get("by")))
@@ -147,6 +144,27 @@ class Proofs:
             self._proved[place] = proves(made, more, enrolled[0])
         # A passkey signs a little before the choice is written down.
         return min(at, int(more["at"])) if self._proved[place] else NEVER
+
+    def marks(
+        self, evidence: Packed, handles: NDArray[np.bytes_], places: NDArray[np.intp]
+    ) -> NDArray[np.bytes_]:
+        """Of these acts, which are proved, 16 bytes that name the whole act and no other: the code
+        over its statement under the letter's key, or else the hash of the statement."""
+        acts = evidence.acts
+        found = acts.mac[places].copy()
+        for n in np.flatnonzero(acts["kind"][places] != _LETTER).tolist():
+            made = self._made(evidence, handles, int(places[n]))
+            found[n] = made.digest[:MAC_BYTES]
+        return found
+
+    def _made(self, evidence: Packed, handles: NDArray[np.bytes_], place: int) -> Statement:
+        """The whole statement of an act. ValueError for what cannot be one."""
+        acts, here = evidence.acts, slice(place, place + 1)
+        _, (text,) = _handles(handles, acts.handle[here])
+        (name,) = _hex(acts.act[here], ACT_BYTES)
+        form = acts.forms[int(acts.form[place])]
+        whole = self._statement(evidence, *map(int, form[[0, 1, 2, 4]]))
+        return replace(whole, handle=text, at=moment(int(acts.at[place])), act=name)
 
     def _statement(
         self, evidence: Packed, study: int, text: int, party: int, items: int

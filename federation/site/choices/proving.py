@@ -23,6 +23,7 @@ from consent.periods import MOST_YEARS, Periods, is_period
 from consent.rule import ALONE, ANY, COLLECT_NEW
 from consent.snapshot import CLOCK_SKEW, NO_END, Mask, Snapshot
 from federation.site.choices import denials, parties
+from federation.site.choices.notices import Told
 from federation.site.choices.places import Places
 from federation.site.choices.proofs import NEVER, Proofs
 from federation.site.choices.voices import Voices
@@ -43,10 +44,18 @@ class Proving:
         network: str,
         slug: str,
         periods: Periods = AS_DESIGNED,
+        notice_days: int | None = None,
     ) -> None:
         self._database = database
+        self._told = None if notice_days is None else Told(database, notice_days)
+        self._wait: Mask = np.zeros(0, np.bool_)
         self._periods = periods
-        self._proofs = Proofs(database, network=network, slug=slug)
+        self.proofs = Proofs(database, network=network, slug=slug)
+
+    @property
+    def waits(self) -> Mask:
+        """Who said a yes that waits for its notice, by the handles of the list looked at last."""
+        return self._wait
 
     def remember(self, snapshot: Snapshot, now: datetime) -> None:
         """Keep every "no" of the snapshot for ever. Call inside a transaction.
@@ -94,10 +103,9 @@ class Proving:
         return found
 
     def _proven(self, snapshot: Snapshot, now: datetime, periods: Periods) -> Snapshot:
-        evidence = snapshot.evidence
         place = Places(snapshot.handles)
-        moments = self._proofs.moments(evidence, snapshot.handles, _latest(snapshot, now))
-        voices = Voices.of(self._database, evidence, moments, place, now, periods)
+        moments, changes_at = self._told_of(snapshot, self.moments(snapshot, now), now)
+        voices = Voices.of(self._database, snapshot.evidence, moments, place, now, periods)
         known = denials.newest(self._database)
         denied = _newest(snapshot.columns, place, known)
         own = _in_person(snapshot.columns, place, denials.newest(self._database, own=True))
@@ -110,26 +118,50 @@ class Proving:
         proved = replace(snapshot, granted=self._after_death(snapshot, whole, place))
         new_data = denials.to_new_data(self._database)
         limits = windows(proved, agreed, voices, place, known, new_data)
+        limits = replace(limits, changes_at=min(limits.changes_at, changes_at))
         return replace(proved, windows=limits)
+
+    def _told_of(
+        self, snapshot: Snapshot, moments: NDArray[np.int64], now: datetime
+    ) -> tuple[NDArray[np.int64], int]:
+        """The moments with only the yeses that their people were told of, where this hospital wants
+        that, and when the next one begins to count."""
+        self._wait = np.zeros(len(snapshot.handles), np.bool_)
+        if self._told is None:
+            return moments, NO_END
+        evidence = snapshot.evidence
+        places = np.flatnonzero(moments != NEVER)
+        marks = self.proofs.marks(evidence, snapshot.handles, places)
+        told = self._told.long_enough(marks, evidence.acts.by[places], now)
+        self._wait[evidence.acts.handle[places[~told]]] = True
+        counting = moments.copy()
+        counting[places[~told]] = NEVER
+        return counting, self._told.next(now)
+
+    def moments(self, snapshot: Snapshot, now: datetime) -> NDArray[np.int64]:
+        """From when each act of the list counts, in milliseconds; NEVER where it is not proved."""
+        return self.proofs.moments(snapshot.evidence, snapshot.handles, _latest(snapshot, now))
 
     def proved(self, snapshot: Snapshot) -> bytes | None:
         """Which acts of the list looked at last letters and passkeys prove; see `trust`."""
-        return self._proofs.proved(snapshot.evidence)
+        return self.proofs.proved(snapshot.evidence)
 
     def trust(self, snapshot: Snapshot, proved: bytes | None) -> None:
         """Do not work out again what was worked out of this very list, and kept with it."""
-        self._proofs.trust(snapshot.evidence, proved)
+        self.proofs.trust(snapshot.evidence, proved)
 
     def forget(self) -> None:
         """Let go of the evidence of the list looked at last."""
-        self._proofs.forget()
+        self.proofs.forget()
 
     def count_unproven(self, told: Snapshot, proven: Snapshot) -> int:
-        """Of how many patients something was told that could not be proved."""
+        """Of how many patients something was told that could not be proved, of the list that was
+        looked at last."""
         lost = np.zeros(len(told.handles), np.bool_)
         for one, other in zip(told.granted, proven.granted, strict=True):
             lost |= one & ~other
-        return int(np.count_nonzero(lost))
+        # Who was not told long enough is not counted yet, but nothing is wrong with the yes.
+        return int(np.count_nonzero(lost & ~self._wait))
 
     def _after_death(
         self, snapshot: Snapshot, granted: tuple[Mask, ...], place: Places

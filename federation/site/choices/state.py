@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from consent.bands import band
-from federation.site.choices import outbox
+from federation.site.choices import notices, outbox
 from federation.site.choices.destroying import orders
 from federation.site.choices.log_watch import ALONE
 from federation.site.desk import letters, paper
@@ -18,12 +18,15 @@ def choices_state(database: sqlite3.Connection) -> Mapping[str, int | str]:
     and was counted as no; a range."""
     row = database.execute("SELECT patients FROM unproven").fetchone()
     told = outbox.counts(database)
+    owed = notices.counts(database)
     return {
         "letters_out": letters.counts(database)["out"],
         "paper_waiting": paper.waiting(database),
         "messages_waiting": told["waiting"],
         "messages_refused": told["refused"],
         "orders_open": sum(order.open for order in orders(database)),
+        "notices_waiting": owed["waiting"] + owed["no_contact"],
+        "notices_unsure": owed["unsure"],
         "unproven": band(0 if row is None else row[0]),
         "alone": int(_is_alone(database)),
     }
@@ -41,6 +44,8 @@ _WORDS: Mapping[str, str] = {
     "paper_waiting": "forms on paper with a yes wait for a second person: site paper list",
     "messages_refused": "messages were refused by the hub: site outbox",
     "orders_open": "orders to destroy data wait for an answer: site destroy list",
+    "notices_waiting": "people were not told yet that a yes came in: site notices list",
+    "notices_unsure": "notices may or may not have left; find out: site notices told, or again",
     "alone": "list of choices came without what two other hospitals saw of the log; compare with "
     "them when that stays so for a day",
     "unproven": "patients: a yes that could not be verified, so they are not counted",

@@ -2,8 +2,8 @@
 
 Reads one line {"kind", "path", "tables", "joins", "columns", "rows"} on stdin. Writes the header
 as a list of names, then blocks of at most `rows` rows, each a list of columns of texts or null,
-then "END"; or {"code", "detail"} when a name of the mapping is not there. Whatever else goes
-wrong, it ends without "END" and says nothing: an error text may hold data.
+then "END"; or {"code", "detail", "near"} when a name of the mapping is not there. Whatever else
+goes wrong, it ends without "END" and says nothing: an error text may hold data.
 
 The file is opened read-only, with one thread and bounded memory; the engine may open no other
 file, load no extension and reach no network.
@@ -27,7 +27,7 @@ def main() -> int:
     try:
         _read(asked)
     except DataError as error:
-        _write({"code": error.code, "detail": error.detail})
+        _write({"code": error.code, "detail": error.detail, "near": error.near})
         return 1
     _write("END")
     return 0

@@ -102,7 +102,7 @@ def _said(value: dict[str, Any]) -> DataError:
     code = str(value.get("code"))
     if code not in _FROM_READER:
         return DataError("SOURCE_UNREADABLE")
-    return DataError(code, str(value.get("detail", "")))
+    return DataError(code, str(value.get("detail", "")), str(value.get("near", "")))
 
 
 def _reader_environment() -> dict[str, str]:

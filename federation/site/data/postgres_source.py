@@ -23,7 +23,14 @@ STATEMENT_SECONDS = 30.0
 _LOCK_SECONDS = 5.0
 _LONGEST_DSN = 4_096
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_TIMED_OUT = frozenset({"57014", "55P03", "25P03", "25P04"})
+_STATES = {
+    **dict.fromkeys(("57014", "55P03", "25P03", "25P04"), "SOURCE_TOO_SLOW"),
+    "42501": "SOURCE_FORBIDDEN",
+    # of the hospital's own statement; all others are ours and name what is there
+    **dict.fromkeys(("42601", "42P01", "42703", "42883", "42702"), "SOURCE_STATEMENT"),
+    "25006": "SOURCE_STATEMENT",
+}
+"""What PostgreSQL's own codes mean for a hospital; its texts may hold data."""
 _RESULT = "result"
 
 
@@ -145,30 +152,31 @@ class PostgresSource:
             connection.read_only = True
             yield connection
         except psycopg.Error as error:
-            late = error.sqlstate in _TIMED_OUT
-            raise DataError("SOURCE_TOO_SLOW" if late else "SOURCE_UNREADABLE") from None
+            raise DataError(_STATES.get(error.sqlstate or "", "SOURCE_UNREADABLE")) from None
         finally:
             connection.close()
 
     def _address(self) -> str:
-        """The connection text. Raises DataError SOURCE_LOGIN."""
+        """The connection text. Raises DataError SOURCE_ADDRESS or SOURCE_ADDRESS_OPEN."""
         if self._options.dsn_env:
             found = os.environ.get(self._options.dsn_env, "")
         else:
             found = self._from_file()
         if not found or "\x00" in found:
-            raise DataError("SOURCE_LOGIN")
+            raise DataError("SOURCE_ADDRESS")
         return found
 
     def _from_file(self) -> str:
         path = self._options.dsn_file
         try:
-            if path is None or not path.is_file() or path.stat().st_mode & _OTHERS:
-                raise DataError("SOURCE_LOGIN")
+            if path is None or not path.is_file():
+                raise DataError("SOURCE_ADDRESS")
+            if path.stat().st_mode & _OTHERS:
+                raise DataError("SOURCE_ADDRESS_OPEN")
             with path.open(encoding="utf-8") as file:
                 return file.read(_LONGEST_DSN).strip()
         except (OSError, UnicodeError):
-            raise DataError("SOURCE_LOGIN") from None
+            raise DataError("SOURCE_ADDRESS") from None
 
 
 def _one(connection: "psycopg.Connection[Any]", statement: str) -> object:

@@ -34,6 +34,7 @@ USUAL_SECONDS = 120.0
 USUAL_ROWS = 5_000_000
 
 Kind = Literal["csv", "parquet", "sqlite", "duckdb", "postgresql", "own"]
+DELIMITERS: Final = (",", ";", "\t", "|")
 OWN: Final = "own_answers"
 """The name of the table that a mapping may name beside those of the source."""
 DATABASE_FILE: Final = "site.sqlite"
@@ -91,8 +92,11 @@ def read_options(
             raise SetupError(f"{name}: source.{key} differs from site.toml; remove one of them.")
         if key not in site and key not in _OF_MAPPING:
             raise SetupError(f"{name}: source.{key[:60]} belongs in site.toml; move it there.")
-    given = {**mapping, **site}
-    kind = given.get("kind")
+    kind = site.get("kind")
+    # A mapping that was written over a CSV file serves the same columns in a database as well: how
+    # fields are separated there is nothing to read, and no mistake.
+    unread = (_OF_MAPPING - _KEYS[kind]) if isinstance(kind, str) and kind in _KEYS else frozenset()
+    given = {**{key: value for key, value in mapping.items() if key not in unread}, **site}
     if not isinstance(kind, str) or not kind:
         raise SetupError("site.toml: source.kind is missing; add it as a text.")
     if kind not in _KEYS:
@@ -110,7 +114,7 @@ def read_options(
         files=files,
         null=_null(given.get("null", ["", "NA"])),
         decimal=_one_of(given.get("decimal", "."), (".", ","), "decimal"),
-        delimiter=_one_of(given.get("delimiter", ","), (",", ";", "\t", "|"), "delimiter"),
+        delimiter=_one_of(given.get("delimiter", ","), DELIMITERS, "delimiter"),
         encoding=_encoding(given.get("encoding", "utf-8")),
         tables=tables,
         joins=_joins(given, tables),
@@ -126,7 +130,10 @@ def read_options(
 
 def _path(given: Mapping[str, Any], folder: Path) -> Path:
     if not isinstance(given.get("path"), str) or not given["path"] or "\x00" in given["path"]:
-        raise SetupError("site.toml: source.path is missing; add it as a text.")
+        raise SetupError(
+            "site.toml: source.path is missing; add it as a text "
+            "(with `oncokring site init`: --data)."
+        )
     return folder / str(given["path"])
 
 
@@ -193,7 +200,8 @@ def _dsn_env(given: Mapping[str, Any]) -> str:
     if ("dsn_env" in given) == ("dsn_file" in given):
         raise SetupError(
             "site.toml: source needs dsn_env (an environment variable) or dsn_file (a file that "
-            "only the service user may read) with the address of the database, not both."
+            "only the service user may read; with `oncokring site init`: --dsn-file) with the "
+            "address of the database, not both."
         )
     if "dsn_file" in given and (not isinstance(given["dsn_file"], str) or not given["dsn_file"]):
         raise SetupError("site.toml: source.dsn_file must be the name of a file.")
@@ -231,7 +239,10 @@ def _tables(given: Mapping[str, Any]) -> tuple[str, ...]:
         or not all(isinstance(table, str) and _TABLE.fullmatch(table) for table in tables)
         or len(set(tables)) != len(tables)
     ):
-        raise SetupError("site.toml: source.tables must be a list of different table names.")
+        raise SetupError(
+            "site.toml: source.tables must be a list of different table names; "
+            "with `oncokring site init` name each with --table."
+        )
     return tuple(tables)
 
 

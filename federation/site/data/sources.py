@@ -7,19 +7,24 @@ memory as text. What a raw value means is for `convert` to say. A reading that t
 
 import csv
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Protocol
 
-from federation.site.data.source_options import SourceOptions
+from federation.site.data.source_options import DELIMITERS, SourceOptions
 from federation.site.errors import DataError
 
 BLOCK_ROWS = 10_000
 LONGEST_LINE = 10_000_000
 LONGEST_TEXT = 1_000
 """A longer value in a database is cut: it is no value of a variable, and memory is not free."""
+
+_WORKBOOKS = frozenset({b"PK\x03\x04", b"\xd0\xcf\x11\xe0"})
+"""How a file of a spreadsheet program begins (.xlsx and .ods, .xls): no text with delimiters."""
 
 Raw = str | int | float | None
 Block = list[Sequence[Raw]]
@@ -96,22 +101,32 @@ def file_version(path: Path) -> str:
     """A text that changes when the file does. A folder, pipe or device is no file of data."""
     try:
         found = path.stat()
-        if path.is_file():
-            return f"{found.st_mtime_ns}:{found.st_size}:{found.st_ino}"
+    except PermissionError:
+        raise DataError("SOURCE_FORBIDDEN") from None
     except OSError:
-        pass
-    raise DataError("SOURCE_MISSING")
+        raise DataError("SOURCE_MISSING") from None
+    if S_ISREG(found.st_mode):
+        return f"{found.st_mtime_ns}:{found.st_size}:{found.st_ino}"
+    raise DataError("SOURCE_FOLDER" if S_ISDIR(found.st_mode) else "SOURCE_MISSING")
 
 
 def places(header: Sequence[str], columns: Sequence[str]) -> list[int]:
     """Where the wanted columns stand in `header`."""
-    if len(set(header)) != len(header):
-        raise DataError("COLUMN_TWICE")
-    found = {name: place for place, name in enumerate(header)}
+    found: dict[str, int] = {}
+    for place, name in enumerate(header):
+        if found.setdefault(name, place) != place:
+            raise DataError("COLUMN_TWICE", name)
     for name in columns:
         if name not in found:
-            raise DataError("COLUMN_MISSING", name)
+            raise missing_column(name, header)
     return [found[name] for name in columns]
+
+
+def missing_column(name: str, header: Iterable[str]) -> DataError:
+    """COLUMN_MISSING with the name that is there and differs in capitals, spaces or a letter."""
+    plain = {each.strip().casefold(): each for each in header}
+    near = get_close_matches(name.strip().casefold(), plain, n=1, cutoff=0.8)
+    return DataError("COLUMN_MISSING", name, plain[near[0]] if near else "")
 
 
 class CsvSource:
@@ -134,30 +149,49 @@ class CsvSource:
         if first is None:
             raise DataError("SOURCE_EMPTY")
         header = first[0]
+        if len(header) == 1 and not set(columns) <= set(header):
+            self._check_delimiter(header[0])
         wanted = places(header, columns)
+        before = 1
         for rows in lines:
             if set(map(len, rows)) != {len(header)}:
-                raise DataError("CSV_RAGGED")
+                wrong = next(n for n, row in enumerate(rows) if len(row) != len(header))
+                raise DataError("CSV_RAGGED", str(before + wrong))
+            before += len(rows)
             yield [[row[place] for row in rows] for place in wanted]
+
+    def _check_delimiter(self, line: str) -> None:
+        """A header of one column that holds another mark was read with the wrong one."""
+        for mark in DELIMITERS:
+            if mark != self._options.delimiter and mark in line:
+                raise DataError("CSV_DELIMITER", "tab" if mark == "\t" else mark)
 
     def _rows(self) -> Iterator[list[list[str]]]:
         """First the header alone, then blocks of rows; blank lines are skipped."""
         options = self._options
         file_version(options.path)  # opening a pipe would wait for its writer for ever
         try:
+            with options.path.open("rb") as begin:
+                if begin.read(4) in _WORKBOOKS:
+                    raise DataError("SOURCE_WORKBOOK")
             with options.path.open(encoding=options.encoding, errors="strict", newline="") as file:
                 # A file without line ends is never in memory as one line.
                 lines = iter(partial(file.readline, LONGEST_LINE), "")
                 reader = csv.reader(lines, delimiter=options.delimiter, strict=True)
-                yield from ([row] for row in islice(filter(None, reader), 1))
-                while rows := list(islice(reader, BLOCK_ROWS)):
-                    if kept := [row for row in rows if row]:
-                        yield kept
+                try:
+                    yield from ([row] for row in islice(filter(None, reader), 1))
+                    while rows := list(islice(reader, BLOCK_ROWS)):
+                        if kept := [row for row in rows if row]:
+                            yield kept
+                except csv.Error:
+                    raise DataError("CSV_BROKEN", str(reader.line_num)) from None
         except FileNotFoundError:
             raise DataError("SOURCE_MISSING") from None
         except (UnicodeError, LookupError):
             raise DataError("SOURCE_ENCODING") from None
-        except (csv.Error, ValueError):
-            raise DataError("CSV_BROKEN") from None
+        except ValueError:
+            raise DataError("CSV_BROKEN", "1") from None
+        except PermissionError:
+            raise DataError("SOURCE_FORBIDDEN") from None
         except OSError:
             raise DataError("SOURCE_UNREADABLE") from None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from federation.site.data.sources import missing_column
 from federation.site.errors import DataError
 
 Columns = Mapping[str, Sequence[str]]
@@ -56,5 +57,5 @@ def _place(there: Columns, name: str) -> str:
     if len(holders) > 1:
         raise DataError("COLUMN_TWICE", name)
     if not holders:
-        raise DataError("COLUMN_MISSING", name)
+        raise missing_column(name, header_of(there))
     return f"{quoted(holders[0])}.{quoted(name)}"

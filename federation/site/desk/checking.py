@@ -16,7 +16,7 @@ class CheckPages(DeskFrame):
     """What was entered, and the second look at it."""
 
     def start(self, key: str, forms: Sequence[FormHere]) -> Html:
-        """Four things to do, and what was entered last."""
+        """What can be done here, and what was entered last."""
         say = self._say
         waiting = sum(each.waits for each in forms)
         words = say["start.check.more"].format(n=waiting)
@@ -29,6 +29,9 @@ class CheckPages(DeskFrame):
                 ("stop", say["start.stop.text"]),
                 ("check", words),
                 ("letter", say["start.letter.text"]),
+                ("questionnaires", say["start.questionnaires.text"]),
+                ("notices", say["start.notices.text"]),
+                ("counted", say["start.counted.text"]),
             )
         ]
         return self._page(

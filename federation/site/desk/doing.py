@@ -28,6 +28,7 @@ class Desk:
     def __init__(self, directory: SiteDirectory, database: sqlite3.Connection, by: str) -> None:
         settings = directory.settings
         self.directory = directory
+        self.by = by
         self.database = database
         self.outbox = Outbox(database, directory.sign, site=settings.slug, network=settings.network)
         self.letters = Letters(database, self.outbox, by)

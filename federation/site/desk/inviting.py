@@ -73,7 +73,7 @@ def run_batch(
             address=batch.address,
             phone=batch.phone,
         )
-        _make_folder(batch.out)
+        make_folder(batch.out)
     made = []
     for at, number in enumerate(numbers, start=1):
         made.append(_make(desk, batch, sender, number, now))
@@ -128,7 +128,7 @@ def _write(folder: Path, letter: Letter, sender: Sender) -> Path:
     html = letter_html(letter, sender)
     pdf = letter_pdf(html)
     file = folder / f"brief-{letter.code_id}.{'html' if pdf is None else 'pdf'}"
-    _write_private(file, html.encode("utf-8") if pdf is None else pdf)
+    write_private(file, html.encode("utf-8") if pdf is None else pdf)
     return file
 
 
@@ -144,13 +144,13 @@ def _add_digits(file: Path, number: str, letter: Letter) -> None:
         out.write(line.getvalue())
 
 
-def _write_private(file: Path, data: bytes) -> None:
+def write_private(file: Path, data: bytes) -> None:
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "wb") as out:
         out.write(data)
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         free = os.access(folder, os.W_OK)

@@ -5,7 +5,10 @@ from typing import Final
 
 from consent.parties import SELF, Speaker
 from consent.rule import ANY, COLLECT_NEW
+from federation.site.desk.counted_texts import COUNTED_TEXTS
+from federation.site.desk.notices_texts import NOTICE_TEXTS
 from federation.site.desk.parts import button, choices, hidden, text_field
+from federation.site.desk.prom_texts import PROM_TEXTS
 from federation.site.desk.texts import TEXTS
 from federation.site.desk.words import label
 from federation.site.steward.html import Child, Html, el, lines
@@ -15,6 +18,10 @@ KEY: Final = "key"
 FIELDS: Final = ("number", "any", "study", "signed_on", "text", "language", "party", "what", "how")
 ANSWER: Final = "answer-"
 FORM: Final = "desk"
+WORDS: Final[Mapping[str, Mapping[str, str]]] = {
+    lang: {**words, **PROM_TEXTS[lang], **NOTICE_TEXTS[lang], **COUNTED_TEXTS[lang]}
+    for lang, words in TEXTS.items()
+}
 LANG_OF: Final = {"nl": "en", "en": "nl"}
 
 Typed = Mapping[str, str]
@@ -23,8 +30,8 @@ Typed = Mapping[str, str]
 class DeskFrame(Frame):
     """Pages of one person at one desk. `by`: that person."""
 
-    places = ("start", "paper", "stop", "check", "letter")
-    texts = TEXTS
+    places = ("start", "paper", "stop", "check", "letter", "questionnaires", "notices", "counted")
+    texts = WORDS
     styles = ("page.css", "desk.css")
 
     def __init__(self, name: str, by: str, base: str, lang: str) -> None:

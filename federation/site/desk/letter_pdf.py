@@ -9,6 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from html import escape
 from pathlib import Path
 from types import MappingProxyType
@@ -79,7 +80,7 @@ TEXTS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
     }
 )
 
-_STYLE: Final = """
+STYLE: Final = """
 @page { size: A4; margin: 22mm 24mm }
 body { font: 13pt/1.5 "Source Sans 3", "Noto Sans", Arial, sans-serif; color: #111; max-width: 40em;
   margin: 0 auto; padding: 1em }
@@ -138,12 +139,13 @@ def letter_html(letter: Letter, sender: Sender) -> str:
         escape(say["step_choose"]),
     ]
     asks = say["self" if letter.party == SELF else "other"].format(sender=sender.sender)
-    until = say["until"].format(date=_date(letter, letter.language))
+    # The day before, so that what is printed is never later than what holds.
+    until = say["until"].format(date=in_words(letter.expires.date(), letter.language))
     listed = "".join(f"<li>{step}</li>" for step in steps)
     return (
         f'<!doctype html><html lang="{letter.language}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width">'
-        f"<title>{escape(say['title'])}</title><style>{_STYLE}</style></head><body><main>"
+        f"<title>{escape(say['title'])}</title><style>{STYLE}</style></head><body><main>"
         f"<h1>{escape(say['title'])}</h1>"
         f"<p>{escape(say['hello'])}</p><p>{escape(asks)}</p><p>{escape(say['free'])}</p>"
         f"<h2>{escape(say['how'])}</h2><ol>{listed}</ol>"
@@ -189,7 +191,6 @@ def _square(content: str, words: str) -> str:
     )
 
 
-def _date(letter: Letter, language: str) -> str:
-    # The day before, so that what is printed is never later than what holds.
-    day = letter.expires.date()
+def in_words(day: date, language: str) -> str:
+    """A day as it is printed in a letter."""
     return f"{day.day} {_MONTHS[language][day.month - 1]} {day.year}"

@@ -1,14 +1,15 @@
 """From a place and what was typed to a page or an act of the desk."""
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from consent.parties import SELF, Speaker
 from federation.site.desk.acts import Acts, MadeLetter, addressed, parties
 from federation.site.desk.checking import CheckPages
+from federation.site.desk.counted import CountedRoutes
 from federation.site.desk.forms import (
     Errors,
     Head,
@@ -21,8 +22,11 @@ from federation.site.desk.forms import (
 from federation.site.desk.forms import read_number as read_patient
 from federation.site.desk.gate import Gate
 from federation.site.desk.letters_pages import LetterPages
+from federation.site.desk.notices_routes import NoticeRoutes
 from federation.site.desk.paper import REASONS, Form
 from federation.site.desk.paper_pages import PaperPages, StopPages
+from federation.site.desk.places import Asked, Place
+from federation.site.desk.prom_routes import PromRoutes
 from federation.site.desk.words import FormText, any_text, read_number
 from federation.site.errors import DataError, SetupError
 from federation.site.steward.html import Html
@@ -41,28 +45,6 @@ _FIELD_OF: Final[Mapping[str, str]] = {
 """Code of a SetupError -> the field that it is about; any other is about the whole form."""
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What was typed, all values of each field, and when it came."""
-
-    all: Mapping[str, Sequence[str]]
-    now: datetime
-    typed: Mapping[str, str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "typed", {name: each[-1] for name, each in self.all.items()})
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where the browser goes after an act; a letter that was made, under its name in the
-    address."""
-
-    where: str
-    name: str = ""
-    letter: MadeLetter | None = None
-
-
 class Routes:
     """The pages and acts of one desk in one language."""
 
@@ -74,6 +56,9 @@ class Routes:
         self._stop = StopPages(*made)
         self._letters = LetterPages(*made)
         self._check = CheckPages(*made)
+        self._prom = PromRoutes(acts, gate, base, lang)
+        self._notices = NoticeRoutes(acts, gate, base, lang)
+        self._counted = CountedRoutes(acts, gate, base, lang)
 
     def get(self, place: str) -> Html | None:
         """A page that changes nothing; None when there is none."""
@@ -89,6 +74,12 @@ class Routes:
                 return self._letters.letter(self._gate.new_form(), studies, (), {}, (), {}, "")
             case ["check"]:
                 return self._check.check(self._acts.forms())
+            case ["questionnaires", *rest]:
+                return self._prom.get("/".join(rest), datetime.now(UTC))
+            case ["notices", *rest]:
+                return self._notices.get("/".join(rest), datetime.now(UTC))
+            case ["counted"]:
+                return self._counted.get()
             case ["form", number]:
                 return self._form(number, {}, {})
             case ["done", number]:
@@ -112,6 +103,12 @@ class Routes:
                 return self._stop_act(asked, key, place)
             case ["letter"] | ["letter", "record"] | ["letter", "change"]:
                 return self._letter_act(asked, key, place)
+            case ["questionnaires", *rest]:
+                return self._prom.post("/".join(rest), asked, key)
+            case ["notices", *rest]:
+                return self._notices.post("/".join(rest), asked, key)
+            case ["counted"]:
+                return self._counted.post(asked, key)
             case ["form", number, "confirm"]:
                 return self._confirm(number, asked, key, place)
             case ["form", number, "end"]:

@@ -19,7 +19,8 @@ from urllib.parse import parse_qs
 from federation.site.desk.acts import Acts, MadeLetter
 from federation.site.desk.gate import COOKIE, Gate, Refused, check_sent_from_here
 from federation.site.desk.layout import DeskFrame
-from federation.site.desk.routes import Asked, Place, Routes
+from federation.site.desk.places import Asked, Place
+from federation.site.desk.routes import Routes
 from federation.site.errors import SetupError
 from federation.site.steward.http import ADDRESS, HEADERS, HTML, LocalHandler, LocalServer, Reply
 

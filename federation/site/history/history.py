@@ -99,10 +99,11 @@ class History:
         charged = self._ledger.charged_to(requester, now - BUDGET_DAYS)
         return None if len(charged) < most else charged[-most] + BUDGET_DAYS
 
-    def recognises(self, question: Question, run: str) -> Recognises:
-        """Which sets of this run earlier answers make up at all hospitals alike."""
+    def recognises(self, question: Question, run: str, *, whole: bool = False) -> Recognises:
+        """Which sets of this run earlier answers make up at all hospitals alike. `whole`: sets of
+        the patients of all hospitals, also of one that gives no answer by_site."""
         method, ask = question.method, question.ask
-        return lambda marks: self._recognising.recognises(run, method, ask, marks)
+        return lambda marks: self._recognising.recognises(run, method, ask, marks, whole=whole)
 
     def note(self, run: str, agreement: Agreement) -> None:
         """Hold what the hospitals know the sets of this run by until sums leave."""
@@ -118,6 +119,12 @@ class History:
         agreed_run, agreement = self._agreed
         if agreed_run == run:
             self._marking.keep(run, agreement.marks)
+            apart = {
+                label: mark
+                for label, mark in agreement.whole.items()
+                if agreement.marks.get(label) != mark
+            }
+            self._marking.keep(run, apart, whole=True)
 
     def _check_budget(self, asked: StepMessage, now: datetime) -> None:
         again = self.budget_from(asked.requester, now)

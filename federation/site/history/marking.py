@@ -12,6 +12,9 @@ from federation.disclosure.auditor import Bitmap
 from federation.disclosure.marks import PRIME, WORDS, Mark, mark_of, mark_text
 from federation.site.store import transaction
 
+Marked = list[tuple[str, Mark]]
+"""Sets of a run by label; one label twice where a hospital gave no answer."""
+
 _KEY_BYTES = 32
 _EXACT = 1 << 16
 """So many numbers below PRIME add up exactly in float32, of which matrix products are fast."""
@@ -47,22 +50,25 @@ class Marking:
             sums += bits[:, : len(words)] @ words
         return tuple(tuple(row) for row in (sums.astype(np.int64) % PRIME).tolist())
 
-    def keep(self, run: str, marks: Mapping[str, Mark]) -> None:
-        """Keep the sets of a run that are answered about, by label, in the caller's transaction."""
+    def keep(self, run: str, marks: Mapping[str, Mark], *, whole: bool = False) -> None:
+        """Keep the sets of a run that are answered about, by label, in the caller's transaction.
+        `whole`: they are of all hospitals, also of one that gave no answer."""
         self._database.executemany(
-            "INSERT INTO released_mark (run, label, mark) VALUES (?, ?, ?)",
-            [(run, label, mark_text(mark)) for label, mark in marks.items()],
+            "INSERT INTO released_mark (run, label, mark, whole) VALUES (?, ?, ?, ?)",
+            [(run, label, mark_text(mark), int(whole)) for label, mark in marks.items()],
         )
 
-    def since(self, number: int) -> tuple[int, dict[str, dict[str, Mark]]]:
-        """The number of the last set kept, and those after `number`: run to label to mark."""
+    def since(self, number: int, *, whole: bool = False) -> tuple[int, dict[str, Marked]]:
+        """The number of the last set kept, and those after `number`: run to label to mark; with
+        `whole` also those of all hospitals, else only of those that answered."""
         rows = self._database.execute(
-            "SELECT number, run, label, mark FROM released_mark WHERE number > ? ORDER BY number",
-            (number,),
+            "SELECT number, run, label, mark FROM released_mark WHERE number > ? AND whole <= ?"
+            " ORDER BY number",
+            (number, int(whole)),
         ).fetchall()
-        found: dict[str, dict[str, Mark]] = {}
+        found: dict[str, Marked] = {}
         for _, run, label, mark in rows:
-            found.setdefault(run, {})[label] = mark_of(mark)
+            found.setdefault(run, []).append((label, mark_of(mark)))
         return (rows[-1][0] if rows else number), found
 
     def _numbers(self, slots: int) -> NDArray[np.uint8]:

@@ -73,17 +73,23 @@ class Asking:
         again gets its new days. SetupError for who is not to be asked, or cannot be yet."""
         known = person(self._database, handle)
         if known.died or known.contact_stopped:
-            raise SetupError("this patient is not to be written to; nothing was asked.")
+            raise SetupError(
+                "this patient is not to be written to; nothing was asked.", "prom_not_written"
+            )
         if known.speakers or (known.age is not None and known.age.age_class != ADULT):
             raise SetupError(
-                "these questionnaires are for adults who answer themselves; nothing was asked."
+                "these questionnaires are for adults who answer themselves; nothing was asked.",
+                "prom_not_adult",
             )
         letter = self._database.execute(
             "SELECT 1 FROM letter WHERE handle = ? AND party = ? AND ended_at IS NULL",
             (handle, SELF),
         ).fetchone()
         if letter is None:
-            raise SetupError("this patient has no letter; make one first: oncokring site invite.")
+            raise SetupError(
+                "this patient has no letter; make one first: oncokring site invite.",
+                "prom_no_letter",
+            )
         for each in wanted:
             self._database.execute(
                 "INSERT INTO prom_ask (handle, number, instrument, timepoint, opens, closes, at)"
@@ -130,12 +136,17 @@ def planned(
     SetupError for a pathway or an instrument that it does not have."""
     known = pathways(folder)
     if pathway not in known:
-        raise SetupError(f"there is no pathway '{pathway[:60]}'; use one of: {', '.join(known)}.")
+        raise SetupError(
+            f"there is no pathway '{pathway[:60]}'; use one of: {', '.join(known)}.",
+            "prom_pathway",
+        )
     found = known[pathway]
     for each in instruments:
         if each not in found.instruments:
             listed = ", ".join(found.instruments)
-            raise SetupError(f"pathway {pathway} asks {listed}, and not '{each[:60]}'.")
+            raise SetupError(
+                f"pathway {pathway} asks {listed}, and not '{each[:60]}'.", "prom_pathway"
+            )
     return tuple(w for w in windows(found, start) if not instruments or w.instrument in instruments)
 
 

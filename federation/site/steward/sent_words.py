@@ -66,11 +66,12 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             "named": "Met de namen: {names}.",
             "applied": "Keuzelijst {seq} is in gebruik genomen.",
             "not_applied": "Keuzelijst {seq} is niet aangenomen ({code}).",
+            "notice_days": "Een ja telt hier {n} dagen nadat het bericht erover is verstuurd.",
             "unproven": "Van {n} patiënten kon een ja hier niet worden nagekeken; zij tellen niet "
             "mee.",
             "told": "Het overzicht per variabele van wat er is ingevuld: afgerond, en kleine "
             "aantallen weggelaten.",
-            "messages": "{n} berichten over uitnodigingen, papieren keuzes en wie mag beslissen. "
+            "choices": "{n} berichten over uitnodigingen, papieren keuzes en wie mag beslissen. "
             "Over patiënten staat er alleen een codenaam in die buiten het ziekenhuis niets zegt.",
             "told_before": "Met hetzelfde overzicht van wat er is ingevuld als eerder.",
             "other": "Het bericht heeft ook delen die deze versie niet kent: {names}.",
@@ -117,10 +118,11 @@ TEXTS: Final[Mapping[str, Texts]] = MappingProxyType(
             "named": "With the names: {names}.",
             "applied": "Consent list {seq} is in use.",
             "not_applied": "Consent list {seq} was not accepted ({code}).",
+            "notice_days": "A yes counts here {n} days after the notice of it was sent.",
             "unproven": "Of {n} patients a yes could not be checked here; they are not counted.",
             "told": "The overview per variable of what is filled: rounded, and small counts "
             "left out.",
-            "messages": "{n} messages about invitations, choices on paper and who may decide. Of "
+            "choices": "{n} messages about invitations, choices on paper and who may decide. Of "
             "patients they hold only a code name that says nothing outside the hospital.",
             "told_before": "With the same overview of what is filled as before.",
             "other": "The message also has parts that this version does not know: {names}.",
@@ -171,7 +173,7 @@ _SAID = frozenset(
         "messages",
     }
 )
-_ACK = frozenset({"applied_at", "witness", "unproven"})
+_ACK = frozenset({"applied_at", "witness", "unproven", "notice_days"})
 _ACKS = (ACKNOWLEDGEMENT, COVERAGE, MESSAGES)
 _MOST_PARTS = 2_000
 
@@ -311,10 +313,12 @@ def _words_of(message: Sent, claims: Mapping[str, Any], say: Texts, lang: str) -
     lines = [say[key].format(seq=claims["seq"], code=claims["code"])]
     if claims.get("unproven") is not None:
         lines.append(say["unproven"].format(n=claims["unproven"]))
+    if claims.get("notice_days") is not None:
+        lines.append(say["notice_days"].format(n=claims["notice_days"]))
     if claims.get("coverage") is not None:
         lines.append(say["told" if message.kind == COVERAGE else "told_before"])
     if claims.get("messages"):
-        lines.append(say["messages"].format(n=number(len(claims["messages"]), lang)))
+        lines.append(say["choices"].format(n=number(len(claims["messages"]), lang)))
     return lines
 
 

@@ -109,7 +109,8 @@ def _over_link(link: str, message: bytes) -> bytes:
 
 def _in_here(path: Path, message: bytes, arrived: float) -> bytes:
     from federation.site.directory import SiteDirectory
-    from federation.site.program import SiteProgram, hold_back, utc_now
+    from federation.site.program import SiteProgram
+    from federation.site.serving import hold_back, utc_now
 
     try:
         become_owner(path)

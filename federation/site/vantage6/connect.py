@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 from federation.carriage.wire import IMAGE, WireError, decode_input, encode_result
 from federation.site.errors import SetupError
 from federation.site.faults import point
-from federation.site.program import SiteProgram, hold_back, utc_now
+from federation.site.program import SiteProgram
+from federation.site.serving import hold_back, utc_now
 from federation.site.silence import be_silent
 from federation.site.vantage6.answers import NodeError, Refused, Rejected, Run
 

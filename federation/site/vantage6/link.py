@@ -14,7 +14,8 @@ from typing import TextIO
 
 from federation.site.directory import SiteDirectory
 from federation.site.frames import FrameError
-from federation.site.program import SiteProgram, serve
+from federation.site.program import SiteProgram
+from federation.site.serving import serve
 
 PORT = 7700
 #: Seconds a connection may keep silent.

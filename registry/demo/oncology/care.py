@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 from registry.demo.oncology.draws import Bools, Draws, Floats, Ints, log_odds, logistic
 from registry.demo.oncology.hospitals import HOSPITALS, SLUGS, TROUBLE
 from registry.demo.oncology.kinds import KINDS
-from registry.demo.oncology.tumours import KNOWN_UNTIL, NO_DAY, Days, Texts, Tumours, days, whole
+from registry.demo.oncology.tumours import (
+    KNOWN_UNTIL,
+    NO_DAY,
+    Days,
+    Texts,
+    Tumours,
+    days,
+    on_clinic_days,
+    whole,
+)
 
 TREATMENTS = (
     "surgery",
@@ -148,7 +157,7 @@ def _starts(t: Tumours, given: Bools) -> Days:
         & (t.found <= TROUBLE.last)
         & given[:, 0]
     )
-    wait = np.where(slow, wait * TROUBLE.surgery, wait)
+    wait = on_clinic_days(np.where(slow, wait * TROUBLE.surgery, wait), chance, slow)
     wait[t.urgent] = 0
     first = t.found + days(wait)
     starts = np.full((n, len(TREATMENTS)), NO_DAY, "datetime64[D]")

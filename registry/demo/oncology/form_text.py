@@ -79,6 +79,7 @@ _NL: Final[dict[str, Any]] = {
     "after": [
         "Wij leggen uw keuzes vast en sturen ze naar uw ziekenhuis.",
         "U telt alleen mee als u op alle vragen ja zegt.",
+        "Uw ja geldt 30 jaar. Na 5 jaar vragen wij u of nieuwe gegevens nog mogen meetellen.",
         "U kunt uw keuzes later altijd bekijken en veranderen.",
     ],
 }
@@ -153,6 +154,7 @@ _EN: Final[dict[str, Any]] = {
     "after": [
         "We record your choices and send them to your hospital.",
         "You are counted only if you say yes to all questions.",
+        "Your yes holds for 30 years. After 5 years we ask you whether new data may still count.",
         "You can always look at your choices later and change them.",
     ],
 }

@@ -158,8 +158,9 @@ def seen_by(patients: int) -> list[int]:
 
 @dataclass(frozen=True)
 class Trouble:
-    """Several of one hospital's theatre staff were ill for a quarter: planned patients waited about
-    twice as long for a first visit and for surgery. The quarter after, it was over."""
+    """Several of one hospital's theatre staff were ill for a quarter, with one clinic a week left:
+    planned patients waited about twice as long for a first visit and for surgery. The quarter
+    after, it was over."""
 
     hospital: str
     first: np.datetime64
@@ -172,9 +173,10 @@ TROUBLE = Trouble(
     hospital="viecuri",
     first=np.datetime64("2025-04-01"),
     last=np.datetime64("2025-06-30"),
-    access=2.05,
+    access=2.0,
     surgery=1.9,
 )
 QUARTER_OF_TROUBLE = ("2025-04", "2025-06")
 QUARTER_AFTER = ("2025-07", "2025-09")
 NEXT_QUARTER = ("2025-10", "2025-12")
+YEAR = ("2025-01", "2025-12")

@@ -41,12 +41,15 @@ def access_days(rows: pd.DataFrame, first: str, last: str) -> pd.DataFrame:
     return pd.DataFrame({"site": mine["site"], "days": days})
 
 
-def ratio_of_medians(days: pd.DataFrame, site: str, others: Sequence[str]) -> float:
+def ratio_of_medians(days: pd.DataFrame, site: str, others: Sequence[str]) -> float | None:
     """The seeds' rule by hand: a hospital's median access time over that of the others pooled.
 
     A median is the lower of two middle ones: a whole number of days, as the hospitals have it.
+    None where one of the two has nobody.
     """
     pool = [each for each in others if each != site]
     own = days[days["site"] == site]["days"].dropna().sort_values()
     rest = days[days["site"].isin(pool)]["days"].dropna().sort_values()
+    if own.empty or rest.empty:
+        return None
     return float(own.iloc[(len(own) - 1) // 2]) / float(rest.iloc[(len(rest) - 1) // 2])

@@ -1,9 +1,9 @@
-"""A finished evaluation round of a working group, by the services and the running sites.
+"""Two finished evaluation rounds of a working group, by the services and the running sites.
 
-The group measures the quarter in which one hospital's theatre staff were ill, talks about it, looks
-for the cause by groups of patients, agrees on help with an owner and a day, and measures the next
-quarter; a round of more indicators is planned. The hospitals did not agree to names, so that no
-word of the group says whose letter is whose. All words are invented.
+The group compares a year's outcomes. It measures the quarter in which one hospital's theatre staff
+were ill, talks about it, looks for the cause by groups of patients, agrees on help with an owner
+and a day, and measures the next quarter; a round of more indicators is planned. The hospitals did
+not agree to names, so that no word of the group says whose letter is whose. All words are invented.
 """
 
 import time
@@ -29,6 +29,7 @@ from registry.demo.oncology.hospitals import (
     QUARTER_AFTER,
     QUARTER_OF_TROUBLE,
     TROUBLE,
+    YEAR,
 )
 from registry.demo.oncology.study import GROUP, QUALITY
 from registry.demo.running import DemoFailed, RunningDemo
@@ -43,11 +44,38 @@ ACCESS: Final = "access_time"
 #: taken out refused (ADR 0013); the main questions go first, so that they are what is answered.
 INDICATORS: Final = (ACCESS, "treatment_interval_surgery")
 NEXT: Final = (ACCESS, "treatment_interval_surgery", "mdo_before_treatment")
+#: What a year shows that a quarter has too few patients for.
+OUTCOMES: Final = (
+    "mdo_before_treatment",
+    "severe_complications",
+    "textbook_outcome_colon",
+    "mortality_30",
+)
 STRATA: Final = ("stage_group",)
 _GROUP_KEY: Final = f"{ONCOZON.slug}.{GROUP}"
 _SITES: Final = tuple(sorted(each.slug for each in INSTITUTIONS))
 _SOON: Final = timedelta(seconds=3)
-_PATIENCE: Final = 300.0
+_PATIENCE: Final = 600.0
+#: The group's own versions: what differs from the shipped definition, and why.
+OWN: Final[Mapping[str, tuple[Mapping[str, Any], str]]] = {
+    ACCESS: ({"strata": list(STRATA)}, "Wij zoeken een oorzaak eerst per stadium."),
+    "severe_complications": (
+        {"case_mix": "age + asa + charlson"},
+        "Bijna geen ziekenhuis heeft in een jaar tien spoedoperaties, en zonder die staat er geen "
+        "verwacht aantal. Spoed bekijken wij daarom als groep apart.",
+    ),
+    "textbook_outcome_colon": (
+        {"case_mix": "age + asa"},
+        "Met een niveau per stadium en voor spoed heeft bijna geen ziekenhuis tien patiënten in "
+        "elk niveau. Leeftijd en ASA houden wij als getal.",
+    ),
+}
+SAID: Final[Mapping[str, str]] = {
+    "severe_complications": "Wij vergelijken alleen met wat bij de patiënten van elk ziekenhuis te "
+    "verwachten was. Wie buiten de grenzen ligt, laat zien hoe het de patiënten voorbereidt.",
+    "mortality_30": "Gelukkig overlijden er per ziekenhuis te weinig mensen om één jaar te "
+    "vergelijken. Wij kijken over drie jaar samen.",
+}
 CAUSE: Final = (
     "In het voorjaar waren meerdere medewerkers van de operatiekamer ziek. Spreekuren vielen uit. "
     "In elk stadium dat te zien is, wachtten mensen langer dan elders."
@@ -60,10 +88,11 @@ ACTION: Final = (
 
 @dataclass(frozen=True)
 class Finished:
-    """A round from plan to measured action."""
+    """A round from plan to measured action, and the year's outcomes that were told before it."""
 
     id: str
     snapshot: Snapshot
+    year: Snapshot
     action: Mapping[str, Any]
     following: str
     seconds: float
@@ -96,8 +125,9 @@ class Rounds:
         """Everything from the group's own definitions to the closed action."""
         start = time.monotonic()
         with self._act(self._chair) as session:
-            self._own_version(session)
+            self._own_versions(session)
             self._agree_on_target(session)
+        year = self._compare_outcomes()
         quarter = self.begin(
             {
                 "nl": "Wachten, tweede kwartaal 2025",
@@ -112,8 +142,24 @@ class Rounds:
         action = self._measure_again(quarter)
         later = self._plan_next()
         with self._factory() as session:
-            snapshot = reading.snapshot(session, reading.get(session, quarter))
-        return Finished(quarter, snapshot, action, later, time.monotonic() - start)
+            found, outcomes = (
+                reading.snapshot(session, reading.get(session, each)) for each in (quarter, year)
+            )
+        return Finished(quarter, found, outcomes, action, later, time.monotonic() - start)
+
+    def _compare_outcomes(self) -> str:
+        """A whole year of what came of treatment, in which most hospitals have enough patients."""
+        year = self.begin(
+            {"nl": "Uitkomsten van zorg, 2025", "en": "Outcomes of care, 2025"}, OUTCOMES, YEAR
+        )
+        self._wait_released(year)
+        with self._act(self._chair) as session:
+            row, now = reading.get(session, year), datetime.now(UTC)
+            for indicator, text in SAID.items():
+                discussing.say(
+                    session, row, indicator=indicator, text=text, actor=self._chair, now=now
+                )
+        return year
 
     def _plan_next(self) -> str:
         """The round after this one: approved, asked in a month and told two weeks later."""
@@ -191,21 +237,18 @@ class Rounds:
             row, now = reading.get(session, round_id), datetime.now(UTC)
             planning.cancel(session, row, version=row.version, actor=self._chair, now=now)
 
-    def _own_version(self, session: Session) -> None:
-        """The group's own access time: the shipped one, of planned patients only."""
-        given = shipped()[ACCESS].to_dict()
-        owning.add_version(
-            session,
-            self._group(session),
-            {
-                **given,
-                "version": given["version"] + 1,
-                "strata": list(STRATA),
-            },
-            why="Wij zoeken een oorzaak eerst per stadium.",
-            actor=self._chair,
-            now=datetime.now(UTC),
-        )
+    def _own_versions(self, session: Session) -> None:
+        """The shipped definitions, changed where the group wants them otherwise."""
+        for indicator, (changes, why) in OWN.items():
+            given = shipped()[indicator].to_dict()
+            owning.add_version(
+                session,
+                self._group(session),
+                {**given, "version": given["version"] + 1, **changes},
+                why=why,
+                actor=self._chair,
+                now=datetime.now(UTC),
+            )
 
     def _agree_on_target(self, session: Session) -> None:
         """A level that the group agreed on, beside the national norm."""

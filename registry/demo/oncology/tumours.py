@@ -21,6 +21,7 @@ NO_DAY = np.datetime64("NaT")
 STAGES = np.array(["I", "II", "III", "IV"])
 _DAY = np.timedelta64(1, "D")
 _SECOND_TUMOUR = 0.03
+_ON_CLINIC_DAYS = 0.65
 _MEN_WITH_BREAST_CANCER = 12  # one of the few things that a hospital is warned of
 
 
@@ -32,6 +33,13 @@ def days(numbers: Floats | Ints) -> NDArray[np.timedelta64]:
 def whole(numbers: Floats, low: int, high: int) -> Ints:
     """Whole numbers between two bounds."""
     return np.clip(np.rint(numbers), low, high).astype(np.int64)
+
+
+def on_clinic_days(waited: Floats, chance: Draws, always: Bools) -> Floats:
+    """The same waits, most of them in whole weeks: letters are read, clinics held and theatres free
+    on the same day of each week. `always`: where there was but one such day a week."""
+    weekly = always | (chance.uniform(len(waited)) < _ON_CLINIC_DAYS)
+    return np.where(weekly, np.maximum(np.rint(waited / 7.0), 1.0) * 7.0, waited)
 
 
 def where_known(known: Bools, values: NDArray[Any]) -> list[Any]:
@@ -158,7 +166,7 @@ def _road(found: Days, hospital: Ints, stage: Ints, urgent: Bools) -> tuple[Days
         & ~urgent
     )
     usual = np.where(slow, usual * TROUBLE.access, usual)
-    waited = np.clip(chance.around(usual, 0.42), 0, 180)
+    waited = on_clinic_days(np.clip(chance.around(usual, 0.42), 0, 180), chance, slow)
     waited[urgent] = 0
     return visited, visited - days(waited)
 

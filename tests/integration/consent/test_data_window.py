@@ -16,10 +16,10 @@ from consent.acts import Circumstances
 from consent.encoding import from_ms
 from consent.grounds import Judging, state_of
 from consent.kept import Kept
+from consent.list_due import Shared, columns_of
 from consent.models import ConsentEvent, Subject
 from consent.periods import YEAR, Periods
 from consent.proof import Prove, letter_prover, proof_key
-from consent.publishing import _columns
 from consent.renewing import periods_of
 from consent.rule import COLLECT_NEW, OLDER_DATA
 from consent.snapshot import NO_END, NO_START, Snapshot, build_claims, parse_claims
@@ -130,7 +130,7 @@ class Lab:
 
     def publish(self, at: datetime) -> Snapshot:
         """What the hospital makes of the list of this moment."""
-        columns = _columns(self.hub.session, SITE, ONCOZON.slug)
+        columns = columns_of(self.hub.session, SITE, Shared.read(self.hub.session, ONCOZON.slug))
         given = (self.hub.session, SITE, ONCOZON.slug, columns, at, at)
         state, sooner = state_of(*given), self.kept.state_of(*given, self.seq)
         self.seq += 1

@@ -17,6 +17,7 @@ from consent.acts import Circumstances
 from consent.fhir_model import ConsentNow
 from consent.items import with_parents
 from consent.models import ConsentEvent, Invitation, Receipt, Subject
+from consent.periods import Periods
 from consent.proof import letter_prover
 from consent.reading import request_for
 from consent.recording import mark
@@ -175,3 +176,38 @@ def test_asked_by_letter_and_a_text_that_was_wrong(hub: Any) -> None:
     first, computed = exported(hub, subject, NOW + timedelta(hours=2), "r4")
     assert [first["status"], computed["status"]] == ["inactive", "active"]
     assert set(states(computed).values()) == {"suspended"}
+
+
+@pytest.mark.parametrize("version", WRITERS)
+def test_a_yes_of_which_only_older_data_count_says_so_and_permits_nothing(
+    hub: Any, version: str
+) -> None:
+    """Hospitals go on counting what is of before; a reader that looks at no date must not."""
+    due, stops = hub.subject(), hub.subject()
+    said(hub, due, NOW, "yes")
+    said(hub, stops, NOW, "yes")
+    stopped(hub, stops, NOW + timedelta(days=1), "W2", STUDY)
+    *_, computed = exported(hub, stops, NOW + timedelta(days=2), version)
+    assert believed([computed], version) == set()
+    assert {states(computed)[item] for item in HORMONE_THERAPY.requires} == {"no_new_data"}
+    assert until_days(computed) == {(NOW + timedelta(days=1)).date().isoformat()}
+
+    after = NOW + Periods().renewal + timedelta(days=1)
+    act, computed = exported(hub, due, after, version)
+    assert believed([act, computed], version) == set()
+    assert set(states(computed).values()) == set(states(act).values()) == {"due"}
+    assert until_days(computed) == {(NOW + Periods().renewal).date().isoformat()}
+    said(hub, due, after, "yes")
+    *_, computed = exported(hub, due, after + timedelta(hours=1), version)
+    assert set(states(computed).values()) == {"granted"}
+    assert until_days(computed) == set()
+
+
+def until_days(resource: dict[str, Any]) -> set[str]:
+    """The days until which data count, from the extension of each item."""
+    return {
+        part["valueDateTime"][:10]
+        for extension in resource["extension"]
+        for part in extension.get("extension", [])
+        if part["url"] == "dataUntil"
+    }

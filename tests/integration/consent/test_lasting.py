@@ -27,7 +27,7 @@ from consent.site_facts import Told, invitation
 from consent.snapshot import NO_END
 from federation.query.refusals import Refused
 from federation.site.choices.asking_again import to_ask_again
-from federation.site.choices.parties import dead, person
+from federation.site.choices.parties import People, dead, person
 from federation.site.desk.paper import Form
 from federation.site.errors import SetupError
 from federation.site.settings import SiteSettings
@@ -135,7 +135,7 @@ def test_a_death_by_mistake_is_corrected_by_the_hospital_alone(place: Place) -> 
     with transaction(here.database):
         here.people.died(handle, NOW + MINUTE)
         with pytest.raises(SetupError, match="no death"):
-            here.people.not_died(here.handles.handle("2"), "Bram", NOW)
+            here.people.not_died(here.handles.handle("2"), NOW)
     here.tell(NOW + MINUTE)
     counting.take(NOW + 2 * MINUTE)
     assert not counting.counts("1", NOW + 2 * MINUTE)
@@ -152,18 +152,23 @@ def test_a_death_by_mistake_is_corrected_by_the_hospital_alone(place: Place) -> 
     assert not counting.counts("1", NOW + 4 * MINUTE)
 
     with transaction(here.database):
-        for nobody in ("", "x", " anna ", "ANNA"):
-            with pytest.raises(SetupError, match="another person"):
-                here.people.not_died(handle, nobody, LATER)
+        assert not here.people.not_died(handle, LATER)  # the first one changes nothing
+        for same in ("Anna", " anna ", "ANNA"):
+            with pytest.raises(SetupError, match="somebody else"):
+                People(here.database, here.outbox, same).not_died(handle, LATER)
         assert dead(here.database) == [handle]
-        here.people.not_died(handle, "Bram", LATER)
+        assert People(here.database, here.outbox, "Bram").not_died(handle, LATER)
     assert dead(here.database) == []
     known = person(here.database, handle)
     assert (known.died, known.contact_stopped) == (False, False)
     counting.take(LATER + MINUTE)
     assert counting.counts("1", LATER + MINUTE)
     kept = here.database.execute("SELECT kind, by_name FROM fact ORDER BY number").fetchall()
-    assert kept == [("death", "Anna"), ("death_mistaken", "Anna, Bram")]
+    assert kept == [
+        ("death", "Anna"),
+        ("death_questioned", "Anna"),
+        ("death_mistaken", "Anna, Bram"),
+    ]
     # The second time it is true.
     with transaction(here.database):
         here.people.died(handle, LATER + 2 * MINUTE)
@@ -187,7 +192,8 @@ def test_the_hub_opens_again_when_the_hospital_says_so(place: Place) -> None:
     with pytest.raises(ConsentError, match="closed"):
         place.hub.answer(subject, during + MINUTE)
     with transaction(here.database):
-        here.people.not_died(handle, "Bram", LATER)
+        here.people.not_died(handle, LATER)
+        People(here.database, here.outbox, "Bram").not_died(handle, LATER)
     assert here.tell(LATER) == {"taken": 1}
     # A stop of messages of before the death stays; the one that came with it does not.
     corrected = select(FactCorrection.fact_id)
@@ -291,27 +297,38 @@ def test_the_hospital_finds_whom_to_write_to_and_writes_once(place: Place) -> No
     )
     directory: Any = SimpleNamespace(settings=settings)
     due = NOW + Periods().renewal
-    assert to_ask_again(directory, here.database, due) == []  # without a list
-    handles = {number: here.handles.handle(number) for number in "12345"}
+
+    def asked(until: datetime, at: Any = directory) -> dict[bytes, str]:
+        found = to_ask_again(at, here.database, NOW + MINUTE, until)
+        assert all(each.day <= to_ms(until) for each in found)
+        return {each.handle: each.party for each in found}
+
+    assert asked(due) == {}  # without a list
+    handles = {number: here.handles.handle(number) for number in "123456"}
     with transaction(here.database):
+        mentor = here.people.add_representative(handles["6"], "mentor", None, None, NOW)
+        form = Form(handles["6"], STUDY, YES, NOW.date(), text_version=place.hub.text, party=mentor)
+        here.paper("Bram").confirm(here.paper("Anna").enter(form, NOW), NOW)
         stop = Form(handles["2"], STUDY, {COLLECT_NEW: "no"}, NOW.date(), how="phone")
         here.paper("Anna").enter(stop, NOW)
         here.people.stop_contact(handles["3"], NOW)
         here.people.died(handles["4"], NOW)
     counting.take(NOW + MINUTE)
-    assert to_ask_again(directory, here.database, due - timedelta(days=2)) == []
-    found = to_ask_again(directory, here.database, due)
-    assert {handle for handle, _ in found} == {handles["1"], handles["5"]}
-    assert all(day <= to_ms(due) for _, day in found)
+    here.tell(NOW)
+    counting.take(NOW + 2 * MINUTE)
+    assert asked(due - timedelta(days=2)) == {}
+    # Who decides for the patient is written to, and not the patient.
+    assert asked(due) == {handles["1"]: "self", handles["5"]: "self", handles["6"]: mentor}
     then = due - timedelta(days=30)
     with transaction(here.database):
         here.letters.make(handles["5"], [STUDY], then)
-    assert [handle for handle, _ in to_ask_again(directory, here.database, due)] == [handles["1"]]
+        here.letters.make(handles["6"], [STUDY], then, party=mentor)
+    assert set(asked(due)) == {handles["1"]}
     # A hospital that asks sooner by its own setting finds them sooner.
     sooner: Any = SimpleNamespace(settings=replace(settings, periods=Periods(renewal_years=3)))
     early = NOW + 4 * YEAR
-    assert handles["1"] in dict(to_ask_again(sooner, here.database, early))
-    assert to_ask_again(directory, here.database, early) == []
+    assert handles["1"] in asked(early, sooner)
+    assert asked(early) == {}
 
 
 def test_taking_a_stop_back_renews_nothing(hub: Hub) -> None:

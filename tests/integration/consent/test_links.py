@@ -10,6 +10,7 @@ from consent import service as consent
 from consent.acts import Circumstances
 from consent.models import ConsentEvent, Receipt, Subject
 from consent.models_people import LinkCode
+from consent.periods import YEAR
 
 from .conftest import NOW, STUDY, Hub
 
@@ -146,6 +147,23 @@ def test_what_can_be_taken_along_is_what_differs(hub: Hub, here: Subject, there:
     assert set(found[STUDY].values()) == {"yes", "later"}
     hub.answer(there, NOW, use_network="later")
     assert links.to_carry(hub.session, here, there, LATER) == {}
+
+
+def test_a_yes_that_was_said_again_here_can_be_taken_along_to_where_it_is_due(
+    hub: Hub, here: Subject, there: Subject
+) -> None:
+    enter(hub, here, code(hub, there))
+    hub.answer(here, NOW)
+    hub.answer(there, NOW)
+    due = NOW + 5 * YEAR
+    assert links.to_carry(hub.session, here, there, due) == {}  # neither hospital was answered
+    hub.answer(here, due)
+    early = due - timedelta(days=100)
+    assert links.to_carry(hub.session, here, there, due + timedelta(days=1))[STUDY]["use.record"]
+    assert links.to_carry(hub.session, there, here, due + timedelta(days=1)) == {}
+    assert links.to_carry(hub.session, here, there, early) == {}
+    hub.answer(there, due + timedelta(days=1))
+    assert links.to_carry(hub.session, here, there, due + timedelta(days=2)) == {}
 
 
 def carry(hub: Hub, receipt: Receipt) -> list[Receipt]:

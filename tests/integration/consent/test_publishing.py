@@ -9,8 +9,10 @@ import pytest
 
 from consent import service as consent
 from consent.errors import ConsentError
+from consent.list_due import AFTER_REFUSALS, MANY_USES, REFRESH
 from consent.models import SnapshotRecord, Subject, TextVersion
-from consent.publishing import AFTER_REFUSALS, REFRESH, VALID_FOR
+from consent.models_people import SiteMessage
+from consent.publishing import VALID_FOR
 from consent.snapshot import Snapshot, parse_claims
 from consent.subjects import handle_bytes
 from federation.protocol import messages
@@ -109,6 +111,34 @@ def test_a_choice_at_one_hospital_makes_one_snapshot(hub: Hub, post: Post) -> No
     assert len(post.publish(NOW, sites)) == 10
     hub.answer(hub.subject("viecuri"))
     assert [record.site for record in post.publish(NOW + SECOND, sites)] == ["viecuri"]
+
+
+def test_all_hospitals_looked_at_together_stand_as_each_does_alone(hub: Hub, post: Post) -> None:
+    sites = [institution.slug for institution in ONCOZON.institutions]
+    assert consent.standings(hub.session, [SITE], now=NOW)[SITE] == consent.Standing(True, 1, None)
+    post.publish(NOW, sites)
+    hub.answer(hub.subject("viecuri"))
+    found = consent.standings(hub.session, [*sites, "nowhere"], now=NOW + SECOND)
+    assert {site: one.required for site, one in found.items()} == {
+        site: consent.required_seq(hub.session, site) for site in sites
+    }
+    assert [site for site, one in found.items() if one.due] == ["viecuri"]
+    assert {one.unconfirmed for one in found.values()} == {1}
+
+
+def test_use_of_data_makes_no_list_until_many_are_told(hub: Hub, post: Post) -> None:
+    def told(seq: int, kind: str) -> bool:
+        message = SiteMessage(site=SITE, seq=seq, kind=kind, body=b"", received_at=NOW)
+        hub.session.add(message)
+        return consent.standings(hub.session, [SITE], now=NOW)[SITE].due
+
+    post.publish(NOW)
+    assert not any(told(seq, "use") for seq in range(1, MANY_USES))
+    assert consent.required_seq(hub.session, SITE) == 1
+    assert told(MANY_USES, "use")
+    post.publish(NOW)
+    assert told(MANY_USES + 1, "paper")
+    assert consent.required_seq(hub.session, SITE) == 3
 
 
 def test_a_no_that_was_confirmed_is_demanded(hub: Hub, post: Post) -> None:

@@ -177,6 +177,12 @@ def test_when_the_hospital_received_it(hub: Hub) -> None:
     acknowledge(hub, 1, NOW + timedelta(seconds=9))
     assert delivery().received_at == NOW + timedelta(seconds=9)
     assert delivery().counts_nobody_from == NOW + timedelta(hours=1)
+    # A hospital that counts a yes only after its own notice says so with each list.
+    for seq, (said, days) in enumerate([(None, None), (14, 14), ("14", None), (-1, None)], 2):
+        hub.answer(subject, NOW + timedelta(minutes=seq))
+        publish(hub, NOW + timedelta(minutes=seq))
+        acknowledge(hub, seq, NOW + timedelta(minutes=seq), notice_days=said)
+        assert delivery().notice_days == days
 
 
 def test_a_snapshot_from_before_is_no_delivery(hub: Hub) -> None:
@@ -264,7 +270,7 @@ def publish(hub: Hub, at: datetime) -> list[SnapshotRecord]:
     )
 
 
-def acknowledge(hub: Hub, seq: int, at: datetime) -> None:
+def acknowledge(hub: Hub, seq: int, at: datetime, **more: object) -> None:
     consent.store_ack(
         hub.session,
         site="zuyderland",
@@ -273,4 +279,5 @@ def acknowledge(hub: Hub, seq: int, at: datetime) -> None:
         code=None,
         applied_at=at,
         now=at,
+        **more,  # type: ignore[arg-type]
     )

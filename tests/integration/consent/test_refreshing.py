@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select, update
 
 from consent import service as consent
+from consent.list_due import REFRESH
 from consent.models import Ack, SnapshotRecord, Subject
-from consent.publishing import REFRESH
 from consent.refreshing import PUBLISHED, check_lines
 from consent.witnessing import note_witness
 from registry import audit
@@ -80,6 +80,7 @@ def test_hours_of_nothing_new_are_a_line_each_that_holds_every_list(hub: Hub) ->
         (update(SnapshotRecord).where(SnapshotRecord.seq == 20).values(issued=START), 1),
         (update(Ack).where(Ack.seq == 17).values(applied_at=START), 1),
         (update(Ack).where(Ack.seq == 18).values(unproven="1-9"), 1),
+        (update(Ack).where(Ack.seq == 19).values(notice_days=7), 1),
     ):
         with hub.session.begin_nested() as savepoint:
             hub.session.execute(change)

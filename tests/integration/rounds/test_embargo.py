@@ -20,6 +20,7 @@ from federation.rounds.errors import RoundError
 from federation.rounds.models import RoundPart, RoundQuestion
 from federation.rounds.snapshot import Snapshot
 from federation.runs import matching, progress, service
+from federation.runs.earlier import earlier_result, standing_result
 from federation.runs.embargo import looking_under
 from federation.runs.errors import RunError
 from federation.runs.match_models import PrivateMatch
@@ -181,12 +182,11 @@ def test_a_question_of_before_is_not_told_during_the_embargo(
         session.add(RunProgress(run_id=run.id))
         session.flush()
         with looking_under(session):
-            held_back = session.scalars(
-                select(Run).where(Run.round_id == held, Run.kind == "standardise")
-            ).one()
+            there = select(Run).where(Run.round_id == held, Run.kind == "standardise")
+            held_back = session.scalars(there).one()
         # A hospital says that it gave this answer before: the hub does not hand it on.
-        assert progress.earlier_result(session, run, [str(held_back.context)]) is None
-        assert progress.standing_result(session, run) is None
+        assert earlier_result(session, run, [str(held_back.context)]) is None
+        assert standing_result(session, run) is None
         assert progress.refuse_for_embargo(session, run, NOW)
         assert (run.state, run.code) == ("refused", "UNDER_EMBARGO")
         assert not progress.refuse_for_embargo(session, held_back, NOW)

@@ -65,7 +65,9 @@ def opened(factory: SessionFactory, approved: str) -> Iterator[tuple[Any, Run]]:
 
 
 def store(session: Any, run: Run, body: bytes, step: int = 0) -> bool:
-    return progress.store_reply(session, run, step, SITE, body, NOW, refused=False)
+    return progress.store_reply(
+        session, run.id, run.context or "", step, SITE, body, NOW, refused=False
+    )
 
 
 class TestLease:

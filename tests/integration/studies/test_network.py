@@ -29,14 +29,13 @@ from studies.network.groups import (
     chair,
     find_group,
     gaps,
-    groups_about,
     leave_seat,
     seats,
     take_seat,
 )
 from studies.network.models import Agreement, Expertise, Subnetwork
-from studies.network.nearest import open_near
 from studies.network.places import find_place
+from studies.register.finding import Wish, find_studies
 from studies.seeds.oncozon import HORMONE_THERAPY, ONCOZON
 from studies.seeds.oncozon_whole import ONCOZON_WHOLE
 from studies.seeds.zuidwest import ZUIDWEST
@@ -296,10 +295,6 @@ def test_gaps_are_shown_and_filled(session: Session) -> None:
         given = {"discipline": "pathology", "institution": None, "since": NOW, "actor": SYSTEM}
         with refused(code):
             take_seat(session, group, person, **{**given, **changes})
-    assert {each.key for each in groups_about(session, "C50.4")} == {
-        "oncozon.breast",
-        "zuidwest.breast",
-    }
 
 
 def test_the_expertise_map_keeps_its_dates(session: Session) -> None:
@@ -325,18 +320,23 @@ def test_the_expertise_map_keeps_its_dates(session: Session) -> None:
 
 
 def test_studies_open_nearest_to_a_place(session: Session) -> None:
-    place = find_place("Weert")
-    assert place is not None
-    [near] = open_near(session, place, NOW, group="oncozon.breast")
-    order = [each.slug for each, _km in near.places]
-    assert near.study.slug == STUDY
-    assert order[0] == "sjg-weert"
-    assert near.nearest == 0
+    wish = Wish(place=find_place("Weert"), group="oncozon.breast")
+    [near] = find_studies(session, wish, NOW)
+    assert (near.study.slug, near.places[0][0].slug, near.nearest) == (STUDY, "sjg-weert", 0)
     distances = [km for _, km in near.places if km is not None]
-    assert distances == sorted(distances)
-    assert len(distances) == 10
-    assert STUDY in {each.study.slug for each in open_near(session, place, NOW, tumour="C50")}
-    assert STUDY not in {each.study.slug for each in open_near(session, place, NOW, tumour="C34")}
+    assert (len(distances), distances) == (10, sorted(distances))
+
+    def about(tumour: str) -> set[str]:
+        return {each.study.slug for each in find_studies(session, Wish(tumour=tumour), NOW)}
+
+    assert STUDY in about("C50.4")
+    assert STUDY not in about("C34")
+    with refused("bad_tumour"):
+        about("lung")
+    # Whoever left the network is no place to take part, whatever its part in the study says.
+    joining.leave_network(session, "oncozon", "sjg-weert", at=NOW, actor=SYSTEM)
+    assert near.places[0] in find_studies(session, wish, NOW - DAY)[0].places
+    assert near.places[0] not in find_studies(session, wish, NOW)[0].places
 
 
 def test_the_log_only_grows_and_a_meeting_freezes(session: Session) -> None:

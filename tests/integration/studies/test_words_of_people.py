@@ -77,7 +77,17 @@ def test_words_that_people_type_hold_nobody(
     def contract(words: str) -> object:
         return work.add_condition(small, part, words, **BY)
 
-    for act in (document, decide, log, plan, contract):
+    def describe(words: str) -> object:
+        return work.describe_site(small, part, contact=words, investigator="Bo", **BY)
+
+    def invite(words: str) -> object:
+        return studies.invite(small, study, "south", contact=words, **BY)
+
+    others: list[Callable[[str], object]] = [
+        lambda words, name=name: new_study(small, f"named-{name[:4]}", **{name: words})
+        for name in ("title_nl", "question_en", "purpose_nl", "lead_name")
+    ]
+    for act in (document, decide, log, plan, contract, describe, invite, *others):
         for words, code in WRONG:
             with refused(code):
                 act(words)

@@ -91,7 +91,8 @@ def test_an_answer_that_drips_in_ends(serving: Callable[[Serve], Server], head: 
     began = time.monotonic()
     with pytest.raises(TransportError, match="endless") as caught:
         ask(server.url)
-    assert QUICK.whole <= time.monotonic() - began < 2 * QUICK.whole
+    # The answer itself would take ten seconds; a busy machine is late by some of them.
+    assert QUICK.whole <= time.monotonic() - began < 6
     assert caught.value.sent
 
 

@@ -88,11 +88,25 @@ def test_a_changed_sentence_shows_its_words() -> None:
 
 def test_added_and_removed_lines_stand_on_one_side() -> None:
     after = next(part for part in compare(OLD, LONGER, "nl") if part.code == "after")
-    assert [line.kind for line in after.lines] == ["changed", "added", "same", "same"]
+    assert [line.kind for line in after.lines] == [
+        "changed",
+        "added",
+        "same",
+        "same",
+        "same",
+        "same",
+    ]
     assert after.lines[1].old == ()
     assert after.lines[1].new_text == "Daarna gaan zij ook naar bedrijven."
     back = next(part for part in compare(LONGER, OLD, "nl") if part.code == "after")
-    assert [line.kind for line in back.lines] == ["changed", "removed", "same", "same"]
+    assert [line.kind for line in back.lines] == [
+        "changed",
+        "removed",
+        "same",
+        "same",
+        "same",
+        "same",
+    ]
 
 
 def test_items_that_came_and_went() -> None:

@@ -1,10 +1,13 @@
 """The DUO label of a study: from what it requires, and always the strictest for the rest."""
 
+from typing import Any
+
 import pytest
 
 from consent.duo import TERMS, label
 from consent.errors import ConsentError
 from consent.items import ITEMS
+from consent.odrl import policy
 
 BASE = {"DS", "IRB", "NMDS", "NPOA", "NCU", "GS"}
 
@@ -69,3 +72,27 @@ def test_no_requirement_is_an_error() -> None:
         with pytest.raises(ConsentError) as refused:
             label(wrong)
         assert refused.value.code == code
+
+
+def test_a_policy_permits_what_is_required_and_prohibits_all_else() -> None:
+    """Also where DUO has no term: messages, findings, linking, computers that learn, own DNA."""
+    made = policy("trial", "net", ["use.network", "link.nkr"], "https://hub.example")
+
+    def codes(rules: list[dict[str, Any]]) -> set[str]:
+        return {rule["constraint"][0]["rightOperand"]["@id"].partition("#")[2] for rule in rules}
+
+    asked = {item.code for item in ITEMS.values() if item.regime == "consent"}
+    assert codes(made["permission"]) == {"use.record", "use.network", "link.nkr"}
+    assert codes(made["prohibition"]) == asked - codes(made["permission"])
+    assert {"contact.newstudy", "finding.return", "use.ai", "dna.inherited"} <= codes(
+        made["prohibition"]
+    )
+    for rule in made["permission"]:
+        assert rule["duty"] == [{"action": "obtainConsent", "consentingParty": "dpv:Patient"}]
+    assert all("duty" not in rule for rule in made["prohibition"])
+    assert made["conflict"] == "prohibit"
+    uids = [rule["uid"] for rule in (*made["permission"], *made["prohibition"])]
+    assert len(set(uids)) == len(uids)
+    for wrong, code in (([], "requirement_set_empty"), (["use.all"], "unknown_item")):
+        with pytest.raises(ConsentError, match=code):
+            policy("trial", "net", wrong, "https://hub.example")

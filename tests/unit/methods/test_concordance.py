@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,3 +42,19 @@ def test_many_patients_need_little_time_and_wide_counts() -> None:
     time = np.arange(n, dtype=np.float64)
     counts = concordance_counts(time, np.ones(n, dtype=bool), -time)
     assert counts == (n * (n - 1) // 2, 0, n * (n - 1) // 2)
+
+
+@pytest.mark.parametrize("whole_days", [True, False])
+@pytest.mark.parametrize("risks", [5, 300, 0])
+def test_more_rows_than_a_block_and_more_times_than_a_digit(risks: int, whole_days: bool) -> None:
+    rng = np.random.default_rng(3)
+    n = 1500
+    time = rng.exponential(400, n)
+    time = np.ceil(time) if whole_days else time
+    event = rng.random(n) < 0.5
+    risk = rng.integers(0, risks, n).astype(np.float64) if risks else rng.normal(size=n)
+    later = (time[None] > time[:, None]) | ((time[None] == time[:, None]) & ~event[None])
+    later &= event[:, None]
+    concordant = np.count_nonzero(later & (risk[None] < risk[:, None]))
+    tied = np.count_nonzero(later & (risk[None] == risk[:, None]))
+    assert concordance_counts(time, event, risk) == (concordant, tied, np.count_nonzero(later))

@@ -9,17 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from federation.methods.cox_rows import RiskRows, arrange, own_cells, stratum_starts
 from federation.methods.cox_score import (
-    arrange,
+    OwnSums,
     joined_sums,
     leverages,
     local_sums,
-    own_cells,
     own_sums,
     pack_symmetric,
     profile,
     risk_sums,
-    stratum_starts,
     unpack_symmetric,
 )
 
@@ -47,6 +46,10 @@ def _written_out(
     return loglik, score, information
 
 
+def _sums(rows: RiskRows, beta: Floats, *, efron: bool) -> OwnSums:
+    return local_sums(rows, beta @ rows.columns, beta, efron=efron)
+
+
 @pytest.mark.parametrize("efron", [True, False])
 @pytest.mark.parametrize("seed", range(5))
 def test_sums_equal_the_definition(seed: int, efron: bool) -> None:
@@ -56,10 +59,10 @@ def test_sums_equal_the_definition(seed: int, efron: bool) -> None:
     event, beta = rng.random(n) < 0.6, rng.normal(size=3)
     times, strata = own_cells(time, event)
     rows = arrange(z, time, event, np.zeros(n, dtype=np.int64), times, strata)
-    found = local_sums(rows, beta, efron=efron)
+    found = _sums(rows, beta, efron=efron)
     expected = _written_out(z, time, event, beta, efron=efron)
-    for one, other in zip(found, expected, strict=True):
-        assert one == pytest.approx(other, rel=1e-10, abs=1e-10)
+    for name, other in zip(("loglik", "score", "information"), expected, strict=True):
+        assert getattr(found, name) == pytest.approx(other, rel=1e-10, abs=1e-10)
 
 
 @pytest.mark.parametrize("large", [600.0, -600.0])
@@ -68,8 +71,33 @@ def test_large_predictors_stay_finite_within_a_site(large: float) -> None:
     time, event = np.array([1.0, 2.0, 3.0, 4.0]), np.ones(4, dtype=bool)
     times, strata = own_cells(time, event)
     rows = arrange(z, time, event, np.zeros(4, dtype=np.int64), times, strata)
-    loglik, score, information = local_sums(rows, np.array([large]), efron=True)
-    assert np.isfinite([loglik, *score, *information.ravel()]).all()
+    found = _sums(rows, np.array([large]), efron=True)
+    assert np.isfinite([found.loglik, *found.score, *found.information.ravel()]).all()
+
+
+def test_nobody_at_risk_adds_nothing() -> None:
+    time, event = np.array([3.0, 4.0]), np.zeros(2, dtype=bool)
+    times, strata = own_cells(time, event)
+    rows = arrange(np.ones((2, 3)), time, event, np.zeros(2, dtype=np.int64), times, strata)
+    found = _sums(rows, np.ones(3), efron=True)
+    assert rows.n == 0
+    assert found.loglik == 0.0
+    assert not found.score.any()
+    assert not found.information.any()
+
+
+def test_moved_columns_take_nothing_old_along() -> None:
+    rng = np.random.default_rng(8)
+    z, time, event = rng.normal(size=(30, 2)), rng.permutation(30) + 1.0, rng.random(30) < 0.5
+    raw = z * np.array([7.0, 0.5]) + np.array([3.0, -2.0])
+    nothing = np.zeros(30, dtype=np.int64)
+    rows = arrange(raw, time, event, nothing, *own_cells(time, event))
+    assert rows.z_deaths == pytest.approx(raw[event].sum(axis=0))
+    moved = rows.moved(np.array([3.0, -2.0]), np.array([7.0, 0.5]))
+    assert moved.z_deaths == pytest.approx(z[event].sum(axis=0))
+    found = _sums(moved, np.array([0.2, -0.1]), efron=True)
+    expected = _written_out(z, time, event, np.array([0.2, -0.1]), efron=True)
+    assert found.score == pytest.approx(expected[1], rel=1e-10)
 
 
 def test_strata_do_not_mix() -> None:
@@ -79,7 +107,8 @@ def test_strata_do_not_mix() -> None:
     pairs = np.unique(np.column_stack((stratum, time))[event], axis=0)
     beta = np.array([0.3, -0.2])
     together = arrange(z, time, event, stratum, pairs[:, 1], pairs[:, 0].astype(np.int64))
-    found = local_sums(together, beta, efron=True)
+    sums = _sums(together, beta, efron=True)
+    found = (sums.loglik, sums.score, sums.information)
     apart = [
         _written_out(z[stratum == s], time[stratum == s], event[stratum == s], beta, efron=True)
         for s in (0, 1)
@@ -102,11 +131,7 @@ def test_sums_of_own_cells_join_to_those_of_every_cell(sites: int) -> None:
     def at(chosen: npt.NDArray[np.bool_]) -> tuple[Any, Floats]:
         kept = (x[chosen] for x in (np.column_stack((z, weight)), time, event, stratum))
         rows = arrange(*kept, times, strata)
-        return dataclasses.replace(
-            rows,
-            all=dataclasses.replace(rows.all, z=rows.z[:, :2]),
-            deaths=dataclasses.replace(rows.deaths, z=rows.deaths.z[:, :2]),
-        ), rows.z[:, 2]
+        return dataclasses.replace(rows, columns=rows.columns[:2]), rows.columns[2]
 
     expected = risk_sums(*at(np.ones(n, dtype=bool)))
     replies = [own_sums(*at(site == s)) for s in range(sites)]
@@ -124,11 +149,11 @@ def test_leverages_add_up_to_the_number_of_coefficients() -> None:
     event, beta = rng.random(n) < 0.6, rng.normal(size=p) / 2
     times, strata = own_cells(time, event)
     rows = arrange(z, time, event, np.zeros(n, dtype=np.int64), times, strata)
-    weight = np.exp(rows.z @ beta)
+    weight = np.exp(beta @ rows.columns)
     sums = risk_sums(rows, weight)
     hazard = profile(sums, rows.first, beta, efron=True).hazard
     means = sums.s1 / sums.s0[:, None]
-    covariance = np.linalg.inv(local_sums(rows, beta, efron=True)[2])
+    covariance = np.linalg.inv(_sums(rows, beta, efron=True).information)
     each = [
         leverages(
             arrange(z[[i]], time[[i]], event[[i]], np.zeros(1, dtype=np.int64), times, strata),

@@ -21,10 +21,13 @@ from federation.methods.glm import (
     mean_of,
     meat,
     null_predictor,
+    null_sums,
     residual_shares,
     start_weight,
     weights_of,
 )
+from federation.methods.glm_leverage import heavy_sums
+from federation.methods.leverage import check_leverage
 from federation.query.refusals import Refused
 from federation.query.terms import Terms
 
@@ -158,6 +161,46 @@ def test_the_middle_of_the_sandwich(family: str) -> None:
     clustered = dataclasses.replace(rows, people=people)
     assert meat(family, clustered, beta, 0.2) == pytest.approx(summed @ summed.T, rel=1e-10)
     assert meat(family, _rows(family, 0), beta, 0.2).tolist() == np.zeros((3, 3)).tolist()
+
+
+@pytest.mark.parametrize("n", [0, 1, 5000])
+@pytest.mark.parametrize("offset", [False, True])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_first_point_without_exponentials(family: str, offset: bool, n: int) -> None:
+    if offset and family != "poisson":
+        return
+    rows = _rows(family, n, offset=offset)
+    null = 0.0 if family == "gaussian" else -0.4
+    expected = local_sums(family, rows, np.zeros(3), null)
+    found, squares = null_sums(family, rows, null)
+    for name in ("loglik", "score", "information", "weight", "square", "largest"):
+        wanted = getattr(expected, name)
+        assert getattr(found, name) == pytest.approx(wanted, rel=1e-10, abs=1e-9), name
+    assert squares == pytest.approx((rows.columns**2).sum(axis=1), rel=1e-12)
+
+
+@pytest.mark.parametrize("n", [30, 20_000])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_leverages_not_worked_out_would_have_said_the_same(family: str, n: int) -> None:
+    rows, beta, terms = _rows(family, n), np.array([0.1, 0.3, -0.4]), Terms.strict()
+    found = local_sums(family, rows, beta, 0.2)
+    covariance = np.linalg.inv(found.information)
+    outcome = np.full(n, 1.0 / n) if family == "gaussian" else None
+    shares = leverages(family, rows, beta, 0.2, covariance)
+    assert shares.max() <= found.heaviest * rows.reach @ np.abs(covariance) @ rows.reach
+    wanted = check_leverage(shares, rows.columns.T, None, terms, outcome)
+    most = found.heaviest
+    said = heavy_sums(family, rows, beta, 0.2, covariance, most, terms, outcome)
+    assert {k: v.tolist() for k, v in said.items()} == {k: v.tolist() for k, v in wanted.items()}
+
+
+def test_an_extreme_outcome_is_seen_among_many() -> None:
+    rows, beta = _rows("gaussian", 20_000), np.zeros(3)
+    covariance = np.linalg.inv(rows.columns @ rows.columns.T)
+    outcome = np.zeros(20_000)
+    outcome[7] = 0.6
+    with pytest.raises(Refused):
+        heavy_sums("gaussian", rows, beta, 0.0, covariance, 1.0, Terms.strict(), outcome)
 
 
 class TestGuard:

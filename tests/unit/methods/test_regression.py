@@ -125,9 +125,41 @@ def test_what_leaves_is_as_long_as_the_model_not_as_the_data(
         patched.undo()
     p = 5  # intercept, age, x, g[b], g[c]
     assert all(len(sizes) == 1 for sizes in seen.values())
-    assert max(seen["regression.score"]) <= p * (p + 1) // 2 + p + 4
+    point = p * (p + 1) // 2 + p + 4
+    assert max(seen["regression.spread"]) <= point + p
+    assert max(seen.get("regression.score", {0})) <= point
     groups = 4  # everybody, and the levels of g
-    assert max(seen["regression.check"]) <= p * (p + 1) // 2 + 2 + 3 * groups
+    assert max(seen["regression.check"]) <= point + p * (p + 1) // 2 + 2 + 3 * groups
+
+
+def test_counts_too_large_for_fine_units_are_summed_in_those_of_the_spread(
+    ask: Any, answer: Any, rows: Any
+) -> None:
+    made, rng = patients(rows), np.random.default_rng(4)
+    x = made.column("x").values
+    x[:] = 10.0 * (rng.random(600) < 0.03)  # mostly at its origin: small units, far values
+    question = ask("regression", terms=Terms.open_data(), family="poisson", formula="t ~ x")
+    scores = []
+    for size in (3.0, 3e6):
+        made.column("t").values[:] = rng.poisson(size * np.where(x == 0, 1.0, 2.0))
+        found = answer(question, [made])
+        assert found.result["terms"][1]["exp"] ** 10 == pytest.approx(2.0, rel=0.2)
+        scores.append(found.steps.count("regression.score") - found.result["rounds"])
+    assert scores == [-1, 0]  # the first of the rounds shares its step with the spread, or not
+
+
+def test_a_linear_model_that_leaves_next_to_nothing_adds_it_up_first(
+    ask: Any, answer: Any, rows: Any
+) -> None:
+    made = patients(rows)
+    noise = np.random.default_rng(4).normal(size=made.n)
+    x = made.column("x").values
+    question = ask("regression", family="gaussian", formula="months ~ x")
+    for spread, steps in ((1.0, 0), (1e-5, 1)):
+        made.column("months").values[:] = 20 + x + spread * noise
+        found = answer(question, [made])
+        assert found.steps.count("regression.residual") == steps
+        assert found.result["sigma"] == pytest.approx(spread, rel=0.2)
 
 
 class TestCounts:

@@ -331,6 +331,17 @@ def test_a_hospital_cannot_add_more_days_than_it_offered() -> None:
         method.combine(ask, step, {**pooled, "days": shifted})
 
 
+def test_a_median_of_tumours_is_shown_where_no_day_has_ten_patients() -> None:
+    waits = [around(28, n=101), *[around(14, n=101)] * 3]
+    sites = [rows_of(days, range(101)) for days in waits]
+    found = ask_each(ASKED, sites, TUMOURS, STRICT).results
+    low, high = found[0]["median"]
+    assert low <= 28 <= high
+    assert high - low < 10
+    assert found[0]["rule"]["signal"] is True
+    assert found[0]["rule"]["others"][1] == 14
+
+
 def test_patients_with_two_tumours() -> None:
     """Twelve rows of six patients are no bar, and no interval of a median."""
     days = [*[10.0] * 40, *[50.0] * 12]

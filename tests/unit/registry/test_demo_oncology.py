@@ -30,7 +30,7 @@ from studies.seeds.loading import shipped_codebook
 from studies.seeds.oncozon import INSTITUTIONS
 
 SMALL = 2_000
-SAME = "d52833a5650c77e738607727b1ab7988c84a457a0562d3fdb8b31537c9670fe5"
+SAME = "28e0642e183252e5ea0fe0936392307da027893bba03de0272b4e3c8b632532b"
 PLANTED = {"breast_in_man", "vital_date_missing"}
 
 
@@ -87,10 +87,22 @@ def test_one_hospital_doubles_for_a_quarter_and_recovers(second):
         )
 
     assert ratio(QUARTER_OF_TROUBLE) == 2.0  # 28 against 14 days: a tie counts
-    assert ratio(QUARTER_AFTER) < 1.2
+    assert ratio(QUARTER_AFTER) == 1.0
+    assert pooled.ratio_of_medians(rows.iloc[:0].assign(days=0.0), TROUBLE.hospital, SLUGS) is None
     for other in set(SLUGS) - {TROUBLE.hospital}:
         days = pooled.access_days(rows, *QUARTER_OF_TROUBLE)
         assert pooled.ratio_of_medians(days, other, sorted(SLUGS)) < 1.5, other
+
+
+@pytest.mark.parametrize("patients", [3_000, 6_000, 9_000, 12_000])
+def test_it_doubles_whatever_the_number_of_patients(patients):
+    rows = pooled.tumour_rows(Second.make(patients))
+    days, after = (pooled.access_days(rows, *each) for each in (QUARTER_OF_TROUBLE, QUARTER_AFTER))
+    assert pooled.ratio_of_medians(days, TROUBLE.hospital, SLUGS) >= 2.0
+    assert pooled.ratio_of_medians(after, TROUBLE.hospital, SLUGS) < 2.0
+    for other, own in days.groupby("site"):
+        if other != TROUBLE.hospital and len(own) >= 10:
+            assert pooled.ratio_of_medians(days, other, SLUGS) < 2.0, other
 
 
 def test_outcomes_lie_in_the_published_ranges(second):

@@ -8,9 +8,11 @@ import pytest
 
 from federation.indicators.asking import Period
 from federation.indicators.catalogue import shipped
+from federation.query.builtin import builtin_codebook
 from federation.rounds.answers import Answer
 from federation.rounds.findings import finding_of
 from federation.rounds.states import LEFT
+from federation.rounds.strata import strata_of
 
 INDICATOR = shipped()["severe_complications_prehabilitation"]
 YEAR = Period("2024-01", "2024-12")
@@ -70,3 +72,24 @@ def test_who_left_or_was_not_asked_is_told_and_without_an_answer_there_is_none()
     nothing = Answer(("a", "b", "c"), (), "SMALL_GROUP", {}, None)
     assert found({"main": nothing}).status == "refused"
     assert found({}).status == "not_answered"
+
+
+def test_groups_of_patients_have_their_own_difference_of_all_hospitals_together() -> None:
+    """A cause analysis of an indicator with and without something: by group, and by no hospital."""
+    book = builtin_codebook("oncomin/1")
+    assert book is not None
+    cells = [
+        {**cell, "by": {**cell["by"], "stage_group": level}}
+        for level, cut in (("II", {}), ("III", {(True, True): None}))
+        for cell in answer({**CELLS, **cut}).pooled["cells"]
+    ]
+    asked = Answer(("a", "b", "c"), (), None, {"result": {"n": 502, "cells": cells}}, None)
+    [found] = strata_of(INDICATOR, {"stratum:stage_group": asked}, book)
+    two, three = found["rows"]
+    assert (two["site"], two["level"], two["n"], two["hidden"]) == (None, "II", 251, None)
+    assert two["difference"]["difference"] == pytest.approx(21 / 123 - 38 / 128)
+    assert two["difference"]["ratio"] == pytest.approx((21 / 123) / (38 / 128))
+    assert (three["level"], three["n"], three["hidden"]) == ("III", None, "small")
+    refused = Answer(("a", "b", "c"), (), "SMALL_GROUP", {}, None)
+    [found] = strata_of(INDICATOR, {"stratum:stage_group": refused}, book)
+    assert found["rows"] == [{"site": None, "level": None, "hidden": "SMALL_GROUP"}]

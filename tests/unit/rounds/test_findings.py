@@ -1,5 +1,7 @@
 """From hospitals' answers to what a snapshot says: sums of what is shown, and nothing more."""
 
+import math
+import random
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,13 +9,14 @@ import held_round
 import pytest
 
 from federation.indicators.asking import Period
+from federation.indicators.catalogue import shipped
 from federation.indicators.definition import Indicator
 from federation.query.codebook import Codebook
 from federation.rounds.answers import Answer
-from federation.rounds.days import quantile
+from federation.rounds.days import known_of, quantile
 from federation.rounds.findings import finding_of
-from federation.rounds.headlines import lay_headline
-from federation.rounds.snapshot import IndicatorFinding, Network
+from federation.rounds.headlines import headline, lay_headline
+from federation.rounds.snapshot import IndicatorFinding, Network, Row
 from federation.rounds.without import without
 from studies.seeds.loading import shipped_codebook
 
@@ -148,6 +151,38 @@ def test_in_plain_words_a_wait_is_one_number(median: Any, said: str) -> None:
     assert words == f"Half of the people waited {said}."
 
 
+def test_in_plain_words_survival_a_change_and_two_groups_are_numbers_of_a_hundred() -> None:
+    at = (
+        {"days": 365, "share": 0.86},
+        {"days": 1095, "share": 0.64},
+        {"days": 1825, "share": None},
+    )
+    alive = lay_headline(shipped()["overall_survival"], Network(3, n=500, at=at))
+    assert alive["en"] == "86 of every 100 people after 1 year; 64 after 3 years."
+    assert alive["nl"] == "86 van elke 100 mensen na 1 jaar; 64 na 3 jaar."
+    change = shipped()["prom_change_physical"]
+    for value, said in (
+        (-8.4, "8 points lower"),
+        (0.3, "about the same"),
+        (3.6, "4 points higher"),
+    ):
+        assert said in lay_headline(change, Network(3, n=500, value=value))["en"]
+    groups = {"events": 21, "n": 123, "other_events": 38, "other_n": 128}
+    apart = shipped()["severe_complications_prehabilitation"]
+    words = lay_headline(apart, Network(3, n=251), groups)["nl"]
+    assert words == "Met: 17 van elke 100 mensen. Zonder: 30 van elke 100."
+    assert lay_headline(apart, Network(3, n=251), {"hidden": "small"})["en"].startswith("251")
+
+
+def test_shares_that_are_not_judged_are_told_with_their_ends_and_that_they_are_not() -> None:
+    rows = [Row("a", n=100, value=0.679), Row("b", n=80, value=0.786), Row("c", hidden="small")]
+    words = headline(shipped()["textbook_outcome_colon"], rows, {})
+    assert "between 67.9% and 78.6% in 2 hospitals; too little" in words["en"]
+    assert "tussen 67,9% en 78,6% in 2 ziekenhuizen" in words["nl"]
+    alive = headline(shipped()["overall_survival"], rows, {})["nl"]
+    assert alive == "Totale overleving: tussen 67,9% en 78,6% in 2 ziekenhuizen."
+
+
 @pytest.mark.parametrize(("days", "signal"), [(28, True), (27, False)])
 def test_the_rule_of_the_seeds_is_the_hospitals_own_word(days: int, signal: bool) -> None:
     """28 against 14 days signals, 27 does not: decided inside the hospital, to the day."""
@@ -164,19 +199,22 @@ def test_the_rule_of_the_seeds_is_the_hospitals_own_word(days: int, signal: bool
             "median": [middle, middle],
             "p80": [middle + 9, middle + 9],
             "within": [{"days": 365, "n": 20, "share": 1.0}],
-            "rule": {"signal": told, "ratio": [middle / 14, middle / 14], "why": None},
-        }
+            "rule": {"signal": told, "ratio": [middle / 14, middle / 14], "others": [14, 14],
+                     "why": None},
+        }  # fmt: skip
 
     made = found(WAIT, {"a": waits(days, signal), "b": waits(14, False), "c": waits(14, False)})
     assert [row.signal for row in made.rows] == [signal, False, False]
     assert ("Aldenhof: the median is at least twice" in made.headline["en"]) is signal
+    assert ("(28 days against 14)" in made.headline["en"]) is signal
+    assert ("(28 dagen tegen 14)" in made.headline["nl"]) is signal
     assert ("At no hospital is the median at least twice" in made.headline["en"]) is not signal
     assert [row.attention for row in made.rows] == [False] * 3  # all within the norm
     assert made.target is not None
     assert made.network.within[0]["n"] == 60
-    # The bins of two hospitals need not begin alike: the median of all is an interval.
-    assert made.network.median is not None
-    assert made.network.median[0] <= 14 <= (made.network.median[1] or 0)
+    # Ten of the twenty of the slow hospital are seen by its median and not before, so 29 of all 60
+    # are seen by day 14 at most; and by day 23 sixteen of each of the others.
+    assert made.network.median == (15.0, 23.0)
 
 
 def test_what_is_missing_beside_a_number_of_patients_says_why() -> None:
@@ -244,11 +282,41 @@ def test_the_survival_of_all_tells_no_hidden_hospital(hides: dict[str, Any], tol
         assert (row.hidden is None) is (row.value is not None)
 
 
+def of_bins(*bins: tuple[int, int | None, int], **more: Any) -> Row:
+    parts = tuple({"low": low, "high": high, "n": n} for low, high, n in bins)
+    return Row("a", n=sum(n for _, _, n in bins), bins=parts, **more)
+
+
 def test_a_quantile_of_merged_bins_holds_the_true_day() -> None:
-    whole = [(float(day), float(day), 1) for day in range(1, 101)]
-    assert quantile(whole, 0.5) == (50.0, 50.0)
-    assert quantile([(0.0, 20.0, 50), (21.0, float("inf"), 50)], 0.8) == (21.0, None)
+    single = known_of(of_bins(*((day, day, 1) for day in range(1, 101))))
+    assert quantile([single], 0.5) == (50.0, 50.0)
+    assert quantile([known_of(of_bins((0, 20, 50), (21, None, 50)))], 0.8) == (21.0, None)
     assert quantile([], 0.5) is None
+    # The medians that hospitals show beside their bins say more than the bins alone.
+    wide = ((0, 21, 90), (22, None, 10))
+    assert quantile([known_of(of_bins(*wide))] * 2, 0.5) == (0.0, 21.0)
+    shown = [of_bins(*wide, median=(12.0, 14.0)), of_bins(*wide, median=(13.0, 16.0))]
+    assert quantile([known_of(each) for each in shown], 0.5) == (12.0, 16.0)
+    few = Row("a", n=500, bins=shown[0].bins, median=(12.0, 14.0))  # not all stand in the bins
+    assert quantile([known_of(few)], 0.5) == (0.0, 21.0)
+    # Whatever the days are, and however each hospital joins them: the true day is inside.
+    dice = random.Random(4)  # noqa: S311 - no secret
+    for _time in range(200):
+        rows, everybody = [], []
+        for _hospital in range(dice.randint(1, 4)):
+            days = sorted(dice.randint(0, 60) for _patient in range(dice.randint(1, 40)))
+            cuts = sorted(dice.sample(range(1, 60), dice.randint(0, 3)))
+            ends = list(zip([0, *cuts], [cut - 1 for cut in cuts] + [60], strict=True))
+            parts = [(low, high, sum(low <= day <= high for day in days)) for low, high in ends]
+            half = days[math.ceil(len(days) / 2) - 1]
+            around = (float(half - dice.randint(0, 5)), float(half + dice.randint(0, 5)))
+            rows.append(of_bins(*parts, median=around if dice.random() < 0.7 else None))
+            everybody += days
+        for share in (0.5, 0.8):
+            true = sorted(everybody)[math.ceil(share * len(everybody) - 1e-9) - 1]
+            found = quantile([known_of(row) for row in rows], share)
+            assert found is not None
+            assert found[0] <= true <= (found[1] or 0)
 
 
 def test_without_a_hospital_nothing_is_left_that_was_worked_out_with_it() -> None:

@@ -102,6 +102,11 @@ def test_a_round_with_letters_gives_the_region_only():
     for more in ({"hospitals": True}, {"without": ["mmc"]}):
         with pytest.raises(RoundError, match=r"^NO_NAMES:"):
             export(sample.whole(), [REGION], **more)
+    # A hospital has left the region since: its number would be the total less the region's.
+    less = replace(REGION, sites=REGION.sites - {"mmc"})
+    with pytest.raises(RoundError, match=r"^NO_NAMES:"):
+        export(sample.whole(), [less])
+    assert export(sample.whole(names=True), [less])["rows"]
 
 
 def test_a_sum_of_one_or_two_hospitals_is_for_who_may_see_them_by_name():

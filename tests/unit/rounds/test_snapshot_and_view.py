@@ -15,6 +15,7 @@ from federation.rounds.plan import iso, months_later
 from federation.rounds.planning import letter_of
 from federation.rounds.snapshot import REASONS, Snapshot, SnapshotError, reason
 from federation.rounds.states import READY, TRANSITIONS, may_become, told
+from federation.runs.counted_once import counted_once
 
 
 def test_it_reads_itself_back_and_notices_every_change() -> None:
@@ -73,7 +74,12 @@ def test_the_hash_that_everybody_sees_does_not_tell_whose_letter_is_whose() -> N
 
 
 def test_representatives_see_all_together_in_plain_words_and_no_hospital() -> None:
-    made = round_snapshot.whole()
+    twice = counted_once(hospitals=3, roles=["any"], match=None, linked=None, threshold=20)
+    made = replace(round_snapshot.whole(), duplicates=twice)
+    told = view.for_patients(made)["duplicates"]
+    assert told == {"state": "unknown", "sentence": twice["sentence"]}
+    two = replace(made, hospitals=made.hospitals[1:])  # of two, each knows the other's
+    assert view.for_patients(two)["duplicates"] is None
     shown = view.for_patients(made)
     text = json.dumps(shown, ensure_ascii=False)
     for hospital in made.hospitals:

@@ -58,7 +58,7 @@ def test_a_database_is_named_by_the_file_of_its_address(tmp_path: Path) -> None:
         (("--mapping", "nkr-breast", "--codebook", "oncomin/1"), "source.path is missing"),
         (
             ("--mapping", "nkr-breast", "--codebook", "oncomin/1", "--kind", "postgresql"),
-            "delimiter",
+            "name each with --table",
         ),
     ],
 )

@@ -15,7 +15,8 @@ import pytest
 from federation.protocol.encoding import b64
 from federation.site import audit
 from federation.site.errors import SetupError
-from federation.site.program import SiteProgram, utc_now
+from federation.site.program import SiteProgram
+from federation.site.serving import utc_now
 from federation.site.steward.html import el, join
 from federation.site.steward.overview import Overview
 from federation.site.steward.page import PageServer

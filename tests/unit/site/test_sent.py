@@ -119,6 +119,7 @@ def test_what_a_hospital_tells_of_its_data():
 
     assert contents(sent).readable == (("onco.age", "90"), ("onco.stage", "–"))
     assert sent_report.kind_word("coverage", "nl") == "overzicht van wat is ingevuld"
+    assert sent_report.kind_word("messages", "nl") == "berichten over keuzes van onze patiënten"
     assert said(sent) == [
         "Consent list 4 is in use.",
         "The overview per variable of what is filled: rounded, and small counts left out.",

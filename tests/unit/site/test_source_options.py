@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from federation.site.data.mapping import read_mapping
+from federation.site.data.source_options import read_options
 from federation.site.errors import SetupError
 
 MAPPING = b"codebook: t/1\nkey: pid\nvariables: {age: {column: age}}\n"
@@ -49,3 +50,21 @@ def test_a_wrong_source_is_told_in_a_sentence(tmp_path, more, said):
 def test_a_mapping_names_no_file_host_or_statement(tmp_path, line):
     with pytest.raises(SetupError, match=r"site\.toml"):
         read_mapping(MAPPING + f"source: {{{line}}}\n".encode(), {}, tmp_path, "m")
+
+
+@pytest.mark.parametrize(
+    "site",
+    [
+        {"kind": "parquet", "path": "nkr.parquet"},
+        {"kind": "sqlite", "path": "nkr.sqlite", "tables": ["nkr"]},
+        {"kind": "duckdb", "path": "nkr.duckdb", "tables": ["nkr"]},
+        {"kind": "postgresql", "dsn_env": "ONCO_DSN", "tables": ["nkr"]},
+    ],
+)
+def test_a_mapping_written_over_a_csv_file_serves_other_sources_too(tmp_path, site):
+    """The shipped mapping of the NKR says ';' for its CSV file; a database has no delimiter."""
+    found = read_options(site, {"delimiter": ";", "encoding": "cp1252"}, tmp_path, "m")
+
+    assert (found.kind, found.null) == (site["kind"], {"", "NA"})
+    with pytest.raises(SetupError, match="unknown key 'delimiter'"):
+        read_options({**site, "delimiter": ";"}, {}, tmp_path, "m")

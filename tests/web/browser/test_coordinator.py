@@ -27,6 +27,7 @@ PAGES = (
     f"{HERE}/screening",
     f"{HERE}/consort",
     f"{HERE}/start-up",
+    f"{HERE}/counts",
     f"{HERE}/download",
     f"{HERE}/invite",
 )

@@ -46,6 +46,8 @@ SIGNED_IN = (
     ("coordinator", "/c"),
     ("coordinator", f"/c/study/{STUDY}/hospitals"),
     ("coordinator", f"/c/study/{STUDY}/participants"),
+    ("coordinator", "/inbox"),
+    ("coordinator", "/mail"),
     ("coordinator", "/status"),
     ("coordinator", f"/c/study/{STUDY}/results"),
     ("coordinator", "/indicators/access_time?group=oncozon.breast"),
